@@ -1,0 +1,1 @@
+"""Conversion: lowerings, one file a target, parity gate."""

@@ -1,0 +1,123 @@
+"""Training batches: sampled, flipped and degraded on the device, a whole batch at a time.
+
+Everything random comes from a generator seeded by (seed, step, rank), so a step's batch does not depend on
+what ran before it: resuming needs no random state.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from edgesr.data.faces import FaceSet
+from edgesr.models.bicubic import bicubic_downsample
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """``lr`` [B, 3, h, w], ``hr`` [B, 3, H, W], ``exemplars`` [B, n, 3, H, W], all in [0, 1]; ``valid`` [B, n]."""
+
+    lr: Tensor
+    hr: Tensor
+    exemplars: Tensor
+    valid: Tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class Curriculum:
+    """How training is made to look at its exemplars (the path from the LR face is the easier one).
+
+    In the first ``copy_share`` of the run every slot holds the target itself, with a warp that grows from
+    nothing; after that one slot of a sample holds the target, warped and relit, with a probability that falls
+    linearly from ``self_probability`` to 0 at ``self_until`` of the run.
+    """
+
+    copy_share: float = 0.06
+    self_probability: float = 1.0
+    self_until: float = 0.6
+    slot_probabilities: tuple[float, ...] = (0.15, 0.4, 0.15, 0.3)
+    """Probability of training a batch with 0, 1, 2, ... exemplars (slot dropout)."""
+
+
+class BatchSampler:
+    """Batches of a ``FaceSet`` that lies on ``device`` as uint8."""
+
+    def __init__(
+        self, faces: FaceSet, scale: int, batch_size: int, curriculum: Curriculum, seed: int, device: torch.device
+    ) -> None:
+        self.images = faces.images.to(device)
+        self.scale = scale
+        self.batch_size = batch_size
+        self.curriculum = curriculum
+        self.seed = seed
+        # Photos of a person lie next to each other, so a person is a first index and a count.
+        counts = torch.bincount(faces.person, minlength=len(faces.names))
+        self.first = (counts.cumsum(0) - counts)[faces.person]
+        self.count = counts[faces.person]
+
+    def batch(self, step: int, progress: float, rank: int = 0) -> Batch:
+        """The batch of ``step``; ``progress`` in [0, 1] is the share of the run behind it."""
+        random = torch.Generator().manual_seed((self.seed * 1_000_003 + step) * 4096 + rank)
+        b = self.batch_size
+        slots = int(torch.multinomial(torch.tensor(self.curriculum.slot_probabilities), 1, generator=random))
+        target = torch.randint(len(self.images), (b,), generator=random)
+        index, valid = self._exemplars(target, slots, random)
+        hr = self.images[target].float().div(255)
+        exemplars = self.images[index.flatten()].float().div(255).unflatten(0, (b, slots))
+        flip = torch.rand(b, generator=random) < 0.5  # even flips: a face and its exemplars together
+        hr = torch.where(flip[:, None, None, None].to(hr.device), hr.flip(-1), hr)
+        exemplars = torch.where(flip[:, None, None, None, None].to(hr.device), exemplars.flip(-1), exemplars)
+        if slots:
+            exemplars, valid = self._show_target(hr, exemplars, valid, progress, random)
+        return Batch(bicubic_downsample(hr, self.scale), hr, exemplars, valid.to(hr))
+
+    def _exemplars(self, target: Tensor, slots: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Other photos of each target's person, without repetition; slots beyond what there is are empty."""
+        first, others = self.first[target], self.count[target] - 1
+        scores = torch.rand(len(target), int(self.count.max()) - 1, generator=random)
+        scores[torch.arange(scores.shape[1])[None] >= others[:, None]] = -1
+        k = min(slots, scores.shape[1])
+        best, choice = scores.topk(k, dim=1)
+        choice = F.pad(choice, (0, slots - k))
+        valid = F.pad(best >= 0, (0, slots - k))
+        own = target - first  # skip the target itself among its person's photos
+        choice = torch.where(choice >= own[:, None], choice + 1, choice).clamp(max=self.count.max() - 1)
+        index = first[:, None] + torch.where(valid, choice, 0)
+        return index, valid.float()
+
+    def _show_target(
+        self, hr: Tensor, exemplars: Tensor, valid: Tensor, progress: float, random: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        c = self.curriculum
+        b, n = valid.shape
+        copying = progress < c.copy_share
+        amount = min(1.0, max(0.0, 1.5 * progress / c.copy_share - 0.5)) if copying else 1.0
+        probability = 1.0 if copying else c.self_probability * max(0.0, 1 - progress / c.self_until)
+        shown = torch.rand(b, generator=random) < probability
+        slot = torch.randint(n, (b,), generator=random)
+        warped = warp_and_relight(hr, amount, random)
+        replace = shown[:, None] & ((torch.arange(n)[None] == slot[:, None]) | copying)
+        exemplars = torch.where(replace[:, :, None, None, None].to(hr.device), warped[:, None], exemplars)
+        return exemplars, torch.where(replace, 1.0, valid)
+
+
+def warp_and_relight(face: Tensor, amount: float, random: torch.Generator) -> Tensor:
+    """A similarity transform, gain and colour shift of each face [B, 3, H, W]; ``amount`` 0 leaves it as it is."""
+    b = len(face)
+
+    def normal(*shape: int, sigma: float) -> Tensor:
+        return torch.randn(*shape, generator=random) * (sigma * amount)
+
+    angle, zoom = normal(b, sigma=0.08), 1 + normal(b, sigma=0.05)
+    theta = torch.zeros(b, 2, 3)
+    theta[:, 0, 0] = theta[:, 1, 1] = zoom * angle.cos()
+    theta[:, 1, 0] = zoom * angle.sin()
+    theta[:, 0, 1] = -theta[:, 1, 0]
+    theta[:, :, 2] = normal(b, 2, sigma=0.06)
+    grid = F.affine_grid(theta, list(face.shape), align_corners=False).to(face)
+    warped = F.grid_sample(face, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    gain, shift = 1 + normal(b, 1, 1, 1, sigma=0.15), normal(b, 3, 1, 1, sigma=0.06)
+    return ((warped - 0.5) * gain.to(face) + 0.5 + shift.to(face)).clamp(0, 1)

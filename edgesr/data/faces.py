@@ -1,0 +1,123 @@
+"""Aligned face crops in folders, one folder a person.
+
+Two layouts are read: ``FOLDER/<pixels>/<split>/<person>/<photo>`` (several sizes and splits), or
+``FOLDER/<person>/<photo>`` for a folder of people without splits. Photos are aligned like CelebA-HQ.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edgesr.errors import InputOutputError, UsageError
+from edgesr.imaging import IMAGE_SUFFIXES, read_image
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalPair:
+    """A target and the fixed exemplars every method is measured with."""
+
+    person: str
+    target: Path
+    exemplars: tuple[Path, ...]
+
+
+def split_folder(folder: Path, split: str | None, size: int) -> Path:
+    """The folder of people that holds ``split`` at ``size`` pixels, in either layout."""
+    if not folder.is_dir():
+        raise InputOutputError(f"no folder {folder}", "give a folder with one sub-folder of photos per person")
+    nested = folder / str(size)
+    if nested.is_dir():
+        splits = sorted(p.name for p in nested.iterdir() if p.is_dir())
+        if split is None or split not in splits:
+            raise UsageError(f"no split {split!r} in {nested}", f"it has: {', '.join(splits)}")
+        return nested / split
+    return folder
+
+
+def people(folder: Path) -> dict[str, list[Path]]:
+    """Photos of each person, sorted, people without photos left out."""
+    found = {
+        person.name: sorted(p for p in person.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+        for person in sorted(folder.iterdir())
+        if person.is_dir()
+    }
+    found = {name: photos for name, photos in found.items() if photos}
+    if not found:
+        raise InputOutputError(
+            f"no photos under {folder}", "it should hold one sub-folder per person with JPEG or PNG photos in it"
+        )
+    return found
+
+
+def load_faces(paths: Sequence[Path], size: int) -> Tensor:
+    """Photos as uint8 [N, 3, size, size]; one of another size is refused, since crops must be aligned."""
+    faces = np.empty((len(paths), size, size, 3), np.uint8)
+    for i, path in enumerate(paths):
+        image = read_image(path)
+        if image.shape[:2] != (size, size):
+            raise InputOutputError(
+                f"{path} is {image.shape[1]}x{image.shape[0]}, not {size}x{size}",
+                f"training and evaluation take aligned crops of {size}x{size} pixels",
+            )
+        faces[i] = image
+    return torch.from_numpy(faces).permute(0, 3, 1, 2).contiguous()
+
+
+@dataclasses.dataclass
+class FaceSet:
+    """All photos of a split in memory: ``images`` uint8 [N, 3, S, S], and the person of each."""
+
+    images: Tensor
+    person: Tensor  # N, index into names
+    names: list[str]
+
+    @classmethod
+    def read(cls, folder: Path, split: str | None, size: int, least: int = 2) -> FaceSet:
+        """People with at least ``least`` photos; a target needs another photo of its person as exemplar."""
+        found = {k: v for k, v in people(split_folder(folder, split, size)).items() if len(v) >= least}
+        if not found:
+            raise InputOutputError(
+                f"nobody in {folder} has {least} photos or more",
+                "exemplars are other photos of the same person: add photos, or check the folder layout",
+            )
+        paths = [path for photos in found.values() for path in photos]
+        person = torch.tensor([i for i, photos in enumerate(found.values()) for _ in photos])
+        return cls(load_faces(paths, size), person, list(found))
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def read_eval_list(folder: Path, split: str, size: int, list_file: Path | None = None) -> list[EvalPair]:
+    """The evaluation list of ``split``: columns split, target, ref1, ref2, ... with paths below ``FOLDER/<size>``."""
+    list_file = list_file or folder / "eval_list.csv"
+    try:
+        with list_file.open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputOutputError(f"cannot read the evaluation list {list_file}: {error}") from error
+    if not rows or not {"split", "target", "ref1"} <= set(rows[0]):
+        raise InputOutputError(
+            f"{list_file} is not an evaluation list", "its first line should be: split,target,ref1,ref2,..."
+        )
+    root = folder / str(size)
+    pairs = [
+        EvalPair(
+            person=str(Path(row["target"]).parent),
+            target=root / row["target"],
+            exemplars=tuple(root / v for k, v in row.items() if k and k.startswith("ref") and v),
+        )
+        for row in rows
+        if row["split"] == split
+    ]
+    if not pairs:
+        splits = sorted({row["split"] for row in rows})
+        raise UsageError(f"no split {split!r} in {list_file}", f"it has: {', '.join(splits)}")
+    return pairs

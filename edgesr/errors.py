@@ -1,0 +1,51 @@
+"""What can go wrong, in words for the user and an exit code for scripts."""
+
+from __future__ import annotations
+
+EXIT_OK, EXIT_NEGATIVE, EXIT_USAGE, EXIT_UNAVAILABLE, EXIT_IO, EXIT_INTERRUPTED = 0, 1, 2, 3, 5, 130
+
+
+class EdgesrError(Exception):
+    """An error a user can act on: ``what`` failed and why, and as ``hint`` what to try."""
+
+    exit_code = EXIT_IO
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.hint})" if self.hint else self.what
+
+
+class UsageError(EdgesrError):
+    """The call itself is wrong: an unknown name, a contradiction, an output that exists."""
+
+    exit_code = EXIT_USAGE
+
+
+class UnavailableError(EdgesrError):
+    """A target, runtime or tool is not installed, or cannot run on this machine."""
+
+    exit_code = EXIT_UNAVAILABLE
+
+
+class InputOutputError(EdgesrError):
+    """A file is missing, unreadable, damaged or cannot be written."""
+
+    exit_code = EXIT_IO
+
+
+class CheckpointError(InputOutputError):
+    """A checkpoint is missing, damaged or not one of ours."""
+
+
+class BundleError(InputOutputError):
+    """A bundle is missing, incomplete, changed since it was written, or of another version."""
+
+
+class ParityError(EdgesrError):
+    """An artifact does not compute what PyTorch computes. Nothing is written."""
+
+    exit_code = EXIT_NEGATIVE

@@ -1,0 +1,43 @@
+"""Layers that the modules of HIME are made of."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def conv3x3(channels_in: int, channels_out: int, bias: bool = True) -> nn.Conv2d:
+    return nn.Conv2d(channels_in, channels_out, kernel_size=3, padding=1, bias=bias)
+
+
+class ResidualBlock(nn.Module):
+    """Conv-ReLU-Conv plus identity, without batch norm (as in EDSR): [N, C, h, w] -> same."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = conv3x3(channels, channels)
+        self.conv2 = conv3x3(channels, channels)
+        for conv in (self.conv1, self.conv2):
+            nn.init.kaiming_normal_(conv.weight)
+            # Small residuals at the start keep a stack of 20 blocks near the identity.
+            conv.weight.data.mul_(0.1)
+            nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv2(F.relu(self.conv1(x)))
+
+
+def residual_blocks(channels: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*[ResidualBlock(channels) for _ in range(count)])
+
+
+def icnr_(weight: Tensor, upscale: int) -> None:
+    """ICNR initialisation (Aitken et al. 2017): PixelShuffle starts as nearest-neighbour upsampling.
+
+    ``weight`` is [C * upscale**2, C_in, k, k]; the upscale**2 kernels of an output channel start equal.
+    """
+    kernels = torch.empty_like(weight[:: upscale**2])
+    nn.init.kaiming_normal_(kernels)
+    with torch.no_grad():
+        weight.copy_(kernels.repeat_interleave(upscale**2, dim=0))

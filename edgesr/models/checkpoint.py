@@ -1,0 +1,191 @@
+"""Checkpoints: a folder with ``model.safetensors``, ``config.json`` and a model card. No pickle is ever loaded."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+
+from edgesr.errors import CheckpointError, InputOutputError
+from edgesr.models.config import HIMEConfig
+from edgesr.models.hime import HIME
+
+FORMAT_VERSION = 1
+WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+SHIPPED = Path(__file__).parent.parent / "checkpoints"
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """A loaded network with what its files say about it."""
+
+    name: str
+    model: HIME
+    feature_space: str
+    """Id of the features' meaning: galleries travel between networks that share it."""
+    feature_scales: dict[str, float]
+    """int8 step of each part of the features (f_ref, g_ref), fixed for the feature space."""
+    sha256: str
+    """Of ``model.safetensors``."""
+    training: dict[str, Any]
+
+
+def shipped_names() -> list[str]:
+    """Checkpoints that come with the package."""
+    return sorted(p.parent.name for p in SHIPPED.glob(f"*/{CONFIG}"))
+
+
+def find_checkpoint(name_or_path: str | Path) -> Path:
+    """The folder of a shipped checkpoint by name, or of any other by path (its folder or its weights file)."""
+    path = Path(name_or_path).expanduser()
+    if path.name == WEIGHTS:
+        path = path.parent
+    if (path / CONFIG).is_file():
+        return path
+    shipped = SHIPPED / str(name_or_path)
+    if "/" not in str(name_or_path) and (shipped / CONFIG).is_file():
+        return shipped
+    what = f"{path} is no checkpoint: it has no {CONFIG}" if path.exists() else f"no checkpoint {str(name_or_path)!r}"
+    raise CheckpointError(
+        what, f"shipped: {', '.join(shipped_names()) or 'none'}; or give a folder with {WEIGHTS} and {CONFIG}"
+    )
+
+
+def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
+    """Load a checkpoint in evaluation mode.
+
+    Raises:
+        CheckpointError: missing, truncated, of another version or architecture, or with tensors that do not fit.
+    """
+    folder = find_checkpoint(name_or_path)
+    described = _read_config(folder / CONFIG)
+    try:
+        config = HIMEConfig.from_dict(described["model"])
+        feature_space, scales = str(described["feature_space"]), described.get("feature_scales", {})
+        feature_scales = {part: float(scales[part]) for part in config.feature_parts} if scales else {}
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{folder / CONFIG} is incomplete: {error!r}", "take the checkpoint anew") from error
+    state = read_tensors(folder / WEIGHTS)
+    with torch.device("meta"):
+        model = HIME(config)
+    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    if expected != found:
+        wrong = sorted(set(expected.items()) ^ set(found.items()))[0][0]
+        raise CheckpointError(
+            f"{folder / WEIGHTS} does not hold the network that {CONFIG} describes (first difference: {wrong})",
+            "its two files come from different checkpoints, or it is not an edgesr checkpoint",
+        )
+    broken = [name for name, tensor in state.items() if not torch.isfinite(tensor).all()]
+    if broken:
+        raise CheckpointError(f"{folder / WEIGHTS} holds values that are not finite in {broken[0]}")
+    model.load_state_dict({name: tensor.float() for name, tensor in state.items()}, assign=True)
+    model.eval().requires_grad_(False)
+    return Checkpoint(
+        name=str(described.get("name", folder.name)),
+        model=model,
+        feature_space=feature_space,
+        feature_scales=feature_scales,
+        sha256=sha256_of(folder / WEIGHTS),
+        training=described.get("training", {}),
+    )
+
+
+def save_checkpoint(
+    folder: Path,
+    name: str,
+    model: HIME,
+    *,
+    training: dict[str, Any],
+    feature_scales: dict[str, float] | None = None,
+    feature_space: str | None = None,
+    card: str | None = None,
+) -> None:
+    """Write a checkpoint, complete or not at all; what stood there before is replaced.
+
+    ``feature_space`` is minted from the encoder's weights unless the network inherits one.
+    """
+    state = {k: v.detach().to("cpu", torch.float32).contiguous() for k, v in model.state_dict().items()}
+    described = {
+        "format": "edgesr-checkpoint",
+        "format_version": FORMAT_VERSION,
+        "architecture": "hime",
+        "name": name,
+        "model": model.config.to_dict(),
+        "feature_space": feature_space or mint_feature_space(name, model),
+        "feature_scales": feature_scales or {},
+        "training": training,
+    }
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise InputOutputError(f"cannot write {folder}: {error.strerror}") from error
+    try:
+        aside.chmod(0o755)
+        safetensors.torch.save_file(state, aside / WEIGHTS, metadata={"format": "pt"})
+        (aside / CONFIG).write_text(json.dumps(described, indent=2) + "\n")
+        if card is not None:
+            (aside / CARD).write_text(card)
+        elif (folder / CARD).is_file():
+            shutil.copy(folder / CARD, aside / CARD)
+        if folder.exists():
+            shutil.rmtree(folder)
+        aside.replace(folder)
+    except OSError as error:
+        raise InputOutputError(f"cannot write {folder}: {error.strerror}", "is the disk full?") from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def mint_feature_space(name: str, model: HIME) -> str:
+    """An id for what this encoder's features mean: equal encoders share it, any other has its own."""
+    digest = hashlib.sha256()
+    for key, tensor in sorted(model.state_dict().items()):
+        if key.startswith(("exemplar_extractor.", "rfa.g_ref.")):
+            digest.update(key.encode())
+            digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
+    return f"{name}-{digest.hexdigest()[:12]}"
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """Tensors of a safetensors file, with a damaged or foreign one refused by name."""
+    if not path.is_file():
+        raise CheckpointError(f"no file {path}", "the checkpoint is incomplete: take it anew")
+    try:
+        return safetensors.torch.load_file(path)
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(
+            f"cannot read {path}: {error}", "it is damaged or no safetensors file; pickled weights are never loaded"
+        ) from error
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        described = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"cannot read {path}: {error}", "take the checkpoint anew") from error
+    if not isinstance(described, dict) or described.get("format") != "edgesr-checkpoint":
+        raise CheckpointError(f"{path} does not describe an edgesr checkpoint")
+    if described.get("format_version") != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path} has format version {described.get('format_version')!r}",
+            f"this edgesr reads version {FORMAT_VERSION}: update edgesr",
+        )
+    if described.get("architecture") != "hime":
+        raise CheckpointError(f"unknown architecture {described.get('architecture')!r} in {path}", "known: hime")
+    return described

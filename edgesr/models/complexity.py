@@ -1,0 +1,86 @@
+"""Parameters and multiply-accumulates (MACs) of a HIME, from its configuration alone.
+
+Counted are the weights of convolutions, 1x1 convolutions and of the deformable convolution, each times the
+positions it is applied at. Not counted are biases, activations, bilinear sampling, CoFA's products of two maps
+and the bicubic skip: the paper leaves them out too, and they are small beside the rest.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from edgesr.models.config import HIMEConfig
+from edgesr.models.deform import DeformableConv2d
+from edgesr.models.hime import HIME
+
+ENCODE = ("exemplar_extractor", "rfa.g_ref")
+"""What depends on an exemplar alone: computed once per photo and stored."""
+PER_FACE = ("lr_extractor", "rfa.g_lr", "cofa.g2", "reconstructor")
+"""What a restoration computes once, whatever the number of exemplars."""
+PER_SLOT = ("rfa.hidden", "rfa.offset", "rfa.deform")
+"""What a restoration computes for every slot. g1 is folded into g2 and costs nothing there."""
+PAPER_PER_REFERENCE = ("exemplar_extractor", "lr_extractor", "rfa", "cofa.g1")
+PAPER_PER_FACE = ("cofa.g2", "reconstructor")
+"""The paper precomputes nothing and extracts the LR feature anew for each reference."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Complexity:
+    """Cost of one network at its configuration's LR size and number of slots."""
+
+    parameters: int
+    macs_encode: int
+    """One exemplar into the gallery."""
+    macs_restore: int
+    """One face with every slot filled from a gallery."""
+    macs_paper: int
+    """As the paper counts, with as many references as slots: everything computed anew for each face."""
+
+
+def complexity(config: HIMEConfig) -> Complexity:
+    """Parameters and MACs of the network that ``config`` describes; nothing is computed or allocated."""
+    with torch.device("meta"):
+        model = HIME(config)
+    macs = macs_by_module(model)
+    slots = config.slots
+    return Complexity(
+        parameters=sum(p.numel() for p in model.parameters()),
+        macs_encode=_below(ENCODE, macs),
+        macs_restore=_below(PER_FACE, macs) + slots * _below(PER_SLOT, macs),
+        macs_paper=_below(PAPER_PER_FACE, macs) + slots * _below(PAPER_PER_REFERENCE, macs),
+    )
+
+
+def macs_by_module(model: HIME) -> dict[str, int]:
+    """MACs of each (deformable) convolution by its name, for one LR face with one exemplar.
+
+    Runs the network once with hooks that read its layers' output sizes; on the meta device that is free.
+    """
+    macs: dict[str, int] = {}
+    hooks = []
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Conv2d | DeformableConv2d):
+
+            def count(module: nn.Module, _: object, output: Tensor, name: str = name) -> None:
+                macs[name] = module.get_parameter("weight").numel() * output.shape[-2] * output.shape[-1]
+
+            hooks.append(module.register_forward_hook(count))
+    config, device = model.config, next(model.parameters()).device
+    try:
+        model(
+            torch.zeros(1, 3, config.lr_size, config.lr_size, device=device),
+            torch.zeros(1, 1, 3, config.hr_size, config.hr_size, device=device),
+            torch.ones(1, 1, device=device),
+        )
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return macs
+
+
+def _below(parts: tuple[str, ...], macs: Mapping[str, int]) -> int:
+    return sum(count for name, count in macs.items() if any(name == p or name.startswith(f"{p}.") for p in parts))

@@ -1,0 +1,104 @@
+"""The one description from which a network is built."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from edgesr.errors import CheckpointError
+
+
+@dataclasses.dataclass(frozen=True)
+class HIMEConfig:
+    """Architecture of a HIME network (HIME paper, Section 3; widths of HIME-small by default).
+
+    ``lr_size`` and ``slots`` are not baked into any weight: the network is fully convolutional and
+    takes any number of exemplars. They are the sizes that a conversion uses unless told otherwise.
+    """
+
+    scale: int = 4
+    """Upscaling factor s, a power of two of at least 2."""
+    lr_size: int = 32
+    """Side of the square LR face in pixels."""
+    slots: int = 3
+    """Exemplar slots of the deployed restorer; empty ones are masked out inside CoFA."""
+    lr_channels: int = 32
+    """Width of the LR extractor, of the aligned references and of the reconstructor."""
+    lr_blocks: int = 5
+    """Residual blocks k_l of the LR extractor."""
+    exemplar_channels: int = 64
+    """Width of the exemplar extractor, that is of F_ref."""
+    exemplar_blocks: int = 3
+    """Residual blocks k_h of the exemplar extractor."""
+    offset_channels: int = 64
+    """Width of RFA's offset head g."""
+    offset_groups: int = 4
+    """Groups G of the deformable convolution; each has its own 3x3 offsets."""
+    offset_bound: float = 4.0
+    """Bound R of every offset in LR pixels: o = R tanh(x / R)."""
+    reconstruction_blocks: int = 20
+    """Residual blocks k_r of the reconstructor."""
+    tail_channels: int = 16
+    """Channels between the two PixelShuffles of the tail."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name == "offset_bound":
+                if not isinstance(value, int | float) or not 0 < value <= 16:
+                    raise CheckpointError(
+                        f"offset_bound is {value!r}",
+                        "it must be a number of LR pixels, above 0 and at most 16",
+                    )
+            elif not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise CheckpointError(f"{field.name} is {value!r}", "it must be a whole number above 0")
+        if self.scale < 2 or self.scale & (self.scale - 1):
+            raise CheckpointError(f"scale is {self.scale}", "it must be 2, 4, 8 or another power of two")
+        if self.exemplar_channels % self.offset_groups:
+            raise CheckpointError(
+                f"exemplar_channels ({self.exemplar_channels}) is no multiple of offset_groups ({self.offset_groups})",
+                "each group of the deformable convolution takes an equal share of the channels",
+            )
+        if self.lr_size < 4:
+            raise CheckpointError(f"lr_size is {self.lr_size}", "the smallest face that makes sense is 4 pixels wide")
+
+    @property
+    def hr_size(self) -> int:
+        """Side of the square HR face in pixels."""
+        return self.lr_size * self.scale
+
+    @property
+    def feature_channels(self) -> int:
+        """Channels C of a stored exemplar: F_ref and, behind it, g_ref(F_ref)."""
+        return self.exemplar_channels + self.offset_channels
+
+    @property
+    def feature_parts(self) -> dict[str, int]:
+        """Channels of each part of a stored exemplar, in order."""
+        return {"f_ref": self.exemplar_channels, "g_ref": self.offset_channels}
+
+    def replace(self, **changes: Any) -> HIMEConfig:
+        """A copy with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> HIMEConfig:
+        """Build from ``config.json``; unknown fields are refused, since they would be ignored in silence."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        unknown = sorted(set(fields) - known)
+        if unknown:
+            raise CheckpointError(
+                f"unknown field {', '.join(unknown)} in the model's configuration",
+                f"known fields: {', '.join(sorted(known))}",
+            )
+        return cls(**fields)
+
+
+HIME_SMALL_X4 = HIMEConfig()
+HIME_SMALL_X4_64 = HIMEConfig(lr_size=64)
+HIME_SMALL_X8 = HIMEConfig(scale=8, lr_size=16)
+
+PRESETS = {"hime-small-x4": HIME_SMALL_X4, "hime-small-x4-64": HIME_SMALL_X4_64, "hime-small-x8": HIME_SMALL_X8}

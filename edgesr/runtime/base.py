@@ -1,0 +1,120 @@
+"""The interface every runtime implements, and the adapter from its graphs' layouts to the canonical one.
+
+Canonical arrays, whatever runs behind them (float32, RGB in [0, 1]):
+exemplar [H, W, 3], features [h, w, C], lr [h, w, 3], sr [H, W, 3] (not clamped), weights [slots, h, w].
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgesr.models.config import HIMEConfig
+
+Array = npt.NDArray[np.float32]
+
+
+class Runtime(abc.ABC):
+    """Runs the two graphs of one network, one exemplar and one LR face at a time."""
+
+    name: str
+    """Of the engine: torch, executorch, litert, onnxruntime, coreml, mil-evaluator."""
+    config: HIMEConfig
+    """With the ``lr_size`` and ``slots`` that the graphs were made for."""
+
+    @abc.abstractmethod
+    def encode(self, exemplar: Array) -> Array:
+        """Features [h, w, C] of one sharp photo [H, W, 3]."""
+
+    @abc.abstractmethod
+    def restore(self, lr: Array, features: Array, valid: Array) -> tuple[Array, Array]:
+        """SR face and weights from ``lr`` [h, w, 3], ``features`` [slots, h, w, C] and ``valid`` [slots]."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TensorSpec:
+    """A graph's input or output as the artifact has it."""
+
+    name: str
+    """Ours: exemplar, features, lr, valid, sr, weights."""
+    file_name: str
+    """The artifact's own name for it."""
+    shape: tuple[int, ...]
+    layout: str
+    """Order of the axes: NCHW, NHWC, N or NHW."""
+    dtype: str = "float32"
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> TensorSpec:
+        return cls(
+            name=fields["name"],
+            file_name=fields.get("file_name", fields["name"]),
+            shape=tuple(fields["shape"]),
+            layout=fields["layout"],
+            dtype=fields.get("dtype", "float32"),
+        )
+
+    def from_canonical(self, array: Array) -> npt.NDArray[Any]:
+        """A canonical array in the artifact's shape, layout and dtype."""
+        if self.layout in ("NCHW", "NHWC") and array.ndim == 3:
+            array = array[None]
+        if self.layout == "NCHW":
+            array = array.transpose(0, 3, 1, 2)
+        if array.shape != self.shape:
+            raise ValueError(f"{self.name} has shape {array.shape} where the artifact takes {self.shape}")
+        return np.ascontiguousarray(array, dtype=self.dtype)
+
+    def to_canonical(self, array: npt.NDArray[Any]) -> Array:
+        """The artifact's output as a canonical array; a batch of one loses its axis."""
+        array = np.asarray(array, np.float32).reshape(self.shape)
+        if self.layout == "NCHW":
+            array = array.transpose(0, 2, 3, 1)
+        if self.layout in ("NCHW", "NHWC") and self.name != "features":
+            array = array[0]
+        return array
+
+
+class GraphRuntime(Runtime):
+    """A runtime of two static graphs that take and give named arrays; subclasses only run them."""
+
+    def __init__(self, config: HIMEConfig, tensors: Mapping[str, Mapping[str, list[Mapping[str, Any]]]]) -> None:
+        self.config = config
+        self.specs = {
+            graph: {side: [TensorSpec.from_dict(t) for t in specs] for side, specs in sides.items()}
+            for graph, sides in tensors.items()
+        }
+
+    @abc.abstractmethod
+    def run(self, graph: str, inputs: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+        """Run ``encode`` or ``restore``: arrays in the order and layout of the manifest's tensors."""
+
+    def encode(self, exemplar: Array) -> Array:
+        return self._call("encode", {"exemplar": exemplar})["features"][0]
+
+    def restore(self, lr: Array, features: Array, valid: Array) -> tuple[Array, Array]:
+        outputs = self._call("restore", {"lr": lr, "features": features, "valid": valid})
+        return outputs["sr"], outputs["weights"]
+
+    def _call(self, graph: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        specs = self.specs[graph]
+        outputs = self.run(graph, [spec.from_canonical(arrays[spec.name]) for spec in specs["inputs"]])
+        return {spec.name: spec.to_canonical(array) for spec, array in zip(specs["outputs"], outputs, strict=True)}
+
+
+def fill_slots(features: Sequence[Array], config: HIMEConfig) -> tuple[Array, Array]:
+    """What ``Runtime.restore`` takes: features [slots, h, w, C], zero in empty slots, and the mask [slots]."""
+    filled = np.zeros((config.slots, *feature_shape(config)), np.float32)
+    valid = np.zeros(config.slots, np.float32)
+    for i, feature in enumerate(features[: config.slots]):
+        filled[i], valid[i] = feature, 1.0
+    return filled, valid
+
+
+def feature_shape(config: HIMEConfig) -> tuple[int, int, int]:
+    """[h, w, C] of one stored exemplar."""
+    return config.lr_size, config.lr_size, config.feature_channels

@@ -1,0 +1,41 @@
+"""The reference runtime: the network itself, in PyTorch."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from edgesr.models.hime import HIME
+from edgesr.runtime.base import Array, Runtime
+
+
+class TorchRuntime(Runtime):
+    """Runs a ``HIME`` in float32 on the device it lies on."""
+
+    name = "torch"
+
+    def __init__(self, model: HIME) -> None:
+        self.model = model.eval()
+        self.config = model.config
+
+    @torch.inference_mode()
+    def encode(self, exemplar: Array) -> Array:
+        features = self.model.encode(self._tensor(exemplar).permute(2, 0, 1)[None])
+        return self._array(features[0].permute(1, 2, 0))
+
+    @torch.inference_mode()
+    def restore(self, lr: Array, features: Array, valid: Array) -> tuple[Array, Array]:
+        sr, weights = self.model.restore(
+            self._tensor(lr).permute(2, 0, 1)[None],
+            self._tensor(features).permute(0, 3, 1, 2)[None],
+            self._tensor(valid)[None],
+        )
+        return self._array(sr[0].permute(1, 2, 0)), self._array(weights[0])
+
+    def _tensor(self, array: Array) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(next(self.model.parameters()).device)
+
+    @staticmethod
+    def _array(tensor: torch.Tensor) -> Array:
+        array: Array = tensor.float().contiguous().cpu().numpy()
+        return array

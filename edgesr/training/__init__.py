@@ -1,0 +1,1 @@
+"""Training HIME on folders of people."""

@@ -1,0 +1,1 @@
+"""Quantization: recipe, PTQ, QAT and the accuracy report (to come)."""
