@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
-from edgesr.errors import InputOutputError
+from edgesr.errors import EdgesrError, InputOutputError
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".bmp", ".tif", ".tiff"}
 
@@ -16,6 +17,17 @@ MAX_PIXELS = 120_000_000
 """A panorama of 100 megapixels passes; a decompression bomb does not."""
 
 Pixels = npt.NDArray[np.uint8]
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a photo of each EXIF orientation upright."""
 
 
 def read_image(path: Path) -> Pixels:
@@ -27,22 +39,37 @@ def read_image(path: Path) -> Pixels:
     if path.suffix.lower() in {".heic", ".heif"}:
         _register_heif()
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS decides
+            image = Image.open(path)
+        with image:
             if image.width * image.height > MAX_PIXELS:
                 raise InputOutputError(
                     f"{path} has {image.width}x{image.height} pixels",
                     f"at most {MAX_PIXELS // 10**6} megapixels are read",
                 )
-            upright = ImageOps.exif_transpose(image)
-            return np.asarray(_to_rgb(upright))
+            return np.asarray(_to_rgb(_upright(image)))
+    except EdgesrError:
+        raise
     except FileNotFoundError as error:
         raise InputOutputError(f"no file {path}") from error
     except IsADirectoryError as error:
         raise InputOutputError(f"{path} is a folder, not a photo") from error
     except UnidentifiedImageError as error:
         raise InputOutputError(f"{path} is no image that can be read", "JPEG, PNG, WebP and HEIC work") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:
+        # Decoders raise anything on damaged files, from OSError to RuntimeError and struct.error.
         raise InputOutputError(f"cannot read {path}: {error}", "the file looks damaged or truncated") from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    image.load()  # some formats are turned by their decoder, which then takes the tag away
+    try:
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:
+        # Phones and editors leave broken EXIF behind; Pillow raises anything on it, and the photo itself is fine.
+        turn = None
+    return image if turn is None else image.transpose(turn)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

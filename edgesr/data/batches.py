@@ -62,7 +62,8 @@ class BatchSampler:
         """The batch of ``step``; ``progress`` in [0, 1] is the share of the run behind it."""
         random = torch.Generator().manual_seed((self.seed * 1_000_003 + step) * 4096 + rank)
         b = self.batch_size
-        slots = int(torch.multinomial(torch.tensor(self.curriculum.slot_probabilities), 1, generator=random))
+        probabilities = torch.tensor(self.curriculum.slot_probabilities, dtype=torch.float32)
+        slots = int(torch.multinomial(probabilities, 1, generator=random))
         target = torch.randint(len(self.images), (b,), generator=random)
         index, valid = self._exemplars(target, slots, random)
         hr = self.images[target].float().div(255)

@@ -44,7 +44,7 @@ def split_folder(folder: Path, split: str | None, size: int) -> Path:
 def people(folder: Path) -> dict[str, list[Path]]:
     """Photos of each person, sorted, people without photos left out."""
     found = {
-        person.name: sorted(p for p in person.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+        person.name: sorted(p for p in person.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.name[0] != ".")
         for person in sorted(folder.iterdir())
         if person.is_dir()
     }
@@ -107,6 +107,12 @@ def read_eval_list(folder: Path, split: str, size: int, list_file: Path | None =
         raise InputOutputError(
             f"{list_file} is not an evaluation list", "its first line should be: split,target,ref1,ref2,..."
         )
+    for i, row in enumerate(rows):
+        if not row["target"] or not row["ref1"]:
+            raise InputOutputError(
+                f"line {i + 2} of {list_file} has no {'exemplar' if row['target'] else 'target'}",
+                "every line names a target and at least ref1",
+            )
     root = folder / str(size)
     pairs = [
         EvalPair(

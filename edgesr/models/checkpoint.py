@@ -138,10 +138,18 @@ def save_checkpoint(
         elif (folder / CARD).is_file():
             shutil.copy(folder / CARD, aside / CARD)
         if folder.exists():
-            shutil.rmtree(folder)
-        aside.replace(folder)
-    except OSError as error:
-        raise InputOutputError(f"cannot write {folder}: {error.strerror}", "is the disk full?") from error
+            old = aside.with_name(f"{aside.name}-old")
+            folder.replace(old)
+            try:
+                aside.replace(folder)
+            except BaseException:
+                old.replace(folder)
+                raise
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            aside.replace(folder)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise InputOutputError(f"cannot write {folder}: {error}", "is the disk full?") from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from edgesr.models.config import HIMEConfig
 from edgesr.models.deform import DeformableConv2d
@@ -42,7 +42,7 @@ class Complexity:
 
 
 def complexity(config: HIMEConfig) -> Complexity:
-    """Parameters and MACs of the network that ``config`` describes; nothing is computed or allocated."""
+    """Parameters and MACs of the network that ``config`` describes; nothing is allocated or run."""
     with torch.device("meta"):
         model = HIME(config)
     macs = macs_by_module(model)
@@ -56,30 +56,14 @@ def complexity(config: HIMEConfig) -> Complexity:
 
 
 def macs_by_module(model: HIME) -> dict[str, int]:
-    """MACs of each (deformable) convolution by its name, for one LR face with one exemplar.
-
-    Runs the network once with hooks that read its layers' output sizes; on the meta device that is free.
-    """
-    macs: dict[str, int] = {}
-    hooks = []
-    for name, module in model.named_modules():
-        if isinstance(module, nn.Conv2d | DeformableConv2d):
-
-            def count(module: nn.Module, _: object, output: Tensor, name: str = name) -> None:
-                macs[name] = module.get_parameter("weight").numel() * output.shape[-2] * output.shape[-1]
-
-            hooks.append(module.register_forward_hook(count))
-    config, device = model.config, next(model.parameters()).device
-    try:
-        model(
-            torch.zeros(1, 3, config.lr_size, config.lr_size, device=device),
-            torch.zeros(1, 1, 3, config.hr_size, config.hr_size, device=device),
-            torch.ones(1, 1, device=device),
-        )
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return macs
+    """MACs of each (deformable) convolution by its name, for one LR face with one exemplar."""
+    config = model.config
+    side = {"exemplar_extractor.mono": config.hr_size, "reconstructor.up2": config.lr_size * 2}  # all others: LR
+    return {
+        name: module.get_parameter("weight").numel() * side.get(name, config.lr_size) ** 2
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Conv2d | DeformableConv2d)
+    }
 
 
 def _below(parts: tuple[str, ...], macs: Mapping[str, int]) -> int:

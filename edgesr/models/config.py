@@ -7,6 +7,9 @@ from typing import Any
 
 from edgesr.errors import CheckpointError
 
+LARGEST = 4096
+"""Of any width, depth or size: beyond it a configuration is damaged, and building it would only exhaust memory."""
+
 
 @dataclasses.dataclass(frozen=True)
 class HIMEConfig:
@@ -50,8 +53,8 @@ class HIMEConfig:
                         f"offset_bound is {value!r}",
                         "it must be a number of LR pixels, above 0 and at most 16",
                     )
-            elif not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise CheckpointError(f"{field.name} is {value!r}", "it must be a whole number above 0")
+            elif not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= LARGEST:
+                raise CheckpointError(f"{field.name} is {value!r}", f"it must be a whole number from 1 to {LARGEST}")
         if self.scale < 2 or self.scale & (self.scale - 1):
             raise CheckpointError(f"scale is {self.scale}", "it must be 2, 4, 8 or another power of two")
         if self.exemplar_channels % self.offset_groups:

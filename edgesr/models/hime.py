@@ -16,8 +16,13 @@ from edgesr.models.blocks import conv3x3, icnr_, residual_blocks
 from edgesr.models.config import HIMEConfig
 from edgesr.models.deform import TAPS, DeformableConv2d
 
-MU_FLOOR = 1e-4
-"""Added to CoFA's denominator, so that a set without a valid exemplar aggregates to 0 and not to 0/0."""
+MU_FLOOR = 1e-2
+"""Added to CoFA's denominator, so that a set without a valid exemplar aggregates to 0 and not to 0/0.
+
+Where no exemplar resembles the face, all mu are small and F_a fades to 0 instead of copying the least bad one.
+The floor is also what an error of mu is divided by, and runtimes' sigmoids err by 1e-7 in their tails, fp16 by
+more: with 1e-4 the weights of ONNX Runtime were off by 8e-4.
+"""
 
 
 class LRExtractor(nn.Module):
@@ -110,8 +115,9 @@ class Reconstructor(nn.Module):
         last = config.scale // 2
         self.up2 = conv3x3(config.tail_channels, 3 * last**2)
         self.shuffle2 = nn.PixelShuffle(last)
-        icnr_(self.up1.weight, 2)
-        icnr_(self.up2.weight, last)
+        for conv, upscale in ((self.up1, 2), (self.up2, last)):
+            icnr_(conv.weight, upscale)
+            nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
         with torch.no_grad():
             self.up2.weight.mul_(0.1)  # start close to the bicubic skip
 

@@ -6,6 +6,7 @@ A run is a folder: ``state.safetensors`` to go on from, ``checkpoint/`` with the
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import json
@@ -29,6 +30,7 @@ from edgesr.models.config import HIMEConfig
 from edgesr.models.hime import HIME
 from edgesr.runtime.torch import TorchRuntime
 from edgesr.training.feature_scales import measure_feature_scales
+from edgesr.training.interruption import uninterrupted
 from edgesr.training.losses import charbonnier
 
 
@@ -116,11 +118,12 @@ class Trainer:
         self.optimizer.zero_grad()
         self.fabric.backward(loss)
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
-        self.optimizer.step()
-        self.step += 1
-        # Early averages would otherwise remember the initialisation.
-        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
+        # Weights, averages and step belong together: interrupted between them, a run could not be resumed exactly.
+        with uninterrupted(), torch.no_grad():
+            self.optimizer.step()
+            self.step += 1
+            # Early averages would otherwise remember the initialisation.
+            decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
             state = self.model.state_dict()
             torch._foreach_lerp_(list(self.average.values()), [state[k] for k in self.average], 1 - decay)
         return loss.detach()
@@ -153,10 +156,7 @@ class Trainer:
                     mean = float(torch.stack(losses).mean())
                     losses.clear()
                     if not math.isfinite(mean):
-                        raise EdgesrError(
-                            f"the loss is {mean} at step {self.step}",
-                            f"lower --learning-rate; {self._state_file} holds the last good state",
-                        )
+                        raise self._diverged(f"the loss is {mean}")
                     rate = (self.step - first) * self.config.batch_size / (now - started)
                     progress = Progress(self.step, self.config.steps, mean, rate)
                     if validate:
@@ -191,9 +191,16 @@ class Trainer:
         return measured | {"right-minus-wrong": gap.mean, "right-minus-wrong-low": gap.low}
 
     def save(self) -> None:
-        """Write the state and the checkpoint; each is complete or keeps what stood there before."""
+        """Write the state and the checkpoint; each is complete or keeps what stood there before.
+
+        Raises:
+            EdgesrError: the weights are not finite; what stands there is the last good state.
+            InputOutputError: it cannot be written.
+        """
         if self.fabric.global_rank != 0:
             return
+        if not _finite(self.model):
+            raise self._diverged("the weights are not finite")
         model = self.averaged_model()
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self.average.items()}
@@ -206,11 +213,17 @@ class Trainer:
             safetensors.torch.save_file(tensors, aside, metadata={"step": str(self.step), "run": self._identity()})
             aside.replace(self._state_file)
         except (OSError, safetensors.SafetensorError) as error:
-            aside.unlink(missing_ok=True)
             raise InputOutputError(f"cannot write {self._state_file}: {error}", "is the disk full?") from error
+        finally:
+            with contextlib.suppress(OSError):
+                aside.unlink()
         training = {**self.provenance, "step": self.step, "train_config": dataclasses.asdict(self.config)}
         scales = measure_feature_scales(model, self.faces.images)
         save_checkpoint(self.checkpoint, self.name, model, training=training, feature_scales=scales)
+
+    def _diverged(self, what: str) -> EdgesrError:
+        kept = f"; {self._state_file} holds the last good state" if self._state_file.exists() else ""
+        return EdgesrError(f"{what} at step {self.step}", f"lower --learning-rate{kept}")
 
     def _identity(self) -> str:
         """What a state must agree on to be resumed."""

@@ -1,0 +1,139 @@
+"""Core ML: torch.export -> coremltools ML programs -> one ``.mlpackage`` with functions ``encode`` and ``restore``."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edgesr.errors import UsageError
+
+from .graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, GraphName, Graphs
+from .mil_program import count_operations, describe_arithmetic, load_program, quiet_coremltools
+from .target import Conversion, Precision, Report
+
+PACKAGE = "model.mlpackage"
+DEFAULT_FUNCTION = "restore"
+DESCRIPTIONS = {
+    "exemplar": "A sharp, aligned photo of the person: RGB in [0, 1]",
+    "lr": "The aligned LR face: RGB in [0, 1]",
+    "features": "Exemplar features, as the function encode gives them for one photo",
+    "valid": "1 where the slot holds an exemplar, 0 where it is empty (its features must be finite)",
+    "sr": "The SR face: RGB, nominally in [0, 1]; clamp it",
+    "weights": "Weight of each exemplar at each LR pixel: 0 in an empty slot",
+}
+
+
+def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) -> Conversion:
+    """Write ``model.mlpackage`` (iOS 18, specification 9) into ``folder``.
+
+    fp16 computes everything in float16 but sampling coordinates, which stay in float32; inputs and outputs are
+    float32 in either precision.
+    """
+    if precision not in ("fp16", "fp32"):
+        raise UsageError(f"Core ML packages are not made in {precision}", "precisions: fp16, fp32")
+    with tempfile.TemporaryDirectory(prefix="edgesr-coreml-") as temporary, quiet_coremltools(Path(temporary)):
+        scratch = Path(temporary)
+        _require_space(graphs, scratch)
+        parts: dict[str, Path] = {}
+        for name in GRAPH_INPUTS:
+            report(f"converting {name} to Core ML ({precision})")
+            parts[name] = scratch / f"{name}.mlpackage"
+            _convert_graph(graphs, name, precision, parts[name])
+        report("joining both functions in one package")
+        _join(parts, graphs.metadata, scratch)
+        _copy(scratch / PACKAGE, folder / PACKAGE)
+    program = load_program(folder / PACKAGE)
+    return Conversion(
+        files={"model": PACKAGE},
+        tensors=_with_file_names(graphs, program),
+        arithmetic=describe_arithmetic(program),
+        operators=count_operations(program),
+    )
+
+
+def _convert_graph(graphs: Graphs, name: GraphName, precision: Precision, package: Path) -> None:
+    import coremltools as ct
+    import numpy as np
+
+    with warnings.catch_warnings(action="ignore"), torch.no_grad():
+        program = torch.export.export(getattr(graphs, name), graphs.inputs(name), strict=False).run_decompositions({})
+    if precision == "fp16":
+        from .coreml_precision import pipeline_with_float32_coordinates
+
+        options = {
+            "compute_precision": ct.precision.FLOAT16,
+            "pass_pipeline": pipeline_with_float32_coordinates(),
+        }
+    else:
+        options = {"compute_precision": ct.precision.FLOAT32}
+    ct.convert(
+        program,
+        convert_to="mlprogram",
+        # Several functions in a package need iOS 18; without a Mac there is nothing to load the model into.
+        minimum_deployment_target=ct.target.iOS18,
+        outputs=[ct.TensorType(name=output, dtype=np.float32) for output in GRAPH_OUTPUTS[name]],
+        skip_model_load=True,
+        package_dir=str(package),
+        **options,
+    )
+
+
+def _join(parts: dict[str, Path], metadata: dict[str, str | int], scratch: Path) -> None:
+    """One package with a function per part, and with metadata and descriptions, which joining would drop."""
+    import coremltools as ct
+
+    functions = ct.utils.MultiFunctionDescriptor()
+    for name, path in parts.items():
+        functions.add_function(str(path), src_function_name="main", target_function_name=name)
+    functions.default_function_name = DEFAULT_FUNCTION
+    joined = scratch / "joined.mlpackage"
+    ct.utils.save_multifunction(functions, str(joined))
+    model = ct.models.MLModel(str(joined), skip_model_load=True)
+    spec = model.get_spec()
+    spec.description.metadata.shortDescription = (
+        "edgesr: restores a small face with features of the same person's photos"
+    )
+    spec.description.metadata.userDefined.update({key: str(value) for key, value in metadata.items()})
+    for function in spec.description.functions:
+        for feature in (*function.input, *function.output):
+            feature.shortDescription = DESCRIPTIONS.get(feature.name, "")
+    ct.utils.save_spec(spec, str(scratch / PACKAGE), weights_dir=model.weights_dir)
+
+
+def _require_space(graphs: Graphs, scratch: Path) -> None:
+    """Raise what a full disk would: coremltools fails on one with all sorts of errors that do not say so."""
+    weights = sum(tensor.nbytes for graph in (graphs.encode, graphs.restore) for tensor in graph.state_dict().values())
+    # The weights lie there up to five times: for each graph, joined, in the package, and before each is packed.
+    if shutil.disk_usage(scratch).free < 5 * weights + 4 * 1024**2:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(scratch.parent))
+
+
+def _copy(source: Path, destination: Path) -> None:
+    """Copy a package file by file, so that a full or read-only disk is an ``OSError`` that says so."""
+    if destination.exists():
+        shutil.rmtree(destination)
+    for path in [source, *sorted(source.rglob("*"))]:
+        copy = destination / path.relative_to(source)
+        if path.is_dir():
+            copy.mkdir()
+        else:
+            shutil.copyfile(path, copy)
+
+
+def _with_file_names(graphs: Graphs, program: Any) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """The graphs' tensors, each with its name in the saved program."""
+    tensors: dict[str, dict[str, list[dict[str, Any]]]] = graphs.tensors()
+    for name, sides in tensors.items():
+        function = program.functions[name]
+        saved = {"inputs": list(function.inputs), "outputs": [var.name for var in function.outputs]}
+        for side, entries in sides.items():
+            for entry, file_name in zip(entries, saved[side], strict=True):
+                entry["file_name"] = file_name
+    return tensors

@@ -1,0 +1,74 @@
+"""ExecuTorch: one ``.pte`` with two methods, ``encode`` and ``restore``, delegated to XNNPACK."""
+
+from __future__ import annotations
+
+import collections
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edgesr.quiet import quiet
+
+from .graphs import GRAPH_INPUTS, Graphs
+from .target import Conversion, Precision, Report
+
+FILE = "model.pte"
+NO_KERNEL = "getitem"
+"""Takes one of a delegate's several outputs: a node of the graph, but nothing that is computed."""
+
+
+def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) -> Conversion:  # noqa: ARG001
+    """Write ``model.pte``. The graphs' metadata become its constant methods, readable from any language."""
+    with quiet():
+        report("importing ExecuTorch")
+        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+        from executorch.exir import to_edge_transform_and_lower
+
+        report("exporting encoder and restorer")
+        programs = {name: torch.export.export(getattr(graphs, name), graphs.inputs(name)) for name in GRAPH_INPUTS}
+        report("lowering to XNNPACK")
+        edge = to_edge_transform_and_lower(
+            dict(programs),
+            partitioner={name: [XnnpackPartitioner()] for name in programs},
+            constant_methods=dict(graphs.metadata),
+        )
+        modules = {str(name): edge.exported_program(name).graph_module for name in programs}
+        delegation = {name: describe_delegation(module) for name, module in modules.items()}
+        report("writing the program")
+        with (folder / FILE).open("wb") as file:
+            edge.to_executorch().write_to_file(file)
+    return Conversion(
+        files={"model": FILE},
+        tensors=graphs.tensors(),
+        arithmetic={"everything": "fp32"},
+        delegation=delegation,
+        operators={name: described["remaining"] for name, described in delegation.items()},
+    )
+
+
+def describe_delegation(module: torch.fx.GraphModule) -> dict[str, Any]:
+    """How much of a lowered graph XNNPACK computes: ``fraction`` of operators, and what is ``remaining`` by name."""
+    from executorch.devtools.backend_debug import get_delegation_info
+
+    info = get_delegation_info(module)
+    delegated, remaining = 0, collections.Counter[str]()
+    for name, found in info.delegation_by_operator.items():
+        if name != NO_KERNEL:
+            delegated += found.delegated
+            remaining[name] += found.non_delegated
+    total = delegated + remaining.total()
+    return {
+        "fraction": delegated / total if total else 0.0,
+        "delegated": delegated,
+        "operators": total,
+        "subgraphs": info.num_delegated_subgraphs,
+        "remaining": {_readable(name): count for name, count in sorted(remaining.items()) if count},
+    }
+
+
+def _readable(name: str) -> str:
+    """``aten_embedding_default`` -> ``embedding``, and so on."""
+    for affix in ("aten_", "dim_order_ops__"):
+        name = name.removeprefix(affix)
+    return name.removesuffix("_default").removesuffix("_tensor")

@@ -1,0 +1,171 @@
+"""Lowerings of the deformable convolution's sampling: the same function in operators that a target is good at.
+
+Each is a module that takes ``f_ref`` [n, C, h, w] and the offsets ``dy``, ``dx`` [n, G * 9, h, w] in LR pixels
+(channel g * 9 + k holds tap k of group g) and returns columns [n, C * 9, h, w], which a 1x1 convolution
+turns into the aligned reference. The columns' order differs, so each lowering permutes the weights itself
+(``pointwise_weight``). Sizes are static: slots n, channels C, groups G, side of the map, bound R of the offsets.
+"""
+
+from __future__ import annotations
+
+import abc
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from edgesr.errors import UsageError
+from edgesr.models.deform import TAPS
+
+
+class Sampling(nn.Module, abc.ABC):
+    """What the lowerings share: their sizes, and the pixel positions of the undisplaced taps."""
+
+    def __init__(self, slots: int, channels: int, groups: int, size: int, bound: float) -> None:
+        super().__init__()
+        self.slots = slots
+        self.channels = channels
+        self.groups = groups
+        self.size = size
+        self.reach = math.ceil(bound)
+        """Whole pixels that no offset exceeds; R itself may be fractional."""
+
+    @abc.abstractmethod
+    def forward(self, f_ref: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
+        """Columns [n, C * 9, h, w]: bilinear samples of every tap, zero outside the map."""
+
+    def pointwise_weight(self, weight: Tensor) -> Tensor:
+        """Deformable weights [C_out, C, 3, 3] as those of a 1x1 convolution on these columns.
+
+        Columns are ordered (group, tap, channel of the group) unless a lowering says otherwise.
+        """
+        grouped = weight.reshape(len(weight), self.groups, -1, TAPS)
+        return grouped.transpose(2, 3).reshape(len(weight), -1, 1, 1)
+
+    def taps_y(self) -> Tensor:
+        """Row of each tap at each pixel, undisplaced: [9, h, w] float, from -1 to h."""
+        return self.taps_x().reshape(3, 3, self.size, self.size).permute(1, 0, 3, 2).reshape(TAPS, self.size, self.size)
+
+    def taps_x(self) -> Tensor:
+        """Column of each tap at each pixel, undisplaced: [9, h, w] float, from -1 to w."""
+        tap = torch.arange(-1.0, 2.0).repeat(3).reshape(TAPS, 1, 1)
+        return (tap + torch.arange(float(self.size))).expand(TAPS, self.size, self.size).contiguous()
+
+
+class GridSample(Sampling):
+    """One ``grid_sample`` for all taps and groups.
+
+    A border of zeros with border padding stands for zero padding, and corners are aligned: Vulkan and Core ML
+    both take this form, where they differ on others.
+    """
+
+    def __init__(self, slots: int, channels: int, groups: int, size: int, bound: float) -> None:
+        super().__init__(slots, channels, groups, size, bound)
+        # Pixel p lies at p + 1 on the bordered map of size + 2, whose corners are at -1 and 1.
+        self.to_grid = 2.0 / (size + 1)
+        rows = (1, TAPS * size, size, 1)
+        self.register_buffer("base_y", ((self.taps_y() + 1.0) * self.to_grid - 1.0).reshape(rows), persistent=False)
+        self.register_buffer("base_x", ((self.taps_x() + 1.0) * self.to_grid - 1.0).reshape(rows), persistent=False)
+        self.base_y: Tensor
+        self.base_x: Tensor
+
+    def forward(self, f_ref: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
+        maps, side = self.slots * self.groups, self.size
+        y = dy.reshape(maps, TAPS * side, side, 1) * self.to_grid + self.base_y
+        x = dx.reshape(maps, TAPS * side, side, 1) * self.to_grid + self.base_x
+        bordered = F.pad(f_ref, (1, 1, 1, 1)).reshape(maps, self.channels // self.groups, side + 2, side + 2)
+        grid = torch.cat((x, y), dim=-1)  # n * G, 9 * h, w, 2
+        columns = F.grid_sample(bordered, grid, mode="bilinear", padding_mode="border", align_corners=True)
+        return columns.reshape(self.slots, self.channels * TAPS, side, side)
+
+    def pointwise_weight(self, weight: Tensor) -> Tensor:
+        """Columns are ordered (channel, tap), as the weights are."""
+        return weight.reshape(len(weight), -1, 1, 1)
+
+
+class Rows(Sampling):
+    """Four look-ups of C / G values in a table of pixels, the map inside a border of zeros.
+
+    Offsets never exceed R, so a border that wide makes every index valid without a clamp. Fractions come
+    from the offsets and not from positions, and the large part of an index is an int32 constant, so that
+    nothing is lost where floats are short.
+    """
+
+    def __init__(self, slots: int, channels: int, groups: int, size: int, bound: float) -> None:
+        super().__init__(slots, channels, groups, size, bound)
+        # A tap reaches one pixel further than its offset, and the bilinear neighbour of an exact +R one more.
+        self.border = self.reach + 2
+        self.stride = size + 2 * self.border
+        maps = torch.arange(slots * groups).reshape(-1, 1, 1, 1) * self.stride**2
+        pixel = (self.taps_y() + self.border) * self.stride + (self.taps_x() + self.border)
+        base = (maps + pixel.long()).to(torch.int32)  # n * G, 9, h, w
+        # Tensors and not Python integers: a quantizer turns `indices + 1` into an addition of floats.
+        self.register_buffer("base", base.reshape(slots * groups, -1), persistent=False)
+        self.register_buffer("right", torch.tensor(1, dtype=torch.int32), persistent=False)
+        self.register_buffer("below", torch.tensor(self.stride, dtype=torch.int32), persistent=False)
+        self.base: Tensor
+        self.right: Tensor
+        self.below: Tensor
+
+    def forward(self, f_ref: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
+        maps, side, width = self.slots * self.groups, self.size, self.channels // self.groups
+        p = self.border
+        table = F.pad(f_ref, (p, p, p, p)).reshape(maps, width, self.stride**2).transpose(1, 2)
+        table = table.reshape(maps * self.stride**2, width)
+        dy, dx = dy.reshape(maps, -1), dx.reshape(maps, -1)  # n * G, 9 * h * w
+        y0, x0 = torch.floor(dy), torch.floor(dx)
+        fy, fx = dy - y0, dx - x0
+        gy, gx = 1.0 - fy, 1.0 - fx
+        top_left = (y0 * float(self.stride) + x0).to(torch.int32) + self.base
+        bottom_left = top_left + self.below
+        samples = (
+            F.embedding(top_left, table) * (gy * gx).unsqueeze(-1)
+            + F.embedding(top_left + self.right, table) * (gy * fx).unsqueeze(-1)
+            + F.embedding(bottom_left, table) * (fy * gx).unsqueeze(-1)
+            + F.embedding(bottom_left + self.right, table) * (fy * fx).unsqueeze(-1)
+        )  # n * G, 9 * h * w, C / G
+        columns = samples.reshape(maps * TAPS, side * side, width).transpose(1, 2)
+        return columns.reshape(self.slots, self.channels * TAPS, side, side)
+
+
+class Tent(Sampling):
+    """Sum of static shifts, each weighted relu(1 - |d - i|): no gather, for targets that have none.
+
+    Bilinear interpolation is this sum over all whole shifts i; within the bound only those from -R to R
+    have a weight, so it is exact. Its cost grows with R squared.
+    """
+
+    def forward(self, f_ref: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
+        side, reach, width = self.size, self.reach, self.channels // self.groups
+        p = reach + 1
+        span = side + 2 * reach
+        bordered = F.pad(f_ref, (p, p, p, p)).reshape(self.slots * self.groups, width, side + 2 * p, side + 2 * p)
+        taps = [bordered[:, :, ky : ky + span, kx : kx + span] for ky in range(3) for kx in range(3)]
+        # Taps become part of the batch, so that one shift serves all of them: n * G * 9, C / G, span, span.
+        maps = torch.cat(taps, dim=1).reshape(self.slots * self.groups * TAPS, width, span, span)
+        dy, dx = dy.reshape(-1, 1, side, side), dx.reshape(-1, 1, side, side)
+        shifts = range(-reach, reach + 1)
+        tents_x = [F.relu(1.0 - torch.abs(dx - float(i))) for i in shifts]
+        columns: Tensor | None = None
+        for i in shifts:
+            rows = maps[:, :, reach + i : reach + i + side, :]
+            row: Tensor | None = None
+            for j, tent_x in zip(shifts, tents_x, strict=True):
+                term = rows[:, :, :, reach + j : reach + j + side] * tent_x
+                row = term if row is None else row + term
+            assert row is not None  # reach >= 1, so there are shifts
+            row = row * F.relu(1.0 - torch.abs(dy - float(i)))
+            columns = row if columns is None else columns + row
+        assert columns is not None
+        return columns.reshape(self.slots, self.channels * TAPS, side, side)
+
+
+LOWERINGS: dict[str, type[Sampling]] = {"grid_sample": GridSample, "rows": Rows, "tent": Tent}
+
+
+def lowering_named(name: str) -> type[Sampling]:
+    """The lowering's class; an unknown name lists the known ones."""
+    if name not in LOWERINGS:
+        raise UsageError(f"unknown lowering {name!r}", f"known lowerings: {', '.join(LOWERINGS)}")
+    return LOWERINGS[name]

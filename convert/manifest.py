@@ -1,0 +1,109 @@
+"""``manifest.json``: what a bundle holds and how an app must feed it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+from edgesr import __version__
+from edgesr.bundle import FORMAT_VERSION, MANIFEST, hashes
+from edgesr.models import Checkpoint
+from edgesr.models.config import HIMEConfig
+
+from .graphs import Graphs
+from .parity import Parity
+from .target import Conversion, Precision, Target
+
+TOOLS = ("torch", "executorch", "coremltools", "onnx", "onnxruntime", "ai-edge-litert", "numpy")
+
+
+def write_manifest(
+    folder: Path,
+    checkpoint: Checkpoint,
+    target: Target,
+    precision: Precision,
+    graphs: Graphs,
+    conversion: Conversion,
+    parity: Parity,
+    seconds: float,
+) -> dict[str, Any]:
+    """Write the manifest of the files that lie in ``folder``, and return it."""
+    config = graphs.config
+    sha256 = hashes(folder)
+    artifact = [f for f in sha256 if any(f == name or f.startswith(f"{name}/") for name in conversion.files.values())]
+    manifest = {
+        "format": "edgesr-bundle",
+        "format_version": FORMAT_VERSION,
+        "name": checkpoint.name,
+        "target": target.name,
+        "precision": precision,
+        "precision_got": precision,
+        "lowering": graphs.lowering,
+        "size_bytes": sum((folder / f).stat().st_size for f in artifact),
+        "seconds": round(seconds, 2),
+        "parity": parity.to_dict(),
+        "delegation": conversion.delegation,
+        "files": conversion.files,
+        "sha256": sha256,
+        "scale": config.scale,
+        "lr_size": config.lr_size,
+        "slots": config.slots,
+        "model": config.to_dict(),
+        "tensors": conversion.tensors,
+        "value_ranges": VALUE_RANGES,
+        "pre_processing": PRE_PROCESSING,
+        "post_processing": POST_PROCESSING,
+        "features": describe_features(checkpoint, config),
+        "feature_space": checkpoint.feature_space,
+        "arithmetic": conversion.arithmetic,
+        "operators": conversion.operators,
+        "int8_convs": 0,
+        "checkpoint_sha256": checkpoint.sha256,
+        "golden": "golden.safetensors",
+        "tools": tool_versions(),
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+    return manifest
+
+
+VALUE_RANGES = {
+    "exemplar": "RGB in [0, 1]",
+    "lr": "RGB in [0, 1]",
+    "features": "any real number",
+    "valid": "1 where the slot holds an exemplar, 0 where it is empty",
+    "sr": "RGB, nominally [0, 1]; clamp",
+    "weights": "[0, 1]; 0 in an empty slot",
+}
+PRE_PROCESSING = [
+    "align the face by eyes and mouth corners as CelebA-HQ does",
+    "exemplar: crop at hr_size; lr: crop at lr_size",
+    "divide 8-bit RGB by 255",
+    "features of empty slots: zeros",
+]
+POST_PROCESSING = ["clamp sr to [0, 1]", "multiply by 255 and round"]
+
+
+def describe_features(checkpoint: Checkpoint, config: HIMEConfig) -> dict[str, Any]:
+    """How features are stored, the same for every target: layout, channels, int8 steps."""
+    return {
+        "stored_layout": "NHWC",
+        "shape": [config.lr_size, config.lr_size, config.feature_channels],
+        "parts": [
+            {"name": name, "channels": channels, "int8_scale": checkpoint.feature_scales.get(name)}
+            for name, channels in config.feature_parts.items()
+        ],
+    }
+
+
+def tool_versions() -> dict[str, str]:
+    """Versions of what took part in a conversion, as installed."""
+    found = {"edgesr": __version__, "python": platform.python_version()}
+    for tool in TOOLS:
+        try:
+            found[tool] = importlib.metadata.version(tool)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,103 @@
+"""ONNX: ``encode.onnx`` and ``restore.onnx``, fp32 or with weights stored as fp16."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from edgesr.quiet import quiet
+
+from .graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, GraphName, Graphs
+from .target import Conversion, Precision, Report
+
+if TYPE_CHECKING:
+    import onnx
+
+OPSET = 18
+"""Old enough for onnxruntime-web, onnx2tf and phones' runtimes, new enough for everything used here."""
+
+
+def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) -> Conversion:
+    """Write one file a graph, with the graphs' metadata as ``metadata_props``.
+
+    fp16 halves the files: the convolutions' weights are stored so and cast when the model is loaded.
+    Everything is computed in fp32 all the same, as CPUs and browsers do it.
+    """
+    import onnx
+
+    files: dict[str, str] = {}
+    operators: dict[str, dict[str, int]] = {}
+    for name in GRAPH_INPUTS:
+        report(f"exporting {name}")
+        model = export_graph(graphs, name)
+        if precision == "fp16":
+            store_weights_as_fp16(model)
+        onnx.checker.check_model(model, full_check=True)
+        files[name] = f"{name}.onnx"
+        onnx.save(model, folder / files[name])
+        operators[name] = dict(sorted(collections.Counter(node.op_type for node in model.graph.node).items()))
+    arithmetic = {"everything": "fp32"}
+    if precision == "fp16":
+        arithmetic["stored convolution weights"] = "fp16"
+    return Conversion(
+        files=files, tensors=graphs.tensors(), arithmetic=arithmetic, operators={**operators, "opset": OPSET}
+    )
+
+
+def export_graph(graphs: Graphs, name: GraphName) -> onnx.ModelProto:
+    """One graph as an ONNX model in fp32, with our tensor names, sizes and metadata and no trace of this machine."""
+    # The exporter reports its progress on stdout, which is for data.
+    with quiet(), contextlib.redirect_stdout(io.StringIO()):
+        program = torch.onnx.export(
+            getattr(graphs, name),
+            graphs.inputs(name),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=GRAPH_INPUTS[name],
+            output_names=GRAPH_OUTPUTS[name],
+            optimize=True,
+            verbose=False,
+        )
+    assert program is not None  # it is None only for the exporter that dynamo=True replaces
+    model: onnx.ModelProto = program.model_proto
+    # Nodes carry the stack trace that made them: source paths of this machine, a tenth of the file.
+    for element in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):
+        del element.metadata_props[:]
+        element.doc_string = ""
+    del model.metadata_props[:]
+    for key, value in graphs.metadata.items():
+        model.metadata_props.add(key=key, value=str(value))
+    model.graph.name = name
+    return model
+
+
+def store_weights_as_fp16(model: onnx.ModelProto) -> None:
+    """Store the weights of convolutions in fp16 with a Cast to fp32 behind each; runtimes fold it when they load.
+
+    Sampling coordinates, biases and the bicubic skip stay as they are: they are small, and need the precision.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    graph = model.graph
+    learned = {node.input[1] for node in graph.node if node.op_type == "Conv" and _groups(node) == 1}
+    casts: list[Any] = []
+    for tensor in graph.initializer:
+        if tensor.name in learned and tensor.data_type == onnx.TensorProto.FLOAT:
+            weight, name = numpy_helper.to_array(tensor), tensor.name
+            tensor.CopyFrom(numpy_helper.from_array(weight.astype("float16"), f"{name}.fp16"))
+            casts.append(
+                onnx.helper.make_node("Cast", [tensor.name], [name], f"{name}.cast", to=onnx.TensorProto.FLOAT)
+            )
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _groups(node: onnx.NodeProto) -> int:
+    return next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)

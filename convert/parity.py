@@ -1,0 +1,155 @@
+"""The gate that decides trust: an artifact must compute what PyTorch computes, or nothing is written."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from edgesr.data.samples import sample_faces
+from edgesr.evaluation import degrade
+from edgesr.imaging import to_unit
+from edgesr.metrics import psnr_unit
+from edgesr.models.config import HIMEConfig
+from edgesr.runtime.base import Array, Runtime, fill_slots
+
+FP32_MAX_ABS_ERROR = 1e-4
+"""On SR images in [0, 1], on CoFA's weights, and on features relative to their largest value."""
+FP16_PSNR_DB = 55.0
+"""Against fp32, on SR images with a peak of 1 and on features with their largest value as the peak."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A real LR face and the sharp photos it is restored with: arrays as ``Runtime`` takes them."""
+
+    name: str
+    lr: Array
+    exemplars: tuple[Array, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Expected:
+    """What PyTorch makes of a case."""
+
+    features: tuple[Array, ...]
+    sr: Array
+    weights: Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """One comparison of the gate: ``value`` against ``threshold``."""
+
+    name: str
+    ok: bool
+    value: float
+    threshold: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Parity:
+    """The worst figures over all cases, and the checks they passed or failed."""
+
+    max_abs_error: float
+    psnr_db: float
+    evaluated_with: str
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        return all(check.ok for check in self.checks)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As promised by ``convert --json``; equal outputs have a PSNR of null, since JSON knows no infinity."""
+        return {
+            "max_abs_error": self.max_abs_error,
+            "psnr_db": self.psnr_db if math.isfinite(self.psnr_db) else None,
+            "evaluated_with": self.evaluated_with,
+            "checks": [check.to_dict() for check in self.checks],
+        }
+
+
+def real_cases(config: HIMEConfig) -> list[Case]:
+    """The sample faces at the network's sizes: without an exemplar, with one, and with every slot filled.
+
+    The samples hold one other photo a person, so a full set takes the other people's photos: enough to
+    prove equality, no measure of quality.
+    """
+    faces = sample_faces(config.hr_size)
+    lr = [to_unit(degrade(face.target, config.scale)) for face in faces]
+    photos = [to_unit(face.exemplar) for face in faces]
+    others = tuple(photos[i % len(photos)] for i in range(config.slots))
+    cases = [Case("n=0", lr[0], ()), Case(f"n={config.slots}", lr[0], others)]
+    return cases + [Case(face.person, lr[i], (photos[i],)) for i, face in enumerate(faces)]
+
+
+def expected(reference: Runtime, cases: Sequence[Case]) -> list[Expected]:
+    """The reference's outputs for every case."""
+    results = []
+    for case in cases:
+        features = tuple(reference.encode(photo) for photo in case.exemplars)
+        results.append(Expected(features, *reference.restore(case.lr, *fill_slots(features, reference.config))))
+    return results
+
+
+def measure_parity(artifact: Runtime, cases: Sequence[Case], truth: Sequence[Expected], precision: str) -> Parity:
+    """Run the artifact on every case, its encoder feeding its restorer, and compare with PyTorch."""
+    sr, features, weights = _Worst(), _Worst(), _Worst()
+    for case, correct in zip(cases, truth, strict=True):
+        ours = [artifact.encode(photo) for photo in case.exemplars]
+        image, mu = artifact.restore(case.lr, *fill_slots(ours, artifact.config))
+        sr.add(image, correct.sr)
+        weights.add(mu, correct.weights)
+        for got, wanted in zip(ours, correct.features, strict=True):
+            features.add_relative(got, wanted)
+    return _judge(artifact, sr, features, weights, precision)
+
+
+def measure_golden(artifact: Runtime, golden: Mapping[str, Array], precision: str) -> Parity:
+    """Compare both graphs, each on its own, with a bundle's golden vectors; needs no checkpoint."""
+    sr, features, weights = _Worst(), _Worst(), _Worst()
+    features.add_relative(artifact.encode(golden["encode.in.exemplar"]), golden["encode.out.features"])
+    inputs = [golden[f"restore.in.{name}"] for name in ("lr", "features", "valid")]
+    image, mu = artifact.restore(inputs[0], inputs[1], inputs[2])
+    sr.add(image, golden["restore.out.sr"])
+    weights.add(mu, golden["restore.out.weights"])
+    return _judge(artifact, sr, features, weights, precision)
+
+
+def _judge(artifact: Runtime, sr: _Worst, features: _Worst, weights: _Worst, precision: str) -> Parity:
+    if precision == "fp32":
+        checks = [
+            Check(f"{name}: max abs error", worst.error <= FP32_MAX_ABS_ERROR, worst.error, FP32_MAX_ABS_ERROR)
+            for name, worst in (("sr", sr), ("weights", weights), ("features", features))
+        ]
+    else:
+        checks = [
+            Check(f"{name}: PSNR dB", worst.psnr >= FP16_PSNR_DB, worst.psnr, FP16_PSNR_DB)
+            for name, worst in (("sr", sr), ("features", features))
+        ]
+    return Parity(sr.error, sr.psnr, artifact.name, tuple(checks))
+
+
+@dataclasses.dataclass
+class _Worst:
+    error: float = 0.0
+    psnr: float = math.inf
+
+    def add(self, got: Array, wanted: Array) -> None:
+        difference = float(np.abs(got - wanted).max())
+        # NaN compares false with everything and would pass as "not larger": it is the largest error there is.
+        self.error = math.inf if math.isnan(difference) else max(self.error, difference)
+        quality = psnr_unit(got, wanted)
+        self.psnr = -math.inf if math.isnan(quality) else min(self.psnr, quality)
+
+    def add_relative(self, got: Array, wanted: Array) -> None:
+        """As ``add``, with the largest wanted value as the unit."""
+        peak = np.float32(np.abs(wanted).max() or 1.0)
+        self.add(got / peak, wanted / peak)

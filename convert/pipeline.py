@@ -1,0 +1,180 @@
+"""From a checkpoint to a proven bundle: graphs, target, parity gate, manifest."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+
+from edgesr.bundle import GOLDEN, default_name, write_aside
+from edgesr.errors import ParityError, UnavailableError, UsageError
+from edgesr.models import Checkpoint, load_checkpoint
+from edgesr.models.config import HIMEConfig
+from edgesr.runtime.base import Array, Runtime, fill_slots
+from edgesr.runtime.engines import open_engine
+from edgesr.runtime.torch import TorchRuntime
+
+from .graphs import GraphName, Graphs, deployed_graphs
+from .locate import first_departing_module
+from .manifest import write_manifest
+from .parity import Case, Expected, Parity, expected, measure_parity, real_cases
+from .target import Conversion, Precision, Report, Target, target_named
+
+DEFAULT_CHECKPOINT = "hime-small-x4"
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A conversion with every choice made and found possible."""
+
+    checkpoint: Checkpoint
+    target: Target
+    precision: Precision
+    lowering: str
+    config: HIMEConfig
+    """With the LR size and the slots of the conversion."""
+    output: Path
+
+
+def plan(
+    target: str,
+    *,
+    checkpoint: str | Path = DEFAULT_CHECKPOINT,
+    precision: str | None = None,
+    lowering: str | None = None,
+    lr_size: int | None = None,
+    slots: int | None = None,
+    output: Path | None = None,
+) -> Plan:
+    """Choose defaults and refuse what cannot work, before any time is spent.
+
+    Raises:
+        UsageError: an unknown target, precision or lowering, or a size out of range.
+        UnavailableError: the target needs something that is not installed.
+        CheckpointError: the checkpoint is missing, damaged or foreign.
+    """
+    record = target_named(target)
+    precision = precision or record.default_precision
+    if precision not in record.precisions:
+        raise UsageError(
+            f"{target} has no precision {precision!r}", f"{target} converts to: {', '.join(record.precisions)}"
+        )
+    lowering = lowering or record.lowerings[0]
+    if lowering not in record.lowerings:
+        raise UsageError(f"{target} has no lowering {lowering!r}", f"{target} takes: {', '.join(record.lowerings)}")
+    if missing := record.missing():
+        raise UnavailableError(
+            f"cannot convert to {target} here: {', '.join(missing)} missing",
+            "edgesr setup tflite" if missing == ["tflite environment"] else f"pip install 'edgesr[{record.extra}]'",
+        )
+    loaded = load_checkpoint(checkpoint)
+    config = loaded.model.config.replace(
+        lr_size=lr_size or loaded.model.config.lr_size, slots=slots or loaded.model.config.slots
+    )
+    default_lowering = lowering == record.lowerings[0]
+    name = default_name(loaded.name, config, target, precision, None if default_lowering else lowering)
+    return Plan(loaded, record, precision, lowering, config, output or Path.cwd() / name)
+
+
+def convert(
+    plan: Plan, *, force: bool = False, report: Report = lambda stage: None, graphs: Graphs | None = None
+) -> dict[str, Any]:
+    """Carry out a plan and return the bundle's manifest; on any failure nothing is left behind.
+
+    ``graphs`` stands in for those of the plan's checkpoint, with which the artifact is compared all the same.
+
+    Raises:
+        ParityError: the artifact departs from PyTorch; names the first module that does.
+        UsageError: the output exists and ``force`` is not given.
+        InputOutputError: the output cannot be written.
+    """
+    started = time.monotonic()
+    with write_aside(plan.output, force) as folder:
+        report("rewriting the network for deployment")
+        graphs = graphs or make_graphs(plan)
+        conversion = plan.target.convert(graphs, plan.precision, folder, report)
+        report("comparing with PyTorch on real faces")
+        reference = TorchRuntime(plan.checkpoint.model)
+        reference.config = plan.config
+        cases = real_cases(plan.config)
+        truth = expected(reference, cases)
+        golden = golden_vectors(cases[1], truth[1], plan.config)
+        parity = measure_parity(open_artifact(plan, folder, conversion), cases, truth, plan.precision)
+        if not parity.ok:
+            raise ParityError(*describe_failure(plan, graphs, parity, golden, report))
+        safetensors.numpy.save_file(golden, folder / GOLDEN)
+        seconds = time.monotonic() - started
+        return write_manifest(folder, plan.checkpoint, plan.target, plan.precision, graphs, conversion, parity, seconds)
+
+
+def make_graphs(plan: Plan) -> Graphs:
+    """The deployed form of the plan's network, with the metadata that is embedded in the artifact."""
+    graphs = deployed_graphs(
+        plan.checkpoint.model,
+        plan.lowering,
+        lr_size=plan.config.lr_size,
+        slots=plan.config.slots,
+        skip=plan.target.skip,
+    )
+    metadata: dict[str, str | int] = {
+        "edgesr_name": plan.checkpoint.name,
+        "edgesr_feature_space": plan.checkpoint.feature_space,
+        "edgesr_scale": plan.config.scale,
+        "edgesr_lr_size": plan.config.lr_size,
+        "edgesr_slots": plan.config.slots,
+        "edgesr_precision": plan.precision,
+        "edgesr_checkpoint_sha256": plan.checkpoint.sha256,
+    }
+    return dataclasses.replace(graphs, metadata=metadata)
+
+
+def open_artifact(plan: Plan, folder: Path, conversion: Conversion) -> Runtime:
+    """What runs a fresh artifact here: its engine, or for Core ML off a Mac the evaluator of its saved program."""
+    if plan.target.executes_here:
+        return open_engine(plan.target.name, folder, conversion.files, plan.config, conversion.tensors)
+    from .mil_evaluator import MILEvaluator
+
+    return MILEvaluator(folder, conversion.files, plan.config, conversion.tensors)
+
+
+def describe_failure(
+    plan: Plan, graphs: Graphs, parity: Parity, golden: dict[str, Array], report: Report
+) -> tuple[str, str]:
+    """What failed and where, as the two parts of an error."""
+    failed = [check for check in parity.checks if not check.ok]
+    graph: GraphName = "encode" if any(check.name.startswith("features") for check in failed) else "restore"
+    module = first_departing_module(
+        graphs,
+        make_graphs(plan),
+        graph,
+        {key.split(".in.")[1]: array for key, array in golden.items() if key.startswith(f"{graph}.in.")},
+        plan.precision,
+        convert=lambda prefix, folder: plan.target.convert(prefix, plan.precision, folder, lambda stage: None),
+        open_artifact=lambda folder, conversion: open_artifact(plan, folder, conversion),
+        report=report,
+    )
+    what = (
+        f"{plan.target.name} {plan.precision} does not compute what PyTorch computes: "
+        f"{failed[0].name} is {failed[0].value:.3g} where {failed[0].threshold:g} is allowed; "
+        f"first module that departs: {module}"
+    )
+    return what, "nothing was written; another --lowering or --precision may work, and please report it"
+
+
+def golden_vectors(case: Case, correct: Expected, config: HIMEConfig) -> dict[str, Array]:
+    """Inputs and outputs of both graphs in canonical layout, from a case that fills every slot."""
+    features, valid = fill_slots(correct.features, config)
+    vectors = {
+        "encode.in.exemplar": case.exemplars[0],
+        "encode.out.features": correct.features[0],
+        "restore.in.lr": case.lr,
+        "restore.in.features": features,
+        "restore.in.valid": valid,
+        "restore.out.sr": correct.sr,
+        "restore.out.weights": correct.weights,
+    }
+    return {name: np.ascontiguousarray(array) for name, array in vectors.items()}

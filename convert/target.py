@@ -1,0 +1,138 @@
+"""What a conversion target is: a record, and a function in a file of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from edgesr.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgesr.convert.graphs import Graphs
+
+Precision = Literal["fp32", "fp16", "int8", "int8-ptq", "mixed"]
+Report = Callable[[str], None]
+"""Called with the name of each stage of a conversion as it begins."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Conversion:
+    """What a target's converter wrote into the folder it was given."""
+
+    files: dict[str, str]
+    """Role to file name relative to the folder: ``{"model": "model.pte"}`` or ``{"encode": ..., "restore": ...}``."""
+    tensors: dict[str, dict[str, list[dict[str, Any]]]]
+    """Per graph, ``inputs`` and ``outputs``: name (ours), file_name (the artifact's), shape, layout, dtype."""
+    arithmetic: dict[str, str]
+    """Part of the network to the precision it is computed in."""
+    delegation: dict[str, Any] | None = None
+    """ExecuTorch: fraction of operators delegated and what is left, a graph each."""
+    operators: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """Operators of the artifact with their count (and version, where runtimes care)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A format that edgesr converts to. Adding one is adding a record here and a file beside it."""
+
+    name: str
+    module: str
+    """Module of this package with ``convert(graphs, precision, folder, report) -> Conversion``."""
+    precisions: tuple[Precision, ...]
+    default_precision: Precision
+    lowerings: tuple[str, ...]
+    """Lowerings of the deformable convolution that work here, the best first."""
+    skip: str
+    """Form of the bicubic skip: ``matmul`` or ``conv``."""
+    extra: str
+    """Extra of the package that installs what it needs: ``pip install 'edgesr[EXTRA]'``."""
+    requires: tuple[str, ...]
+    """Modules that must be importable to convert."""
+    executes_on: str
+    """``any`` host, or ``darwin`` only."""
+
+    def missing(self) -> list[str]:
+        """What keeps this target from converting here, as names of modules or environments."""
+        absent = [name for name in self.requires if not _importable(name)]
+        check = getattr(importlib.import_module(self.module), "missing", None) if not absent else None
+        return absent + (check() if check else [])
+
+    @property
+    def executes_here(self) -> bool:
+        """Whether this machine can execute the artifact (otherwise it can only be evaluated)."""
+        return self.executes_on == "any" or sys.platform == self.executes_on
+
+    def convert(self, graphs: Graphs, precision: Precision, folder: Path, report: Report) -> Conversion:
+        """Write the artifact's files into ``folder``."""
+        conversion: Conversion = importlib.import_module(self.module).convert(graphs, precision, folder, report)
+        return conversion
+
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target(
+            name="executorch",
+            module="edgesr.convert.executorch",
+            precisions=("fp32",),
+            default_precision="fp32",
+            lowerings=("rows", "tent", "grid_sample"),
+            skip="matmul",
+            extra="executorch",
+            requires=("executorch",),
+            executes_on="any",
+        ),
+        Target(
+            name="coreml",
+            module="edgesr.convert.coreml",
+            precisions=("fp16", "fp32"),
+            default_precision="fp16",
+            lowerings=("grid_sample", "rows", "tent"),
+            skip="matmul",
+            extra="coreml",
+            requires=("coremltools",),
+            executes_on="darwin",
+        ),
+        Target(
+            name="tflite",
+            module="edgesr.convert.tflite",
+            precisions=("fp32", "fp16"),
+            default_precision="fp32",
+            lowerings=("rows", "tent", "grid_sample"),
+            skip="matmul",
+            extra="tflite",
+            requires=("onnx", "onnxscript", "ai_edge_litert"),
+            executes_on="any",
+        ),
+        Target(
+            name="onnx",
+            module="edgesr.convert.onnx",
+            precisions=("fp32", "fp16"),
+            default_precision="fp32",
+            lowerings=("grid_sample", "rows", "tent"),
+            skip="matmul",
+            extra="onnx",
+            requires=("onnx", "onnxscript", "onnxruntime"),
+            executes_on="any",
+        ),
+    )
+}
+
+
+def target_named(name: str) -> Target:
+    """The target's record; an unknown name lists the known ones."""
+    if name not in TARGETS:
+        raise UsageError(f"unknown target {name!r}", f"known targets: {', '.join(TARGETS)}")
+    return TARGETS[name]
+
+
+def _importable(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False

@@ -1,0 +1,42 @@
+"""Runs a TFLite file under tflite-runtime, the oldest runtime that artifacts must run on.
+
+Run as ``python -I tflite_check.py request.json`` in the environment of ``edgesr setup tflite``, and never in one
+process with TensorFlow: their native libraries clash. It imports nothing of edgesr, which is not installed there.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+CANONICAL = {4: (0, 2, 3, 1), 3: (0, 1, 2), 1: (0,)}
+"""As in ``tflite_worker``."""
+
+
+def check(request: dict[str, Any]) -> dict[str, Any]:
+    """The largest error of each output of each signature, on the request's arrays."""
+    from tflite_runtime.interpreter import Interpreter
+
+    arrays = dict(np.load(request["arrays"], allow_pickle=False))
+    interpreter = Interpreter(model_path=request["model"], num_threads=1)
+    errors = {}
+    for name, graph in request["graphs"].items():
+        run = interpreter.get_signature_runner(name)
+
+        def wanted(key: str, name: str = name) -> Any:
+            array = arrays[f"{name}.{key}"]
+            return np.ascontiguousarray(array.transpose(CANONICAL[array.ndim]))
+
+        outputs = run(**{key: wanted(key) for key in graph["inputs"]})
+        errors[name] = {key: float(np.abs(outputs[key] - wanted(key)).max()) for key in graph["outputs"]}
+    return {"runtime": f"tflite-runtime {importlib.metadata.version('tflite-runtime')}", "max_abs_error": errors}
+
+
+if __name__ == "__main__":
+    asked = json.loads(Path(sys.argv[1]).read_text())
+    Path(asked["check"]).write_text(json.dumps(check(asked)))

@@ -1,0 +1,96 @@
+"""The parity gate again, on a bundle that came from anywhere."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from edgesr.bundle import Bundle, open_bundle
+from edgesr.errors import CheckpointError
+from edgesr.models.checkpoint import load_checkpoint, shipped_names
+from edgesr.runtime.base import Runtime
+from edgesr.runtime.torch import TorchRuntime
+
+from .parity import Check, expected, measure_golden, measure_parity, real_cases
+from .target import Report, target_named
+
+
+@dataclasses.dataclass(frozen=True)
+class Verification:
+    """The checks made, and in words what this machine could not do."""
+
+    checks: tuple[Check, ...]
+    evaluated_with: str
+    notes: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        return all(check.ok for check in self.checks)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "ok": self.ok,
+            "checks": [check.to_dict() for check in self.checks],
+            "evaluated_with": self.evaluated_with,
+            "notes": list(self.notes),
+        }
+
+
+def verify(folder: Path, checkpoint: str | Path | None = None, report: Report = lambda stage: None) -> Verification:
+    """Check every hash, then both graphs against the golden vectors and, where the checkpoint is, real faces.
+
+    Raises:
+        BundleError: it is damaged or no bundle; nothing of it was loaded.
+        UnavailableError: nothing on this machine can run or evaluate it.
+    """
+    report("checking hashes")
+    bundle = open_bundle(folder)
+    precision = bundle.manifest["precision"]
+    checks = [Check("hashes", True, float(len(bundle.manifest["sha256"])), float(len(bundle.manifest["sha256"])))]
+    notes = []
+    report("running it on its golden vectors")
+    runtime, note = runtime_or_evaluator(bundle)
+    notes += note
+    golden = measure_golden(runtime, bundle.golden(), precision)
+    checks += [dataclasses.replace(check, name=f"golden {check.name}") for check in golden.checks]
+    reference = find_reference(bundle, checkpoint)
+    if reference is None:
+        notes.append(
+            "the checkpoint it was made from is not here, so only its golden vectors were compared "
+            "(--checkpoint says where it is)"
+        )
+    else:
+        report("comparing with PyTorch on real faces")
+        cases = real_cases(bundle.config)
+        parity = measure_parity(runtime, cases, expected(reference, cases), precision)
+        checks += [dataclasses.replace(check, name=f"real faces {check.name}") for check in parity.checks]
+    return Verification(tuple(checks), runtime.name, tuple(notes))
+
+
+def runtime_or_evaluator(bundle: Bundle) -> tuple[Runtime, list[str]]:
+    """The bundle's engine, or the evaluator of its saved program with a note that says so."""
+    if target_named(bundle.manifest["target"]).executes_here:
+        return bundle.runtime(), []
+    from .mil_evaluator import MILEvaluator
+
+    m = bundle.manifest
+    evaluator = MILEvaluator(bundle.folder, m["files"], bundle.config, m["tensors"])
+    return evaluator, [
+        f"{m['target']} does not execute on this system: its saved program was evaluated op by op instead"
+    ]
+
+
+def find_reference(bundle: Bundle, checkpoint: str | Path | None) -> TorchRuntime | None:
+    """The network the bundle was made from, if it is here: given, or shipped with the package."""
+    for name in [checkpoint] if checkpoint else shipped_names():
+        candidate = load_checkpoint(name)
+        if candidate.sha256 == bundle.manifest["checkpoint_sha256"]:
+            reference = TorchRuntime(candidate.model)
+            reference.config = bundle.config
+            return reference
+        if checkpoint:
+            raise CheckpointError(
+                f"{bundle.folder} was not made from {checkpoint}", "its SHA-256 is not the one in the manifest"
+            )
+    return None

@@ -1,0 +1,47 @@
+"""``edgesr bench``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edgesr.cli import output
+
+
+@click.command("bench", short_help="Milliseconds and memory of bundles, as ratios.")
+@click.argument("bundle", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--runs", default=30, show_default=True, type=click.IntRange(3, 10_000), help="Measured runs of a graph.")
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64))
+@output.json_option
+def command(bundle: tuple[Path, ...], runs: int, threads: int, as_json: bool) -> None:
+    """Time both graphs of each BUNDLE (or checkpoint), in turn, in one run.
+
+    Machines are shared and noisy: compare the ratios to the first row, not milliseconds of different runs.
+    Each bundle runs in a process of its own, so threads and peak memory are its own.
+    """
+    from edgesr.benchmark import bench_bundles
+
+    with output.stages("bench") as report:
+        rows = bench_bundles(list(bundle), runs=runs, threads=threads, report=report)
+    if as_json:
+        output.write_json({"rows": rows})
+        return
+    output.table(
+        ("name", "runtime", "precision", "graph", "median ms", "p10", "p90", "ratio", "threads", "peak MiB"),
+        [
+            (
+                row["name"],
+                row["runtime"],
+                row["precision"],
+                row["graph"],
+                f"{row['ms_median']:.2f}",
+                f"{row['ms_p10']:.2f}",
+                f"{row['ms_p90']:.2f}",
+                f"{row['ratio']:.2f}",
+                row["threads"],
+                f"{row['peak_mib']:.0f}",
+            )
+            for row in rows
+        ],
+    )

@@ -1,0 +1,88 @@
+"""``edgesr convert``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgesr.cli import output
+
+
+@click.command("convert", short_help="Convert a checkpoint for a phone.")
+@click.option("--target", "-t", required=True, metavar="NAME", help="executorch, coreml, tflite or onnx.")
+@click.option("--precision", "-p", metavar="NAME", help="fp32 or fp16. Default: the target's (edgesr targets).")
+@click.option("--checkpoint", "-c", default="hime-small-x4", show_default=True, help="A shipped name or a folder.")
+@click.option("--lr-size", type=click.IntRange(4, 512), help="Side of the LR face. Default: the checkpoint's.")
+@click.option("--slots", type=click.IntRange(1, 16), help="Exemplar slots. Default: the checkpoint's.")
+@click.option("--lowering", metavar="NAME", help="grid_sample, rows or tent. Default: the target's best.")
+@click.option(
+    "--output", "-o", "bundle", type=click.Path(path_type=Path), help="Bundle folder. Default: named after the choices."
+)
+@output.force_option
+@output.json_option
+def command(
+    target: str,
+    precision: str | None,
+    checkpoint: str,
+    lr_size: int | None,
+    slots: int | None,
+    lowering: str | None,
+    bundle: Path | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Convert a checkpoint for a phone, prove it equal to PyTorch, and write a bundle.
+
+    \b
+    edgesr convert --target coreml
+    edgesr convert --target tflite --precision fp16 --slots 5 -o face.bundle
+
+    The artifact is run (Core ML off a Mac: its saved program is evaluated) on real sample faces. Where it
+    departs from PyTorch nothing is written, the exit code is 1, and the error names the first module that does.
+    """
+    from edgesr.convert.pipeline import convert, plan
+
+    with output.stages(f"convert to {target}") as report:
+        report("loading")
+        chosen = plan(
+            target,
+            checkpoint=checkpoint,
+            precision=precision,
+            lowering=lowering,
+            lr_size=lr_size,
+            slots=slots,
+            output=bundle,
+        )
+        manifest = convert(chosen, force=force, report=report)
+    if as_json:
+        keys = ("target", "precision", "precision_got", "lowering", "size_bytes", "seconds", "parity", "delegation")
+        output.write_json({"ok": True, "bundle": str(chosen.output), **{key: manifest[key] for key in keys}})
+    else:
+        summarize(chosen.output, manifest)
+
+
+def summarize(bundle: Path, manifest: dict[str, Any]) -> None:
+    """The few lines that say what was made."""
+    parity = manifest["parity"]
+    psnr = "equal" if parity["psnr_db"] is None else f"{parity['psnr_db']:.1f} dB"
+    sizes = f"{manifest['lr_size']} -> {manifest['lr_size'] * manifest['scale']} px, {manifest['slots']} slots"
+    output.write(f"{bundle}")
+    output.write(f"  network    {manifest['name']}, {sizes}, {manifest['precision']}, lowering {manifest['lowering']}")
+    output.write(f"  size       {output.size(manifest['size_bytes'])}")
+    output.write(
+        f"  parity     max abs error {parity['max_abs_error']:.1e}, PSNR {psnr} to PyTorch on real faces"
+        f" ({parity['evaluated_with']})"
+    )
+    for graph, delegated in (manifest["delegation"] or {}).items():
+        output.write(f"  delegation {graph}: {describe_delegation(delegated)}")
+    for part, precision in manifest["arithmetic"].items():
+        output.write(f"  computes   {part}: {precision}")
+    output.write(f"  took       {manifest['seconds']:.0f} s")
+
+
+def describe_delegation(delegated: dict[str, Any]) -> str:
+    """What share of a graph's operators the delegate took, and what is left."""
+    left = ", ".join(f"{count} {name}" for name, count in delegated.get("remaining", {}).items())
+    return f"{delegated['fraction']:.1%} of operators" + (f"; left: {left}" if left else "")

@@ -1,0 +1,162 @@
+"""``edgesr demo``: the whole product on sample faces."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgesr.cli import output
+
+if TYPE_CHECKING:
+    from edgesr.data.samples import SampleFace
+    from edgesr.imaging import Pixels
+    from edgesr.runtime.base import Runtime
+
+PHONE_TARGETS = ("executorch", "coreml", "tflite")
+PEOPLE_SHOWN = 3
+ENLARGE = 2
+
+
+@click.command("demo", short_help="Every phone target on sample faces, with a picture.")
+@click.option("--output", "-o", "folder", type=click.Path(path_type=Path), default=Path("out"), show_default=True)
+@click.option("--checkpoint", "-c", default="hime-small-x4", show_default=True)
+@output.force_option
+@output.json_option
+def command(folder: Path, checkpoint: str, force: bool, as_json: bool) -> None:
+    """Convert a checkpoint for every phone target, verify it, and restore real sample faces with each.
+
+    Writes the bundles and demo.png (LR, bicubic, each target's SR, the original) into --output and prints size,
+    parity, PSNR and milliseconds. Core ML executes on a Mac only: elsewhere its saved program is evaluated op by
+    op, which shows what it computes and not how fast.
+    """
+    from edgesr.benchmark import bench_bundles
+    from edgesr.bundle import open_bundle
+    from edgesr.convert.pipeline import convert, plan
+    from edgesr.convert.verify import runtime_or_evaluator, verify
+    from edgesr.data.samples import sample_faces
+    from edgesr.errors import ParityError, UsageError
+
+    picture = folder / "demo.png"
+    if picture.exists() and not force:
+        raise UsageError(f"{picture} already exists", "pass --force to replace what the demo wrote before")
+    plans = [plan(target, checkpoint=checkpoint) for target in PHONE_TARGETS]
+    faces = sample_faces(plans[0].config.hr_size)
+    rows: list[dict[str, Any]] = []
+    columns: dict[str, list[Pixels]] = {}
+    with output.stages("demo") as report:
+        for chosen in plans:
+            name = chosen.target.name
+            bundle_folder = folder / chosen.output.name
+            manifest = convert(
+                dataclasses.replace(chosen, output=bundle_folder), force=force, report=under(name, report)
+            )
+            verification = verify(bundle_folder, checkpoint, under(name, report))
+            if not verification.ok:
+                raise ParityError(f"{bundle_folder} does not verify", f"edgesr verify {bundle_folder}")
+            report(f"{name}: restoring sample faces")
+            runtime, _ = runtime_or_evaluator(open_bundle(bundle_folder))
+            columns[name] = [restore(runtime, face) for face in faces]
+            rows.append({"target": name, "bundle": str(bundle_folder), **figures(manifest, columns[name], faces)})
+        report("measuring milliseconds")
+        timed = [row for row, chosen in zip(rows, plans, strict=True) if chosen.target.executes_here]
+        for measured in bench_bundles([Path(row["bundle"]) for row in timed], runs=20, threads=1):
+            if measured["graph"] == "restore":
+                next(r for r in timed if Path(r["bundle"]).name == measured["name"])["ms"] = measured["ms_median"]
+        draw(picture, faces, columns, plans[0].config.scale)
+    bicubic = mean_psnr([upsampled(face, plans[0].config.scale) for face in faces], faces)
+    if as_json:
+        output.write_json({"ok": True, "rows": rows, "psnr_bicubic": bicubic, "picture": str(picture)})
+        return
+    output.table(
+        ("target", "precision", "size", "max abs error", "parity", f"PSNR (bicubic {bicubic:.2f})", "ms"),
+        [
+            (
+                row["target"],
+                row["precision"],
+                output.size(row["size_bytes"]),
+                f"{row['max_abs_error']:.1e}",
+                f"{output.decibel(row['parity_db'])} dB",
+                f"{row['psnr']:.2f} dB",
+                f"{row['ms']:.1f}" if "ms" in row else f"({row['evaluated_with']})",
+            )
+            for row in rows
+        ],
+        title=f"{checkpoint}: {len(faces)} sample people, one exemplar each, all targets verified",
+    )
+    output.write(f"picture: {picture}")
+
+
+def under(name: str, report: Callable[[str], None]) -> Callable[[str], None]:
+    """``report`` with a target's name before each stage."""
+    return lambda stage: report(f"{name}: {stage}")
+
+
+def figures(manifest: dict[str, Any], restored: list[Pixels], faces: list[SampleFace]) -> dict[str, Any]:
+    """A target's row of the table."""
+    return {
+        "precision": manifest["precision"],
+        "size_bytes": manifest["size_bytes"],
+        "max_abs_error": manifest["parity"]["max_abs_error"],
+        "parity_db": manifest["parity"]["psnr_db"],
+        "evaluated_with": manifest["parity"]["evaluated_with"],
+        "psnr": mean_psnr(restored, faces),
+    }
+
+
+def restore(runtime: Runtime, face: SampleFace) -> Pixels:
+    """The face from its degraded self and one other photo of the person."""
+    from edgesr.api import Model
+    from edgesr.evaluation import degrade
+
+    model = Model(runtime, runtime.name)
+    sr, _ = model.restore(degrade(face.target, model.config.scale), model.encode([face.exemplar]))
+    return sr
+
+
+def upsampled(face: SampleFace, scale: int) -> Pixels:
+    """The bicubic baseline."""
+    from edgesr.evaluation import degrade
+    from edgesr.imaging import resize_bicubic
+
+    return resize_bicubic(degrade(face.target, scale), *face.target.shape[:2])
+
+
+def mean_psnr(images: list[Pixels], faces: list[SampleFace]) -> float:
+    from edgesr.metrics import psnr
+
+    return sum(psnr(image, face.target) for image, face in zip(images, faces, strict=True)) / len(faces)
+
+
+def draw(picture: Path, faces: list[SampleFace], columns: dict[str, list[Pixels]], scale: int) -> None:
+    """One row a person: exemplar, LR, bicubic, each target's SR, the original."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    from edgesr.evaluation import degrade
+
+    shown = faces[:PEOPLE_SHOWN]
+    side = faces[0].target.shape[0]
+    cell, caption, gap = side * ENLARGE, 34, 8
+    grid: dict[str, list[Pixels]] = {
+        "exemplar": [face.exemplar for face in shown],
+        f"LR {side // scale} px": [degrade(face.target, scale) for face in shown],
+        "bicubic": [upsampled(face, scale) for face in shown],
+        **columns,
+        "original": [face.target for face in shown],
+    }
+    sheet = Image.new("RGB", ((cell + gap) * len(grid) + gap, (cell + gap) * len(shown) + caption + gap), "white")
+    pen = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(18)
+    for i, (label, images) in enumerate(grid.items()):
+        left = gap + i * (cell + gap)
+        pen.text((left + cell / 2, caption / 2), label, "black", font, anchor="mm")
+        for j in range(len(shown)):
+            tile = Image.fromarray(images[j]).resize((cell, cell), Image.Resampling.NEAREST)
+            sheet.paste(tile, (left, caption + j * (cell + gap)))
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    aside = picture.with_suffix(".partial.png")
+    sheet.save(aside)
+    aside.replace(picture)

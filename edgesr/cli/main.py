@@ -1,0 +1,109 @@
+"""``edgesr``: finds the command, runs it, and turns whatever goes wrong into a message and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import sys
+
+import click
+
+from edgesr import __version__
+from edgesr.cli import output
+from edgesr.errors import EXIT_INTERRUPTED, EXIT_IO, EXIT_OK, EXIT_USAGE, EdgesrError
+
+EXIT_INTERNAL = 70
+
+COMMANDS = {
+    "convert": "Convert a checkpoint for a phone, prove it equal to PyTorch, and bundle it.",
+    "verify": "Repeat a bundle's parity gate on this machine, hashes first.",
+    "restore": "Restore aligned tiny faces with a person's photos.",
+    "train": "Train HIME-small on a folder of people.",
+    "eval": "PSNR of bicubic, 0, 1, 3 exemplars and the wrong person's, with intervals.",
+    "bench": "Milliseconds and memory of bundles, as ratios measured in one run.",
+    "info": "Parameters, GMACs, configuration and offsets of a checkpoint.",
+    "targets": "What can be converted to, what runs here, and what is missing.",
+    "setup": "Make the environments that conversion needs (TFLite).",
+    "doctor": "Check this installation and say what to mend.",
+    "demo": "Convert for every phone target, restore a sample face with each, and draw it.",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module only when that command is called, so that --help is instant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"edgesr.cli.{name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(f"unknown command {args[0]!r}; there are: {', '.join(COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "-V", "--version", prog_name="edgesr")
+def cli() -> None:
+    """Restore a tiny face with that person's own features, on the phone.
+
+    \b
+    edgesr convert --target coreml           a bundle for Xcode, from the shipped network
+    edgesr restore tiny.png --exemplars me-1.jpg --exemplars me-2.jpg -o sharp.png
+    edgesr demo                              every phone target on a sample face
+
+    Data goes to stdout, everything else to stderr. Exit codes: 0 ok, 1 negative result (a gate failed),
+    2 usage, 3 target or tool unavailable, 5 input/output, 130 interrupted.
+    """
+
+
+def main() -> None:
+    """Entry point of the ``edgesr`` script."""
+    output.claim_stdout()
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line and return its exit code; every error has been printed."""
+    as_json = "--json" in arguments
+    try:
+        cli.main(arguments, prog_name="edgesr", standalone_mode=False)
+        return EXIT_OK
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except output.NegativeResult as negative:
+        return negative.exit_code
+    except EdgesrError as error:
+        return output.fail(error.what, error.hint, error.exit_code, as_json)
+    except click.UsageError as error:
+        hint = f"see: {error.ctx.command_path} --help" if error.ctx else "see: edgesr --help"
+        return output.fail(error.format_message(), hint, EXIT_USAGE, as_json)
+    except click.ClickException as error:
+        return output.fail(error.format_message(), "", EXIT_IO, as_json)
+    except (KeyboardInterrupt, click.Abort):
+        return output.fail("interrupted", "nothing half-written was left behind", EXIT_INTERRUPTED, as_json)
+    except BrokenPipeError:
+        # The reader of our stdout went away (edgesr ... | head): not an error worth a word.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return EXIT_OK
+    except OSError as error:
+        hint = "free some space" if error.errno == errno.ENOSPC else "check the path and its permissions"
+        where = f" ({error.filename})" if error.filename else ""
+        return output.fail(f"{error.strerror or error}{where}", hint, EXIT_IO, as_json)
+    except Exception as error:
+        if os.environ.get("EDGESR_TRACEBACK"):
+            raise
+        what = f"internal error: {type(error).__name__}: {error}"
+        return output.fail(what, "EDGESR_TRACEBACK=1 shows where; please report it", EXIT_INTERNAL, as_json)

@@ -1,0 +1,145 @@
+"""What commands say: data on stdout (a table, or one JSON object), everything else on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from edgesr.errors import EXIT_NEGATIVE
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+T = TypeVar("T")
+
+_stdout: IO[str] | None = None
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else there.")
+force_option = click.option("--force", is_flag=True, help="Replace an existing output.")
+
+
+class NegativeResult(Exception):  # noqa: N818 (an answer, not an error)
+    """The command did its work and the answer is no: it has been printed, only the exit code is left."""
+
+    exit_code = EXIT_NEGATIVE
+
+
+def claim_stdout() -> None:
+    """Keep stdout for our data: what libraries print there, from C++ too, goes to stderr from now on."""
+    global _stdout
+    sys.stdout.flush()
+    _stdout = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+
+def write(text: str) -> None:
+    """Text to the real stdout."""
+    stream = _stdout or sys.stdout
+    print(text, file=stream, flush=True)
+
+
+def write_json(data: Any) -> None:
+    """The one JSON object of a command run with --json; infinite and undefined numbers become null."""
+    write(json.dumps(_finite(data), indent=2))
+
+
+def fail(what: str, hint: str, exit_code: int, as_json: bool) -> int:
+    """Print an error (what failed and why, then what to try) and return its exit code."""
+    if as_json:
+        write_json({"ok": False, "error": what, "hint": hint, "exit_code": exit_code})
+    # Multi-line messages of libraries are folded: one line says what failed, one what to try.
+    say(f"edgesr: {' '.join(what.split())}")
+    if hint:
+        say(f"  try: {' '.join(hint.split())}")
+    return exit_code
+
+
+def say(text: str) -> None:
+    """A line on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def console(stderr: bool = True) -> Console:
+    """A rich console; NO_COLOR and redirected streams are honoured by rich itself."""
+    from rich.console import Console
+
+    # Redirected, a table must not be folded at 80 columns: whoever reads the file has no use for it.
+    stream = sys.stderr if stderr else (_stdout or sys.stdout)
+    return Console(file=stream, highlight=False, width=None if stream.isatty() else 160)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
+    """A table on stdout: the first column left, numbers right."""
+    from rich import box
+    from rich.table import Table
+
+    rich_table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, column in enumerate(columns):
+        rich_table.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
+    for row in rows:
+        rich_table.add_row(*("" if cell is None else str(cell) for cell in row))
+    console(stderr=False).print(rich_table)
+
+
+@contextlib.contextmanager
+def stages(what: str) -> Iterator[Callable[[str], None]]:
+    """Report the stages of a job: a spinner on a terminal, a line a stage in a log."""
+    terminal = console()
+    if not terminal.is_terminal:
+        yield lambda stage: say(f"{what}: {stage}")
+        return
+    with terminal.status(what) as status:
+        yield lambda stage: status.update(f"{what}: {stage}")
+
+
+@contextlib.contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """A progress bar with an estimate of the time left, on stderr; invisible where that is no terminal."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    terminal = console()
+    with Progress(
+        *columns, TimeRemainingColumn(), console=terminal, transient=True, disable=not terminal.is_terminal
+    ) as bar:
+        yield bar
+
+
+def track(items: Sequence[T], description: str) -> Iterator[T]:
+    """Iterate with a progress bar."""
+    with progress_bar() as bar:
+        yield from bar.track(items, description=description)
+
+
+def size(count: int) -> str:
+    """Bytes for people: 3.5 MB."""
+    return f"{count / 1e6:.2f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
+
+
+def decibel(value: float | None) -> str:
+    return "" if value is None else "equal" if math.isinf(value) else f"{value:.2f}"
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_finite(value) for value in data]
+    if isinstance(data, float) and not math.isfinite(data):
+        return None
+    return data

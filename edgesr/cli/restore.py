@@ -1,0 +1,124 @@
+"""``edgesr restore``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgesr.cli import output
+from edgesr.errors import InputOutputError, UsageError
+
+
+class Variadic(click.Command):
+    """Lets ``--exemplars a b c`` take everything up to the next option, as well as ``--exemplars a --exemplars b``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        expanded: list[str] = []
+        inside = False
+        for arg in args:
+            if arg == "--exemplars":
+                inside = True
+                continue
+            if arg.startswith("-"):
+                inside = False
+            expanded += ["--exemplars", arg] if inside else [arg]
+        return super().parse_args(ctx, expanded)
+
+
+@click.command("restore", cls=Variadic, short_help="Restore aligned tiny faces.")
+@click.argument("lr", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--exemplars", multiple=True, type=click.Path(path_type=Path), help="Sharp photos of the same person.")
+@click.option("--output", "-o", "out", required=True, type=click.Path(path_type=Path), help="A file, or a folder.")
+@click.option("--model", "-m", default="hime-small-x4", show_default=True, help="A checkpoint or a bundle.")
+@click.option("--truth", type=click.Path(path_type=Path), help="The sharp original, to measure PSNR against.")
+@click.option("--threads", type=click.IntRange(1, 64), help="Threads of a bundle's runtime.")
+@output.force_option
+@output.json_option
+def command(
+    lr: tuple[Path, ...],
+    exemplars: tuple[Path, ...],
+    out: Path,
+    model: str,
+    truth: Path | None,
+    threads: int | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Restore aligned tiny faces LR... with the person's own photos.
+
+    \b
+    edgesr restore tiny.png --exemplars me-1.jpg me-2.jpg -o sharp.png
+    edgesr restore faces/*.png --exemplars me-*.jpg -o restored/ --model hime-small-x4-lr32-s3-tflite-fp32
+
+    Without --exemplars it is plain super-resolution. Faces are aligned crops of the network's LR size.
+    """
+    import edgesr
+    from edgesr.imaging import read_image
+
+    if truth is not None and len(lr) > 1:
+        raise UsageError("--truth belongs to one LR face", "restore one face at a time to measure it")
+    targets = destinations(lr, out, force)
+    network = edgesr.load(model, threads=threads)
+    original = read_image(truth) if truth is not None else None
+    features = network.encode(exemplars)
+    outputs: list[dict[str, Any]] = []
+    for source, target in zip(output.track(lr, "restoring"), targets, strict=True):
+        sr, _ = network.restore(source, features)
+        row: dict[str, Any] = {"input": str(source), "output": str(target)}
+        if original is not None:
+            row |= measure(sr, source, original)
+        save_image(sr, target)
+        outputs.append(row)
+    if as_json:
+        psnr = {key: outputs[0][key] for key in ("psnr", "psnr_bicubic") if key in outputs[0]}
+        output.write_json({"ok": True, "outputs": outputs, **psnr})
+        return
+    for row in outputs:
+        figures = f"  {row['psnr']:.2f} dB (bicubic {row['psnr_bicubic']:.2f})" if "psnr" in row else ""
+        output.write(row["output"] + figures)
+
+
+def measure(sr: Any, source: Path, original: Any) -> dict[str, float]:
+    """PSNR in dB of the SR face and of bicubic upsampling, to the original."""
+    from edgesr.imaging import read_image, resize_bicubic
+    from edgesr.metrics import psnr
+
+    if sr.shape != original.shape:
+        raise InputOutputError(
+            f"the original is {original.shape[1]}x{original.shape[0]}, the restored face {sr.shape[1]}x{sr.shape[0]}",
+            "--truth must be the very crop that was scaled down",
+        )
+    bicubic = resize_bicubic(read_image(source), *sr.shape[:2])
+    return {"psnr": psnr(sr, original), "psnr_bicubic": psnr(bicubic, original)}
+
+
+def destinations(sources: tuple[Path, ...], out: Path, force: bool) -> list[Path]:
+    """Where each face goes: ``out`` itself for one face and a file name, else ``out/<name>.png``."""
+    if len(sources) == 1 and out.suffix and not out.is_dir():
+        targets = [out]
+    else:
+        targets = [out / f"{source.stem}.png" for source in sources]
+        if len(set(targets)) < len(targets):
+            raise UsageError("two of the faces have the same name", "restore them into different folders")
+    for target in targets:
+        if target.exists() and not force:
+            raise UsageError(f"{target} already exists", "pass --force to replace it")
+    return targets
+
+
+def save_image(image: Any, target: Path) -> None:
+    """Write PNG, JPEG or WebP, complete or not at all."""
+    from PIL import Image
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_name(f".{target.name}.partial")
+    try:
+        kind = Image.registered_extensions().get(target.suffix.lower())
+        if kind is None:
+            raise UsageError(f"cannot write {target.suffix or 'a file without suffix'}", "use .png, .jpg or .webp")
+        Image.fromarray(image).save(aside, format=kind, quality=95)
+        aside.replace(target)
+    finally:
+        aside.unlink(missing_ok=True)

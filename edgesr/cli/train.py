@@ -1,0 +1,159 @@
+"""``edgesr train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgesr.cli import output
+from edgesr.errors import UnavailableError, UsageError
+
+if TYPE_CHECKING:
+    from edgesr.training.trainer import Progress
+
+
+@click.command("train", short_help="Train HIME-small on a folder of people.")
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--output", "-o", "run", type=click.Path(path_type=Path), help="Run folder. Default: runs/<network>.")
+@click.option("--network", default="hime-small-x4", show_default=True, help="A preset, or a config.json with widths.")
+@click.option("--name", help="Name of the checkpoint. Default: the network's.")
+@click.option("--init", help="Start from this checkpoint's weights instead of at random.")
+@click.option("--split", default="train", show_default=True, help="Split to train on, where DATA has splits.")
+@click.option("--validation-split", default="val", show_default=True, help="Split of eval_list.csv to validate on.")
+@click.option("--steps", default=16_000, show_default=True, type=click.IntRange(1))
+@click.option("--batch-size", default=16, show_default=True, type=click.IntRange(1))
+@click.option("--learning-rate", default=6e-4, show_default=True, type=click.FloatRange(0, 1, min_open=True))
+@click.option("--precision", default="bf16-mixed", show_default=True, type=click.Choice(["bf16-mixed", "32-true"]))
+@click.option("--copy-share", default=0.06, show_default=True, help="First share of the run that trains copying.")
+@click.option("--self-probability", default=1.0, show_default=True, help="Of a warped target in a slot; falls to 0.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--threads", type=click.IntRange(1, 256), help="CPU threads. Default: all cores.")
+@click.option("--max-minutes", type=click.FloatRange(0, min_open=True), help="Stop and save after this time.")
+@click.option("--validate-every", default=1000, show_default=True, type=click.IntRange(1), help="In steps.")
+@output.json_option
+def command(
+    data: Path,
+    run: Path | None,
+    network: str,
+    name: str | None,
+    init: str | None,
+    split: str,
+    validation_split: str,
+    steps: int,
+    batch_size: int,
+    learning_rate: float,
+    precision: str,
+    copy_share: float,
+    self_probability: float,
+    seed: int,
+    threads: int | None,
+    max_minutes: float | None,
+    validate_every: int,
+    as_json: bool,
+) -> None:
+    """Train HIME-small on DATA: a folder with one sub-folder of aligned photos per person.
+
+    \b
+    edgesr train ../shared/faces --max-minutes 60
+    edgesr train my-people --network my-widths.json -o runs/mine
+
+    The same command again goes on where the run stopped (Ctrl-C, --max-minutes, a power cut), exactly. The run
+    folder holds checkpoint/ with the averaged weights so far, log.csv and validation.csv.
+    """
+    try:
+        from edgesr.training.trainer import TrainConfig, Trainer
+    except ImportError as error:
+        raise UnavailableError(f"training needs {error.name}", "pip install 'edgesr[train]'") from error
+    import torch
+
+    from edgesr.data.batches import Curriculum
+    from edgesr.data.faces import FaceSet, read_eval_list
+    from edgesr.models import load_checkpoint
+
+    if threads:
+        torch.set_num_threads(threads)
+    config, label = network_config(network)
+    run = run or Path("runs") / label
+    start = load_checkpoint(init) if init else None
+    if start and start.model.config.replace(lr_size=config.lr_size, slots=config.slots) != config:
+        raise UsageError(f"{init} is another network than {network}", "--init takes a checkpoint of the same widths")
+    output.say(f"reading photos from {data}")
+    faces = FaceSet.read(data, split, config.hr_size)
+    validation = None
+    if (data / "eval_list.csv").is_file():
+        validation = read_eval_list(data, validation_split, config.hr_size)
+    else:
+        output.say(f"note: no eval_list.csv in {data}, so nothing is validated during training")
+    train_config = TrainConfig(
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        precision=precision,
+        seed=seed,
+        curriculum=Curriculum(copy_share=copy_share, self_probability=self_probability),
+    )
+    trainer = Trainer(
+        run,
+        name or label,
+        config,
+        train_config,
+        faces,
+        init=start.model.state_dict() if start else None,
+        provenance={
+            "photos": len(faces),
+            "people": len(faces.names),
+            "initialised_from": start.name if start else None,
+        },
+    )
+    at = f"resuming at step {trainer.step}" if trainer.step else "starting"
+    output.say(f"{len(faces)} photos of {len(faces.names)} people; {at}")
+    last: dict[str, Any] = {}
+    with output.progress_bar() as bar:
+        task = bar.add_task("training", total=steps, completed=trainer.step)
+
+        def on_step(progress: Progress) -> None:
+            rate = f"loss {progress.loss:.4f}, {progress.samples_per_second:.0f} samples/s"
+            bar.update(task, completed=progress.step, description=rate)
+            if progress.validation:
+                last.update(progress.validation)
+                bar.console.print(f"step {progress.step}: {rate}; {describe(progress.validation)}")
+            elif bar.disable and progress.step % 200 == 0:
+                output.say(f"step {progress.step}/{steps}: {rate}")
+
+        trainer.fit(validation=validation, validate_every=validate_every, max_minutes=max_minutes, on_step=on_step)
+    done = trainer.step >= steps
+    if as_json:
+        output.write_json(
+            {"ok": True, "checkpoint": str(trainer.checkpoint), "step": trainer.step, "done": done, "validation": last}
+        )
+    else:
+        output.write(str(trainer.checkpoint))
+        if not done:
+            output.say(f"stopped at step {trainer.step} of {steps}; the same command goes on from there")
+
+
+def network_config(network: str) -> tuple[Any, str]:
+    """The configuration of a preset, or of a JSON file with its fields, and a name for it."""
+    import json
+
+    from edgesr.errors import InputOutputError
+    from edgesr.models import PRESETS, HIMEConfig
+
+    if network in PRESETS:
+        return PRESETS[network], network
+    path = Path(network)
+    if path.suffix != ".json":
+        raise UsageError(f"unknown network {network!r}", f"presets: {', '.join(PRESETS)}; or a .json with the widths")
+    try:
+        fields = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputOutputError(f"cannot read {path}: {error}") from error
+    # A checkpoint's own config.json keeps the fields under "model".
+    return HIMEConfig.from_dict(fields.get("model", fields)), path.stem
+
+
+def describe(validation: dict[str, float]) -> str:
+    """One line of a validation's figures, in dB."""
+    return ", ".join(f"{name} {value:.2f}" for name, value in validation.items())

@@ -1,0 +1,51 @@
+"""ExecuTorch: runs both methods of a ``.pte`` on this host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from edgesr.models.config import HIMEConfig
+from edgesr.quiet import capture_native_stderr, quiet
+from edgesr.runtime.base import GraphRuntime
+
+
+class ExecuTorchRuntime(GraphRuntime):
+    """The ``.pte`` through ExecuTorch's own runtime.
+
+    ``threads`` sets the size of its thread pool, which all ExecuTorch programs of the process share; None
+    leaves it as it is.
+    """
+
+    name = "executorch"
+
+    def __init__(
+        self,
+        folder: Path,
+        files: Mapping[str, str],
+        config: HIMEConfig,
+        tensors: Mapping[str, Any],
+        threads: int | None = None,
+    ) -> None:
+        super().__init__(config, tensors)
+        with quiet():
+            from executorch.extension.pybindings import portable_lib
+            from executorch.runtime import Runtime
+        with capture_native_stderr() as explained:
+            try:
+                if threads is not None:
+                    portable_lib._unsafe_reset_threadpool(threads)
+                # Kept for as long as its methods: without their program they crash the process.
+                self._program = Runtime.get().load_program(folder / files["model"])
+                self._methods = {graph: self._program.load_method(graph) for graph in self.specs}
+            except RuntimeError as error:
+                raise RuntimeError(f"{error}\n{explained()}") from error
+
+    def run(self, graph: str, inputs: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+        outputs = self._methods[graph].execute([torch.from_numpy(array) for array in inputs])
+        return [np.asarray(output) for output in outputs]

@@ -1,0 +1,46 @@
+"""LiteRT: runs both signatures of a ``.tflite`` on this host's CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from edgesr.models.config import HIMEConfig
+from edgesr.quiet import capture_native_stderr, quiet
+from edgesr.runtime.base import GraphRuntime
+
+
+class LiteRTRuntime(GraphRuntime):
+    """The ``.tflite`` on LiteRT with XNNPACK; ``threads`` None leaves their number to it."""
+
+    name = "litert"
+
+    def __init__(
+        self,
+        folder: Path,
+        files: Mapping[str, str],
+        config: HIMEConfig,
+        tensors: Mapping[str, Any],
+        threads: int | None = None,
+    ) -> None:
+        super().__init__(config, tensors)
+        # Allocation creates the delegate, which announces itself on stderr; there, too, a refused model is explained.
+        with quiet(), capture_native_stderr() as explained:
+            from ai_edge_litert.interpreter import Interpreter
+
+            try:
+                self._interpreter = Interpreter(model_path=str(folder / files["model"]), num_threads=threads)
+                self._interpreter.allocate_tensors()
+                self._runners = {graph: self._interpreter.get_signature_runner(graph) for graph in self.specs}
+            except (RuntimeError, ValueError) as error:
+                raise RuntimeError(f"{error} {explained()}".strip()) from error
+
+    def run(self, graph: str, inputs: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+        specs = self.specs[graph]
+        outputs = self._runners[graph](
+            **{spec.file_name: array for spec, array in zip(specs["inputs"], inputs, strict=True)}
+        )
+        return [outputs[spec.file_name] for spec in specs["outputs"]]

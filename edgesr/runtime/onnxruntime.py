@@ -1,0 +1,46 @@
+"""ONNX Runtime: runs ``encode.onnx`` and ``restore.onnx`` on this host's CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from edgesr.models.config import HIMEConfig
+from edgesr.runtime.base import GraphRuntime
+
+ERRORS_ONLY = 3
+
+
+class OnnxRuntime(GraphRuntime):
+    """Both graphs on ONNX Runtime's CPU provider; ``threads`` None leaves their number to it."""
+
+    name = "onnxruntime"
+
+    def __init__(
+        self,
+        folder: Path,
+        files: Mapping[str, str],
+        config: HIMEConfig,
+        tensors: Mapping[str, Any],
+        threads: int | None = None,
+    ) -> None:
+        import onnxruntime
+
+        super().__init__(config, tensors)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = ERRORS_ONLY
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        self._sessions = {
+            graph: onnxruntime.InferenceSession(folder / files[graph], options, providers=["CPUExecutionProvider"])
+            for graph in self.specs
+        }
+
+    def run(self, graph: str, inputs: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+        specs = self.specs[graph]
+        feed = {spec.file_name: array for spec, array in zip(specs["inputs"], inputs, strict=True)}
+        outputs: list[npt.NDArray[Any]] = self._sessions[graph].run([s.file_name for s in specs["outputs"]], feed)
+        return outputs

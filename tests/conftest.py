@@ -1,0 +1,84 @@
+"""What tests share: a tiny network whose every path is alive, and the folder of faces where there is one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from edgesr.models import HIME, HIMEConfig, save_checkpoint
+
+# Tiny networks lose more to starting threads than they gain, and one thread always sums in the same order.
+torch.set_num_threads(1)
+
+TINY = HIMEConfig(
+    scale=4,
+    lr_size=8,
+    slots=2,
+    lr_channels=8,
+    lr_blocks=1,
+    exemplar_channels=8,
+    exemplar_blocks=1,
+    offset_channels=8,
+    offset_groups=2,
+    offset_bound=2.0,
+    reconstruction_blocks=2,
+    tail_channels=4,
+)
+
+
+def lively(config: HIMEConfig, seed: int = 0) -> HIME:
+    """A network with random weights whose offsets are large and fractional and whose residual shows."""
+    torch.manual_seed(seed)
+    model = HIME(config)
+    torch.nn.init.normal_(model.rfa.offset.weight, std=0.3)
+    with torch.no_grad():
+        model.reconstructor.up2.weight.mul_(10)
+    return model.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint folder of a tiny network."""
+    folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
+    save_checkpoint(folder, "tiny", lively(TINY), training={}, feature_scales={"f_ref": 0.1, "g_ref": 0.1})
+    return folder
+
+
+MakePeople = Callable[..., Path]
+
+
+@pytest.fixture
+def make_people(tmp_path: Path) -> MakePeople:
+    """Makes a folder of people with made-up photos: ``make_people({"ann": 3}, size=32, split="train")``."""
+
+    def make(counts: dict[str, int], size: int = 32, split: str | None = None, name: str = "people") -> Path:
+        root = tmp_path / name
+        folder = root if split is None else root / str(size) / split
+        random = np.random.default_rng(0)
+        for person, count in counts.items():
+            (folder / person).mkdir(parents=True)
+            face = random.integers(0, 256, (4, 4, 3), np.uint8)
+            for i in range(count):
+                noise = random.integers(0, 60, (size, size, 3))
+                smooth = np.asarray(Image.fromarray(face).resize((size, size), Image.Resampling.BICUBIC))
+                photo = (smooth.astype(int) + noise).clip(0, 255).astype(np.uint8)
+                Image.fromarray(photo).save(folder / person / f"{i + 1:02}.png")
+        return root
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def faces_folder() -> Path:
+    """The folder of aligned faces (``<pixels>/<split>/<person>/<photo>``), for tests marked ``faces``."""
+    given = os.environ.get("EDGESR_FACES")
+    folder = Path(given) if given else Path(__file__).parent.parent.parent / "shared" / "faces"
+    if not (folder / "eval_list.csv").is_file():
+        pytest.skip(f"no faces in {folder}: set EDGESR_FACES to the folder that holds eval_list.csv")
+    return folder

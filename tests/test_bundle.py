@@ -1,0 +1,120 @@
+"""A bundle is complete or absent, and nothing of a changed one is ever loaded."""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+
+import pytest
+
+from edgesr.bundle import FORMAT_VERSION, default_name, hashes, open_bundle, write_aside
+from edgesr.errors import BundleError, InputOutputError, UsageError
+from edgesr.models.config import HIMEConfig
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """A well-formed bundle whose model is never loaded."""
+    folder = tmp_path / "bundle"
+    folder.mkdir()
+    (folder / "model.pte").write_bytes(b"model")
+    manifest = {
+        "format": "edgesr-bundle",
+        "format_version": FORMAT_VERSION,
+        "target": "executorch",
+        "precision": "fp32",
+        "lowering": "rows",
+        "files": {"model": "model.pte"},
+        "sha256": hashes(folder),
+        "model": HIMEConfig().to_dict(),
+        "tensors": {},
+        "feature_space": "x",
+        "parity": {},
+        "checkpoint_sha256": "0",
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def edit(folder: Path, **changes: object) -> None:
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_a_good_bundle_opens(bundle: Path) -> None:
+    assert open_bundle(bundle).config == HIMEConfig()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda b: (b / "manifest.json").unlink(), "no bundle"),
+        (lambda b: (b / "manifest.json").write_text("{"), "cannot read"),
+        (lambda b: (b / "manifest.json").write_bytes(b"\xff\xfe\x00"), "cannot read"),
+        (lambda b: (b / "manifest.json").write_text("[]"), "does not describe"),
+        (lambda b: edit(b, format="other"), "does not describe"),
+        (lambda b: edit(b, format_version=99), "format version 99"),
+        (lambda b: edit(b, files=None), "no proper 'files'"),
+        (lambda b: (b / "model.pte").write_bytes(b"other"), "is not the file that was converted"),
+        (lambda b: (b / "model.pte").unlink(), "is missing"),
+        (lambda b: edit(b, sha256={"../../etc/passwd": "0"}), "outside the bundle"),
+        (lambda b: edit(b, files={"model": "other.pte"}), "no hash for its model file"),
+    ],
+)
+def test_a_damaged_bundle_is_refused_by_name(bundle: Path, damage, message: str) -> None:
+    damage(bundle)
+    with pytest.raises(BundleError, match=message):
+        open_bundle(bundle)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="no bundle"):
+        open_bundle(tmp_path / "nowhere")
+
+
+def test_what_fails_leaves_nothing_and_what_stood_there_stays(bundle: Path) -> None:
+    before = hashes(bundle)
+
+    def interrupted() -> None:
+        with write_aside(bundle, force=True) as folder:
+            (folder / "half").write_text("written")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert hashes(bundle) == before
+    assert [p.name for p in bundle.parent.iterdir()] == ["bundle"]
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InputOutputError, match="No space left"), write_aside(tmp_path / "new", force=False):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_existing_output_is_replaced_only_with_force(bundle: Path) -> None:
+    with pytest.raises(UsageError, match="already exists"), write_aside(bundle, force=False):
+        pass
+    with write_aside(bundle, force=True) as folder:
+        (folder / "manifest.json").write_text("{}")
+    assert [p.name for p in bundle.iterdir()] == ["manifest.json"]
+
+
+def test_force_replaces_bundles_only(tmp_path: Path) -> None:
+    (tmp_path / "holiday.jpg").write_text("precious")
+    with pytest.raises(UsageError, match="is no bundle"), write_aside(tmp_path, force=True):
+        pass
+    assert (tmp_path / "holiday.jpg").read_text() == "precious"
+
+
+def test_a_read_only_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file where a folder should be")
+    with pytest.raises(InputOutputError, match="cannot write"), write_aside(tmp_path / "file" / "b", force=False):
+        pass
+
+
+def test_a_name_says_everything_that_distinguishes_a_bundle() -> None:
+    config = HIMEConfig(lr_size=64, slots=5)
+    assert default_name("hime small/x4", config, "coreml", "fp16", "tent") == "hime-small-x4-lr64-s5-coreml-fp16-tent"
+    assert default_name("n", HIMEConfig(), "onnx", "fp32", None) == "n-lr32-s3-onnx-fp32"

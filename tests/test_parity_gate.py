@@ -1,0 +1,142 @@
+"""The gate decides trust: a damaged network is caught on every target, named, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from edgesr.convert import pipeline
+from edgesr.convert.graphs import Graphs
+from edgesr.convert.parity import Check, measure_golden
+from edgesr.convert.pipeline import convert, make_graphs, plan
+from edgesr.convert.target import TARGETS
+from edgesr.convert.verify import verify
+from edgesr.errors import CheckpointError, ParityError, UnavailableError, UsageError
+
+TARGET_PARAMS = [pytest.param(name, marks=pytest.mark.tflite if name == "tflite" else ()) for name in TARGETS]
+
+
+def scale_kernel(graphs: Graphs) -> None:
+    """One 3x3 kernel of one layer, scaled by 1.1."""
+    graphs.restore.alignment.hidden.weight[0] *= 1.1
+
+
+def swap_channels(graphs: Graphs) -> None:
+    """Two output channels of one layer, swapped."""
+    conv = graphs.restore.reconstructor.blocks[0].conv2
+    for parameter in (conv.weight, conv.bias):
+        parameter[:2] = parameter[[1, 0]].clone()
+
+
+def drop_offset(graphs: Graphs) -> None:
+    """The vertical offset, dropped."""
+    graphs.restore.alignment.offset_y.weight.zero_()
+    graphs.restore.alignment.offset_y.bias.zero_()
+
+
+def scale_encoder_kernel(graphs: Graphs) -> None:
+    graphs.encode.exemplar_extractor.blocks[0].conv1.weight[0] *= 1.1
+
+
+DAMAGES: dict[Callable[[Graphs], None], str] = {
+    scale_kernel: "restore.alignment.hidden",
+    swap_channels: "restore.reconstructor.blocks.0.conv2",
+    drop_offset: "restore.alignment.offset_y",
+    scale_encoder_kernel: "encode.exemplar_extractor.blocks.0.conv1",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize("target", TARGET_PARAMS)
+def test_a_damaged_network_is_caught_on_every_target(
+    target: str, damage: Callable[[Graphs], None], tiny_checkpoint: Path, tmp_path: Path, monkeypatch
+) -> None:
+    output = tmp_path / "bundle"
+    chosen = plan(target, checkpoint=tiny_checkpoint, precision="fp32", output=output)
+    graphs = make_graphs(chosen)
+    damage(graphs)
+    if target != "onnx" and damage is not scale_kernel:
+        # A search converts half a dozen prefixes and is the same for every target: the quickest does it for all.
+        monkeypatch.setattr(pipeline, "first_departing_module", lambda *args, **kwargs: DAMAGES[damage])
+    with pytest.raises(ParityError) as caught:
+        convert(chosen, graphs=graphs)
+    assert caught.value.what.endswith(f"first module that departs: {DAMAGES[damage]}")
+    assert caught.value.exit_code == 1
+    assert list(tmp_path.iterdir()) == [], "nothing may be left behind"
+
+
+@pytest.mark.parametrize("target", TARGET_PARAMS)
+def test_a_sound_network_passes_and_verifies(target: str, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    chosen = plan(target, checkpoint=tiny_checkpoint, output=tmp_path / "bundle")
+    manifest = convert(chosen)
+    assert manifest["parity"]["checks"]
+    assert all(check["ok"] for check in manifest["parity"]["checks"])
+    result = verify(chosen.output, tiny_checkpoint)
+    assert result.ok
+    assert {check.name.split()[0] for check in result.checks} == {"hashes", "golden", "real"}
+    without = verify(chosen.output)
+    assert without.ok
+    assert any("checkpoint" in note for note in without.notes), "what was not compared is said"
+
+
+def test_verify_refuses_another_checkpoint(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    chosen = plan("onnx", checkpoint=tiny_checkpoint, output=tmp_path / "bundle")
+    convert(chosen)
+    with pytest.raises(CheckpointError, match="was not made from"):
+        verify(chosen.output, "hime-small-x4")
+
+
+@pytest.mark.parametrize("value", [np.nan, 1.0])
+def test_a_wrong_or_undefined_output_fails(value: float, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    chosen = plan("onnx", checkpoint=tiny_checkpoint, output=tmp_path / "bundle")
+    convert(chosen)
+    from edgesr.bundle import open_bundle
+
+    bundle = open_bundle(chosen.output)
+    golden = bundle.golden()
+    golden["restore.out.sr"][0, 0, 0] += value
+    failed = [check for check in measure_golden(bundle.runtime(), golden, "fp32").checks if not check.ok]
+    assert [check.name for check in failed] == ["sr: max abs error"]
+    assert isinstance(failed[0], Check)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"target": "windows"}, UsageError, "executorch, coreml, tflite, onnx"),
+        ({"target": "coreml", "precision": "int3"}, UsageError, "fp16, fp32"),
+        ({"target": "onnx", "lowering": "magic"}, UsageError, "grid_sample, rows, tent"),
+        ({"target": "onnx", "checkpoint": "nobody"}, CheckpointError, "no checkpoint"),
+        ({"target": "onnx", "lr_size": 2}, CheckpointError, "lr_size"),
+    ],
+)
+def test_an_impossible_plan_is_refused_with_the_possible_ones(arguments: dict, error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
+        plan(**arguments)
+
+
+def test_a_missing_tool_is_named_with_the_command_that_installs_it(monkeypatch) -> None:
+    monkeypatch.setitem(TARGETS, "onnx", dataclasses.replace(TARGETS["onnx"], requires=("not_installed",)))
+    with pytest.raises(UnavailableError) as caught:
+        plan("onnx")
+    assert caught.value.exit_code == 3
+    assert "not_installed" in caught.value.what
+    assert caught.value.hint == "pip install 'edgesr[onnx]'"
+
+
+def test_sizes_and_slots_other_than_the_checkpoints_work(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    chosen = plan("onnx", checkpoint=tiny_checkpoint, lr_size=12, slots=5, output=tmp_path / "bundle")
+    manifest = convert(chosen)
+    shapes = {t["name"]: t["shape"] for t in manifest["tensors"]["restore"]["inputs"]}
+    assert (shapes["lr"], shapes["valid"]) == ([1, 3, 12, 12], [5])
+
+
+@pytest.fixture(autouse=True)
+def _no_gradients():
+    with torch.no_grad():
+        yield
