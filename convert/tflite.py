@@ -143,7 +143,7 @@ def _run(environment: TFLiteEnvironment, program: str, work: Path, failure: str,
     if code:
         if "No space left" in errors:
             raise InputOutputError(f"{failure}: the disk is full", f"it works in {tempfile.gettempdir()}")
-        reason = words[-1] if words else last_meaningful_line(errors)
+        reason = " ".join((words[-1] if words else last_meaningful_line(errors)).split())
         raise EdgesrError(f"{failure}: {reason[:300]}", "another --lowering may work; please report it")
 
 

@@ -185,8 +185,8 @@ def closest_axes(result: Array, wanted: Array) -> tuple[float, tuple[int, ...]]:
 
 def finish(content: bytes, metadata: Mapping[str, Any], fp16: bool) -> tuple[bytes, dict[str, Any]]:
     """The model with our metadata in it and, if asked for, its weights in fp16; and what it holds."""
-    import flatbuffers
     from tensorflow.lite.python import schema_py_generated as schema
+    from tensorflow.lite.tools import flatbuffer_utils
 
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     if fp16:
@@ -195,11 +195,9 @@ def finish(content: bytes, metadata: Mapping[str, Any], fp16: bool) -> tuple[byt
     entry.name, entry.buffer = METADATA, add_buffer(model, schema, np.frombuffer(json.dumps(metadata).encode(), "u1"))
     model.metadata = [*(model.metadata or []), entry]
     model.description = "edgesr"
-    builder = flatbuffers.Builder(len(content) + 65536)
-    builder.Finish(model.Pack(builder), b"TFL3")
     stated = {entry.name: bytes(model.buffers[entry.buffer].data) for entry in model.metadata}
     minimum = stated.get(b"min_runtime_version", b"").rstrip(b"\0").decode()
-    return bytes(builder.Output()), {
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model)), {
         "signatures": list_signatures(model),
         "operators": list_operators(model, schema),
         "minimum_runtime": minimum,

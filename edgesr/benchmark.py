@@ -58,7 +58,8 @@ def bench_bundles(
         described = [worker.ask("open") for worker in workers]
         milliseconds: dict[str, list[list[list[float]]]] = {graph: [[] for _ in paths] for graph in GRAPHS}
         for i in range(rounds):
-            report(f"round {i + 1} of {rounds}")
+            if i % max(1, rounds // 10) == 0:
+                report(f"round {i + 1} of {rounds}")
             for graph in GRAPHS:
                 turns = list(zip(workers, milliseconds[graph], strict=True))
                 for worker, taken in turns if i % 2 == 0 else turns[::-1]:

@@ -138,15 +138,23 @@ def write_aside(output: Path, force: bool) -> Iterator[Path]:
     try:
         aside.chmod(0o777 & ~_umask())
         yield aside
+        for file in aside.rglob("*"):
+            if file.is_file():
+                file.chmod(0o666 & ~_umask())  # safetensors leaves its files to their owner alone
         if output.exists():
             old = aside.with_name(aside.name + "-old")
             output.replace(old)
-            aside.replace(output)
+            try:
+                aside.replace(output)
+            except BaseException:
+                old.replace(output)
+                raise
             shutil.rmtree(old, ignore_errors=True)
         else:
             aside.replace(output)
-    except OSError as error:
-        raise InputOutputError(f"cannot write {output}: {error.strerror or error}", "is the disk full?") from error
+    except (OSError, safetensors.SafetensorError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise InputOutputError(f"cannot write {output}: {why}", "is the disk full?") from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 

@@ -36,7 +36,7 @@ def lively(config: HIMEConfig, seed: int = 0) -> HIME:
     """A network with random weights whose offsets are large and fractional and whose residual shows."""
     torch.manual_seed(seed)
     model = HIME(config)
-    torch.nn.init.normal_(model.rfa.offset.weight, std=0.3)
+    torch.nn.init.normal_(model.rfa.offset.weight, std=3.0)
     with torch.no_grad():
         model.reconstructor.up2.weight.mul_(10)
     return model.eval().requires_grad_(False)

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+import safetensors
 
 from edgesr.bundle import FORMAT_VERSION, default_name, hashes, open_bundle, write_aside
 from edgesr.errors import BundleError, InputOutputError, UsageError
@@ -87,10 +88,42 @@ def test_what_fails_leaves_nothing_and_what_stood_there_stays(bundle: Path) -> N
     assert [p.name for p in bundle.parent.iterdir()] == ["bundle"]
 
 
-def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "failure",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        safetensors.SafetensorError("Error while serializing: I/O error: No space left on device"),
+    ],
+)
+def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path, failure: Exception) -> None:
     with pytest.raises(InputOutputError, match="No space left"), write_aside(tmp_path / "new", force=False):
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise failure
     assert not list(tmp_path.iterdir())
+
+
+def test_a_failure_between_old_and_new_brings_the_old_back(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, replace = hashes(bundle), Path.replace
+
+    def fails_for_the_new(self: Path, to: Path) -> Path:
+        if to == bundle and not self.name.endswith("-old"):
+            raise KeyboardInterrupt
+        return replace(self, to)
+
+    monkeypatch.setattr(Path, "replace", fails_for_the_new)
+    with pytest.raises(KeyboardInterrupt), write_aside(bundle, force=True) as folder:
+        (folder / "model.pte").write_bytes(b"new")
+    assert hashes(bundle) == before
+    assert [p.name for p in bundle.parent.iterdir()] == ["bundle"]
+
+
+def test_a_bundle_is_as_readable_as_any_new_file(tmp_path: Path) -> None:
+    with write_aside(tmp_path / "new", force=False) as folder:
+        (folder / "deep").mkdir()
+        for file in (folder / "golden.safetensors", folder / "deep" / "weight.bin"):
+            file.touch(mode=0o600)
+    (tmp_path / "any").touch()
+    modes = {path.stat().st_mode for path in tmp_path.rglob("*") if path.is_file()}
+    assert len(modes) == 1
 
 
 def test_an_existing_output_is_replaced_only_with_force(bundle: Path) -> None:

@@ -58,6 +58,11 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
     assert (tmp_path / "a" / CARD).read_text() == "# Tiny\n"
 
 
+def test_everybody_may_read_a_checkpoint(tiny_checkpoint: Path) -> None:
+    """It is installed once and used by all."""
+    assert all(path.stat().st_mode & 0o444 == 0o444 for path in (tiny_checkpoint, *tiny_checkpoint.iterdir()))
+
+
 def test_weights_of_any_float_type_load_as_float32(folder: Path) -> None:
     edit_tensors(folder, lambda t: t.update({k: v.half() for k, v in t.items()}))
     assert {p.dtype for p in load_checkpoint(folder).model.parameters()} == {torch.float32}
@@ -81,11 +86,16 @@ def test_shipped_checkpoints_load_by_name() -> None:
         assert edgesr.load(name).config == load_checkpoint(name).model.config
 
 
+def weights_become_a_folder(folder: Path) -> None:
+    (folder / WEIGHTS).unlink()
+    (folder / WEIGHTS).mkdir()
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "gone": (shutil.rmtree, "no checkpoint"),
     "no config": (lambda f: (f / CONFIG).unlink(), "it has no config.json"),
     "no weights": (lambda f: (f / WEIGHTS).unlink(), "no file .*model.safetensors"),
-    "weights are a folder": (lambda f: ((f / WEIGHTS).unlink(), (f / WEIGHTS).mkdir()), "no file"),
+    "weights are a folder": (weights_become_a_folder, "no file"),
     "empty weights": (lambda f: (f / WEIGHTS).write_bytes(b""), "cannot read .*model.safetensors"),
     "truncated weights": (lambda f: (f / WEIGHTS).write_bytes((f / WEIGHTS).read_bytes()[:-1000]), "cannot read"),
     "truncated header": (lambda f: (f / WEIGHTS).write_bytes((f / WEIGHTS).read_bytes()[:50]), "cannot read"),

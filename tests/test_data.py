@@ -14,6 +14,7 @@ from edgesr.data import batches
 from edgesr.data.batches import BatchSampler, Curriculum, warp_and_relight
 from edgesr.data.faces import FaceSet, read_eval_list
 from edgesr.errors import InputOutputError, UsageError
+from edgesr.models.bicubic import bicubic_downsample
 
 COUNTS = {"ann": 2, "bob": 3, "eve": 6}
 
@@ -186,7 +187,7 @@ def test_a_face_and_its_exemplars_are_flipped_together() -> None:
 def test_the_lr_face_is_the_degraded_target_in_8_bits() -> None:
     batch = sampler(numbered(COUNTS, size=16), NO_SHOWING).batch(0, 0.5)
     assert batch.lr.shape == (64, 3, 4, 4)
-    assert torch.equal(batch.lr, batches.bicubic_downsample(batch.hr, 4))
+    assert torch.equal(batch.lr, bicubic_downsample(batch.hr, 4))
     torch.testing.assert_close(batch.lr * 255, (batch.lr * 255).round(), rtol=0, atol=1e-4)
 
 

@@ -29,7 +29,6 @@ FORMS = list(itertools.product(LOWERINGS, SKIPS))
 def network(name: str) -> HIME:
     """A random network whose offsets reach its bound and lie between pixels, and whose CoFA is far from a mean."""
     model = lively(CONFIGS[name])
-    model.rfa.offset.weight.mul_(10)
     model.rfa.offset.bias.normal_()
     for conv in (model.cofa.g1, model.cofa.g2):
         conv.weight.normal_(std=3)

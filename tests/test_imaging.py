@@ -52,8 +52,8 @@ def test_every_exif_orientation_comes_in_upright(tmp_path: Path, orientation: in
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     stored = Image.fromarray(np.ascontiguousarray(STORED[orientation](scene())))
-    finest = {".jpg": {"quality": 95, "subsampling": 0}, ".webp": {"lossless": True}}.get(suffix, {})
-    image = read_image(save(tmp_path / f"photo{suffix}", stored, exif=exif, **finest))
+    options: dict[str, dict[str, Any]] = {".jpg": {"quality": 95, "subsampling": 0}, ".webp": {"lossless": True}}
+    image = read_image(save(tmp_path / f"photo{suffix}", stored, exif=exif, **options.get(suffix, {})))
     assert image.shape == scene().shape
     assert np.abs(image.astype(int) - scene()).mean() < 3
 

@@ -132,6 +132,7 @@ def save_checkpoint(
     try:
         aside.chmod(0o755)
         safetensors.torch.save_file(state, aside / WEIGHTS, metadata={"format": "pt"})
+        (aside / WEIGHTS).chmod(0o644)  # safetensors leaves it to its owner alone; installed, it is everybody's
         (aside / CONFIG).write_text(json.dumps(described, indent=2) + "\n")
         if card is not None:
             (aside / CARD).write_text(card)

@@ -1,0 +1,57 @@
+"""What is installed works without the checkout: the built wheel, in an environment of its own, from another folder."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(*command: object, cwd: Path) -> str:
+    done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    # Built from the source distribution, so that both are known to be complete.
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
+    return next(folder.glob("*.whl"))
+
+
+def test_the_wheel_holds_the_package_and_nothing_beside_it(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"edgesr"}
+    wanted = (
+        "edgesr/convert/pipeline.py",
+        "edgesr/convert/tflite_requirements.txt",
+        "edgesr/quantize/__init__.py",
+        "edgesr/py.typed",
+        "edgesr/samples/ATTRIBUTION.md",
+        "edgesr/checkpoints/hime-small-x4/model.safetensors",
+    )
+    assert set(wanted) <= set(names)
+
+
+def test_the_installed_wheel_converts_from_another_folder(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "env", with_pip=False)
+    site = tmp_path / "env" / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+    zipfile.ZipFile(wheel).extractall(site)
+    # The dependencies of this environment are lent, its own edgesr is not: a .pth in a lent folder is not read.
+    (site / "lent.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
+    python = tmp_path / "env" / "bin" / "python"
+    where = run(python, "-c", "import edgesr.convert; print(edgesr.convert.__file__)", cwd=tmp_path).strip()
+    assert Path(where).is_relative_to(site)
+    out = run(python, "-m", "edgesr.cli", "convert", "--target", "onnx", cwd=tmp_path)
+    bundle = tmp_path / "hime-small-x4-lr32-s3-onnx-fp32"
+    assert str(bundle) in out
+    assert run(python, "-m", "edgesr.cli", "verify", bundle, "--json", cwd=tmp_path).startswith('{\n  "ok": true')
