@@ -11,6 +11,9 @@ from edgesr.cli import output
 from edgesr.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from edgesr.models import Checkpoint, HIMEConfig
     from edgesr.training.trainer import Progress
 
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--output", "-o", "run", type=click.Path(path_type=Path), help="Run folder. Default: runs/<network>.")
 @click.option("--network", default="hime-small-x4", show_default=True, help="A preset, or a config.json with widths.")
 @click.option("--name", help="Name of the checkpoint. Default: the network's.")
-@click.option("--init", help="Start from this checkpoint's weights instead of at random.")
+@click.option("--init", help="Start from this checkpoint instead of at random.")
 @click.option("--split", default="train", show_default=True, help="Split to train on, where DATA has splits.")
 @click.option("--validation-split", default="val", show_default=True, help="Split of eval_list.csv to validate on.")
 @click.option("--steps", default=16_000, show_default=True, type=click.IntRange(1))
@@ -77,8 +80,7 @@ def command(
     config, label = network_config(network)
     run = run or Path("runs") / label
     start = load_checkpoint(init) if init else None
-    if start and start.model.config.replace(lr_size=config.lr_size, slots=config.slots) != config:
-        raise UsageError(f"{init} is another network than {network}", "--init takes a checkpoint of the same widths")
+    initial = initial_weights(start, config) if start else None
     output.say(f"reading photos from {data}")
     faces = FaceSet.read(data, split, config.hr_size)
     validation = None
@@ -100,7 +102,7 @@ def command(
         config,
         train_config,
         faces,
-        init=start.model.state_dict() if start else None,
+        init=initial,
         provenance={
             "photos": len(faces),
             "people": len(faces.names),
@@ -134,7 +136,23 @@ def command(
             output.say(f"stopped at step {trainer.step} of {steps}; the same command goes on from there")
 
 
-def network_config(network: str) -> tuple[Any, str]:
+def initial_weights(start: Checkpoint, config: HIMEConfig) -> dict[str, Tensor]:
+    """Weights of a checkpoint of the same widths; one of twice the scale is halved."""
+    from edgesr.models.halving import halve_scale
+
+    model = start.model
+    if model.config.scale == config.scale * 2:
+        model = halve_scale(model)
+        output.say(f"{start.name} has twice the scale: starting from its halved form")
+    if model.config.replace(lr_size=config.lr_size, slots=config.slots) != config:
+        raise UsageError(
+            f"{start.name} is another network than the one to train",
+            "--init takes a checkpoint of the same widths, with the same scale or twice that",
+        )
+    return model.state_dict()
+
+
+def network_config(network: str) -> tuple[HIMEConfig, str]:
     """The configuration of a preset, or of a JSON file with its fields, and a name for it."""
     import json
 

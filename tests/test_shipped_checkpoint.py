@@ -1,0 +1,87 @@
+"""What the shipped network promises: its form, its rewrites on trained weights, and that exemplars count."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import edgesr
+from edgesr.convert.graphs import deployed_graphs
+from edgesr.convert.lowerings import LOWERINGS
+from edgesr.convert.offsets import report_offsets
+from edgesr.convert.parity import expected, real_cases
+from edgesr.data.faces import read_eval_list
+from edgesr.data.samples import sample_faces
+from edgesr.evaluation import degrade, evaluate
+from edgesr.imaging import resize_bicubic
+from edgesr.metrics import psnr
+from edgesr.models import load_checkpoint
+from edgesr.models.checkpoint import CARD, shipped_names
+from edgesr.models.checkpoint import find_checkpoint as find
+from edgesr.runtime.base import fill_slots
+from edgesr.runtime.torch import TorchRuntime
+
+NAME = "hime-small-x4"
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_a_shipped_checkpoint_is_small_and_has_a_card(name: str) -> None:
+    folder = find(name)
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 5e6
+    card = (folder / CARD).read_text()
+    for promised in ("research use", "Data", "Command", "bicubic", "wrong person"):
+        assert promised in card, f"the card of {name} says nothing of {promised!r}"
+
+
+@pytest.mark.parametrize("skip", ["matmul", "conv"])
+@pytest.mark.parametrize("lowering", LOWERINGS)
+def test_every_rewrite_and_lowering_equals_the_trained_network(lowering: str, skip: str) -> None:
+    model = load_checkpoint(NAME).model
+    cases = real_cases(model.config)[:3]  # no exemplar, every slot filled, one exemplar
+    graphs = deployed_graphs(model, lowering, skip=skip)
+    for case, wanted in zip(cases, expected(TorchRuntime(model), cases), strict=True):
+        features, valid = fill_slots(wanted.features, model.config)
+        with torch.inference_mode():
+            sr, weights = graphs.restore(
+                torch.from_numpy(case.lr).permute(2, 0, 1)[None],
+                torch.from_numpy(features).permute(0, 3, 1, 2),
+                torch.from_numpy(valid),
+            )
+        np.testing.assert_allclose(sr[0].permute(1, 2, 0), wanted.sr, atol=1e-5, rtol=0)
+        np.testing.assert_allclose(weights, wanted.weights, atol=5e-5, rtol=0)
+
+
+def test_trained_offsets_stay_clear_of_their_bound() -> None:
+    model = load_checkpoint(NAME).model
+    faces = sample_faces(model.config.hr_size)
+
+    def batch(images: list[np.ndarray]) -> torch.Tensor:
+        return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
+
+    features = model.encode(batch([face.exemplar for face in faces]))
+    report = report_offsets(model, batch([degrade(face.target, 4) for face in faces]), features)
+    assert report.quantiles["p50"] > 0.05, "offsets that are all zero would mean that nothing is aligned"
+    assert report.near_bound < 1e-3
+
+
+def test_each_sample_face_gains_over_bicubic() -> None:
+    model = edgesr.load(NAME)
+    gains = []
+    for face in sample_faces(model.config.hr_size):
+        lr = degrade(face.target, model.config.scale)
+        sr, weights = model.restore(lr, model.encode([face.exemplar]))
+        assert weights.shape == (1, 32, 32)
+        gains.append(psnr(sr, face.target) - psnr(resize_bicubic(lr, 128, 128), face.target))
+    assert min(gains) > 2.0
+
+
+@pytest.mark.faces
+def test_on_val_the_right_persons_exemplars_count(faces_folder: Path) -> None:
+    runtime = TorchRuntime(load_checkpoint(NAME).model)
+    result = evaluate(runtime, read_eval_list(faces_folder, "val", 128), counts=(0, 3))
+    assert result.interval("n=3", minus="bicubic").low > 1.5
+    assert result.interval("n=3", minus="wrong-person").low > 0
+    assert result.interval("n=3", minus="n=0").low > 0
