@@ -54,6 +54,7 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
         files={"model": PACKAGE},
         tensors=_with_file_names(graphs, program),
         arithmetic=describe_arithmetic(program),
+        computes_in=precision,
         operators=count_operations(program),
     )
 

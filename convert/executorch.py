@@ -42,6 +42,7 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
         files={"model": FILE},
         tensors=graphs.tensors(),
         arithmetic={"everything": "fp32"},
+        computes_in="fp32",
         delegation=delegation,
         operators={name: described["remaining"] for name, described in delegation.items()},
     )

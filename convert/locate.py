@@ -71,7 +71,7 @@ class Prefix(nn.Module):
             self.whole(*inputs)
         finally:
             handle.remove()
-        alive = torch.stack([tensor.mean() for tensor in inputs]).sum() * KEEP_ALIVE
+        alive = torch.stack([tensor.flatten().mean(0) for tensor in inputs]).sum() * KEEP_ALIVE
         seen = self._project(caught[0]) + alive  # 1 or n, 1, h, w
         if self.name == "encode":
             return seen.expand(self.out_shape) * torch.ones(self.out_shape)
@@ -79,10 +79,11 @@ class Prefix(nn.Module):
         return sr, seen[:, 0] * torch.ones(self.out_shape)
 
     def _project(self, x: Tensor) -> Tensor:
-        if x.shape[-1] > self.size:
-            x = F.pixel_unshuffle(x, x.shape[-1] // self.size)
-        weight = torch.cos(torch.arange(float(x.shape[1]))) / x.shape[1] ** 0.5
-        return F.conv2d(x, weight.reshape(1, -1, 1, 1))
+        # A strided convolution and not PixelUnshuffle, which onnx2tf gets wrong.
+        stride = x.shape[-1] // self.size
+        count = x.shape[1] * stride**2
+        weight = torch.cos(torch.arange(float(count))) / count**0.5
+        return F.conv2d(x, weight.reshape(1, x.shape[1], stride, stride), stride=stride)
 
 
 def stages(graphs: Graphs, graph: GraphName) -> list[str]:

@@ -40,7 +40,7 @@ def write_manifest(
         "name": checkpoint.name,
         "target": target.name,
         "precision": precision,
-        "precision_got": precision,
+        "precision_got": conversion.computes_in,
         "lowering": graphs.lowering,
         "size_bytes": sum((folder / f).stat().st_size for f in artifact),
         "seconds": round(seconds, 2),
@@ -63,6 +63,7 @@ def write_manifest(
         "int8_convs": 0,
         "checkpoint_sha256": checkpoint.sha256,
         "golden": "golden.safetensors",
+        "toolchain": conversion.toolchain,
         "tools": tool_versions(),
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from edgesr.errors import BundleError, UnavailableError
-from edgesr.models.config import HIMEConfig
 from edgesr.runtime.base import GraphRuntime
 
 from .mil_ops import OPERATIONS
@@ -32,21 +31,13 @@ class MILEvaluator(GraphRuntime):
 
     name = "mil-evaluator"
 
-    def __init__(
-        self,
-        folder: Path,
-        files: Mapping[str, str],
-        config: HIMEConfig,
-        tensors: Mapping[str, Any],
-        threads: int | None = None,
-    ) -> None:
+    def _open(self, folder: Path, files: Mapping[str, str], threads: int | None) -> None:
         """``threads`` are PyTorch's, which computes the operations; one unless told otherwise.
 
         Raises:
             BundleError: the package is missing or damaged.
             UnavailableError: it has an operation that the evaluator does not know.
         """
-        super().__init__(config, tensors)
         program = load_program(folder / files["model"])
         self.functions = {name: Function(program.functions[name]) for name in FUNCTIONS}
         # The operations are small: on a busy machine more threads wait for each other longer than they compute.

@@ -45,7 +45,12 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
     if precision == "fp16":
         arithmetic["stored convolution weights"] = "fp16"
     return Conversion(
-        files=files, tensors=graphs.tensors(), arithmetic=arithmetic, operators={**operators, "opset": OPSET}
+        files=files,
+        tensors=graphs.tensors(),
+        arithmetic=arithmetic,
+        computes_in="fp32",
+        operators=operators,
+        toolchain={"opset": OPSET},
     )
 
 

@@ -19,7 +19,7 @@ from edgesr.runtime.base import Array, Runtime, fill_slots
 FP32_MAX_ABS_ERROR = 1e-4
 """On SR images in [0, 1], on CoFA's weights, and on features relative to their largest value."""
 FP16_PSNR_DB = 55.0
-"""Against fp32, on SR images with a peak of 1 and on features with their largest value as the peak."""
+"""Against fp32, on SR images and weights with a peak of 1 and on features with their largest value as the peak."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,7 +132,7 @@ def _judge(artifact: Runtime, sr: _Worst, features: _Worst, weights: _Worst, pre
     else:
         checks = [
             Check(f"{name}: PSNR dB", worst.psnr >= FP16_PSNR_DB, worst.psnr, FP16_PSNR_DB)
-            for name, worst in (("sr", sr), ("features", features))
+            for name, worst in (("sr", sr), ("weights", weights), ("features", features))
         ]
     return Parity(sr.error, sr.psnr, artifact.name, tuple(checks))
 

@@ -13,11 +13,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from edgesr.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgesr.convert.graphs import Graphs
+    from .graphs import Graphs
+    from .parity import Check
 
 Precision = Literal["fp32", "fp16", "int8", "int8-ptq", "mixed"]
 Report = Callable[[str], None]
 """Called with the name of each stage of a conversion as it begins."""
+
+
+TFLITE_ENVIRONMENT = "tflite environment"
+"""As ``Target.missing`` names the environment of ``edgesr setup tflite``."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,10 +35,16 @@ class Conversion:
     """Per graph, ``inputs`` and ``outputs``: name (ours), file_name (the artifact's), shape, layout, dtype."""
     arithmetic: dict[str, str]
     """Part of the network to the precision it is computed in."""
+    computes_in: str
+    """The precision that the network's convolutions are really computed in, whatever they are stored in."""
     delegation: dict[str, Any] | None = None
     """ExecuTorch: fraction of operators delegated and what is left, a graph each."""
     operators: dict[str, Any] = dataclasses.field(default_factory=dict)
-    """Operators of the artifact with their count (and version, where runtimes care)."""
+    """Per graph, operators that the runtime sees (inside a delegate it sees none), with count or versions."""
+    toolchain: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """What else made it or ran it: versions, the oldest runtime that takes it."""
+    checks: tuple[Check, ...] = ()
+    """Comparisons that the converter made itself (a second runtime, say); they count in the gate."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +72,13 @@ class Target:
         absent = [name for name in self.requires if not _importable(name)]
         check = getattr(importlib.import_module(self.module), "missing", None) if not absent else None
         return absent + (check() if check else [])
+
+    @property
+    def remedy(self) -> str:
+        """The command that supplies what is missing."""
+        return (
+            "edgesr setup tflite" if self.missing() == [TFLITE_ENVIRONMENT] else f"pip install 'edgesr[{self.extra}]'"
+        )
 
     @property
     def executes_here(self) -> bool:

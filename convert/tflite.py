@@ -21,7 +21,8 @@ from edgesr.errors import EdgesrError, InputOutputError, UnavailableError
 from .child import ChildTimeoutError, last_meaningful_line, run_child
 from .graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, Graphs
 from .onnx import export_graph
-from .target import Conversion, Precision, Report
+from .parity import FP16_PSNR_DB, FP32_MAX_ABS_ERROR, Check
+from .target import TFLITE_ENVIRONMENT, Conversion, Precision, Report
 from .tflite_environment import TFLiteEnvironment, tflite_environment
 
 FILE = "model.tflite"
@@ -32,7 +33,7 @@ SETUP = "edgesr setup tflite"
 
 def missing() -> list[str]:
     """``["tflite environment"]`` where it has not been made."""
-    return [] if tflite_environment().is_ready() else ["tflite environment"]
+    return [] if tflite_environment().is_ready() else [TFLITE_ENVIRONMENT]
 
 
 def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) -> Conversion:
@@ -58,7 +59,7 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
         (work / "request.json").write_text(json.dumps(request))
         _run(environment, "tflite_worker.py", work, "cannot convert to TFLite", report)
         made = json.loads((work / "result.json").read_text())
-        checked = _check(environment, work, report)
+        checks = _check(environment, work, precision, report)
         try:
             (folder / FILE).write_bytes((work / FILE).read_bytes())
         except OSError as error:
@@ -70,12 +71,10 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
         files={"model": FILE},
         tensors=_tensors(graphs, made["signatures"]),
         arithmetic=arithmetic,
-        operators={
-            **made["operators"],
-            "minimum_runtime": made["minimum_runtime"],
-            "ran_on": checked,
-            "made_with": made["tools"],
-        },
+        computes_in="fp32",
+        operators=made["operators"],
+        toolchain={"minimum_runtime": made["minimum_runtime"], "made_with": made["tools"]},
+        checks=checks,
     )
 
 
@@ -108,14 +107,30 @@ def _request(graphs: Graphs, precision: Precision, work: Path) -> dict[str, Any]
     }
 
 
-def _check(environment: TFLiteEnvironment, work: Path, report: Report) -> dict[str, Any] | None:
-    """What tflite-runtime made of the artifact; None where there is no tflite-runtime."""
+def _check(environment: TFLiteEnvironment, work: Path, precision: Precision, report: Report) -> tuple[Check, ...]:
+    """The gate under tflite-runtime, on the graphs' example inputs; empty where there is no tflite-runtime."""
     if sys.platform != "linux":
-        return None
+        return ()
     report("running it under tflite-runtime")
     _run(environment, "tflite_check.py", work, "the artifact does not run under tflite-runtime", report)
     checked: dict[str, Any] = json.loads((work / "check.json").read_text())
-    return checked
+    return judge_second_runtime(checked, precision)
+
+
+def judge_second_runtime(checked: dict[str, Any], precision: Precision) -> tuple[Check, ...]:
+    """Checks from what ``tflite_check.py`` measured: ``outputs``, each with ``max_abs_error`` and ``psnr_db``.
+
+    Both are relative to the output's peak where that is above 1. NaN passes no comparison.
+    """
+    runtime, checks = checked["runtime"], []
+    for name, measured in checked["outputs"].items():
+        if precision == "fp32":
+            value, threshold = measured["max_abs_error"], FP32_MAX_ABS_ERROR
+            checks.append(Check(f"{runtime} {name}: max abs error", value <= threshold, value, threshold))
+        else:
+            value, threshold = measured["psnr_db"], FP16_PSNR_DB
+            checks.append(Check(f"{runtime} {name}: PSNR dB", value >= threshold, value, threshold))
+    return tuple(checks)
 
 
 def _run(environment: TFLiteEnvironment, program: str, work: Path, failure: str, report: Report) -> None:

@@ -12,6 +12,7 @@ from edgesr.models.checkpoint import load_checkpoint, shipped_names
 from edgesr.runtime.base import Runtime
 from edgesr.runtime.torch import TorchRuntime
 
+from .artifact import engine_or_evaluator
 from .parity import Check, expected, measure_golden, measure_parity, real_cases
 from .target import Report, target_named
 
@@ -45,9 +46,10 @@ def verify(folder: Path, checkpoint: str | Path | None = None, report: Report = 
         UnavailableError: nothing on this machine can run or evaluate it.
     """
     report("checking hashes")
-    bundle = open_bundle(folder)
+    bundle = open_bundle(folder)  # refuses the bundle at the first file that is not what was converted
     precision = bundle.manifest["precision"]
-    checks = [Check("hashes", True, float(len(bundle.manifest["sha256"])), float(len(bundle.manifest["sha256"])))]
+    files = float(len(bundle.manifest["sha256"]))
+    checks = [Check("files with the right hash", True, files, files)]
     notes = []
     report("running it on its golden vectors")
     runtime, note = runtime_or_evaluator(bundle)
@@ -69,16 +71,13 @@ def verify(folder: Path, checkpoint: str | Path | None = None, report: Report = 
 
 
 def runtime_or_evaluator(bundle: Bundle) -> tuple[Runtime, list[str]]:
-    """The bundle's engine, or the evaluator of its saved program with a note that says so."""
-    if target_named(bundle.manifest["target"]).executes_here:
-        return bundle.runtime(), []
-    from .mil_evaluator import MILEvaluator
-
+    """What runs the bundle here, with a note where that is no execution."""
     m = bundle.manifest
-    evaluator = MILEvaluator(bundle.folder, m["files"], bundle.config, m["tensors"])
-    return evaluator, [
-        f"{m['target']} does not execute on this system: its saved program was evaluated op by op instead"
-    ]
+    target = target_named(m["target"])
+    runtime = engine_or_evaluator(target, bundle.folder, m["files"], bundle.config, m["tensors"])
+    if target.executes_here:
+        return runtime, []
+    return runtime, [f"{target.name} does not execute on this system: its saved program was evaluated op by op instead"]
 
 
 def find_reference(bundle: Bundle, checkpoint: str | Path | None) -> TorchRuntime | None:
@@ -86,9 +85,7 @@ def find_reference(bundle: Bundle, checkpoint: str | Path | None) -> TorchRuntim
     for name in [checkpoint] if checkpoint else shipped_names():
         candidate = load_checkpoint(name)
         if candidate.sha256 == bundle.manifest["checkpoint_sha256"]:
-            reference = TorchRuntime(candidate.model)
-            reference.config = bundle.config
-            return reference
+            return TorchRuntime(candidate.model, bundle.config)
         if checkpoint:
             raise CheckpointError(
                 f"{bundle.folder} was not made from {checkpoint}", "its SHA-256 is not the one in the manifest"

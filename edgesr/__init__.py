@@ -11,7 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["EdgesrError", "Model", "load"]
+DEFAULT_CHECKPOINT = "hime-small-x4"
+"""The shipped network that commands take unless told otherwise."""
+__all__ = ["DEFAULT_CHECKPOINT", "EdgesrError", "Model", "load"]
 
 if TYPE_CHECKING:
     from edgesr.api import Model, load

@@ -83,37 +83,41 @@ class Model:
             )
         if len(features) > slots:
             raise UsageError(
-                f"{len(features)} exemplars for {slots} slots", "choose the best ones, or convert with more --slots"
+                f"{len(features)} exemplars for {slots} slots",
+                "choose the best ones, load with least_slots, or convert with more --slots",
             )
         sr, weights = self.runtime.restore(to_unit(image), *fill_slots(list(features), self.config))
         return to_pixels(sr), weights[: len(features)]
 
 
-def load(name_or_path: str | Path, *, slots: int | None = None, threads: int | None = None) -> Model:
+def load(name_or_path: str | Path, *, least_slots: int = 0, threads: int | None = None) -> Model:
     """A shipped checkpoint by name, or a checkpoint or bundle by path.
 
-    ``slots`` allows another number of exemplars at a time; only a checkpoint can follow it, since a bundle's
-    graph is fixed. ``threads`` limits a bundle's runtime.
+    ``least_slots`` asks for room for so many exemplars at a time. A checkpoint takes any number; a bundle's graph
+    has as many as it was converted for. ``threads`` limits a bundle's runtime.
 
     Raises:
         CheckpointError, BundleError: missing or damaged.
+        UsageError: a bundle with fewer slots.
         UnavailableError: a bundle whose runtime is not here.
     """
     from edgesr.bundle import MANIFEST, open_bundle
 
     path = Path(name_or_path).expanduser()
     if (path / MANIFEST).is_file():
-        if slots is not None:
-            raise UsageError("a bundle's slots are fixed", "convert with --slots")
         bundle = open_bundle(path)
+        if bundle.config.slots < least_slots:
+            raise UsageError(
+                f"{least_slots} exemplars for the {bundle.config.slots} slots of {path}",
+                f"choose the best ones, or convert with --slots {least_slots}",
+            )
         return Model(bundle.runtime(threads), path.name)
     from edgesr.models import load_checkpoint
     from edgesr.runtime.torch import TorchRuntime
 
     checkpoint = load_checkpoint(name_or_path)
-    runtime = TorchRuntime(checkpoint.model)
-    if slots is not None:
-        runtime.config = runtime.config.replace(slots=slots)
+    config = checkpoint.model.config
+    runtime = TorchRuntime(checkpoint.model, config.replace(slots=max(config.slots, least_slots)))
     return Model(runtime, checkpoint.name)
 
 

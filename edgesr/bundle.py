@@ -8,23 +8,30 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import safetensors.numpy
 
-from edgesr.errors import BundleError, InputOutputError, UsageError
+from edgesr.atomic import folder_aside
+from edgesr.errors import BundleError, UsageError
 from edgesr.models.checkpoint import sha256_of
 from edgesr.models.config import HIMEConfig
 from edgesr.runtime.base import Array, Runtime
 
 FORMAT_VERSION = 1
 MANIFEST, GOLDEN = "manifest.json", "golden.safetensors"
+GOLDEN_VECTORS = (
+    "encode.in.exemplar",
+    "encode.out.features",
+    "restore.in.lr",
+    "restore.in.features",
+    "restore.in.valid",
+    "restore.out.sr",
+    "restore.out.weights",
+)
 REQUIRED = {
     "target": str,
     "precision": str,
@@ -65,9 +72,12 @@ class Bundle:
     def golden(self) -> dict[str, Array]:
         """Golden vectors in canonical layout (see ``edgesr.runtime.base``), float32."""
         try:
-            return dict(safetensors.numpy.load_file(self.folder / GOLDEN))
+            vectors = dict(safetensors.numpy.load_file(self.folder / GOLDEN))
         except (OSError, ValueError, safetensors.SafetensorError) as error:
             raise BundleError(f"cannot read {self.folder / GOLDEN}: {error}", "convert again") from error
+        if missing := sorted(set(GOLDEN_VECTORS) - set(vectors)):
+            raise BundleError(f"{self.folder / GOLDEN} has no {missing[0]}", "convert again")
+        return vectors
 
 
 def open_bundle(folder: Path) -> Bundle:
@@ -102,6 +112,11 @@ def open_bundle(folder: Path) -> Bundle:
             raise BundleError(f"{folder} is incomplete: {name} is missing", "copy it again, or convert again")
         if sha256_of(file) != expected:
             raise BundleError(f"{folder / name} is not the file that was converted", "it is damaged: convert again")
+    unlisted = sorted(set(hashes(folder)) - set(manifest["sha256"]))
+    if unlisted:
+        raise BundleError(f"{folder} holds a file that its manifest does not list: {unlisted[0]}", "do not use it")
+    if GOLDEN not in manifest["sha256"]:
+        raise BundleError(f"{folder} has no {GOLDEN}", "convert again")
     for role, name in manifest["files"].items():
         inside = [known for known in manifest["sha256"] if known == name or known.startswith(f"{name}/")]
         if not inside:
@@ -117,7 +132,7 @@ def hashes(folder: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def write_aside(output: Path, force: bool) -> Iterator[Path]:
-    """A folder to write into that becomes ``output`` if the block succeeds, and vanishes if it does not.
+    """A folder to write a bundle into that becomes ``output`` if the block succeeds, and vanishes if it does not.
 
     Raises:
         UsageError: ``output`` exists and ``force`` is not given, or is not a folder of ours.
@@ -128,35 +143,8 @@ def write_aside(output: Path, force: bool) -> Iterator[Path]:
             raise UsageError(f"{output} already exists", "pass --force to replace it, or --output for another place")
         if not (output / MANIFEST).is_file() and (not output.is_dir() or any(output.iterdir())):
             raise UsageError(f"{output} exists and is no bundle", "--force replaces bundles only: choose another place")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
-    except OSError as error:
-        raise InputOutputError(
-            f"cannot write to {output.parent}: {error.strerror}", "choose another place with --output"
-        ) from error
-    try:
-        aside.chmod(0o777 & ~_umask())
-        yield aside
-        for file in aside.rglob("*"):
-            if file.is_file():
-                file.chmod(0o666 & ~_umask())  # safetensors leaves its files to their owner alone
-        if output.exists():
-            old = aside.with_name(aside.name + "-old")
-            output.replace(old)
-            try:
-                aside.replace(output)
-            except BaseException:
-                old.replace(output)
-                raise
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            aside.replace(output)
-    except (OSError, safetensors.SafetensorError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise InputOutputError(f"cannot write {output}: {why}", "is the disk full?") from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    with folder_aside(output) as folder:
+        yield folder
 
 
 def default_name(network: str, config: HIMEConfig, target: str, precision: str, lowering: str | None) -> str:
@@ -166,9 +154,3 @@ def default_name(network: str, config: HIMEConfig, target: str, precision: str, 
     """
     parts = [network, f"lr{config.lr_size}", f"s{config.slots}", target, precision, *([lowering] if lowering else [])]
     return re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(parts))
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

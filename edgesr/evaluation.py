@@ -1,39 +1,155 @@
-"""Evaluation on fixed pairs: bicubic, 0, 1, 3, ... exemplars, and the wrong person's exemplars."""
+"""Evaluation on fixed pairs: every method restores the same targets, and is measured against the same originals."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+import functools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from edgesr.data.faces import EvalPair
+from edgesr.errors import InputOutputError
 from edgesr.imaging import Pixels, read_image, resize_bicubic, to_pixels, to_unit
 from edgesr.metrics import Interval, over_people, psnr
 from edgesr.models.bicubic import bicubic_downsample
 from edgesr.runtime.base import Array, Runtime, fill_slots
 
+Measure = Callable[[Pixels, Pixels], Mapping[str, float]]
+"""From an image and the original to figures by metric."""
+
+GREY = 128
+ENCODED_KEPT = 256
+"""Exemplars whose features are kept: a person's photos and the next person's come again soon, 0.5 MB each."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Restored:
+    """One target: what was given, what each method made of it (those that apply), and the original; all uint8."""
+
+    lr: Pixels
+    images: dict[str, Pixels]
+    truth: Pixels
+
+
+class Methods:
+    """The methods that are compared, in the order of ``names``.
+
+    - ``bicubic``: the anchor.
+    - ``no-exemplar-net``: another network, trained without exemplars, where one is given.
+    - ``n=0``, ``n=1``, ...: the target's first n exemplars; targets with fewer are left out of that row. Counts
+      that the runtime has no slots for, or no target has exemplars for, are left out altogether.
+    - ``wrong-person``: the exemplars of the next person in the list, ``control`` of them; not measured where
+      nobody else is there.
+    - ``blank``: ``control`` mid-grey photos.
+    - ``target-as-exemplar``: the target itself in the first slot: how much the exemplar path can carry.
+    """
+
+    control: int
+    """Exemplars of the controls: the largest count that every target has exemplars for."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        pairs: Sequence[EvalPair],
+        *,
+        counts: Sequence[int] = (0, 1, 3),
+        with_target: bool = False,
+        with_blank: bool = False,
+        no_exemplar_net: Runtime | None = None,
+        others: Sequence[EvalPair] | None = None,
+    ) -> None:
+        """``others`` lends its people as wrong persons, where ``pairs`` is only a part of a list."""
+        self.runtime, self.no_exemplar_net = runtime, no_exemplar_net
+        numbers = [len(pair.exemplars) for pair in pairs]
+        self.counts = [n for n in counts if n <= min(runtime.config.slots, max(numbers))]
+        self.control = max((n for n in self.counts if n <= min(numbers)), default=0)
+        self.names = [
+            "bicubic",
+            *(["no-exemplar-net"] if no_exemplar_net else []),
+            *(f"n={n}" for n in self.counts),
+            "wrong-person",
+            *(["blank"] if with_blank and self.control else []),
+            *(["target-as-exemplar"] if with_target else []),
+        ]
+        self._strangers = _strangers(pairs if others is None else others, self.control)
+        self._features = functools.lru_cache(maxsize=ENCODED_KEPT)(self._encode)
+
+    def restore(self, pair: EvalPair) -> Restored:
+        """The target by every method that applies to it.
+
+        Raises:
+            InputOutputError: a photo is unreadable or of another size than the network's.
+        """
+        config = self.runtime.config
+        truth = _read_crop(pair.target, config.hr_size)
+        lr = degrade(truth, config.scale)
+        features: dict[str, list[Array]] = {}
+        for n in self.counts:
+            if n <= len(pair.exemplars):
+                features[f"n={n}"] = [self._features(path) for path in pair.exemplars[:n]]
+        if self.control and pair.person in self._strangers:
+            features["wrong-person"] = [self._features(p) for p in self._strangers[pair.person][: self.control]]
+        if "blank" in self.names:
+            features["blank"] = [self._blank] * self.control
+        if "target-as-exemplar" in self.names:
+            more = pair.exemplars[: max(self.control - 1, 0)]
+            features["target-as-exemplar"] = [self._features(path) for path in (pair.target, *more)]
+        images = {"bicubic": resize_bicubic(lr, config.hr_size, config.hr_size)}
+        if self.no_exemplar_net is not None:
+            images["no-exemplar-net"] = _restore(self.no_exemplar_net, lr, [])
+        images |= {method: _restore(self.runtime, lr, given) for method, given in features.items()}
+        return Restored(lr, images, truth)
+
+    def _encode(self, path: Path) -> Array:
+        return self.runtime.encode(to_unit(_read_crop(path, self.runtime.config.hr_size)))
+
+    @functools.cached_property
+    def _blank(self) -> Array:
+        size = self.runtime.config.hr_size
+        return self.runtime.encode(to_unit(np.full((size, size, 3), GREY, np.uint8)))
+
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """PSNR in dB of every method on every target, in the order of ``people``."""
+    """Figures of every method on every target, in the order of ``people``; nan where a method does not apply."""
 
     people: list[str]
-    psnr: dict[str, list[float]]
+    scores: dict[str, dict[str, list[float]]]
+    """By metric, then by method."""
 
-    def interval(self, method: str, minus: str | None = None) -> Interval:
-        """Mean PSNR of a method, or its mean difference to another on the same targets, over people."""
-        values = self.psnr[method]
-        if minus is not None:
-            values = [a - b for a, b in zip(values, self.psnr[minus], strict=True)]
-        return over_people(values, self.people)
+    @property
+    def psnr(self) -> dict[str, list[float]]:
+        """PSNR in dB by method."""
+        return self.scores["psnr"]
+
+    def values(self, method: str, minus: str | None = None, metric: str = "psnr") -> list[float]:
+        """A method's figures, or its differences to another on the same targets."""
+        values = self.scores[metric][method]
+        if minus is None:
+            return values
+        # Equal also where both are infinite, whose difference would be undefined.
+        return [0.0 if a == b else a - b for a, b in zip(values, self.scores[metric][minus], strict=True)]
+
+    def interval(self, method: str, minus: str | None = None, metric: str = "psnr") -> Interval:
+        """Mean of ``values`` over people, on those targets that were measured."""
+        measured = [
+            (v, person)
+            for v, person in zip(self.values(method, minus, metric), self.people, strict=True)
+            if not math.isnan(v)
+        ]
+        return over_people([v for v, _ in measured], [person for _, person in measured])
+
+    def images(self, method: str) -> int:
+        """Targets that the method was measured on."""
+        return sum(not math.isnan(v) for v in self.psnr[method])
 
 
-def degrade(hr: Pixels, scale: int) -> Pixels:
-    """The LR photo of a sharp one: antialiased bicubic, 8 bits; uint8 [H, W, 3] -> [H / s, W / s, 3]."""
-    import torch
-
-    unit = torch.from_numpy(to_unit(hr)).permute(2, 0, 1)[None]
-    return to_pixels(bicubic_downsample(unit, scale)[0].permute(1, 2, 0).numpy())
+def psnr_alone(image: Pixels, truth: Pixels) -> dict[str, float]:
+    """The measure of a quick validation."""
+    return {"psnr": psnr(image, truth)}
 
 
 def evaluate(
@@ -44,43 +160,60 @@ def evaluate(
     with_target: bool = False,
     progress: Callable[[Sequence[EvalPair]], Iterator[EvalPair]] = iter,
 ) -> Evaluation:
-    """Measure every method on the same pairs.
-
-    ``counts`` of exemplars that the runtime has no slots for, or no pair has photos for, are left out.
-    ``wrong-person`` takes the exemplars of the next person in the list, as many as the largest count.
-    ``with_target`` adds ``target-as-exemplar``: how much the exemplar path can carry (a diagnostic).
-    """
-    config = runtime.config
-    encoded: dict[Path, Array] = {}
-
-    def features_of(paths: Sequence[Path]) -> list[Array]:
-        for path in paths:
-            if path not in encoded:
-                encoded[path] = runtime.encode(to_unit(read_image(path)))
-        return [encoded[path] for path in paths]
-
-    available = max(len(pair.exemplars) for pair in pairs)
-    counts = [n for n in counts if n <= min(config.slots, available)]
-    strangers = _strangers(pairs)
-    results: dict[str, list[float]] = {}
-    for pair in progress(pairs):
-        truth = read_image(pair.target)
-        lr = degrade(truth, config.scale)
-        exemplars = {f"n={n}": list(pair.exemplars[:n]) for n in counts}
-        exemplars["wrong-person"] = list(strangers[pair.person][: max(counts)])
-        if with_target:
-            exemplars["target-as-exemplar"] = [pair.target, *pair.exemplars[: max(counts) - 1]]
-        outputs = {"bicubic": resize_bicubic(lr, config.hr_size, config.hr_size)}
-        for method, paths in exemplars.items():
-            sr, _ = runtime.restore(to_unit(lr), *fill_slots(features_of(paths), config))
-            outputs[method] = to_pixels(sr)
-        for method, image in outputs.items():
-            results.setdefault(method, []).append(psnr(image, truth))
-    return Evaluation([pair.person for pair in pairs], results)
+    """PSNR of bicubic, each of ``counts`` exemplars and a wrong person's: what training validates with."""
+    methods = Methods(runtime, pairs, counts=counts, with_target=with_target)
+    return measure_methods(methods, pairs, progress=progress)
 
 
-def _strangers(pairs: Sequence[EvalPair]) -> dict[str, tuple[Path, ...]]:
-    """For each person, the exemplars of the next one in the list."""
+def measure_methods(
+    methods: Methods,
+    pairs: Sequence[EvalPair],
+    *,
+    measure: Measure = psnr_alone,
+    progress: Callable[[Sequence[EvalPair]], Iterator[EvalPair]] = iter,
+) -> Evaluation:
+    """Restore every target by every method and measure it."""
+    scores: dict[str, dict[str, list[float]]] = {}
+    for i, pair in enumerate(progress(pairs)):
+        restored = methods.restore(pair)
+        for method, image in restored.images.items():
+            for metric, value in measure(image, restored.truth).items():
+                rows = scores.setdefault(metric, {name: [math.nan] * len(pairs) for name in methods.names})
+                rows[method][i] = value
+    return Evaluation([pair.person for pair in pairs], scores)
+
+
+def degrade(hr: Pixels, scale: int) -> Pixels:
+    """The LR photo of a sharp one: antialiased bicubic, 8 bits; uint8 [H, W, 3] -> [H / s, W / s, 3]."""
+    import torch
+
+    unit = torch.from_numpy(to_unit(hr)).permute(2, 0, 1)[None]
+    return to_pixels(bicubic_downsample(unit, scale)[0].permute(1, 2, 0).numpy())
+
+
+def _read_crop(path: Path, size: int) -> Pixels:
+    image = read_image(path)
+    if image.shape[:2] != (size, size):
+        raise InputOutputError(
+            f"{path} is {image.shape[1]}x{image.shape[0]}, not {size}x{size}",
+            f"this network is measured on aligned crops of {size}x{size} pixels",
+        )
+    return image
+
+
+def _restore(runtime: Runtime, lr: Pixels, features: Sequence[Array]) -> Pixels:
+    sr, _ = runtime.restore(to_unit(lr), *fill_slots(features, runtime.config))
+    return to_pixels(sr)
+
+
+def _strangers(pairs: Sequence[EvalPair], least: int) -> dict[str, tuple[Path, ...]]:
+    """For each person, the exemplars of the next one in the list who has ``least``; nobody is their own stranger."""
     first = {pair.person: pair.exemplars for pair in reversed(pairs)}
     names = sorted(first)
-    return {name: first[names[(i + 1) % len(names)]] for i, name in enumerate(names)}
+    found: dict[str, tuple[Path, ...]] = {}
+    for i, name in enumerate(names):
+        following = (first[other] for other in (*names[i + 1 :], *names[:i]))
+        exemplars = next((e for e in following if len(e) >= least), None)
+        if exemplars is not None:
+            found[name] = exemplars
+    return found

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from edgesr.errors import EdgesrError, InputOutputError
+from edgesr.atomic import file_aside
+from edgesr.errors import EdgesrError, InputOutputError, UsageError
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".bmp", ".tif", ".tiff"}
 
@@ -105,3 +106,18 @@ def to_pixels(image: npt.NDArray[np.float32]) -> Pixels:
 def resize_bicubic(image: Pixels, height: int, width: int) -> Pixels:
     """The bicubic baseline on a stored photo (Pillow's kernel, which is also the network's skip)."""
     return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def write_image(image: Pixels, path: Path) -> None:
+    """Write uint8 RGB as PNG, JPEG, WebP or what else the suffix says; complete or not at all.
+
+    Raises:
+        UsageError: a suffix that no format has.
+        InputOutputError: it cannot be written.
+    """
+    Image.init()
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind is None:
+        raise UsageError(f"cannot write {path.name!r} as a picture", "use .png, .jpg or .webp")
+    with file_aside(path) as aside:
+        Image.fromarray(image).save(aside, format=kind, quality=95)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from edgesr.convert.tflite_environment import tflite_environment
 from edgesr.models import HIME, HIMEConfig, save_checkpoint
 
 # Tiny networks lose more to starting threads than they gain, and one thread always sums in the same order.
@@ -50,6 +51,15 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of TFLite need its environment; CI makes it (``edgesr setup tflite``), so there nothing is skipped."""
+    problem = tflite_environment().problem()
+    if problem and not os.environ.get("CI"):
+        for item in items:
+            if item.get_closest_marker("tflite"):
+                item.add_marker(pytest.mark.skip(reason=f"no TFLite environment: {problem}; edgesr setup tflite"))
+
+
 MakePeople = Callable[..., Path]
 
 
@@ -82,3 +92,15 @@ def faces_folder() -> Path:
     if not (folder / "eval_list.csv").is_file():
         pytest.skip(f"no faces in {folder}: set EDGESR_FACES to the folder that holds eval_list.csv")
     return folder
+
+
+@pytest.fixture(scope="session")
+def yunet() -> Path:
+    """The face detector's file, for tests marked ``faces``."""
+    pytest.importorskip("cv2", reason="no OpenCV: pip install 'edgesr[faces]'")
+    given = os.environ.get("EDGESR_YUNET")
+    weights = Path(__file__).parent.parent.parent / "shared" / "weights"
+    path = Path(given) if given else weights / "face_detection_yunet.onnx"
+    if not path.is_file():
+        pytest.skip(f"no face detector {path}: set EDGESR_YUNET to YuNet's file")
+    return path

@@ -20,6 +20,7 @@ def bundle(tmp_path: Path) -> Path:
     folder = tmp_path / "bundle"
     folder.mkdir()
     (folder / "model.pte").write_bytes(b"model")
+    (folder / "golden.safetensors").write_bytes(b"golden")
     manifest = {
         "format": "edgesr-bundle",
         "format_version": FORMAT_VERSION,
@@ -60,6 +61,8 @@ def test_a_good_bundle_opens(bundle: Path) -> None:
         (lambda b: (b / "model.pte").write_bytes(b"other"), "is not the file that was converted"),
         (lambda b: (b / "model.pte").unlink(), "is missing"),
         (lambda b: edit(b, sha256={"../../etc/passwd": "0"}), "outside the bundle"),
+        (lambda b: (b / "extra.bin").write_bytes(b"x"), "does not list: extra.bin"),
+        (lambda b: (b / "golden.safetensors").unlink(), "is missing"),
         (lambda b: edit(b, files={"model": "other.pte"}), "no hash for its model file"),
     ],
 )

@@ -57,7 +57,7 @@ def test_a_damaged_network_is_caught_on_every_target(
     target: str, damage: Callable[[Graphs], None], tiny_checkpoint: Path, tmp_path: Path, monkeypatch
 ) -> None:
     output = tmp_path / "bundle"
-    chosen = plan(target, checkpoint=tiny_checkpoint, precision="fp32", output=output)
+    chosen = plan(target, checkpoint=tiny_checkpoint, output=output)  # in its default precision
     graphs = make_graphs(chosen)
     damage(graphs)
     if target != "onnx" and damage is not scale_kernel:
@@ -70,6 +70,28 @@ def test_a_damaged_network_is_caught_on_every_target(
     assert list(tmp_path.iterdir()) == [], "nothing may be left behind"
 
 
+def test_what_fp16_hides_its_fp32_twin_shows(tiny_checkpoint: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(pipeline, "first_departing_module", lambda *args, **kwargs: "somewhere")
+    chosen = plan("onnx", checkpoint=tiny_checkpoint, precision="fp16", output=tmp_path / "bundle")
+    graphs = make_graphs(chosen)
+    graphs.restore.reconstructor.up2.weight *= 1.002
+    with pytest.raises(ParityError, match="fp32 twin"):
+        convert(chosen, graphs=graphs)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_verdict_stands_when_the_search_fails(tiny_checkpoint: Path, tmp_path: Path, monkeypatch) -> None:
+    def search(*_: object, **__: object) -> str:
+        raise RuntimeError("cannot lower this")
+
+    monkeypatch.setattr(pipeline, "first_departing_module", search)
+    chosen = plan("onnx", checkpoint=tiny_checkpoint, output=tmp_path / "bundle")
+    graphs = make_graphs(chosen)
+    scale_kernel(graphs)
+    with pytest.raises(ParityError, match="cannot lower this"):
+        convert(chosen, graphs=graphs)
+
+
 @pytest.mark.parametrize("target", TARGET_PARAMS)
 def test_a_sound_network_passes_and_verifies(target: str, tiny_checkpoint: Path, tmp_path: Path) -> None:
     chosen = plan(target, checkpoint=tiny_checkpoint, output=tmp_path / "bundle")
@@ -78,7 +100,7 @@ def test_a_sound_network_passes_and_verifies(target: str, tiny_checkpoint: Path,
     assert all(check["ok"] for check in manifest["parity"]["checks"])
     result = verify(chosen.output, tiny_checkpoint)
     assert result.ok
-    assert {check.name.split()[0] for check in result.checks} == {"hashes", "golden", "real"}
+    assert {check.name.split()[0] for check in result.checks} == {"files", "golden", "real"}
     without = verify(chosen.output)
     assert without.ok
     assert any("checkpoint" in note for note in without.notes), "what was not compared is said"

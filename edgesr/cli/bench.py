@@ -9,7 +9,7 @@ import click
 from edgesr.cli import output
 
 
-@click.command("bench", short_help="Milliseconds and memory of bundles, as ratios.")
+@click.command("bench")
 @click.argument("bundle", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--runs", default=30, show_default=True, type=click.IntRange(3, 10_000), help="Measured runs of a graph.")
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64))

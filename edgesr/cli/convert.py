@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
+from edgesr import DEFAULT_CHECKPOINT
 from edgesr.cli import output
 
 
-@click.command("convert", short_help="Convert a checkpoint for a phone.")
+@click.command("convert")
 @click.option("--target", "-t", required=True, metavar="NAME", help="executorch, coreml, tflite or onnx.")
 @click.option("--precision", "-p", metavar="NAME", help="fp32 or fp16. Default: the target's (edgesr targets).")
-@click.option("--checkpoint", "-c", default="hime-small-x4", show_default=True, help="A shipped name or a folder.")
+@click.option("--checkpoint", "-c", default=DEFAULT_CHECKPOINT, show_default=True, help="A shipped name or a folder.")
 @click.option("--lr-size", type=click.IntRange(4, 512), help="Side of the LR face. Default: the checkpoint's.")
 @click.option("--slots", type=click.IntRange(1, 16), help="Exemplar slots. Default: the checkpoint's.")
 @click.option("--lowering", metavar="NAME", help="grid_sample, rows or tent. Default: the target's best.")

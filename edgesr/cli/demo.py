@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgesr import DEFAULT_CHECKPOINT
 from edgesr.cli import output
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ PEOPLE_SHOWN = 3
 ENLARGE = 2
 
 
-@click.command("demo", short_help="Every phone target on sample faces, with a picture.")
+@click.command("demo")
 @click.option("--output", "-o", "folder", type=click.Path(path_type=Path), default=Path("out"), show_default=True)
-@click.option("--checkpoint", "-c", default="hime-small-x4", show_default=True)
+@click.option("--checkpoint", "-c", default=DEFAULT_CHECKPOINT, show_default=True)
 @output.force_option
 @output.json_option
 def command(folder: Path, checkpoint: str, force: bool, as_json: bool) -> None:
@@ -41,26 +42,25 @@ def command(folder: Path, checkpoint: str, force: bool, as_json: bool) -> None:
     from edgesr.errors import ParityError, UsageError
 
     picture = folder / "demo.png"
-    if picture.exists() and not force:
-        raise UsageError(f"{picture} already exists", "pass --force to replace what the demo wrote before")
     plans = [plan(target, checkpoint=checkpoint) for target in PHONE_TARGETS]
+    plans = [dataclasses.replace(chosen, output=folder / chosen.output.name) for chosen in plans]
+    for existing in (picture, *(chosen.output for chosen in plans)):
+        if existing.exists() and not force:
+            raise UsageError(f"{existing} already exists", "pass --force to replace what the demo wrote before")
     faces = sample_faces(plans[0].config.hr_size)
     rows: list[dict[str, Any]] = []
     columns: dict[str, list[Pixels]] = {}
     with output.stages("demo") as report:
         for chosen in plans:
             name = chosen.target.name
-            bundle_folder = folder / chosen.output.name
-            manifest = convert(
-                dataclasses.replace(chosen, output=bundle_folder), force=force, report=under(name, report)
-            )
-            verification = verify(bundle_folder, checkpoint, under(name, report))
+            manifest = convert(chosen, force=force, report=under(name, report))
+            verification = verify(chosen.output, checkpoint, under(name, report))
             if not verification.ok:
-                raise ParityError(f"{bundle_folder} does not verify", f"edgesr verify {bundle_folder}")
+                raise ParityError(f"{chosen.output} does not verify", f"edgesr verify {chosen.output}")
             report(f"{name}: restoring sample faces")
-            runtime, _ = runtime_or_evaluator(open_bundle(bundle_folder))
+            runtime, _ = runtime_or_evaluator(open_bundle(chosen.output))
             columns[name] = [restore(runtime, face) for face in faces]
-            rows.append({"target": name, "bundle": str(bundle_folder), **figures(manifest, columns[name], faces)})
+            rows.append({"target": name, "bundle": str(chosen.output), **figures(manifest, columns[name], faces)})
         report("measuring milliseconds")
         timed = [row for row, chosen in zip(rows, plans, strict=True) if chosen.target.executes_here]
         for measured in bench_bundles([Path(row["bundle"]) for row in timed], runs=20, threads=1):
@@ -79,7 +79,7 @@ def command(folder: Path, checkpoint: str, force: bool, as_json: bool) -> None:
                 row["precision"],
                 output.size(row["size_bytes"]),
                 f"{row['max_abs_error']:.1e}",
-                f"{output.decibel(row['parity_db'])} dB",
+                output.decibel(row["parity_db"]),
                 f"{row['psnr']:.2f} dB",
                 f"{row['ms']:.1f}" if "ms" in row else f"({row['evaluated_with']})",
             )
@@ -133,9 +133,11 @@ def mean_psnr(images: list[Pixels], faces: list[SampleFace]) -> float:
 
 def draw(picture: Path, faces: list[SampleFace], columns: dict[str, list[Pixels]], scale: int) -> None:
     """One row a person: exemplar, LR, bicubic, each target's SR, the original."""
+    import numpy as np
     from PIL import Image, ImageDraw, ImageFont
 
     from edgesr.evaluation import degrade
+    from edgesr.imaging import write_image
 
     shown = faces[:PEOPLE_SHOWN]
     side = faces[0].target.shape[0]
@@ -156,7 +158,4 @@ def draw(picture: Path, faces: list[SampleFace], columns: dict[str, list[Pixels]
         for j in range(len(shown)):
             tile = Image.fromarray(images[j]).resize((cell, cell), Image.Resampling.NEAREST)
             sheet.paste(tile, (left, caption + j * (cell + gap)))
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    aside = picture.with_suffix(".partial.png")
-    sheet.save(aside)
-    aside.replace(picture)
+    write_image(np.asarray(sheet), picture)

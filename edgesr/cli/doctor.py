@@ -6,7 +6,6 @@ import importlib.metadata
 import platform
 import shutil
 import sys
-from pathlib import Path
 
 import click
 
@@ -16,7 +15,7 @@ PYTHON = (3, 11)
 NEEDED_BYTES = 4_000_000_000
 
 
-@click.command("doctor", short_help="Check this installation.")
+@click.command("doctor")
 @output.json_option
 def command(as_json: bool) -> None:
     """Check this installation: Python, pinned packages, targets, the shipped checkpoints, disk.
@@ -26,7 +25,9 @@ def command(as_json: bool) -> None:
     checks = [*python_checks(), *package_checks(), *checkpoint_checks(), disk_check(), *target_checks()]
     faults = [check for check in checks if check["state"] == "fault"]
     if as_json:
-        output.write_json({"ok": not faults, "checks": checks})
+        hints = [fault["hint"] for fault in faults]
+        verdict = output.failure(f"{len(faults)} faults: {faults[0]['what']}", "; ".join(hints)) if faults else {}
+        output.write_json({"ok": not faults, "checks": checks, **verdict})
     else:
         output.table(("", "what", "found", "try"), [tuple(check.values()) for check in checks])
     if faults:
@@ -48,7 +49,11 @@ def package_checks() -> list[dict[str, str]]:
     from packaging.requirements import Requirement
 
     rows = []
-    for line in importlib.metadata.requires("edgesr") or []:
+    try:
+        lines = importlib.metadata.requires("edgesr") or []
+    except importlib.metadata.PackageNotFoundError:
+        return [check("fault", "edgesr", "runs from a folder, not installed", "pip install -e '.[all]'")]
+    for line in lines:
         requirement = Requirement(line)
         if requirement.name == "edgesr":
             continue
@@ -81,7 +86,11 @@ def checkpoint_checks() -> list[dict[str, str]]:
 
 
 def disk_check() -> dict[str, str]:
-    free = shutil.disk_usage(Path.cwd()).free
+    from edgesr.convert.tflite_environment import tflite_environment
+
+    folder = tflite_environment().folder
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
     hint = "" if free > NEEDED_BYTES else "the TFLite environment takes 2.6 GB"
     return check("ok" if free > NEEDED_BYTES else "note", "free disk", f"{free / 1e9:.0f} GB", hint)
 
@@ -92,7 +101,8 @@ def target_checks() -> list[dict[str, str]]:
     rows = []
     for target in TARGETS.values():
         missing = target.missing()
-        hint = "edgesr setup tflite" if missing == ["tflite environment"] else f"pip install 'edgesr[{target.extra}]'"
         found = f"{', '.join(missing)} missing" if missing else "ready"
-        rows.append(check("note" if missing else "ok", f"target {target.name}", found, hint if missing else ""))
+        rows.append(
+            check("note" if missing else "ok", f"target {target.name}", found, target.remedy if missing else "")
+        )
     return rows

@@ -3,65 +3,245 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgesr.cli import output
-from edgesr.errors import UsageError
+from edgesr.errors import UnavailableError, UsageError
+
+if TYPE_CHECKING:
+    from edgesr.api import Model
+    from edgesr.data.faces import EvalPair
+    from edgesr.evaluation import Measure
+    from edgesr.evaluation_report import Report
+    from edgesr.identity import IdentityMeter
+
+COUNTS = (0, 1, 3, 5)
+WORST_SHOWN = 5
+
+_path = click.Path(path_type=Path)
 
 
-@click.command("eval", short_help="PSNR of every method on an evaluation list.")
+@click.command("eval")
 @click.option("--checkpoint", "-c", help="A shipped name or a folder. Default: hime-small-x4.")
-@click.option("--bundle", "-b", type=click.Path(path_type=Path), help="Measure a converted bundle instead.")
-@click.option(
-    "--data", required=True, type=click.Path(path_type=Path), help="Folder <pixels>/<split>/<person>/<photo>."
-)
-@click.option("--list", "list_file", type=click.Path(path_type=Path), help="Default: eval_list.csv in that folder.")
+@click.option("--bundle", "-b", type=_path, help="Measure a converted bundle instead.")
+@click.option("--no-exemplar-net", help="A checkpoint trained without exemplars, as another row.")
+@click.option("--data", required=True, type=_path, help="Folder <pixels>/<split>/<person>/<photo>.")
+@click.option("--list", "list_file", type=_path, help="Default: eval_list.csv in that folder.")
 @click.option("--split", default="test", show_default=True)
-@click.option("--limit", type=click.IntRange(2), help="Only the first targets of the list.")
+@click.option("--limit", type=click.IntRange(1), help="Only the first targets of the list.")
+@click.option("--identity/--no-identity", default=None, help="Default: on where edgesr[identity] is installed.")
+@click.option("--embedder", type=_path, help="An ONNX face embedder (as ArcFace) for identity instead of dlib's.")
+@click.option("--lpips", type=_path, help="LPIPS with AlexNet's weights from this safetensors file.")
+@click.option("--lpips-linear", type=_path, help="LPIPS's own weights. Default: in the same file.")
+@click.option("--csv", "csv_file", type=_path, help="Write every image's figures to this file.")
+@click.option("--sheet", type=_path, help="Write a picture of the worst and of other targets by every method.")
+@click.option("--worst", default=WORST_SHOWN, show_default=True, type=click.IntRange(0), help="Worst images to list.")
+@click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
+@output.force_option
 @output.json_option
 def command(
     checkpoint: str | None,
     bundle: Path | None,
+    no_exemplar_net: str | None,
     data: Path,
     list_file: Path | None,
     split: str,
     limit: int | None,
+    identity: bool | None,
+    embedder: Path | None,
+    lpips: Path | None,
+    lpips_linear: Path | None,
+    csv_file: Path | None,
+    sheet: Path | None,
+    worst: int,
+    markdown: bool,
+    force: bool,
     as_json: bool,
 ) -> None:
-    """PSNR in dB on fixed pairs: bicubic, n = 0, 1, 3, 5 exemplars, and the wrong person's exemplars.
+    """Measure on fixed pairs: bicubic, n = 0, 1, 3, 5 exemplars, a wrong person's and blank ones.
 
-    Intervals are 95 % bootstrap intervals over people, since photos of one person are not independent.
+    \b
+    PSNR and SSIM   on RGB, no border crop
+    identity        cosine similarity of the face's embedding to the original's: 1 is equal, higher is
+                    better. About 0.1 s an image with dlib; --no-identity goes without.
+    GMACs           offline: encoding the exemplars, once per gallery; online: restoring one face
+
+    Intervals are 95 % bootstrap intervals over people, since photos of one person are not independent. A target
+    with fewer than n exemplars is left out of that row (see its images); differences are taken on the same targets.
     """
     import edgesr
+    from edgesr.cli import eval_text
     from edgesr.data.faces import read_eval_list
-    from edgesr.evaluation import evaluate
+    from edgesr.evaluation import Methods, measure_methods
+    from edgesr.evaluation_report import Report
 
     if checkpoint and bundle:
         raise UsageError("--checkpoint and --bundle exclude each other", "measure one at a time")
-    model = edgesr.load(bundle or checkpoint or "hime-small-x4")
-    pairs = read_eval_list(data, split, model.config.hr_size, list_file)[:limit]
-    result = evaluate(
-        model.runtime, pairs, counts=(0, 1, 3, 5), progress=lambda items: output.track(items, f"evaluating {split}")
+    if markdown and as_json:
+        raise UsageError("--markdown and --json exclude each other", "choose one")
+    if lpips_linear and not lpips:
+        raise UsageError("--lpips-linear needs --lpips", "give the backbone's weights too")
+    check_outputs(csv_file, sheet, force)
+    model = edgesr.load(bundle or checkpoint or edgesr.DEFAULT_CHECKPOINT)
+    plain = open_plain(no_exemplar_net, model) if no_exemplar_net else None
+    all_pairs = read_eval_list(data, split, model.config.hr_size, list_file)
+    allow_slots(model, all_pairs)
+    meter = identity_meter(identity, embedder)
+    perceptual = lpips_measure(lpips, lpips_linear or lpips) if lpips else None
+    pairs = all_pairs[:limit]
+    methods = Methods(
+        model.runtime,
+        pairs,
+        counts=COUNTS,
+        with_blank=True,
+        no_exemplar_net=plain.runtime if plain else None,
+        others=all_pairs,
     )
-    most = [method for method in result.psnr if method.startswith("n=")][-1]
-    gap = result.interval(most, minus="wrong-person") if most != "n=0" else None
+    result = measure_methods(
+        methods,
+        pairs,
+        measure=measure_with(meter, perceptual),
+        progress=lambda items: output.track(items, f"evaluating {split}"),
+    )
+    report = Report(result, pairs, methods)
+    write_files(report, csv_file, sheet, worst)
     if as_json:
-        rows: list[dict[str, Any]] = []
-        for method in result.psnr:
-            interval = result.interval(method)
-            row: dict[str, Any] = {"method": method, "psnr": interval.mean, "psnr_95": [interval.low, interval.high]}
-            rows.append(row | {"ssim": None, "identity": None})
-        answer: dict[str, Any] = {"split": split, "images": len(pairs), "people": len(set(result.people)), "rows": rows}
-        if gap:
-            answer["right_minus_wrong"] = {"psnr": gap.mean, "psnr_95": [gap.low, gap.high], "method": most}
-        output.write_json(answer)
+        output.write_json(answer(report, model, split, meter, worst))
         return
-    output.table(
-        ("method", "PSNR dB [95 %]", "over bicubic"),
-        [(m, result.interval(m), result.interval(m, minus="bicubic")) for m in result.psnr],
-        title=f"{model.name} on {split}: {len(pairs)} images, {len(set(result.people))} people",
-    )
-    if gap:
-        output.write(f"right person minus wrong person, {most}: {gap} dB")
+    title = f"{model.name} on {split}: {len(pairs)} images, {len(set(result.people))} people"
+    columns, rows = eval_text.table(report)
+    remarks = eval_text.remarks(report, meter, worst)
+    if markdown:
+        output.write(eval_text.markdown(title, columns, rows, remarks))
+        return
+    output.table(columns, rows, title=title)
+    for remark in remarks:
+        output.write(remark)
+
+
+def check_outputs(csv_file: Path | None, sheet: Path | None, force: bool) -> None:
+    """Refuse before any work what could not be written after it."""
+    from PIL import Image
+
+    for file in (csv_file, sheet):
+        if file and file.exists() and not force:
+            raise UsageError(f"{file} already exists", "pass --force to replace it")
+    if sheet and sheet.suffix.lower() not in Image.registered_extensions():
+        raise UsageError(f"cannot write {sheet.suffix or 'a picture without suffix'}", "use .png, .jpg or .webp")
+
+
+def open_plain(name: str, model: Model) -> Model:
+    """The network trained without exemplars; it must take the same faces."""
+    import edgesr
+
+    plain = edgesr.load(name)
+    ours, theirs = model.config, plain.config
+    if (ours.scale, ours.lr_size) != (theirs.scale, theirs.lr_size):
+        raise UsageError(
+            f"{plain.name} takes {theirs.lr_size} px x{theirs.scale}, {model.name} {ours.lr_size} px x{ours.scale}",
+            "--no-exemplar-net takes a checkpoint of the same LR size and scale",
+        )
+    return plain
+
+
+def allow_slots(model: Model, pairs: list[EvalPair]) -> None:
+    """Slots for as many exemplars as the list has; a bundle's graph is fixed and keeps its own."""
+    from edgesr.runtime.torch import TorchRuntime
+
+    if isinstance(model.runtime, TorchRuntime):
+        most = max((n for n in COUNTS if n <= max(len(pair.exemplars) for pair in pairs)), default=0)
+        model.runtime.config = model.config.replace(slots=max(most, model.config.slots))
+
+
+def identity_meter(wanted: bool | None, embedder: Path | None) -> IdentityMeter | None:
+    """None where identity is not wanted, or not asked for and not installed."""
+    from edgesr.identity import DlibEmbedder, IdentityMeter, OnnxEmbedder
+
+    if wanted is False:
+        if embedder:
+            raise UsageError("--embedder and --no-identity exclude each other")
+        return None
+    if embedder:
+        return IdentityMeter(OnnxEmbedder(embedder))
+    try:
+        return IdentityMeter(DlibEmbedder())
+    except UnavailableError as error:
+        if wanted:
+            raise
+        output.say(f"without identity similarity: {error.what} ({error.hint})")
+        return None
+
+
+def measure_with(meter: IdentityMeter | None, lpips: Measure | None) -> Measure:
+    """PSNR and SSIM, and what else there is."""
+    from edgesr.imaging import Pixels
+    from edgesr.metrics import psnr, ssim
+
+    def measure(image: Pixels, truth: Pixels) -> dict[str, float]:
+        figures = {"psnr": psnr(image, truth), "ssim": ssim(image, truth)}
+        if meter:
+            figures |= meter.compare(image, truth)
+        if lpips:
+            figures |= lpips(image, truth)
+        return figures
+
+    return measure
+
+
+def lpips_measure(backbone: Path, linear: Path) -> Measure:
+    """LPIPS on AlexNet, as papers report it; lower is better."""
+    import torch
+
+    from edgesr.imaging import Pixels, to_unit
+    from edgesr.training.losses.lpips import LPIPS
+
+    network = LPIPS.load("alexnet", backbone, linear).eval()
+
+    @torch.inference_mode()
+    def measure(image: Pixels, truth: Pixels) -> dict[str, float]:
+        sr, hr = (torch.from_numpy(to_unit(i)).permute(2, 0, 1)[None] for i in (image, truth))
+        return {"lpips": float(network(sr, hr))}
+
+    return measure
+
+
+def write_files(report: Report, csv_file: Path | None, sheet: Path | None, worst: int) -> None:
+    from edgesr.atomic import file_aside
+
+    if csv_file:
+        with file_aside(csv_file) as aside:
+            report.write_csv(aside)
+    if sheet:
+        with file_aside(sheet) as aside:
+            report.sheet(worst).save(aside)
+
+
+def answer(report: Report, model: Model, split: str, meter: IdentityMeter | None, worst: int) -> dict[str, Any]:
+    """The JSON object."""
+    from edgesr.models.complexity import complexity
+
+    cost = complexity(model.config)
+    comparisons = report.comparisons()
+    found: dict[str, Any] = {
+        "name": model.name,
+        "runtime": model.runtime.name,
+        "split": split,
+        "images": len(report.pairs),
+        "people": len(set(report.result.people)),
+        "parameters": cost.parameters,
+        "gmacs_encode": cost.macs_encode / 1e9,
+        "gmacs_restore": cost.macs_restore / 1e9,
+        "slots": model.config.slots,
+        "rows": report.rows(),
+        "comparisons": comparisons,
+        "worst": [report.target(i) for i in report.worst(worst)],
+        "identity_measure": "cosine similarity to the original, higher is better" if meter else None,
+        "identity_embedder": meter.embedder.name if meter else None,
+        "identity_undetected": meter.undetected if meter else None,
+    }
+    for row in comparisons:
+        if row["minus"] == "wrong-person":
+            found["right_minus_wrong"] = row
+    return found

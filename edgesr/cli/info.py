@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgesr import DEFAULT_CHECKPOINT
 from edgesr.cli import output
 
 if TYPE_CHECKING:
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
     from edgesr.models import Checkpoint
 
 
-@click.command("info", short_help="Parameters, GMACs and offsets of a checkpoint.")
-@click.argument("model", default="hime-small-x4")
+@click.command("info")
+@click.argument("model", default=DEFAULT_CHECKPOINT)
 @click.option("--lr-size", type=click.IntRange(4, 512), help="Count for this LR size. Default: the checkpoint's.")
 @click.option("--slots", type=click.IntRange(1, 16), help="Count for so many exemplars. Default: the checkpoint's.")
 @output.json_option

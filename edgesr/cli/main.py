@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import errno
+import functools
 import importlib
 import os
 import sys
+from typing import Any
 
 import click
 
@@ -19,8 +22,9 @@ COMMANDS = {
     "convert": "Convert a checkpoint for a phone, prove it equal to PyTorch, and bundle it.",
     "verify": "Repeat a bundle's parity gate on this machine, hashes first.",
     "restore": "Restore aligned tiny faces with a person's photos.",
+    "data": "Make the folders that train and eval read, from photos or CelebAMask-HQ.",
     "train": "Train HIME-small on a folder of people.",
-    "eval": "PSNR of bicubic, 0, 1, 3 exemplars and the wrong person's, with intervals.",
+    "eval": "PSNR, SSIM, identity: bicubic, 0, 1, 3 exemplars, the wrong person's; with intervals.",
     "bench": "Milliseconds and memory of bundles, as ratios measured in one run.",
     "info": "Parameters, GMACs, configuration and offsets of a checkpoint.",
     "targets": "What can be converted to, what runs here, and what is missing.",
@@ -40,7 +44,7 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"edgesr.cli.{name}").command
-        return command
+        return guarded(command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -54,6 +58,22 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def guarded(command: click.Command) -> click.Command:
+    """A copy of a command (and of the commands below it) that leaves stdout to ``output.write``."""
+    command = copy.copy(command)
+    if isinstance(command, click.Group):
+        command.commands = {name: guarded(below) for name, below in command.commands.items()}
+    elif callback := command.callback:
+
+        @functools.wraps(callback)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with output.only_data_on_stdout():
+                return callback(*args, **kwargs)
+
+        command.callback = call
+    return command
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "-V", "--version", prog_name="edgesr")
 def cli() -> None:
@@ -65,14 +85,19 @@ def cli() -> None:
     edgesr demo                              every phone target on a sample face
 
     Data goes to stdout, everything else to stderr. Exit codes: 0 ok, 1 negative result (a gate failed),
-    2 usage, 3 target or tool unavailable, 5 input/output, 130 interrupted.
+    2 usage, 3 target or tool unavailable, 5 input/output, 70 a fault of edgesr itself, 130 interrupted.
     """
 
 
 def main() -> None:
     """Entry point of the ``edgesr`` script."""
     output.claim_stdout()
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError:  # Python would try again on its way out and complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -81,6 +106,9 @@ def run(arguments: list[str]) -> int:
     try:
         cli.main(arguments, prog_name="edgesr", standalone_mode=False)
         return EXIT_OK
+    except click.exceptions.NoArgsIsHelpError as error:
+        output.say(error.ctx.get_help() if error.ctx else error.format_message())
+        return EXIT_USAGE
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except output.NegativeResult as negative:
@@ -94,10 +122,6 @@ def run(arguments: list[str]) -> int:
         return output.fail(error.format_message(), "", EXIT_IO, as_json)
     except (KeyboardInterrupt, click.Abort):
         return output.fail("interrupted", "nothing half-written was left behind", EXIT_INTERRUPTED, as_json)
-    except BrokenPipeError:
-        # The reader of our stdout went away (edgesr ... | head): not an error worth a word.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return EXIT_OK
     except OSError as error:
         hint = "free some space" if error.errno == errno.ENOSPC else "check the path and its permissions"
         where = f" ({error.filename})" if error.filename else ""

@@ -8,6 +8,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_stdout: IO[str] | None = None
+_data: IO[str] | None = None
+"""Where data goes while a command runs; then ``sys.stdout`` itself leads to stderr."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else there.")
 force_option = click.option("--force", is_flag=True, help="Replace an existing output.")
@@ -33,17 +35,34 @@ class NegativeResult(Exception):  # noqa: N818 (an answer, not an error)
 
 
 def claim_stdout() -> None:
-    """Keep stdout for our data: what libraries print there, from C++ too, goes to stderr from now on."""
-    global _stdout
+    """Keep stdout for our data: what native libraries print there goes to stderr from now on."""
+    if sys.stdout is None:  # closed by the caller
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (open to the end)
+        return
     sys.stdout.flush()
-    _stdout = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    sys.stdout = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 
 
+@contextlib.contextmanager
+def only_data_on_stdout() -> Iterator[None]:
+    """Within the block ``write`` alone reaches stdout; what Python libraries print there goes to stderr."""
+    global _data
+    outer, _data = _data, sys.stdout
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _data = outer
+
+
 def write(text: str) -> None:
-    """Text to the real stdout."""
-    stream = _stdout or sys.stdout
-    print(text, file=stream, flush=True)
+    """Text to the real stdout. That its reader went away (``| head``) is no error of the command."""
+    global _data
+    try:
+        print(text, file=_data or sys.stdout, flush=True)
+    except BrokenPipeError:
+        _data = sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (open to the end)
 
 
 def write_json(data: Any) -> None:
@@ -54,7 +73,8 @@ def write_json(data: Any) -> None:
 def fail(what: str, hint: str, exit_code: int, as_json: bool) -> int:
     """Print an error (what failed and why, then what to try) and return its exit code."""
     if as_json:
-        write_json({"ok": False, "error": what, "hint": hint, "exit_code": exit_code})
+        with contextlib.suppress(OSError):  # stdout may be what failed
+            write_json(failure(what, hint, exit_code))
     # Multi-line messages of libraries are folded: one line says what failed, one what to try.
     say(f"edgesr: {' '.join(what.split())}")
     if hint:
@@ -62,9 +82,15 @@ def fail(what: str, hint: str, exit_code: int, as_json: bool) -> int:
     return exit_code
 
 
+def failure(what: str, hint: str, exit_code: int = EXIT_NEGATIVE) -> dict[str, Any]:
+    """The keys that every failed command's JSON has."""
+    return {"ok": False, "error": what, "hint": hint, "exit_code": exit_code}
+
+
 def say(text: str) -> None:
     """A line on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def console(stderr: bool = True) -> Console:
@@ -72,7 +98,7 @@ def console(stderr: bool = True) -> Console:
     from rich.console import Console
 
     # Redirected, a table must not be folded at 80 columns: whoever reads the file has no use for it.
-    stream = sys.stderr if stderr else (_stdout or sys.stdout)
+    stream = sys.stderr if stderr else (_data or sys.stdout)
     return Console(file=stream, highlight=False, width=None if stream.isatty() else 160)
 
 
@@ -132,7 +158,8 @@ def size(count: int) -> str:
 
 
 def decibel(value: float | None) -> str:
-    return "" if value is None else "equal" if math.isinf(value) else f"{value:.2f}"
+    """A PSNR for people; equal images have none (null in JSON)."""
+    return "equal" if value is None or math.isinf(value) else f"{value:.2f} dB"
 
 
 def _finite(data: Any) -> Any:

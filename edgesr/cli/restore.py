@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from edgesr import DEFAULT_CHECKPOINT
 from edgesr.cli import output
 from edgesr.errors import InputOutputError, UsageError
 
@@ -27,11 +28,11 @@ class Variadic(click.Command):
         return super().parse_args(ctx, expanded)
 
 
-@click.command("restore", cls=Variadic, short_help="Restore aligned tiny faces.")
+@click.command("restore", cls=Variadic)
 @click.argument("lr", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--exemplars", multiple=True, type=click.Path(path_type=Path), help="Sharp photos of the same person.")
 @click.option("--output", "-o", "out", required=True, type=click.Path(path_type=Path), help="A file, or a folder.")
-@click.option("--model", "-m", default="hime-small-x4", show_default=True, help="A checkpoint or a bundle.")
+@click.option("--model", "-m", default=DEFAULT_CHECKPOINT, show_default=True, help="A checkpoint or a bundle.")
 @click.option("--truth", type=click.Path(path_type=Path), help="The sharp original, to measure PSNR against.")
 @click.option("--threads", type=click.IntRange(1, 64), help="Threads of a bundle's runtime.")
 @output.force_option
@@ -55,12 +56,12 @@ def command(
     Without --exemplars it is plain super-resolution. Faces are aligned crops of the network's LR size.
     """
     import edgesr
-    from edgesr.imaging import read_image
+    from edgesr.imaging import read_image, write_image
 
     if truth is not None and len(lr) > 1:
         raise UsageError("--truth belongs to one LR face", "restore one face at a time to measure it")
     targets = destinations(lr, out, force)
-    network = edgesr.load(model, threads=threads)
+    network = edgesr.load(model, threads=threads, least_slots=len(exemplars))
     original = read_image(truth) if truth is not None else None
     features = network.encode(exemplars)
     outputs: list[dict[str, Any]] = []
@@ -69,7 +70,7 @@ def command(
         row: dict[str, Any] = {"input": str(source), "output": str(target)}
         if original is not None:
             row |= measure(sr, source, original)
-        save_image(sr, target)
+        write_image(sr, target)
         outputs.append(row)
     if as_json:
         psnr = {key: outputs[0][key] for key in ("psnr", "psnr_bicubic") if key in outputs[0]}
@@ -106,19 +107,3 @@ def destinations(sources: tuple[Path, ...], out: Path, force: bool) -> list[Path
         if target.exists() and not force:
             raise UsageError(f"{target} already exists", "pass --force to replace it")
     return targets
-
-
-def save_image(image: Any, target: Path) -> None:
-    """Write PNG, JPEG or WebP, complete or not at all."""
-    from PIL import Image
-
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name(f".{target.name}.partial")
-    try:
-        kind = Image.registered_extensions().get(target.suffix.lower())
-        if kind is None:
-            raise UsageError(f"cannot write {target.suffix or 'a file without suffix'}", "use .png, .jpg or .webp")
-        Image.fromarray(image).save(aside, format=kind, quality=95)
-        aside.replace(target)
-    finally:
-        aside.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ import click
 from edgesr.cli import output
 
 
-@click.command("setup", short_help="Make the environments that conversion needs.")
+@click.command("setup")
 @click.argument("what", type=click.Choice(["tflite"]))
 @output.json_option
 def command(what: str, as_json: bool) -> None:

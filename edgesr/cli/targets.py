@@ -9,7 +9,7 @@ import click
 from edgesr.cli import output
 
 
-@click.command("targets", short_help="What can be converted to, and what runs here.")
+@click.command("targets")
 @output.json_option
 def command(as_json: bool) -> None:
     """What can be converted to, in which precisions, what runs here, and what each still needs."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from edgesr.training.trainer import Progress
 
 
-@click.command("train", short_help="Train HIME-small on a folder of people.")
+@click.command("train")
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--output", "-o", "run", type=click.Path(path_type=Path), help="Run folder. Default: runs/<network>.")
 @click.option("--network", default="hime-small-x4", show_default=True, help="A preset, or a config.json with widths.")
@@ -169,7 +169,10 @@ def network_config(network: str) -> tuple[HIMEConfig, str]:
     except (OSError, ValueError) as error:
         raise InputOutputError(f"cannot read {path}: {error}") from error
     # A checkpoint's own config.json keeps the fields under "model".
-    return HIMEConfig.from_dict(fields.get("model", fields)), path.stem
+    fields = fields.get("model", fields) if isinstance(fields, dict) else fields
+    if not isinstance(fields, dict):
+        raise UsageError(f"{path} holds no fields", "it should be a JSON object such as a checkpoint's config.json")
+    return HIMEConfig.from_dict(fields), path.stem
 
 
 def describe(validation: dict[str, float]) -> str:

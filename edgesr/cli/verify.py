@@ -9,7 +9,7 @@ import click
 from edgesr.cli import output
 
 
-@click.command("verify", short_help="Repeat a bundle's parity gate.")
+@click.command("verify")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("--checkpoint", "-c", help="What it was made from, if that is no shipped checkpoint.")
 @output.json_option
@@ -24,8 +24,10 @@ def command(bundle: Path, checkpoint: str | None, as_json: bool) -> None:
 
     with output.stages("verify") as report:
         result = verify(bundle, checkpoint, report)
+    failed = [check.name for check in result.checks if not check.ok]
+    verdict = output.failure(f"{bundle} does not verify: {', '.join(failed)}", "convert again") if failed else {}
     if as_json:
-        output.write_json(result.to_dict())
+        output.write_json(result.to_dict() | verdict)
     else:
         rows = [
             ("ok" if check.ok else "FAILED", check.name, f"{check.value:.4g}", f"{check.threshold:g}")

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import json
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ import safetensors
 import safetensors.torch
 import torch
 
-from edgesr.errors import CheckpointError, InputOutputError
+from edgesr.atomic import folder_aside
+from edgesr.errors import CheckpointError, UsageError
 from edgesr.models.config import HIMEConfig
 from edgesr.models.hime import HIME
 
@@ -112,6 +112,10 @@ def save_checkpoint(
     """Write a checkpoint, complete or not at all; what stood there before is replaced.
 
     ``feature_space`` is minted from the encoder's weights unless the network inherits one.
+
+    Raises:
+        UsageError: ``folder`` holds something that is no checkpoint.
+        InputOutputError: it cannot be written.
     """
     state = {k: v.detach().to("cpu", torch.float32).contiguous() for k, v in model.state_dict().items()}
     described = {
@@ -124,35 +128,15 @@ def save_checkpoint(
         "feature_scales": feature_scales or {},
         "training": training,
     }
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        raise InputOutputError(f"cannot write {folder}: {error.strerror}") from error
-    try:
-        aside.chmod(0o755)
+    if folder.exists() and not (folder / CONFIG).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} exists and is no checkpoint", "only checkpoints are replaced: choose another place")
+    with folder_aside(folder) as aside:
         safetensors.torch.save_file(state, aside / WEIGHTS, metadata={"format": "pt"})
-        (aside / WEIGHTS).chmod(0o644)  # safetensors leaves it to its owner alone; installed, it is everybody's
         (aside / CONFIG).write_text(json.dumps(described, indent=2) + "\n")
         if card is not None:
             (aside / CARD).write_text(card)
         elif (folder / CARD).is_file():
             shutil.copy(folder / CARD, aside / CARD)
-        if folder.exists():
-            old = aside.with_name(f"{aside.name}-old")
-            folder.replace(old)
-            try:
-                aside.replace(folder)
-            except BaseException:
-                old.replace(folder)
-                raise
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            aside.replace(folder)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise InputOutputError(f"cannot write {folder}: {error}", "is the disk full?") from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def mint_feature_space(name: str, model: HIME) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -82,12 +83,25 @@ class TensorSpec:
 class GraphRuntime(Runtime):
     """A runtime of two static graphs that take and give named arrays; subclasses only run them."""
 
-    def __init__(self, config: HIMEConfig, tensors: Mapping[str, Mapping[str, list[Mapping[str, Any]]]]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        files: Mapping[str, str],
+        config: HIMEConfig,
+        tensors: Mapping[str, Any],
+        threads: int | None = None,
+    ) -> None:
+        """``files`` and ``tensors`` as in a bundle's manifest; ``threads`` None leaves their number to the engine."""
         self.config = config
         self.specs = {
             graph: {side: [TensorSpec.from_dict(t) for t in specs] for side, specs in sides.items()}
             for graph, sides in tensors.items()
         }
+        self._open(folder, files, threads)
+
+    @abc.abstractmethod
+    def _open(self, folder: Path, files: Mapping[str, str], threads: int | None) -> None:
+        """Load the artifact."""
 
     @abc.abstractmethod
     def run(self, graph: str, inputs: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:

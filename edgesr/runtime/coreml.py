@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from edgesr.errors import UnavailableError
-from edgesr.models.config import HIMEConfig
 from edgesr.runtime.base import GraphRuntime
 
 
@@ -21,20 +20,12 @@ class CoreMLRuntime(GraphRuntime):
     name = "coreml"
     models: dict[str, Any]
 
-    def __init__(
-        self,
-        folder: Path,
-        files: Mapping[str, str],
-        config: HIMEConfig,
-        tensors: Mapping[str, Any],
-        threads: int | None = None,  # noqa: ARG002
-    ) -> None:
+    def _open(self, folder: Path, files: Mapping[str, str], threads: int | None) -> None:  # noqa: ARG002
         """``threads`` has no effect: Core ML chooses compute units and threads itself.
 
         Raises:
             UnavailableError: this is not a Mac.
         """
-        super().__init__(config, tensors)
         if sys.platform != "darwin":
             raise UnavailableError(
                 "Core ML executes only on a Mac", "`edgesr verify` evaluates the saved program on any machine"

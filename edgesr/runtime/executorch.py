@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from edgesr.models.config import HIMEConfig
 from edgesr.quiet import capture_native_stderr, quiet
 from edgesr.runtime.base import GraphRuntime
 
@@ -24,15 +23,7 @@ class ExecuTorchRuntime(GraphRuntime):
 
     name = "executorch"
 
-    def __init__(
-        self,
-        folder: Path,
-        files: Mapping[str, str],
-        config: HIMEConfig,
-        tensors: Mapping[str, Any],
-        threads: int | None = None,
-    ) -> None:
-        super().__init__(config, tensors)
+    def _open(self, folder: Path, files: Mapping[str, str], threads: int | None) -> None:
         with quiet():
             from executorch.extension.pybindings import portable_lib
             from executorch.runtime import Runtime

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy.typing as npt
 
-from edgesr.models.config import HIMEConfig
 from edgesr.quiet import capture_native_stderr, quiet
 from edgesr.runtime.base import GraphRuntime
 
@@ -18,15 +17,7 @@ class LiteRTRuntime(GraphRuntime):
 
     name = "litert"
 
-    def __init__(
-        self,
-        folder: Path,
-        files: Mapping[str, str],
-        config: HIMEConfig,
-        tensors: Mapping[str, Any],
-        threads: int | None = None,
-    ) -> None:
-        super().__init__(config, tensors)
+    def _open(self, folder: Path, files: Mapping[str, str], threads: int | None) -> None:
         # Allocation creates the delegate, which announces itself on stderr; there, too, a refused model is explained.
         with quiet(), capture_native_stderr() as explained:
             from ai_edge_litert.interpreter import Interpreter

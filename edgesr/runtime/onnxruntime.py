@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy.typing as npt
 
-from edgesr.models.config import HIMEConfig
 from edgesr.runtime.base import GraphRuntime
 
 ERRORS_ONLY = 3
@@ -19,17 +18,9 @@ class OnnxRuntime(GraphRuntime):
 
     name = "onnxruntime"
 
-    def __init__(
-        self,
-        folder: Path,
-        files: Mapping[str, str],
-        config: HIMEConfig,
-        tensors: Mapping[str, Any],
-        threads: int | None = None,
-    ) -> None:
+    def _open(self, folder: Path, files: Mapping[str, str], threads: int | None) -> None:
         import onnxruntime
 
-        super().__init__(config, tensors)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = ERRORS_ONLY
         if threads is not None:

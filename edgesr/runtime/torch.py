@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from edgesr.models.config import HIMEConfig
 from edgesr.models.hime import HIME
 from edgesr.runtime.base import Array, Runtime
 
@@ -14,9 +15,10 @@ class TorchRuntime(Runtime):
 
     name = "torch"
 
-    def __init__(self, model: HIME) -> None:
+    def __init__(self, model: HIME, config: HIMEConfig | None = None) -> None:
+        """``config`` may differ from the model's in ``lr_size`` and ``slots``: the network takes any."""
         self.model = model.eval()
-        self.config = model.config
+        self.config = config or model.config
 
     @torch.inference_mode()
     def encode(self, exemplar: Array) -> Array:

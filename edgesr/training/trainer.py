@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
+import hashlib
 import json
 import math
 import time
@@ -23,7 +24,7 @@ from torch import Tensor, nn
 
 from edgesr.data.batches import BatchSampler, Curriculum
 from edgesr.data.faces import EvalPair, FaceSet
-from edgesr.errors import CheckpointError, EdgesrError, InputOutputError
+from edgesr.errors import CheckpointError, EdgesrError, InputOutputError, UsageError
 from edgesr.evaluation import evaluate
 from edgesr.models.checkpoint import read_tensors, save_checkpoint
 from edgesr.models.config import HIMEConfig
@@ -78,6 +79,7 @@ class Trainer:
         self.run, self.name, self.config, self.faces = run, name, config, faces
         self.provenance = provenance or {}
         self.fabric = fabric or Fabric(accelerator="auto", devices=1, precision=config.precision)  # type: ignore[arg-type]
+        self.data_identity = _digest({"photos": faces.images, **(init or {})}, [name, *faces.names])
         torch.manual_seed(config.seed)
         model = HIME(network)
         if init is not None:
@@ -93,6 +95,11 @@ class Trainer:
         self.step = 0
         if self._state_file.exists():
             self._resume()
+        elif self.checkpoint.exists():
+            raise UsageError(
+                f"{self.checkpoint} exists, but there is no {self._state_file.name} to go on from",
+                "choose another --output, or start from its weights with --init",
+            )
 
     @property
     def _state_file(self) -> Path:
@@ -227,7 +234,11 @@ class Trainer:
 
     def _identity(self) -> str:
         """What a state must agree on to be resumed."""
-        described = {"network": self.model.config.to_dict(), "train": dataclasses.asdict(self.config)}
+        described = {
+            "network": self.model.config.to_dict(),
+            "train": dataclasses.asdict(self.config),
+            "photos, people, name and initial weights": self.data_identity,
+        }
         return json.dumps(described, sort_keys=True)
 
     def _resume(self) -> None:
@@ -236,7 +247,8 @@ class Trainer:
             metadata = file.metadata() or {}
         if metadata.get("run") != self._identity():
             raise CheckpointError(
-                f"{self.run} holds a run with other settings", "give the same settings to go on, or another --output"
+                f"{self.run} holds a run with other settings, photos or initial weights",
+                "give the same ones to go on, or another --output",
             )
         self.model.load_state_dict(_below("model.", tensors))
         for name, value in _below("average.", tensors).items():
@@ -275,6 +287,14 @@ class Trainer:
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _digest(tensors: dict[str, Tensor], names: list[str]) -> str:
+    digest = hashlib.sha256(json.dumps(names).encode())
+    for key, tensor in sorted(tensors.items()):
+        digest.update(key.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _finite(model: nn.Module) -> bool:

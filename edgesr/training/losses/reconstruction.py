@@ -1,4 +1,4 @@
-"""Losses of the HIME paper."""
+"""The pixel-wise loss of the HIME paper."""
 
 from __future__ import annotations
 

@@ -1,0 +1,64 @@
+"""How ``edgesr eval`` reads on a terminal and in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edgesr.evaluation_report import Report
+    from edgesr.identity import IdentityMeter
+
+METRICS = {"psnr": "PSNR dB [95 %]", "ssim": "SSIM", "lpips": "LPIPS", "identity": "identity"}
+
+FEW = 10
+"""Below so many people a bootstrap interval is too narrow."""
+
+
+def table(report: Report) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows; a metric that was not asked for has no column."""
+    metrics = [metric for metric in METRICS if metric in report.result.scores]
+    named = [METRICS[metric] for metric in metrics]
+    columns = ["method", named[0], "over bicubic", *named[1:], "GMACs offline", "online", "images"]
+    rows = []
+    for row in report.rows():
+        intervals = [report.result.interval(row["method"], metric=metric) for metric in metrics]
+        figures = [f"{i:.2f}" if m == "psnr" else f"{i:.4f}" for m, i in zip(metrics, intervals, strict=True)]
+        cost = [f"{row[key]:.3f}" for key in ("gmacs_offline", "gmacs_online")]
+        gain = f"{row['over_bicubic']:+.2f}"
+        rows.append([row["method"], figures[0], gain, *figures[1:], *cost, str(row["images"])])
+    return columns, rows
+
+
+def remarks(report: Report, meter: IdentityMeter | None, worst: int) -> list[str]:
+    """What the table does not say: differences, parameters, what identity is, the worst images."""
+    lines = []
+    people = len(set(report.result.people))
+    if people < FEW:
+        lines.append(f"only {people} {'person' if people == 1 else 'people'}: such intervals are too narrow to rely on")
+    for row in report.comparisons():
+        method, minus = row["method"], row["minus"]
+        lines.append(f"{method} minus {minus}: {report.result.interval(method, minus):+.2f} dB")
+        if "identity" in report.result.scores:
+            lines[-1] += f", identity {report.result.interval(method, minus, 'identity'):+.4f}"
+    own = {row["method"]: row["parameters"] for row in report.rows() if row["method"] in ("n=0", "no-exemplar-net")}
+    lines.append("parameters: " + ", ".join(f"{count:,} ({method})" for method, count in own.items()))
+    if meter:
+        lines.append(f"identity: cosine similarity to the original by {meter.embedder.name}, higher is better")
+        if meter.undetected:
+            lines.append(
+                f"no face found in {meter.undetected} of {len(report.pairs)} originals: their usual place in an aligned"
+                " crop was taken, for every method alike"
+            )
+    for i in report.worst(worst):
+        target = report.target(i)
+        name, gain = f"{target['person']}/{target['target']}", target["over_bicubic"]
+        lines.append(f"worst: {name}  {target['psnr']:.2f} dB, {gain:+.2f} over bicubic")
+    return lines
+
+
+def markdown(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], remarks: Sequence[str]) -> str:
+    """The same as a Markdown section."""
+    rule = ["---", *["---:"] * (len(columns) - 1)]
+    lines = [f"| {' | '.join(line)} |" for line in (columns, rule, *rows)]
+    return "\n".join((f"**{title}**", "", *lines, "", *(f"- {remark}" for remark in remarks)))

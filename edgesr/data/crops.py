@@ -1,0 +1,165 @@
+"""Writing aligned crops in our layout, so that it may stop anywhere and go on later.
+
+``FOLDER/<size>/<split>/<person>/NN.png``, a row each in ``FOLDER/manifest.csv``. The row is written before the
+crop: a crop without a row is somebody else's and is never overwritten, a row without a crop is made good.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+from pathlib import Path
+from types import TracebackType
+
+from edgesr.atomic import cannot_write, file_aside
+from edgesr.errors import InputOutputError, UsageError
+from edgesr.imaging import Pixels, write_image
+
+FORCE_HINT = "pass --force to replace it, or give another folder"
+
+
+@dataclasses.dataclass(frozen=True)
+class Crop:
+    """A row of the manifest: ``file`` below ``FOLDER/<size>``, the photo it comes from, its face's side in pixels."""
+
+    file: str
+    identity: str
+    split: str
+    size: int
+    source: str
+    native_px: float
+    score: float
+
+
+COLUMNS = [field.name for field in dataclasses.fields(Crop)]
+
+
+class CropFolder:
+    """Crops of one size and suffix; a context manager, since the manifest stays open for appending.
+
+    With ``force`` files that are not in the manifest are overwritten too.
+    """
+
+    def __init__(self, folder: Path, size: int, suffix: str = ".png", force: bool = False) -> None:
+        self.folder, self.size, self.suffix, self.force = folder, size, suffix, force
+        self.manifest = folder / "manifest.csv"
+        rows = _read_manifest(self.manifest)
+        self._rows = {(row.size, row.split, row.source): row for row in rows}
+        self._last: dict[tuple[str, str], int] = {}
+        for row in rows:
+            if row.size == size:
+                self._count(row)
+
+    def __enter__(self) -> CropFolder:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._rewrite()  # also takes away the half of a row that an interruption left
+            self._stream = self.manifest.open("a", newline="", encoding="utf-8")
+        except OSError as error:
+            raise cannot_write(self.manifest, error) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stream.close()
+
+    def crops(self, split: str) -> list[Crop]:
+        """What the manifest has of a split at this size."""
+        return [row for row in self._rows.values() if (row.size, row.split) == (self.size, split)]
+
+    def has(self, split: str, source: str) -> bool:
+        """Whether this photo's crop was made before."""
+        row = self._rows.get((self.size, split, source))
+        return row is not None and self.path(row).is_file()
+
+    def path(self, row: Crop) -> Path:
+        return self.folder / str(self.size) / row.file
+
+    def add(self, split: str, person: str, source: str, image: Pixels, native_px: float, score: float = 1.0) -> Path:
+        """Write a crop under the person's next number.
+
+        Raises:
+            UsageError: a file that is not in the manifest lies there.
+            InputOutputError: it cannot be written.
+        """
+        row = self._rows.get((self.size, split, source))
+        if row is None:
+            number = self._last.get((split, person), 0) + 1
+            file = f"{split}/{person}/{number:02}{self.suffix}"
+            row = Crop(file, person, split, self.size, source, round(float(native_px), 1), round(score, 3))
+            if self.path(row).exists() and not self.force:
+                raise UsageError(f"{self.path(row)} already exists and is not in {self.manifest}", FORCE_HINT)
+            self._append(row)
+        write_image(image, self.path(row))
+        return self.path(row)
+
+    def clear(self, split: str) -> None:
+        """Take away the crops of a split at this size, those of the manifest and no other file."""
+        for row in self.crops(split):
+            self.path(row).unlink(missing_ok=True)
+            del self._rows[row.size, row.split, row.source]
+        self._last = {key: number for key, number in self._last.items() if key[0] != split}
+        self._stream.close()
+        self._rewrite()
+        self._stream = self.manifest.open("a", newline="", encoding="utf-8")
+
+    def _append(self, row: Crop) -> None:
+        try:
+            self._stream.write(_lines([row]))
+            self._stream.flush()
+        except OSError as error:
+            raise cannot_write(self.manifest, error) from error
+        self._rows[row.size, row.split, row.source] = row
+        self._count(row)
+
+    def _count(self, row: Crop) -> None:
+        key = row.split, row.identity
+        self._last[key] = max(self._last.get(key, 0), int(Path(row.file).stem))
+
+    def _rewrite(self) -> None:
+        with file_aside(self.manifest) as aside:
+            aside.write_text(",".join(COLUMNS) + "\n" + _lines(list(self._rows.values())), encoding="utf-8")
+
+
+def write_list(path: Path, columns: list[str], rows: list[list[object]], force: bool) -> None:
+    """A CSV file that is never overwritten by another content without ``force``."""
+    text = _csv([list(columns), *rows])
+    if path.is_file() and not force and path.read_bytes() != text.encode():
+        raise UsageError(f"{path} already exists with other content", FORCE_HINT)
+    with file_aside(path) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+def _lines(rows: list[Crop]) -> str:
+    return _csv([list(dataclasses.astuple(row)) for row in rows])
+
+
+def _csv(rows: list[list[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _read_manifest(path: Path) -> list[Crop]:
+    """Rows of a manifest of ours; a last line that was cut off is left out."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputOutputError(f"cannot read {path}: {error}") from error
+    complete = text[: text.rfind("\n") + 1]
+    rows = list(csv.reader(io.StringIO(complete)))
+    if not rows or rows[0] != COLUMNS:
+        raise UsageError(f"{path} was not written by edgesr data", "give another output folder")
+    found = []
+    for number, row in enumerate(rows[1:], 2):
+        try:
+            file, identity, split, size, source, native_px, score = row
+            int(Path(file).stem)
+            found.append(Crop(file, identity, split, int(size), source, float(native_px), float(score)))
+        except ValueError as error:
+            raise InputOutputError(f"line {number} of {path} is damaged", "give another output folder") from error
+    return found

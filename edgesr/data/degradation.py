@@ -1,0 +1,111 @@
+"""What a phone does to a face far away: blur, resizing, noise and JPEG. Optional.
+
+The papers' degradation, and the one that figures are measured with, is antialiased bicubic
+(``edgesr.models.bicubic``). This one is for networks that are to meet real photos. Everything random is drawn
+on the CPU from the generator given, so a batch is the same on every device; the work is done on the images' device.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from edgesr.data.jpeg import jpeg
+
+Range = tuple[float, float]
+
+MODES = ("bicubic", "bilinear")
+"""Antialiased filters that resizing software uses."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PhoneDegradation:
+    """Ranges that each image's strengths are drawn from, evenly.
+
+    Lengths are in LR pixels, so that one setting serves every scale; noise is in parts of full white.
+    """
+
+    blur: Range = (0.0, 0.7)
+    """Standard deviation of a Gaussian blur, along each of two axes turned by a random angle."""
+    captured: tuple[float, ...] = (1.0, 1.25, 1.5, 2.0)
+    """Sizes the face may have had in the first file, over its LR size; it is then resized to the LR size."""
+    shot_noise: Range = (0.0, 0.02)
+    """Standard deviation at white of the noise that grows with the square root of the light."""
+    read_noise: Range = (0.0, 0.015)
+    """Standard deviation of the noise that is everywhere."""
+    grey_noise: float = 0.4
+    """Probability that noise is the same in all three colours."""
+    quality: Range = (50.0, 95.0)
+    """JPEG quality of the first file."""
+    again: float = 0.3
+    """Probability that the LR image is saved as JPEG once more, as messengers do."""
+
+    def __call__(self, hr: Tensor, scale: int, random: torch.Generator) -> Tensor:
+        """LR images [B, 3, H / scale, W / scale] in [0, 1] at 8-bit levels, of HR images [B, 3, H, W]."""
+        b, _, height, width = hr.shape
+        size = (height // scale, width // scale)
+
+        def uniform(low: float, high: float) -> Tensor:
+            return low + (high - low) * torch.rand(b, generator=random)
+
+        blurred = blur(hr, uniform(*self.blur) * scale, uniform(*self.blur) * scale, uniform(0, math.pi))
+        choice = torch.randint(len(self.captured), (b,), generator=random)
+        modes = torch.randint(len(MODES), (2, b), generator=random)
+        shot, read = uniform(*self.shot_noise), uniform(*self.read_noise)
+        grey = torch.rand(b, generator=random) < self.grey_noise
+        first, second = uniform(*self.quality), uniform(*self.quality)
+        again = torch.rand(b, generator=random) < self.again
+        seeds = torch.randint(2**31, (b,), generator=random)
+
+        lr = hr.new_empty(b, 3, *size)
+        # Images captured at the same size and by the same filters are worked on together.
+        for key in torch.unique(torch.stack([choice, *modes]), dim=1).T.tolist():
+            group = ((choice == key[0]) & (modes[0] == key[1]) & (modes[1] == key[2])).nonzero().flatten()
+            at = group.to(hr.device)
+            factor = min(self.captured[key[0]], scale)
+            photo = resize(blurred[at], (round(size[0] * factor), round(size[1] * factor)), MODES[key[1]])
+            photo = add_noise(photo, shot[group], read[group], grey[group], seeds[group])
+            lr[at] = resize(jpeg(photo, first[group]), size, MODES[key[2]])
+        lr = lr.clamp(0, 1).mul(255).round().div(255)
+        return torch.where(again.to(hr.device)[:, None, None, None], jpeg(lr, second), lr)
+
+
+def blur(image: Tensor, sigma_along: Tensor, sigma_across: Tensor, angle: Tensor) -> Tensor:
+    """A Gaussian blur of each image [B, 3, H, W] with its own two sigmas in pixels and angle [B]; mirrored borders."""
+    b, c, height, width = image.shape
+    radius = math.ceil(3 * max(float(sigma_along.max()), float(sigma_across.max())))
+    radius = min(radius, height - 1, width - 1)
+    if radius < 1:
+        return image
+    offsets = torch.arange(-radius, radius + 1, dtype=torch.float32)
+    y, x = torch.meshgrid(offsets, offsets, indexing="ij")
+    cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
+    # A sigma of nothing would divide by zero; at a tenth of a pixel the kernel is a single one already.
+    along = (cos * x + sin * y) / sigma_along.clamp_min(0.1)[:, None, None]
+    across = (cos * y - sin * x) / sigma_across.clamp_min(0.1)[:, None, None]
+    kernel = torch.exp(-0.5 * (along**2 + across**2))
+    kernel = (kernel / kernel.sum((1, 2), keepdim=True)).to(image)
+    padded = F.pad(image, (radius,) * 4, mode="reflect").reshape(1, b * c, height + 2 * radius, width + 2 * radius)
+    weights = kernel[:, None].repeat_interleave(c, dim=0)
+    return F.conv2d(padded, weights, groups=b * c).reshape(image.shape)
+
+
+def resize(image: Tensor, size: tuple[int, int], mode: str) -> Tensor:
+    """Antialiased resizing to 8-bit range, [B, 3, *size]."""
+    if image.shape[-2:] == size:
+        return image
+    return F.interpolate(image, size=size, mode=mode, antialias=True).clamp(0, 1)
+
+
+def add_noise(image: Tensor, shot: Tensor, read: Tensor, grey: Tensor, seeds: Tensor) -> Tensor:
+    """Noise of variance shot^2 * light + read^2 on images [B, 3, H, W]; each image has its own seed."""
+    noise = torch.stack(
+        [torch.randn(image.shape[1:], generator=torch.Generator().manual_seed(int(seed))) for seed in seeds]
+    )
+    noise = torch.where(grey[:, None, None, None], noise[:, :1], noise).to(image)
+    shot, read = (sigma.to(image)[:, None, None, None] for sigma in (shot, read))
+    return (image + noise * (shot**2 * image + read**2).sqrt()).clamp(0, 1)

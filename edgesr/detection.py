@@ -1,0 +1,211 @@
+"""Faces in photos: YuNet through OpenCV, with landmarks sharpened by looking at each face many times."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgesr.alignment import Alignment, Array, align, transform
+from edgesr.errors import InputOutputError, UnavailableError
+from edgesr.imaging import Pixels
+
+YUNET_VARIABLE = "EDGESR_YUNET"
+YUNET_FILE = "face_detection_yunet.onnx"
+
+LONG_SIDE = 1024
+"""Photos are searched at this many pixels, then at half and a quarter of it where nothing was found."""
+
+VIEW_SIDE, VIEW_PIXELS = 112, 160
+"""A view shows the aligned face at this side in a square of this many pixels."""
+
+VIEWS = (4, 4, 4, 4, 16)
+"""Views averaged in each round of ``refine``; each round starts from the landmarks of the one before."""
+
+STRIDE = 8
+"""YuNet's finest grid; its landmarks wander by where a face lies on it."""
+
+MIRRORED = (1, 0, 2, 4, 3)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Face:
+    """A detected face: ``box`` (left, top, width, height), ``landmarks`` [5, 2] (eyes, nose, mouth corners, image
+    left first) in continuous photo coordinates, ``score`` in [0, 1]."""
+
+    box: tuple[float, float, float, float]
+    landmarks: Array
+    score: float
+
+    @property
+    def alignment(self) -> Alignment:
+        return align(self.landmarks)
+
+
+def cached_yunet() -> Path:
+    """Where the detector lies when neither option nor variable says so."""
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "edgesr" / YUNET_FILE
+
+
+def find_yunet(given: Path | None = None) -> Path:
+    """The detector's file: ``given``, else the environment variable's, else the cache's; the first named one decides.
+
+    Raises:
+        UnavailableError: it is not there; says where it was looked for.
+    """
+    variable = os.environ.get(YUNET_VARIABLE)
+    path = given or (Path(variable) if variable else cached_yunet())
+    if path.is_file():
+        return path
+    if given:
+        where = f"no file {given}"
+    elif variable:
+        where = f"no file {variable}, which {YUNET_VARIABLE} names"
+    else:
+        where = f"no --detector given, {YUNET_VARIABLE} not set, no file {path}"
+    raise UnavailableError(
+        f"the face detector YuNet is missing: {where}",
+        "get face_detection_yunet_2023mar.onnx (230 kB, MIT) from the OpenCV Zoo, then pass --detector FILE, "
+        f"set {YUNET_VARIABLE}, or save it as {cached_yunet()}",
+    )
+
+
+class FaceDetector:
+    """YuNet on RGB photos; ``threshold`` is the least score of a face."""
+
+    def __init__(self, path: Path | None = None, threshold: float = 0.6) -> None:
+        self.path = find_yunet(path)
+        try:
+            import cv2
+        except ImportError as error:
+            raise UnavailableError("finding faces needs OpenCV", "pip install 'edgesr[faces]'") from error
+        logging = cv2.utils.logging
+        level = logging.getLogLevel()
+        logging.setLogLevel(logging.LOG_LEVEL_ERROR)  # it warns of a setting that nobody made
+        try:
+            self._yunet = cv2.FaceDetectorYN.create(str(self.path), "", (320, 320), threshold, 0.3, 5000)
+            self._detect(np.zeros((320, 320, 3), np.uint8))
+        except cv2.error as error:
+            raise InputOutputError(
+                f"{self.path} is no YuNet face detector", "it is damaged or another network: get it again"
+            ) from error
+        finally:
+            logging.setLogLevel(level)
+
+    def detect(self, photo: Pixels, long_side: int | None = LONG_SIDE) -> list[Face]:
+        """Faces of a photo uint8 [H, W, 3], the largest first.
+
+        ``long_side`` bounds what is searched: faces under about 10 pixels at that scale are not found. None
+        searches the photo as it is, where tiny faces matter more than time.
+        """
+        height, width = photo.shape[:2]
+        longest = max(height, width)
+        most = min(longest, long_side or longest)
+        for limit in (most, most // 2, most // 4):
+            scale = min(1.0, limit / longest)
+            found = self._detect(_resized(photo, scale))
+            if len(found):
+                break
+        faces = [_face(row, width, height, scale) for row in found]
+        return sorted(faces, key=lambda face: -face.box[2] * face.box[3])
+
+    def refine(self, photo: Pixels, face: Face) -> Face:
+        """The face with landmarks that hardly depend on its size, angle and place in the photo.
+
+        One look leaves landmarks that wander by some 2 % of the crop's side. Each round aligns the face by what
+        is known, looks at it upright in several views that differ by shift and mirroring, and takes their mean.
+        """
+        landmarks = face.landmarks
+        for views in VIEWS:
+            patch, to_photo = _upright(photo, align(landmarks))
+            looks = [look for n in range(views) if (look := self._look(patch, n, views)) is not None]
+            if not looks:
+                return face
+            landmarks = transform(to_photo, np.mean(looks, axis=0))
+        return dataclasses.replace(face, landmarks=landmarks)
+
+    def _look(self, patch: Pixels, n: int, views: int) -> Array | None:
+        """Landmarks [5, 2] in patch coordinates from view ``n``; None where the face is not seen."""
+        # The fractions are those of a two-dimensional golden-ratio sequence: any number of views is spread evenly.
+        left = int((n * 0.7548776662 + 0.5 / views) % 1 * 2 * STRIDE)
+        top = int((n * 0.5698402910 + 0.5 / views) % 1 * 2 * STRIDE)
+        view = patch[top : top + 2 * VIEW_PIXELS, left : left + 2 * VIEW_PIXELS]
+        flipped = n % 2 == 1
+        found = self._detect(_resized(view[:, ::-1] if flipped else view, 0.5))
+        if not len(found):
+            return None
+        all_landmarks = found[:, 4:14].reshape(-1, 5, 2).astype(np.float64)
+        nearest = np.argmin(np.linalg.norm(all_landmarks.mean(1) - VIEW_PIXELS / 2, axis=1))
+        landmarks: Array = 2 * all_landmarks[nearest]
+        if flipped:
+            landmarks = landmarks[MIRRORED, :]
+            landmarks[:, 0] = 2 * VIEW_PIXELS - landmarks[:, 0]
+        return landmarks + np.array([left, top])
+
+    def _detect(self, image: Pixels) -> Any:
+        """YuNet's rows [N, 15]: box, landmarks, score."""
+        self._yunet.setInputSize((image.shape[1], image.shape[0]))
+        _, rows = self._yunet.detect(np.ascontiguousarray(image[..., ::-1]))
+        return np.zeros((0, 15), np.float32) if rows is None else rows
+
+
+def _face(row: Any, width: int, height: int, scale: float) -> Face:
+    # Sides are rounded when a photo is scaled, so each axis has its own exact factor.
+    factor = np.array([width / _scaled(width, scale), height / _scaled(height, scale)])
+    corner, extent = row[0:2] * factor, row[2:4] * factor
+    return Face(
+        (float(corner[0]), float(corner[1]), float(extent[0]), float(extent[1])),
+        row[4:14].reshape(5, 2).astype(np.float64) * factor,
+        float(row[14]),
+    )
+
+
+def _scaled(length: int, scale: float) -> int:
+    return max(1, round(length * scale))
+
+
+def _resized(image: Pixels, scale: float) -> Pixels:
+    import cv2
+
+    if scale == 1:
+        return image
+    size = (_scaled(image.shape[1], scale), _scaled(image.shape[0], scale))
+    return np.asarray(cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _upright(photo: Pixels, alignment: Alignment) -> tuple[Pixels, Array]:
+    """The face upright at twice the views' scale with room to shift, and the matrix from there to the photo."""
+    import cv2
+
+    count = 2 * (VIEW_PIXELS + STRIDE)
+    wide = dataclasses.replace(
+        alignment,
+        half=tuple(value * count / (2 * VIEW_SIDE) for value in alignment.half),  # type: ignore[arg-type]
+    )
+    # Only the face's surroundings are touched, and a huge face is averaged down first: memory stays small.
+    reach = wide.side * 0.75
+    left, top = (max(0, math.floor(c - reach)) for c in wide.centre)
+    region = photo[top : math.ceil(wide.centre[1] + reach), left : math.ceil(wide.centre[0] + reach)]
+    factor = max(1, int(alignment.side // (4 * VIEW_SIDE)))
+    region = region[: region.shape[0] // factor * factor, : region.shape[1] // factor * factor]
+    reduced = _resized(region, 1 / factor)
+    to_photo = wide.photo_from_crop(count)
+    to_region = (to_photo - [[0, 0, left], [0, 0, top]]) / factor
+    k = max(1, math.ceil(wide.side / factor / count))
+    # OpenCV counts from the centre of the first pixel, on both sides.
+    fine = np.concatenate(
+        [to_region[:, :2] / k, to_region[:, 2:] + to_region[:, :2].sum(1, keepdims=True) / (2 * k) - 0.5], 1
+    )
+    warped = cv2.warpAffine(
+        np.ascontiguousarray(reduced),
+        fine,
+        (count * k, count * k),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REFLECT,
+    )
+    return _resized(np.asarray(warped, np.uint8), 1 / k), to_photo

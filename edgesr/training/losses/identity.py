@@ -1,0 +1,142 @@
+"""An identity loss on any face embedder that comes as an ONNX file.
+
+Never the embedder that an evaluation judges with: a network soon learns what its loss looks at.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cache
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from edgesr.errors import UsageError
+from edgesr.training.onnx_torch import OnnxModule
+
+
+@dataclasses.dataclass(frozen=True)
+class CropBox:
+    """A square within an aligned face, in shares of its side."""
+
+    left: float
+    top: float
+    side: float
+
+
+ARCFACE_BOX = CropBox(0.11811, 0.11994, 0.76465)
+"""Where ArcFace's 112 px template lies in a face aligned by CelebA-HQ's rule.
+
+The rule applied to the template's own five points gives a square of side 146.47 px centred at (55.94, 55.67), of
+which the template's 112 px are this box: exact for a face with the template's proportions, an approximation for any
+other. docs/losses.md has what that costs.
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class EmbedderInput:
+    """What an embedder wants to see; the defaults are ArcFace's: RGB, (pixel - 127.5) / 127.5."""
+
+    mean: float = 127.5
+    std: float = 127.5
+    """In 8-bit pixel values: it is given (255 * image - mean) / std."""
+    bgr: bool = False
+    box: CropBox = ARCFACE_BOX
+
+
+class FaceEmbedder(nn.Module):
+    """Unit embeddings of aligned faces, differentiable: [N, 3, S, S] in [0, 1] -> [N, D].
+
+    ``network`` maps one image tensor [N, 3, s, s] (or [N, s, s, 3]) to embeddings, its sizes as in ``input_shapes``.
+
+    Raises:
+        UsageError: the network does not take one square RGB image.
+    """
+
+    def __init__(self, network: OnnxModule, given: EmbedderInput = EmbedderInput()) -> None:
+        super().__init__()
+        shape = network.input_shapes[0] if len(network.input_shapes) == 1 else ()
+        self.channels_last = len(shape) == 4 and shape[3] == 3
+        sides = shape[1:3] if self.channels_last else shape[2:4]
+        size = sides[0] if len(shape) == 4 and sides[0] == sides[1] and 3 in (shape[1], shape[3]) else None
+        if size is None or len(network.outputs) != 1:
+            raise UsageError(
+                f"the embedder takes inputs of shape {list(network.input_shapes)} to {len(network.outputs)} outputs",
+                "it must take one square RGB image of a fixed size, as [N, 3, s, s], to one embedding",
+            )
+        self.network, self.given, self.size = network, given, size
+        self.batches = self._takes_batches(shape[0])
+
+    @classmethod
+    def load(cls, path: Path, given: EmbedderInput = EmbedderInput()) -> FaceEmbedder:
+        """From an ONNX file.
+
+        Raises:
+            InputOutputError: missing or damaged.
+            UnavailableError: ``onnx`` is not installed, or the network has operators not implemented here.
+            UsageError: the network does not take one square RGB image.
+        """
+        return cls(OnnxModule.load(path), given)
+
+    def forward(self, faces: Tensor) -> Tensor:
+        if faces.shape[-1] != faces.shape[-2]:
+            raise UsageError(
+                f"an embedder was given {faces.shape[-1]}x{faces.shape[-2]} pixels", "aligned faces are square"
+            )
+        box = self.given.box
+        matrix = resampling_matrix(faces.shape[-1], box.left, box.top, box.side, self.size).to(faces)
+        images = matrix[1] @ faces @ matrix[0].T
+        images = (images * 255 - self.given.mean) / self.given.std
+        images = images.flip(1) if self.given.bgr else images
+        images = images.permute(0, 2, 3, 1) if self.channels_last else images
+        # Where a batch of 1 is built in, vmap shows the graph one image and still computes all of them at once.
+        found = self.network(images) if self.batches else torch.func.vmap(self.network)(images.unsqueeze(1))
+        return F.normalize(found.flatten(1), dim=1)
+
+    @torch.no_grad()
+    def _takes_batches(self, batch: int | None) -> bool:
+        """Whether two images at once give what each alone does; some files have a batch of 1 built into a Reshape."""
+        sides = (self.size, self.size)
+        pair = torch.linspace(-1, 1, 6 * self.size**2).view(2, *((*sides, 3) if self.channels_last else (3, *sides)))
+        alone = torch.cat([self.network(image).flatten(1) for image in pair.split(1)])
+        try:
+            together = self.network(pair)
+        except RuntimeError:
+            if batch is None:
+                raise
+            return False
+        return together.shape[0] == 2 and torch.allclose(together.flatten(1), alone, rtol=1e-3, atol=1e-4)
+
+
+class IdentityLoss(nn.Module):
+    """1 - cosine similarity of the SR and HR faces' embeddings, averaged."""
+
+    def __init__(self, embedder: nn.Module) -> None:
+        super().__init__()
+        self.embedder = embedder.requires_grad_(False).eval()
+
+    def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
+        """Aligned faces [N, 3, S, S] in [0, 1] -> scalar in [0, 2]."""
+        with torch.no_grad():
+            wanted = self.embedder(hr)
+        return 1 - F.cosine_similarity(self.embedder(sr), wanted).mean()
+
+
+@cache
+def resampling_matrix(size: int, left: float, top: float, side: float, target: int) -> Tensor:
+    """Bilinear resampling, antialiased going down, of a box of an image: [2, target, size], for columns and for rows.
+
+    Pillow's ``resize(..., BILINEAR, box=...)``: fractional boxes, taps outside the image left out and the rest
+    renormalised. As two constant matrices its gradient is deterministic on every device.
+    """
+    step = side * size / target
+    centres = torch.arange(target, dtype=torch.float64).add(0.5).mul(step)
+    pixels = torch.arange(size, dtype=torch.float64).add(0.5)
+    matrices = []
+    for start in (left, top):
+        distance = (pixels - (start * size + centres)[:, None]).abs() / max(step, 1.0)
+        taps = (1 - distance).clamp(min=0)
+        matrices.append(taps / taps.sum(dim=1, keepdim=True))
+    return torch.stack(matrices).float()

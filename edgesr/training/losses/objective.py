@@ -1,0 +1,193 @@
+"""All losses in one objective, by weights: what a trainer calls."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from edgesr.errors import UsageError
+from edgesr.training.losses import adversarial
+from edgesr.training.losses.correlation import check_window, correlation_loss
+from edgesr.training.losses.discriminator import Discriminator, DiscriminatorConfig
+from edgesr.training.losses.identity import EmbedderInput, FaceEmbedder, IdentityLoss
+from edgesr.training.losses.lpips import LPIPS
+from edgesr.training.losses.perceptual import PerceptualLoss
+from edgesr.training.losses.reconstruction import charbonnier
+
+
+@dataclasses.dataclass(frozen=True)
+class LossWeights:
+    """Weight of each term; one with weight 0 is not computed. The defaults are Eq. 10's (HIME paper, Section 5.1)."""
+
+    rec: float = 1.0
+    """Charbonnier."""
+    adv: float = 0.1
+    """Relativistic average GAN."""
+    per: float = 0.01
+    """VGG-19 features before the ReLU."""
+    cor: float = 0.1
+    """Correlation of neighbouring pixels."""
+    lpips: float = 0.0
+    identity: float = 0.0
+    """1 - cosine similarity of face embeddings."""
+
+    def __post_init__(self) -> None:
+        for name, weight in dataclasses.asdict(self).items():
+            if not math.isfinite(weight) or weight < 0:
+                raise UsageError(f"the weight of the {name} loss is {weight}", "it must be 0 or more")
+        if not any(dataclasses.astuple(self)):
+            raise UsageError("every loss has weight 0", "there is nothing to train for")
+
+
+RECONSTRUCTION = LossWeights(adv=0.0, per=0.0, cor=0.0)
+"""Of the reconstruction-oriented networks, HIME_rec."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LossConfig:
+    """What a run's objective depends on, besides the weights of the networks it looks through."""
+
+    weights: LossWeights = RECONSTRUCTION
+    correlation_window: int = 5
+    """k of Eq. 8, odd. The paper tries 1 to 9: LPIPS gains up to 7 and loses at 9 (Figure 8)."""
+    correlation_dilation: int = 1
+    discriminator: DiscriminatorConfig = DiscriminatorConfig()
+    embedder: EmbedderInput = EmbedderInput()
+
+    def __post_init__(self) -> None:
+        check_window(self.correlation_window, self.correlation_dilation)
+
+
+@dataclasses.dataclass(frozen=True)
+class LossFiles:
+    """Weights of the networks that losses look through; needed only where the loss has a weight."""
+
+    vgg19: Path | None = None
+    vgg16: Path | None = None
+    """Backbone of LPIPS."""
+    lpips: Path | None = None
+    """Linear layers of LPIPS on VGG-16."""
+    embedder: Path | None = None
+    """A face embedder as ONNX, another than the evaluation's."""
+
+
+class PerceptionLoss(nn.Module):
+    """The objective of Eq. 10, and of HIME_rec as the case without anything but L_rec.
+
+    ``discriminator`` is the only part that learns, with an optimizer of its own::
+
+        total, terms = objective(sr, hr)                    # update the generator by total
+        judged = objective.discriminator_loss(sr, hr)       # then update objective.discriminator by judged
+
+    Several processes: nothing in here communicates. The generator's loss must go through the bare discriminator;
+    average its gradients across the processes after the backward of ``discriminator_loss``.
+    """
+
+    def __init__(
+        self,
+        config: LossConfig,
+        *,
+        discriminator: nn.Module | None = None,
+        perceptual: PerceptualLoss | None = None,
+        lpips: LPIPS | None = None,
+        identity: IdentityLoss | None = None,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        weights = config.weights
+        for name, weight, part, option in (
+            ("adv", weights.adv, discriminator, "a discriminator"),
+            ("per", weights.per, perceptual, "the weights of VGG-19"),
+            ("lpips", weights.lpips, lpips, "the weights of VGG-16 and of LPIPS's linear layers"),
+            ("identity", weights.identity, identity, "a face embedder (ONNX)"),
+        ):
+            if weight and part is None:
+                raise UsageError(f"the {name} loss has weight {weight} but needs {option}", f"give it, or {name}=0")
+        self.discriminator = discriminator if weights.adv else None
+        self.perceptual = perceptual if weights.per else None
+        self.lpips = lpips if weights.lpips else None
+        self.identity = identity if weights.identity else None
+
+    @classmethod
+    def build(cls, config: LossConfig, files: LossFiles = LossFiles()) -> PerceptionLoss:
+        """With every network that ``config`` gives weight to; the discriminator is new.
+
+        Raises:
+            InputOutputError: a file is missing, damaged, a pickle, or of another network.
+            UnavailableError: the embedder needs ``onnx``, or operators that are not known here.
+            UsageError: a loss has a weight but no file.
+        """
+        weights = config.weights
+        perceptual = lpips = identity = None
+        if weights.per and files.vgg19:
+            perceptual = PerceptualLoss.load(files.vgg19)
+        if weights.lpips and files.vgg16 and files.lpips:
+            lpips = LPIPS.load("vgg16", files.vgg16, files.lpips)
+        if weights.identity and files.embedder:
+            identity = IdentityLoss(FaceEmbedder.load(files.embedder, config.embedder))
+        discriminator = Discriminator(config.discriminator) if weights.adv else None
+        return cls(config, discriminator=discriminator, perceptual=perceptual, lpips=lpips, identity=identity)
+
+    def forward(self, sr: Tensor, hr: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Images [N, 3, S, S] in [0, 1] -> the weighted sum, and each term, unweighted and detached, for a log."""
+        weights = dataclasses.asdict(self.config.weights)
+        terms = {name: term(sr, hr) for name, term in self._terms().items() if weights[name]}
+        total = torch.stack([weights[name] * value for name, value in terms.items()]).sum()
+        return total, {name: value.detach() for name, value in terms.items()}
+
+    def discriminator_loss(self, sr: Tensor, hr: Tensor) -> Tensor:
+        """L_D of Eq. 14; ``sr`` is taken as given, so that only the discriminator has gradients.
+
+        Raises:
+            UsageError: the adversarial loss has weight 0, so there is no discriminator.
+        """
+        judge = self._judge()
+        return adversarial.discriminator_loss(judge(hr), judge(sr.detach()))
+
+    def _terms(self) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
+        return {
+            "rec": charbonnier,
+            "adv": self._adversarial,
+            "per": lambda sr, hr: _given(self.perceptual)(sr, hr),
+            "cor": lambda sr, hr: correlation_loss(
+                sr, hr, self.config.correlation_window, self.config.correlation_dilation
+            ),
+            "lpips": lambda sr, hr: _given(self.lpips)(sr, hr).mean(),
+            "identity": lambda sr, hr: _given(self.identity)(sr, hr),
+        }
+
+    def _adversarial(self, sr: Tensor, hr: Tensor) -> Tensor:
+        judge = self._judge()
+        with _frozen(judge):
+            c_sr = judge(sr)
+            with torch.no_grad():
+                c_hr = judge(hr)
+            return adversarial.generator_loss(c_hr, c_sr)
+
+    def _judge(self) -> nn.Module:
+        if self.discriminator is None:
+            raise UsageError("there is no discriminator", "give the adversarial loss a weight")
+        return self.discriminator
+
+
+@contextlib.contextmanager
+def _frozen(module: nn.Module) -> Iterator[None]:
+    """Within the block the module's own weights get no gradients; what passes through it does."""
+    learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    module.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in learning:
+            parameter.requires_grad_(True)
+
+
+def _given(module: nn.Module | None) -> nn.Module:
+    assert module is not None  # checked by the constructor
+    return module
