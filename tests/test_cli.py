@@ -130,6 +130,13 @@ def test_info_and_targets_promise_their_keys(call: Call) -> None:
     assert (info["parameters"], round(info["gmacs_paper"], 2)) == (868_816, 1.87)
     assert (round(info["gmacs_encode"], 2), round(info["gmacs_restore"], 2)) == (0.27, 0.82)
     assert set(info) >= {"name", "scale", "lr_size", "slots", "checkpoint_sha256"}
+    for arguments, parameters, gmacs in (
+        (("hime-small-x4", "--lr-size", 64), 868_816, "7.48"),
+        (("hime-small-x8",), 901_684, "0.495"),
+    ):
+        code, info, _ = call("info", *arguments)
+        assert (code, info["parameters"]) == (0, parameters)
+        assert f"{info['gmacs_paper']:.{len(gmacs) - 2}f}" == gmacs
     code, targets, _ = call("targets")
     assert code == 0
     assert [row["name"] for row in targets["targets"]] == ["executorch", "coreml", "tflite", "onnx"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,21 +21,23 @@ if TYPE_CHECKING:
 @click.option("--slots", type=click.IntRange(1, 16), help="Count for so many exemplars. Default: the checkpoint's.")
 @output.json_option
 def command(model: str, lr_size: int | None, slots: int | None, as_json: bool) -> None:
-    """What a checkpoint (MODEL, a shipped name or a folder) is and costs.
+    """What a network is and costs: MODEL is a shipped name, a checkpoint's folder, or a preset without weights.
 
     GMACs are counted both ways: split (exemplars encoded once, the restorer runs per photo), and as the HIME
     paper counts (everything per photo, one LR extraction per reference).
     """
-    from edgesr.models import load_checkpoint
+    from edgesr.models import PRESETS, load_checkpoint
+    from edgesr.models.checkpoint import shipped_names
     from edgesr.models.complexity import complexity
 
-    checkpoint = load_checkpoint(model)
-    config = checkpoint.model.config.replace(
-        lr_size=lr_size or checkpoint.model.config.lr_size, slots=slots or checkpoint.model.config.slots
-    )
+    untrained = model in PRESETS and model not in shipped_names() and not Path(model).exists()
+    checkpoint = None if untrained else load_checkpoint(model)
+    config = checkpoint.model.config if checkpoint else PRESETS[model]
+    sizes = {name: value for name, value in (("lr_size", lr_size), ("slots", slots)) if value is not None}
+    config = config.replace(**sizes)
     cost = complexity(config)
     facts = {
-        "name": checkpoint.name,
+        "name": checkpoint.name if checkpoint else model,
         "scale": config.scale,
         "lr_size": config.lr_size,
         "slots": config.slots,
@@ -42,21 +45,24 @@ def command(model: str, lr_size: int | None, slots: int | None, as_json: bool) -
         "gmacs_encode": cost.macs_encode / 1e9,
         "gmacs_restore": cost.macs_restore / 1e9,
         "gmacs_paper": cost.macs_paper / 1e9,
-        "checkpoint_sha256": checkpoint.sha256,
-        "feature_space": checkpoint.feature_space,
-        "feature_scales": checkpoint.feature_scales,
+        "checkpoint_sha256": checkpoint.sha256 if checkpoint else None,
+        "feature_space": checkpoint.feature_space if checkpoint else None,
+        "feature_scales": checkpoint.feature_scales if checkpoint else None,
         "model": config.to_dict(),
-        "offsets": offsets(checkpoint),
-        "training": checkpoint.training,
+        "offsets": offsets(checkpoint) if checkpoint else None,
+        "training": checkpoint.training if checkpoint else None,
     }
     if as_json:
         output.write_json(facts)
         return
-    output.write(f"{checkpoint.name}: {config.lr_size} -> {config.hr_size} px (x{config.scale}), {config.slots} slots")
+    output.write(f"{facts['name']}: {config.lr_size} -> {config.hr_size} px (x{config.scale}), {config.slots} slots")
     output.write(f"  parameters     {cost.parameters:,}")
     output.write(f"  GMACs          encode {cost.macs_encode / 1e9:.3f} (an exemplar, once per photo in the gallery)")
     output.write(f"                 restore {cost.macs_restore / 1e9:.3f} (an LR face with {config.slots} exemplars)")
     output.write(f"                 {cost.macs_paper / 1e9:.3f} as the paper counts (nothing precomputed)")
+    if checkpoint is None:
+        output.write("  no weights are shipped for this preset: edgesr train --network makes some")
+        return
     output.write(f"  feature space  {checkpoint.feature_space}")
     output.write(f"  sha256         {checkpoint.sha256}")
     report = facts["offsets"]
