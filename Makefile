@@ -15,5 +15,6 @@ wheel:          ## build the wheel and the sdist into dist/
 	.venv/bin/python -m build
 bench:          ## the benchmarks that back the figures in docs/decisions.md
 	.venv/bin/python benchmarks/executorch_vs_onnxruntime.py
+	.venv/bin/python benchmarks/training_step.py
 clean:          ## remove what was made, but the environments
 	rm -rf build dist out *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -200,8 +201,30 @@ def test_a_batch_depends_on_seed_step_and_rank_alone() -> None:
     first, again = one.batch(7, 0.1), other.batch(7, 0.1)
     for name in ("lr", "hr", "exemplars", "valid"):
         assert torch.equal(getattr(first, name), getattr(again, name))
-    others = [one.batch(8, 0.1), one.batch(7, 0.1, rank=1), sampler(faces, Curriculum(), seed=1).batch(7, 0.1)]
-    assert all(not torch.equal(first.hr, batch.hr) for batch in others)
+    others = [one.batch(8, 0.1), one.batch(7, 0.1, 1, 2), sampler(faces, Curriculum(), seed=1).batch(7, 0.1)]
+    assert all(not torch.equal(first.hr[: len(batch.hr)], batch.hr) for batch in others)
+
+
+@pytest.mark.parametrize("progress", [0.02, 0.3, 0.9])
+def test_processes_together_see_what_one_alone_would(progress: float) -> None:
+    one = sampler(numbered(COUNTS), Curriculum(), batch_size=12)
+    for step in range(6):
+        whole = one.batch(step, progress)
+        parts = [one.batch(step, progress, rank, 3) for rank in range(3)]
+        for name in ("lr", "hr", "exemplars", "valid"):
+            assert torch.equal(getattr(whole, name), torch.cat([getattr(part, name) for part in parts])), (step, name)
+
+
+def test_processes_that_cannot_share_a_batch_are_refused() -> None:
+    with pytest.raises(UsageError, match="3 processes"):
+        sampler(numbered(COUNTS), Curriculum(), batch_size=4).batch(0, 0.5, 0, 3)
+
+
+def test_a_curriculum_without_self_exemplars_after_copying() -> None:
+    faces = numbered(COUNTS)
+    batch = sampler(faces, Curriculum(copy_share=0.0, self_until=0.0, slot_probabilities=(0, 1))).batch(0, 0.0)
+    shown = photo_numbers(batch.exemplars)[:, 0] == photo_numbers(batch.hr)
+    assert not shown[batch.valid[:, 0].bool()].any()
 
 
 def test_slot_dropout_draws_the_numbers_of_exemplars_it_is_given() -> None:
@@ -216,7 +239,7 @@ def warps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Replaces the warp by an image of ones, and collects the amounts it was asked for."""
     amounts: list[float] = []
 
-    def ones(face: Tensor, amount: float, random: torch.Generator) -> Tensor:  # noqa: ARG001
+    def ones(face: Tensor, amount: float, random: torch.Generator, *part: Any) -> Tensor:  # noqa: ARG001
         amounts.append(amount)
         return torch.ones_like(face)
 

@@ -6,6 +6,7 @@ import csv
 import errno
 import math
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 import safetensors.torch
 import torch
 from conftest import TINY, MakePeople
+from PIL import Image
 from torch import Tensor
 
 from edgesr.data.batches import Curriculum
@@ -24,10 +26,11 @@ from edgesr.models.checkpoint import sha256_of
 
 pytest.importorskip("lightning_fabric", reason="training needs lightning-fabric: pip install 'edgesr[train]'")
 
-from edgesr.training import trainer as trainer_module
+from edgesr.training import sample_sheet
+from edgesr.training.config import Progress, TrainConfig
 from edgesr.training.interruption import uninterrupted
-from edgesr.training.losses import charbonnier
-from edgesr.training.trainer import Progress, TrainConfig, Trainer
+from edgesr.training.losses import charbonnier, objective
+from edgesr.training.trainer import Trainer
 
 NETWORK = TINY.replace(lr_size=4)
 CONFIG = TrainConfig(
@@ -162,6 +165,32 @@ def test_progress_is_reported_logged_and_validated(new_trainer: NewTrainer, make
         assert [row["step"] for row in csv.DictReader(stream)] == ["20", "40"]
     with (trainer.run / "validation.csv").open() as stream:
         assert len(list(csv.DictReader(stream))) == 2
+    assert sorted(path.name for path in (trainer.run / "samples").iterdir()) == ["step-000020.png", "step-000040.png"]
+    columns, rows = 5, 2  # exemplar, LR, bicubic, SR, original; a person a row
+    width, height = Image.open(trainer.run / "samples" / "step-000040.png").size
+    assert width > columns * sample_sheet.SIDE
+    assert height > rows * sample_sheet.SIDE
+
+
+def test_the_same_figures_are_there_for_tensorboard(new_trainer: NewTrainer) -> None:
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator", reason="no tensorboard")
+    trainer = new_trainer(config=TrainConfig(**{**vars(CONFIG), "steps": 40}))
+    trainer.fit()
+    read = events.EventAccumulator(str(trainer.run / "tensorboard"))
+    read.Reload()
+    with (trainer.run / "log.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    scalars = read.Scalars("log/loss")
+    assert [event.step for event in scalars] == [20, 40]
+    assert [event.value for event in scalars] == pytest.approx([float(row["loss"]) for row in rows], abs=1e-5)
+
+
+def test_without_tensorboard_there_is_the_csv(new_trainer: NewTrainer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    trainer = new_trainer(config=TrainConfig(**{**vars(CONFIG), "steps": 20}))
+    trainer.fit()
+    assert (trainer.run / "log.csv").is_file()
+    assert not (trainer.run / "tensorboard").exists()
 
 
 def test_the_learning_rate_warms_up_and_falls_to_zero(new_trainer: NewTrainer) -> None:
@@ -188,7 +217,7 @@ def test_a_loss_that_is_not_finite_is_an_error_and_is_never_saved(
     def loss(sr: Tensor, hr: Tensor) -> Tensor:
         return charbonnier(sr, hr) * (bad if diverging.step >= when else 1)
 
-    monkeypatch.setattr(trainer_module, "charbonnier", loss)
+    monkeypatch.setattr(objective, "charbonnier", loss)
     with pytest.raises(EdgesrError, match=r"(loss is|not finite).*lower --learning-rate.*holds the last good state"):
         diverging.fit()
     assert all(torch.equal(before[0][name], tensor) for name, tensor in state(good).items())
@@ -199,7 +228,7 @@ def test_a_loss_that_is_not_finite_is_an_error_and_is_never_saved(
 def test_diverging_before_the_first_save_leaves_no_state(
     new_trainer: NewTrainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trainer_module, "charbonnier", lambda sr, hr: (sr - hr).sum() * math.nan)
+    monkeypatch.setattr(objective, "charbonnier", lambda sr, hr: (sr - hr).sum() * math.nan)
     trainer = new_trainer()
     with pytest.raises(EdgesrError) as failure:
         trainer.fit()

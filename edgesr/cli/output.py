@@ -127,7 +127,7 @@ def stages(what: str) -> Iterator[Callable[[str], None]]:
 
 
 @contextlib.contextmanager
-def progress_bar() -> Iterator[Progress]:
+def progress_bar(visible: bool = True) -> Iterator[Progress]:
     """A progress bar with an estimate of the time left, on stderr; invisible where that is no terminal."""
     from rich.progress import (
         BarColumn,
@@ -141,7 +141,11 @@ def progress_bar() -> Iterator[Progress]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     terminal = console()
     with Progress(
-        *columns, TimeRemainingColumn(), console=terminal, transient=True, disable=not terminal.is_terminal
+        *columns,
+        TimeRemainingColumn(),
+        console=terminal,
+        transient=True,
+        disable=not (visible and terminal.is_terminal),
     ) as bar:
         yield bar
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgesr.cli import output
+from edgesr.cli.train_losses import loss_options, losses
 from edgesr.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from edgesr.models import Checkpoint, HIMEConfig
-    from edgesr.training.trainer import Progress
+    from edgesr.training.config import Progress
 
 
 @click.command("train")
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 @click.option("--threads", type=click.IntRange(1, 256), help="CPU threads. Default: all cores.")
 @click.option("--max-minutes", type=click.FloatRange(0, min_open=True), help="Stop and save after this time.")
 @click.option("--validate-every", default=1000, show_default=True, type=click.IntRange(1), help="In steps.")
+@loss_options
 @output.json_option
 def command(
     data: Path,
@@ -55,18 +57,23 @@ def command(
     max_minutes: float | None,
     validate_every: int,
     as_json: bool,
+    **loss: Any,
 ) -> None:
     """Train HIME-small on DATA: a folder with one sub-folder of aligned photos per person.
 
     \b
     edgesr train ../shared/faces --max-minutes 60
     edgesr train my-people --network my-widths.json -o runs/mine
+    torchrun --nproc-per-node 4 -m edgesr.cli train my-people
 
     The same command again goes on where the run stopped (Ctrl-C, --max-minutes, a power cut), exactly. The run
-    folder holds checkpoint/ with the averaged weights so far, log.csv and validation.csv.
+    folder holds checkpoint/ with the averaged weights so far, log.csv, validation.csv, the same for TensorBoard,
+    and samples/. Under torchrun, --batch-size is that of all processes together.
     """
     try:
-        from edgesr.training.trainer import TrainConfig, Trainer
+        from edgesr.training.config import TrainConfig
+        from edgesr.training.processes import is_lead
+        from edgesr.training.trainer import Trainer
     except ImportError as error:
         raise UnavailableError(f"training needs {error.name}", "pip install 'edgesr[train]'") from error
     import torch
@@ -75,18 +82,21 @@ def command(
     from edgesr.data.faces import FaceSet, read_eval_list
     from edgesr.models import load_checkpoint
 
+    lead = is_lead()
     if threads:
         torch.set_num_threads(threads)
     config, label = network_config(network)
     run = run or Path("runs") / label
     start = load_checkpoint(init) if init else None
     initial = initial_weights(start, config) if start else None
-    output.say(f"reading photos from {data}")
+    loss_config, loss_files = losses(loss, config.hr_size)
+    if lead:
+        output.say(f"reading photos from {data}")
     faces = FaceSet.read(data, split, config.hr_size)
     validation = None
     if (data / "eval_list.csv").is_file():
         validation = read_eval_list(data, validation_split, config.hr_size)
-    else:
+    elif lead:
         output.say(f"note: no eval_list.csv in {data}, so nothing is validated during training")
     train_config = TrainConfig(
         steps=steps,
@@ -95,6 +105,7 @@ def command(
         precision=precision,
         seed=seed,
         curriculum=Curriculum(copy_share=copy_share, self_probability=self_probability),
+        loss=loss_config,
     )
     trainer = Trainer(
         run,
@@ -103,6 +114,7 @@ def command(
         train_config,
         faces,
         init=initial,
+        loss_files=loss_files,
         provenance={
             "photos": len(faces),
             "people": len(faces.names),
@@ -110,9 +122,10 @@ def command(
         },
     )
     at = f"resuming at step {trainer.step}" if trainer.step else "starting"
-    output.say(f"{len(faces)} photos of {len(faces.names)} people; {at}")
+    if lead:
+        output.say(f"{len(faces)} photos of {len(faces.names)} people; {at}")
     last: dict[str, Any] = {}
-    with output.progress_bar() as bar:
+    with output.progress_bar(visible=lead) as bar:
         task = bar.add_task("training", total=steps, completed=trainer.step)
 
         def on_step(progress: Progress) -> None:
@@ -125,6 +138,8 @@ def command(
                 output.say(f"step {progress.step}/{steps}: {rate}")
 
         trainer.fit(validation=validation, validate_every=validate_every, max_minutes=max_minutes, on_step=on_step)
+    if not lead:
+        return
     done = trainer.step >= steps
     if as_json:
         output.write_json(

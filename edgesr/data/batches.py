@@ -1,7 +1,8 @@
 """Training batches: sampled, flipped and degraded on the device, a whole batch at a time.
 
-Everything random comes from a generator seeded by (seed, step, rank), so a step's batch does not depend on
-what ran before it: resuming needs no random state.
+Everything random comes from a generator seeded by (seed, step), so a step's batch does not depend on what ran
+before it: resuming needs no random state. Of several processes each draws the numbers of the whole batch and
+makes its part of the images, so that together they see what one alone would.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from edgesr.data.faces import FaceSet
+from edgesr.errors import UsageError
 from edgesr.models.bicubic import bicubic_downsample
 
 
@@ -43,7 +45,7 @@ class Curriculum:
 
 
 class BatchSampler:
-    """Batches of a ``FaceSet`` that lies on ``device`` as uint8."""
+    """Batches of a ``FaceSet`` that lies on ``device`` as uint8; ``batch_size`` is that of all processes together."""
 
     def __init__(
         self, faces: FaceSet, scale: int, batch_size: int, curriculum: Curriculum, seed: int, device: torch.device
@@ -58,21 +60,31 @@ class BatchSampler:
         self.first = (counts.cumsum(0) - counts)[faces.person]
         self.count = counts[faces.person]
 
-    def batch(self, step: int, progress: float, rank: int = 0) -> Batch:
-        """The batch of ``step``; ``progress`` in [0, 1] is the share of the run behind it."""
-        random = torch.Generator().manual_seed((self.seed * 1_000_003 + step) * 4096 + rank)
+    def batch(self, step: int, progress: float, rank: int = 0, processes: int = 1) -> Batch:
+        """Of the batch of ``step``, the part of process ``rank`` of ``processes``.
+
+        ``progress`` in [0, 1] is the share of the run behind it.
+
+        Raises:
+            UsageError: the processes cannot have equal parts.
+        """
         b = self.batch_size
+        if b % processes:
+            raise UsageError(f"a batch of {b} is not to be shared by {processes} processes", "give a multiple of them")
+        part = slice(rank * (b // processes), (rank + 1) * (b // processes))
+        random = torch.Generator().manual_seed((self.seed * 1_000_003 + step) * 4096)
         probabilities = torch.tensor(self.curriculum.slot_probabilities, dtype=torch.float32)
         slots = int(torch.multinomial(probabilities, 1, generator=random))
         target = torch.randint(len(self.images), (b,), generator=random)
         index, valid = self._exemplars(target, slots, random)
-        hr = self.images[target].float().div(255)
-        exemplars = self.images[index.flatten()].float().div(255).unflatten(0, (b, slots))
-        flip = torch.rand(b, generator=random) < 0.5  # even flips: a face and its exemplars together
+        hr = self.images[target[part]].float().div(255)
+        exemplars = self.images[index[part].flatten()].float().div(255).unflatten(0, (len(hr), slots))
+        flip = torch.rand(b, generator=random)[part] < 0.5  # even flips: a face and its exemplars together
         hr = torch.where(flip[:, None, None, None].to(hr.device), hr.flip(-1), hr)
         exemplars = torch.where(flip[:, None, None, None, None].to(hr.device), exemplars.flip(-1), exemplars)
+        valid = valid[part]
         if slots:
-            exemplars, valid = self._show_target(hr, exemplars, valid, progress, random)
+            exemplars, valid = self._show_target(hr, exemplars, valid, progress, random, part)
         return Batch(bicubic_downsample(hr, self.scale), hr, exemplars, valid.to(hr))
 
     def _exemplars(self, target: Tensor, slots: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -90,35 +102,41 @@ class BatchSampler:
         return index, valid.float()
 
     def _show_target(
-        self, hr: Tensor, exemplars: Tensor, valid: Tensor, progress: float, random: torch.Generator
+        self, hr: Tensor, exemplars: Tensor, valid: Tensor, progress: float, random: torch.Generator, part: slice
     ) -> tuple[Tensor, Tensor]:
         c = self.curriculum
-        b, n = valid.shape
+        b, n = self.batch_size, valid.shape[1]
         copying = progress < c.copy_share
         amount = min(1.0, max(0.0, 1.5 * progress / c.copy_share - 0.5)) if copying else 1.0
-        probability = 1.0 if copying else c.self_probability * max(0.0, 1 - progress / c.self_until)
-        shown = torch.rand(b, generator=random) < probability
-        slot = torch.randint(n, (b,), generator=random)
-        warped = warp_and_relight(hr, amount, random)
+        fallen = progress / c.self_until if c.self_until else 1.0
+        probability = 1.0 if copying else c.self_probability * max(0.0, 1 - fallen)
+        shown = torch.rand(b, generator=random)[part] < probability
+        slot = torch.randint(n, (b,), generator=random)[part]
+        warped = warp_and_relight(hr, amount, random, b, part)
         replace = shown[:, None] & ((torch.arange(n)[None] == slot[:, None]) | copying)
         exemplars = torch.where(replace[:, :, None, None, None].to(hr.device), warped[:, None], exemplars)
         return exemplars, torch.where(replace, 1.0, valid)
 
 
-def warp_and_relight(face: Tensor, amount: float, random: torch.Generator) -> Tensor:
-    """A similarity transform, gain and colour shift of each face [B, 3, H, W]; ``amount`` 0 leaves it as it is."""
-    b = len(face)
+def warp_and_relight(
+    face: Tensor, amount: float, random: torch.Generator, drawn: int | None = None, part: slice = slice(None)
+) -> Tensor:
+    """A similarity transform, gain and colour shift of each face [B, 3, H, W]; ``amount`` 0 leaves it as it is.
+
+    Where the faces are ``part`` of a batch of ``drawn``, the random numbers are drawn for all of it.
+    """
+    total = len(face) if drawn is None else drawn
 
     def normal(*shape: int, sigma: float) -> Tensor:
-        return torch.randn(*shape, generator=random) * (sigma * amount)
+        return torch.randn(total, *shape, generator=random)[part] * (sigma * amount)
 
-    angle, zoom = normal(b, sigma=0.08), 1 + normal(b, sigma=0.05)
-    theta = torch.zeros(b, 2, 3)
+    angle, zoom = normal(sigma=0.08), 1 + normal(sigma=0.05)
+    theta = torch.zeros(len(face), 2, 3)
     theta[:, 0, 0] = theta[:, 1, 1] = zoom * angle.cos()
     theta[:, 1, 0] = zoom * angle.sin()
     theta[:, 0, 1] = -theta[:, 1, 0]
-    theta[:, :, 2] = normal(b, 2, sigma=0.06)
+    theta[:, :, 2] = normal(2, sigma=0.06)
     grid = F.affine_grid(theta, list(face.shape), align_corners=False).to(face)
     warped = F.grid_sample(face, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-    gain, shift = 1 + normal(b, 1, 1, 1, sigma=0.15), normal(b, 3, 1, 1, sigma=0.06)
+    gain, shift = 1 + normal(1, 1, 1, sigma=0.15), normal(3, 1, 1, sigma=0.06)
     return ((warped - 0.5) * gain.to(face) + 0.5 + shift.to(face)).clamp(0, 1)

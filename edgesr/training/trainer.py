@@ -1,15 +1,12 @@
-"""The training loop, on Lightning Fabric: Charbonnier loss, Adam, warm-up and cosine, EMA, exact resume.
+"""The training loop, on Lightning Fabric: Adam, warm-up and cosine, EMA, exact resume, one process or several.
 
-A run is a folder: ``state.safetensors`` to go on from, ``checkpoint/`` with the averaged weights so far, and
-``log.csv``. A step's batch depends on (seed, step) alone, so a resumed run does what an uninterrupted one does.
+A run is a folder: ``state.safetensors`` to go on from, ``checkpoint/`` with the averaged weights so far, logs, and
+``samples/``. A step's batch depends on (seed, step) alone, so a resumed run does what an uninterrupted one does.
 """
 
 from __future__ import annotations
 
-import contextlib
-import csv
 import dataclasses
-import hashlib
 import json
 import math
 import time
@@ -17,48 +14,32 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from edgesr.data.batches import BatchSampler, Curriculum
+from edgesr.data.batches import BatchSampler
 from edgesr.data.faces import EvalPair, FaceSet
-from edgesr.errors import CheckpointError, EdgesrError, InputOutputError, UsageError
+from edgesr.errors import EdgesrError, UsageError
 from edgesr.evaluation import evaluate
-from edgesr.models.checkpoint import read_tensors, save_checkpoint
+from edgesr.imaging import write_image
+from edgesr.models.checkpoint import save_checkpoint, sha256_of
 from edgesr.models.config import HIMEConfig
 from edgesr.models.hime import HIME
 from edgesr.runtime.torch import TorchRuntime
+from edgesr.training.config import Progress, TrainConfig
 from edgesr.training.feature_scales import measure_feature_scales
 from edgesr.training.interruption import uninterrupted
-from edgesr.training.losses import charbonnier
+from edgesr.training.logs import Means, RunLog
+from edgesr.training.losses import LossConfig, LossFiles, PerceptionLoss
+from edgesr.training.processes import any_process, average_gradients, check_same_step, make_fabric
+from edgesr.training.sample_sheet import sample_sheet
+from edgesr.training.state import below, digest, load_optimizer, optimizer_tensors, prefixed, read_state, write_state
 
-
-@dataclasses.dataclass(frozen=True)
-class TrainConfig:
-    """Everything a run's result depends on, besides the photos and the network's configuration."""
-
-    steps: int = 16_000
-    batch_size: int = 16
-    learning_rate: float = 6e-4
-    warmup_steps: int = 200
-    gradient_clip: float = 1.0
-    ema: float = 0.999
-    precision: str = "bf16-mixed"
-    seed: int = 0
-    curriculum: Curriculum = Curriculum()
-
-
-@dataclasses.dataclass
-class Progress:
-    """What the loop tells its caller after a step."""
-
-    step: int
-    steps: int
-    loss: float
-    samples_per_second: float
-    validation: dict[str, float] | None = None
+BETAS = (0.9, 0.99)
+LOG_EVERY = 20
+NO_FILES = LossFiles()
 
 
 class Trainer:
@@ -74,21 +55,30 @@ class Trainer:
         *,
         init: dict[str, Tensor] | None = None,
         fabric: Fabric | None = None,
+        loss_files: LossFiles = NO_FILES,
         provenance: dict[str, Any] | None = None,
     ) -> None:
         self.run, self.name, self.config, self.faces = run, name, config, faces
-        self.provenance = provenance or {}
-        self.fabric = fabric or Fabric(accelerator="auto", devices=1, precision=config.precision)  # type: ignore[arg-type]
-        self.data_identity = _digest({"photos": faces.images, **(init or {})}, [name, *faces.names])
+        self.loss_files = {k: sha256_of(v) for k, v in vars(loss_files).items() if v is not None}
+        self.provenance = {**(provenance or {}), **({"loss_files": self.loss_files} if self.loss_files else {})}
+        self.fabric = fabric or make_fabric(config.precision)
+        self.data_identity = digest({"photos": faces.images, **(init or {})}, [name, *faces.names])
         torch.manual_seed(config.seed)
         model = HIME(network)
         if init is not None:
             model.load_state_dict(init)
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        optimizer = torch.optim.Adam(model.parameters(), config.learning_rate, betas=(0.9, 0.99))
+        optimizer = torch.optim.Adam(model.parameters(), config.learning_rate, betas=BETAS)
         self.wrapped, self.optimizer = self.fabric.setup(model, optimizer)
         self.model = model
         self.average = {k: v.detach().clone() for k, v in model.state_dict().items()}
+        self.objective = PerceptionLoss.build(config.loss, loss_files).to(self.fabric.device)
+        self.discriminator = self.objective.discriminator
+        if self.discriminator is not None:
+            rate = config.discriminator_learning_rate
+            self.discriminator_optimizer = torch.optim.Adam(self.discriminator.parameters(), rate, betas=BETAS)
+        self.terms: dict[str, Tensor] = {}
+        self.log = RunLog(run)
         self.sampler = BatchSampler(
             faces, network.scale, config.batch_size, config.curriculum, config.seed, self.fabric.device
         )
@@ -100,6 +90,7 @@ class Trainer:
                 f"{self.checkpoint} exists, but there is no {self._state_file.name} to go on from",
                 "choose another --output, or start from its weights with --init",
             )
+        check_same_step(self.fabric, self.step)
 
     @property
     def _state_file(self) -> Path:
@@ -112,27 +103,47 @@ class Trainer:
 
     def learning_rate(self, step: int) -> float:
         """Linear warm-up, then cosine to 0 at the last step."""
+        return self.config.learning_rate * self._schedule(step)
+
+    def _schedule(self, step: int) -> float:
         warm = min(1.0, (step + 1) / self.config.warmup_steps)
-        return self.config.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * step / self.config.steps))
+        return warm * 0.5 * (1 + math.cos(math.pi * step / self.config.steps))
 
     def train_step(self) -> Tensor:
-        """One step of the optimizer; returns the loss, still on the device."""
-        batch = self.sampler.batch(self.step, self.step / self.config.steps, self.fabric.global_rank)
+        """One step of the optimizer; returns the loss, still on the device, as ``terms`` are."""
+        progress, fabric = self.step / self.config.steps, self.fabric
+        batch = self.sampler.batch(self.step, progress, fabric.global_rank, fabric.world_size)
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(self.step)
         sr, _ = self.wrapped(batch.lr, batch.exemplars, batch.valid)
-        loss = charbonnier(sr, batch.hr)
+        loss, terms = self.objective(sr, batch.hr)
         self.optimizer.zero_grad()
-        self.fabric.backward(loss)
+        fabric.backward(loss)
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
+        self.terms = terms if len(terms) > 1 else {}
+        if self.discriminator is not None:
+            self.terms["discriminator"] = self._judge(sr, batch.hr)
         # Weights, averages and step belong together: interrupted between them, a run could not be resumed exactly.
         with uninterrupted(), torch.no_grad():
             self.optimizer.step()
+            if self.discriminator is not None:
+                self.discriminator_optimizer.step()
             self.step += 1
             # Early averages would otherwise remember the initialisation.
             decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
             state = self.model.state_dict()
             torch._foreach_lerp_(list(self.average.values()), [state[k] for k in self.average], 1 - decay)
+        return loss.detach()
+
+    def _judge(self, sr: Tensor, hr: Tensor) -> Tensor:
+        """Gradients of the discriminator, ready for its step; returns its loss."""
+        assert self.discriminator is not None
+        for group in self.discriminator_optimizer.param_groups:
+            group["lr"] = self.config.discriminator_learning_rate * self._schedule(self.step)
+        loss = self.objective.discriminator_loss(sr, hr)
+        self.discriminator_optimizer.zero_grad()
+        loss.backward()
+        average_gradients(self.fabric, self.discriminator)
         return loss.detach()
 
     def fit(
@@ -150,30 +161,32 @@ class Trainer:
             EdgesrError: the loss is not finite; the state saved last is from before that.
         """
         started = saved = time.monotonic()
-        first = self.step
-        losses: list[Tensor] = []
+        first, means = self.step, Means()
+        lead, alone = self.fabric.is_global_zero, self.fabric.world_size == 1
         try:
             while self.step < self.config.steps:
-                losses.append(self.train_step())
+                means.add({"loss": self.train_step(), **self.terms})
                 now = time.monotonic()
                 validate = validation is not None and (
                     self.step % validate_every == 0 or self.step == self.config.steps
                 )
-                if self.step % 20 == 0 or validate:
-                    mean = float(torch.stack(losses).mean())
-                    losses.clear()
-                    if not math.isfinite(mean):
-                        raise self._diverged(f"the loss is {mean}")
+                if self.step % LOG_EVERY == 0 or validate:
+                    loss, terms = self._read(means)
                     rate = (self.step - first) * self.config.batch_size / (now - started)
-                    progress = Progress(self.step, self.config.steps, mean, rate)
-                    if validate:
-                        progress.validation = self.validate(validation or [])
-                    self._log(progress)
-                    on_step(progress)
+                    progress = Progress(self.step, self.config.steps, loss, rate, terms)
+                    if lead:
+                        if validate:
+                            progress.validation = self.validate(validation or [])
+                        self._log(progress)
+                        on_step(progress)
                 if now - saved > save_every_seconds or validate:
                     self.save()
                     saved = now
-                if max_minutes is not None and now - started > max_minutes * 60:
+                if validate and lead:
+                    self.save_samples(validation or [])
+                # Asking the other processes takes a moment, so it is not done at every step.
+                asked = max_minutes is not None and (alone or self.step % LOG_EVERY == 0)
+                if asked and any_process(self.fabric, now - started > (max_minutes or 0) * 60):
                     break
         except EdgesrError:
             raise
@@ -181,7 +194,21 @@ class Trainer:
             if self.step > first and _finite(self.model):
                 self.save()
             raise
+        finally:
+            self.log.close()
         self.save()
+
+    def _read(self, means: Means) -> tuple[float, dict[str, float]]:
+        """The mean loss and its terms, over all processes."""
+        values = means.read()
+        names = list(values)
+        mean = self.fabric.all_reduce(torch.stack([values[name] for name in names]), reduce_op="mean")
+        assert isinstance(mean, Tensor)
+        terms = dict(zip(names, mean.tolist(), strict=True))
+        loss = terms.pop("loss")
+        if not math.isfinite(loss):
+            raise self._diverged(f"the loss is {loss}")
+        return loss, terms
 
     def averaged_model(self) -> HIME:
         """A copy of the network with the averaged weights, on the CPU."""
@@ -197,6 +224,11 @@ class Trainer:
         gap = result.interval(most, minus="wrong-person")
         return measured | {"right-minus-wrong": gap.mean, "right-minus-wrong-low": gap.low}
 
+    def save_samples(self, pairs: list[EvalPair]) -> None:
+        """A few restored faces as ``samples/step-NNNNNN.png``."""
+        sheet = sample_sheet(TorchRuntime(self.averaged_model()), pairs)
+        write_image(np.asarray(sheet), self.run / "samples" / f"step-{self.step:06}.png")
+
     def save(self) -> None:
         """Write the state and the checkpoint; each is complete or keeps what stood there before.
 
@@ -209,21 +241,12 @@ class Trainer:
         if not _finite(self.model):
             raise self._diverged("the weights are not finite")
         model = self.averaged_model()
-        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
-        tensors |= {f"average.{k}": v for k, v in self.average.items()}
-        for i, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"adam.{i}.{k}": v for k, v in state.items() if isinstance(v, Tensor)}
-        tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-        aside = self._state_file.with_suffix(".partial")
-        try:
-            self.run.mkdir(parents=True, exist_ok=True)
-            safetensors.torch.save_file(tensors, aside, metadata={"step": str(self.step), "run": self._identity()})
-            aside.replace(self._state_file)
-        except (OSError, safetensors.SafetensorError) as error:
-            raise InputOutputError(f"cannot write {self._state_file}: {error}", "is the disk full?") from error
-        finally:
-            with contextlib.suppress(OSError):
-                aside.unlink()
+        tensors = prefixed("model.", self.model.state_dict()) | prefixed("average.", self.average)
+        tensors |= optimizer_tensors("adam.", self.optimizer)
+        if self.discriminator is not None:
+            tensors |= prefixed("discriminator.", self.discriminator.state_dict())
+            tensors |= optimizer_tensors("discriminator_adam.", self.discriminator_optimizer)
+        write_state(self._state_file, tensors, self.step, self._identity())
         training = {**self.provenance, "step": self.step, "train_config": dataclasses.asdict(self.config)}
         scales = measure_feature_scales(model, self.faces.images)
         save_checkpoint(self.checkpoint, self.name, model, training=training, feature_scales=scales)
@@ -234,67 +257,39 @@ class Trainer:
 
     def _identity(self) -> str:
         """What a state must agree on to be resumed."""
+        train = dataclasses.asdict(self.config)
+        if self.config.loss == LossConfig():
+            # Runs from before there were other losses can still be resumed.
+            del train["loss"], train["discriminator_learning_rate"]
         described = {
             "network": self.model.config.to_dict(),
-            "train": dataclasses.asdict(self.config),
+            "train": train,
             "photos, people, name and initial weights": self.data_identity,
         }
+        if self.loss_files:
+            described["loss_files"] = self.loss_files
         return json.dumps(described, sort_keys=True)
 
     def _resume(self) -> None:
-        tensors = read_tensors(self._state_file)
-        with safetensors.safe_open(self._state_file, framework="pt") as file:
-            metadata = file.metadata() or {}
-        if metadata.get("run") != self._identity():
-            raise CheckpointError(
-                f"{self.run} holds a run with other settings, photos or initial weights",
-                "give the same ones to go on, or another --output",
-            )
-        self.model.load_state_dict(_below("model.", tensors))
-        for name, value in _below("average.", tensors).items():
+        tensors, self.step = read_state(self._state_file, self._identity())
+        self.model.load_state_dict(below("model.", tensors))
+        for name, value in below("average.", tensors).items():
             self.average[name].copy_(value)
-        packed = self.optimizer.state_dict()
-        packed["state"] = {}
-        for key, value in _below("adam.", tensors).items():
-            index, name = key.split(".", 1)
-            packed["state"].setdefault(int(index), {})[name] = value
-        self.optimizer.load_state_dict(packed)
-        self.step = int(metadata["step"])
+        load_optimizer("adam.", tensors, self.optimizer)
+        if self.discriminator is not None:
+            self.discriminator.load_state_dict(below("discriminator.", tensors))
+            load_optimizer("discriminator_adam.", tensors, self.discriminator_optimizer)
 
     def _log(self, progress: Progress) -> None:
-        if self.fabric.global_rank != 0:
-            return
-        row: dict[str, float] = {
-            "step": progress.step,
+        row = {
             "loss": progress.loss,
+            **progress.terms,
             "learning_rate": self.learning_rate(progress.step - 1),
             "samples_per_second": progress.samples_per_second,
         }
-        self._append("log.csv", row)
+        self.log.append("log", progress.step, row)
         if progress.validation:
-            self._append("validation.csv", {"step": progress.step, **progress.validation})
-
-    def _append(self, name: str, row: dict[str, float]) -> None:
-        self.run.mkdir(parents=True, exist_ok=True)
-        path = self.run / name
-        new = not path.exists()
-        with path.open("a", newline="") as stream:
-            writer = csv.DictWriter(stream, list(row))
-            if new:
-                writer.writeheader()
-            writer.writerow({k: round(v, 6) for k, v in row.items()})
-
-
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def _digest(tensors: dict[str, Tensor], names: list[str]) -> str:
-    digest = hashlib.sha256(json.dumps(names).encode())
-    for key, tensor in sorted(tensors.items()):
-        digest.update(key.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+            self.log.append("validation", progress.step, progress.validation)
 
 
 def _finite(model: nn.Module) -> bool:

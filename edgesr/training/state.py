@@ -1,0 +1,88 @@
+"""The state of a run on disk: what it takes to go on as if nothing had happened. Safetensors, never a pickle."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from edgesr.errors import CheckpointError, InputOutputError
+from edgesr.models.checkpoint import read_tensors
+
+
+def write_state(path: Path, tensors: Mapping[str, Tensor], step: int, run: str) -> None:
+    """Complete, or what stood there before is kept; ``run`` says what a run must agree on to go on from it.
+
+    Raises:
+        InputOutputError: it cannot be written.
+    """
+    stored = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    aside = path.with_suffix(".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        safetensors.torch.save_file(stored, aside, metadata={"step": str(step), "run": run})
+        aside.replace(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise InputOutputError(f"cannot write {path}: {error}", "is the disk full?") from error
+    finally:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+
+
+def read_state(path: Path, run: str) -> tuple[dict[str, Tensor], int]:
+    """The tensors and the step.
+
+    Raises:
+        CheckpointError: damaged, or the state of another run.
+    """
+    tensors = read_tensors(path)
+    with safetensors.safe_open(path, framework="pt") as file:
+        metadata = file.metadata() or {}
+    if metadata.get("run") != run:
+        raise CheckpointError(
+            f"{path.parent} holds a run with other settings, photos or initial weights",
+            "give the same ones to go on, or another --output",
+        )
+    return tensors, int(metadata["step"])
+
+
+def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors under names that start with ``prefix``."""
+    return {f"{prefix}{k}": v for k, v in tensors.items()}
+
+
+def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names start with ``prefix``, without it."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def optimizer_tensors(prefix: str, optimizer: Any) -> dict[str, Tensor]:
+    """What an optimizer remembers of each parameter, by the parameter's index."""
+    states = optimizer.state_dict()["state"]
+    return {f"{prefix}{i}.{k}": v for i, state in states.items() for k, v in state.items() if isinstance(v, Tensor)}
+
+
+def load_optimizer(prefix: str, tensors: Mapping[str, Tensor], optimizer: Any) -> None:
+    """The inverse of ``optimizer_tensors``, into an optimizer of the same parameters."""
+    packed = optimizer.state_dict()
+    packed["state"] = {}
+    for key, value in below(prefix, tensors).items():
+        index, name = key.split(".", 1)
+        packed["state"].setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict(packed)
+
+
+def digest(tensors: Mapping[str, Tensor], names: list[str]) -> str:
+    """SHA-256 of tensors and names, in hexadecimal."""
+    hashed = hashlib.sha256(json.dumps(names).encode())
+    for key, tensor in sorted(tensors.items()):
+        hashed.update(key.encode())
+        hashed.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return hashed.hexdigest()
