@@ -24,10 +24,10 @@ from edgesr.models.checkpoint import find_checkpoint as find
 from edgesr.runtime.base import fill_slots
 from edgesr.runtime.torch import TorchRuntime
 
-NAME = "hime-small-x4"
+NAMES = shipped_names()
 
 
-@pytest.mark.parametrize("name", shipped_names())
+@pytest.mark.parametrize("name", NAMES)
 def test_a_shipped_checkpoint_is_small_and_has_a_card(name: str) -> None:
     folder = find(name)
     assert sum(file.stat().st_size for file in folder.iterdir()) < 5e6
@@ -38,8 +38,9 @@ def test_a_shipped_checkpoint_is_small_and_has_a_card(name: str) -> None:
 
 @pytest.mark.parametrize("skip", ["matmul", "conv"])
 @pytest.mark.parametrize("lowering", LOWERINGS)
-def test_every_rewrite_and_lowering_equals_the_trained_network(lowering: str, skip: str) -> None:
-    model = load_checkpoint(NAME).model
+@pytest.mark.parametrize("name", NAMES)
+def test_every_rewrite_and_lowering_equals_the_trained_network(name: str, lowering: str, skip: str) -> None:
+    model = load_checkpoint(name).model
     cases = real_cases(model.config)[:3]  # no exemplar, every slot filled, one exemplar
     graphs = deployed_graphs(model, lowering, skip=skip)
     for case, wanted in zip(cases, expected(TorchRuntime(model), cases), strict=True):
@@ -54,33 +55,40 @@ def test_every_rewrite_and_lowering_equals_the_trained_network(lowering: str, sk
         np.testing.assert_allclose(weights, wanted.weights, atol=5e-5, rtol=0)
 
 
-def test_trained_offsets_stay_clear_of_their_bound() -> None:
-    model = load_checkpoint(NAME).model
+@pytest.mark.parametrize("name", NAMES)
+def test_trained_offsets_stay_clear_of_their_bound(name: str) -> None:
+    model = load_checkpoint(name).model
     faces = sample_faces(model.config.hr_size)
 
     def batch(images: list[np.ndarray]) -> torch.Tensor:
         return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
 
     features = model.encode(batch([face.exemplar for face in faces]))
-    report = report_offsets(model, batch([degrade(face.target, 4) for face in faces]), features)
+    report = report_offsets(model, batch([degrade(face.target, model.config.scale) for face in faces]), features)
     assert report.quantiles["p50"] > 0.05, "offsets that are all zero would mean that nothing is aligned"
     assert report.near_bound < 1e-3
 
 
-def test_each_sample_face_gains_over_bicubic() -> None:
-    model = edgesr.load(NAME)
+@pytest.mark.parametrize("name", NAMES)
+def test_each_sample_face_gains_over_bicubic(name: str) -> None:
+    model = edgesr.load(name)
     gains = []
     for face in sample_faces(model.config.hr_size):
         lr = degrade(face.target, model.config.scale)
         sr, weights = model.restore(lr, model.encode([face.exemplar]))
-        assert weights.shape == (1, 32, 32)
+        assert weights.shape == (1, *lr.shape[:2])
         gains.append(psnr(sr, face.target) - psnr(resize_bicubic(lr, 128, 128), face.target))
     assert min(gains) > 2.0
 
 
+def test_the_networks_that_are_promised_are_shipped() -> None:
+    assert set(NAMES) == {"hime-small-x4", "hime-small-x8"}
+
+
 @pytest.mark.faces
-def test_on_val_the_right_persons_exemplars_count(faces_folder: Path) -> None:
-    runtime = TorchRuntime(load_checkpoint(NAME).model)
+@pytest.mark.parametrize("name", NAMES)
+def test_on_val_the_right_persons_exemplars_count(name: str, faces_folder: Path) -> None:
+    runtime = TorchRuntime(load_checkpoint(name).model)
     result = evaluate(runtime, read_eval_list(faces_folder, "val", 128), counts=(0, 3))
     assert result.interval("n=3", minus="bicubic").low > 1.5
     assert result.interval("n=3", minus="wrong-person").low > 0
