@@ -59,8 +59,9 @@ def command(folder: Path, checkpoint: str, force: bool, as_json: bool) -> None:
                 raise ParityError(f"{chosen.output} does not verify", f"edgesr verify {chosen.output}")
             report(f"{name}: restoring sample faces")
             runtime, _ = runtime_or_evaluator(open_bundle(chosen.output))
-            columns[name] = [restore(runtime, face) for face in faces]
-            rows.append({"target": name, "bundle": str(chosen.output), **figures(manifest, columns[name], faces)})
+            restored = [restore(runtime, face) for face in faces]
+            columns[name if chosen.target.executes_here else f"{name} (evaluated)"] = restored
+            rows.append({"target": name, "bundle": str(chosen.output), **figures(manifest, restored, faces)})
         report("measuring milliseconds")
         timed = [row for row, chosen in zip(rows, plans, strict=True) if chosen.target.executes_here]
         for measured in bench_bundles([Path(row["bundle"]) for row in timed], runs=20, threads=1):
