@@ -12,7 +12,7 @@ import psutil
 import pytest
 from conftest import TINY
 
-from edgesr.benchmark import bench_bundles
+from edgesr.benchmark import _figures, bench_bundles
 from edgesr.errors import CheckpointError, EdgesrError, UsageError
 
 PROMISED = {
@@ -58,6 +58,14 @@ def test_rows_hold_what_is_promised(tiny_checkpoint: Path, tmp_path: Path, monke
     assert all(math.isfinite(row["ratio"]) and row["ratio"] > 0 for row in rows)
     assert said[0] == "opening 2 networks"
     assert said[-1] == "round 3 of 3"
+
+
+def test_a_ratio_is_taken_round_by_round_so_that_a_drifting_machine_cancels_out() -> None:
+    first = [[10.0, 10.0, 11.0], [100.0, 100.0, 90.0], [20.0, 20.0, 20.0]]
+    twice_as_slow = [[2 * ms for ms in round_] for round_ in first]
+    figures = _figures(twice_as_slow, first)
+    assert (figures["ratio"], figures["ratio_p10"], figures["ratio_p90"]) == (2.0, 2.0, 2.0)
+    assert (figures["runs"], figures["ms_median"]) == (9, 40.0)
 
 
 def test_a_bundle_is_measured_on_its_engine(tiny_checkpoint: Path, tmp_path: Path) -> None:
