@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from edgesr.errors import UsageError
 from edgesr.models.config import HIMEConfig
 from edgesr.models.hime import HIME, ReferenceFeatureAlignment
 
@@ -145,8 +146,13 @@ def deployed_graphs(
     """The graphs of ``model`` for an LR size and a number of slots (by default its configuration's).
 
     Raises:
-        UsageError: unknown lowering or skip (the valid ones are listed).
+        UsageError: unknown lowering or skip (the valid ones are listed), or the network is an ablation of HIME.
     """
+    if not model.config.deployable:
+        raise UsageError(
+            f"{model.config.alignment} alignment with {model.config.aggregation} aggregation is an ablation of HIME",
+            "it can be trained and evaluated; only deformable alignment with CoFA is converted",
+        )
     changes = {name: value for name, value in (("lr_size", lr_size), ("slots", slots)) if value is not None}
     config = model.config.replace(**changes)
     own = copy.deepcopy(model).to("cpu", torch.float32)

@@ -32,6 +32,15 @@ if TYPE_CHECKING:
 @click.option("--precision", default="bf16-mixed", show_default=True, type=click.Choice(["bf16-mixed", "32-true"]))
 @click.option("--copy-share", default=0.06, show_default=True, help="First share of the run that trains copying.")
 @click.option("--self-probability", default=1.0, show_default=True, help="Of a warped target in a slot; falls to 0.")
+@click.option("--self-until", default=0.6, show_default=True, help="Share of the run after which it has fallen to 0.")
+@click.option(
+    "--slot-probabilities",
+    metavar="P0,P1,...",
+    default="0.15,0.4,0.15,0.3",
+    show_default=True,
+    help="Of a batch with 0, 1, 2, ... exemplars; '1' trains a network without exemplars.",
+)
+@click.option("--flips", default="even", show_default=True, type=click.Choice(["even", "none", "uneven"]))
 @click.option("--seed", default=0, show_default=True)
 @click.option("--threads", type=click.IntRange(1, 256), help="CPU threads. Default: all cores.")
 @click.option("--max-minutes", type=click.FloatRange(0, min_open=True), help="Stop and save after this time.")
@@ -52,6 +61,9 @@ def command(
     precision: str,
     copy_share: float,
     self_probability: float,
+    self_until: float,
+    slot_probabilities: str,
+    flips: str,
     seed: int,
     threads: int | None,
     max_minutes: float | None,
@@ -104,7 +116,7 @@ def command(
         learning_rate=learning_rate,
         precision=precision,
         seed=seed,
-        curriculum=Curriculum(copy_share=copy_share, self_probability=self_probability),
+        curriculum=Curriculum(copy_share, self_probability, self_until, numbers(slot_probabilities), flips),
         loss=loss_config,
     )
     trainer = Trainer(
@@ -188,6 +200,14 @@ def network_config(network: str) -> tuple[HIMEConfig, str]:
     if not isinstance(fields, dict):
         raise UsageError(f"{path} holds no fields", "it should be a JSON object such as a checkpoint's config.json")
     return HIMEConfig.from_dict(fields), path.stem
+
+
+def numbers(text: str) -> tuple[float, ...]:
+    """``0.15,0.4`` as numbers."""
+    try:
+        return tuple(float(number) for number in text.split(","))
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no list of numbers", "write them as 0.15,0.4,0.15,0.3") from error
 
 
 def describe(validation: dict[str, float]) -> str:

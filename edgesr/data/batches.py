@@ -28,6 +28,9 @@ class Batch:
     valid: Tensor
 
 
+FLIPS = ("even", "none", "uneven")
+
+
 @dataclasses.dataclass(frozen=True)
 class Curriculum:
     """How training is made to look at its exemplars (the path from the LR face is the easier one).
@@ -42,6 +45,18 @@ class Curriculum:
     self_until: float = 0.6
     slot_probabilities: tuple[float, ...] = (0.15, 0.4, 0.15, 0.3)
     """Probability of training a batch with 0, 1, 2, ... exemplars (slot dropout)."""
+    flips: str = "even"
+    """Horizontal flips: ``even`` (a face and its exemplars together), ``none``, or ``uneven`` (face and exemplars each
+    on its own), which shows how much face chirality matters (HIME paper, Table 7)."""
+
+    def __post_init__(self) -> None:
+        if self.flips not in FLIPS:
+            raise UsageError(f"unknown flips {self.flips!r}", f"known: {', '.join(FLIPS)}")
+        if not self.slot_probabilities or min(self.slot_probabilities) < 0 or sum(self.slot_probabilities) <= 0:
+            raise UsageError(
+                f"slot probabilities {self.slot_probabilities} are no probabilities",
+                "give one of 0 exemplars, of 1, of 2, ...: none negative, not all zero",
+            )
 
 
 class BatchSampler:
@@ -79,13 +94,21 @@ class BatchSampler:
         index, valid = self._exemplars(target, slots, random)
         hr = self.images[target[part]].float().div(255)
         exemplars = self.images[index[part].flatten()].float().div(255).unflatten(0, (len(hr), slots))
-        flip = torch.rand(b, generator=random)[part] < 0.5  # even flips: a face and its exemplars together
-        hr = torch.where(flip[:, None, None, None].to(hr.device), hr.flip(-1), hr)
-        exemplars = torch.where(flip[:, None, None, None, None].to(hr.device), exemplars.flip(-1), exemplars)
+        flip, flip_exemplars = (draw[part].to(hr.device) for draw in self._flips(random))
+        hr = torch.where(flip[:, None, None, None], hr.flip(-1), hr)
+        exemplars = torch.where(flip_exemplars[:, None, None, None, None], exemplars.flip(-1), exemplars)
         valid = valid[part]
         if slots:
             exemplars, valid = self._show_target(hr, exemplars, valid, progress, random, part)
         return Batch(bicubic_downsample(hr, self.scale), hr, exemplars, valid.to(hr))
+
+    def _flips(self, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Which faces of the batch are flipped, and whose exemplars are."""
+        b, kind = self.batch_size, self.curriculum.flips
+        flip = torch.rand(b, generator=random) < 0.5
+        if kind == "none":
+            return torch.zeros_like(flip), torch.zeros_like(flip)
+        return flip, flip if kind == "even" else torch.rand(b, generator=random) < 0.5
 
     def _exemplars(self, target: Tensor, slots: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
         """Other photos of each target's person, without repetition; slots beyond what there is are empty."""

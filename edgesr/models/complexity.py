@@ -21,7 +21,7 @@ ENCODE = ("exemplar_extractor", "rfa.g_ref")
 """What depends on an exemplar alone: computed once per photo and stored."""
 PER_FACE = ("lr_extractor", "rfa.g_lr", "cofa.g2", "reconstructor")
 """What a restoration computes once, whatever the number of exemplars."""
-PER_SLOT = ("rfa.hidden", "rfa.offset", "rfa.deform")
+PER_SLOT = ("rfa.hidden", "rfa.offset", "rfa.deform", "rfa.projection")
 """What a restoration computes for every slot. g1 is folded into g2 and costs nothing there."""
 PAPER_PER_REFERENCE = ("exemplar_extractor", "lr_extractor", "rfa", "cofa.g1")
 PAPER_PER_FACE = ("cofa.g2", "reconstructor")

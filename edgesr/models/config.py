@@ -10,6 +10,9 @@ from edgesr.errors import CheckpointError
 LARGEST = 4096
 """Of any width, depth or size: beyond it a configuration is damaged, and building it would only exhaust memory."""
 
+VARIANTS = {"alignment": ("deformable", "convolution"), "aggregation": ("cofa", "average", "max")}
+"""Modules that the papers' ablations replace; the first of each is HIME's own, and the one that is deployed."""
+
 
 @dataclasses.dataclass(frozen=True)
 class HIMEConfig:
@@ -43,11 +46,18 @@ class HIMEConfig:
     """Residual blocks k_r of the reconstructor."""
     tail_channels: int = 16
     """Channels between the two PixelShuffles of the tail."""
+    alignment: str = "deformable"
+    """``deformable`` (RFA), or ``convolution`` to measure what RFA is worth."""
+    aggregation: str = "cofa"
+    """``cofa``, or ``average`` or ``max`` to measure what CoFA is worth."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.name == "offset_bound":
+            if field.name in VARIANTS:
+                if value not in VARIANTS[field.name]:
+                    raise CheckpointError(f"{field.name} is {value!r}", f"known: {', '.join(VARIANTS[field.name])}")
+            elif field.name == "offset_bound":
                 if not isinstance(value, int | float) or not 0 < value <= 16:
                     raise CheckpointError(
                         f"offset_bound is {value!r}",
@@ -79,6 +89,11 @@ class HIMEConfig:
     def feature_parts(self) -> dict[str, int]:
         """Channels of each part of a stored exemplar, in order."""
         return {"f_ref": self.exemplar_channels, "g_ref": self.offset_channels}
+
+    @property
+    def deployable(self) -> bool:
+        """Whether this is HIME itself, which conversions lower, and no ablation of it."""
+        return all(getattr(self, name) == known[0] for name, known in VARIANTS.items())
 
     def replace(self, **changes: Any) -> HIMEConfig:
         """A copy with some fields changed."""

@@ -7,10 +7,13 @@ features into the SR face. A forward pass is one after the other; there is no th
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from edgesr.models.ablations import AverageAggregation, ConvolutionAlignment, MaxAggregation
 from edgesr.models.bicubic import bicubic_upsample
 from edgesr.models.blocks import conv3x3, icnr_, residual_blocks
 from edgesr.models.config import HIMEConfig
@@ -126,6 +129,15 @@ class Reconstructor(nn.Module):
         return self.shuffle2(self.up2(x))
 
 
+# Typed as HIME's own modules below: whoever takes one apart (the lowerings) has refused the ablations before.
+ALIGNMENTS: dict[str, Any] = {"deformable": ReferenceFeatureAlignment, "convolution": ConvolutionAlignment}
+AGGREGATIONS: dict[str, Any] = {
+    "cofa": ContentConditionedAggregation,
+    "average": AverageAggregation,
+    "max": MaxAggregation,
+}
+
+
 class HIME(nn.Module):
     """HIME-small. ``encode`` once per gallery photo, ``restore`` once per LR face."""
 
@@ -134,8 +146,8 @@ class HIME(nn.Module):
         self.config = config
         self.lr_extractor = LRExtractor(config)
         self.exemplar_extractor = ExemplarExtractor(config)
-        self.rfa = ReferenceFeatureAlignment(config)
-        self.cofa = ContentConditionedAggregation(config)
+        self.rfa: ReferenceFeatureAlignment = ALIGNMENTS[config.alignment](config)
+        self.cofa: ContentConditionedAggregation = AGGREGATIONS[config.aggregation](config)
         self.reconstructor = Reconstructor(config)
 
     def encode(self, exemplars: Tensor) -> Tensor:
