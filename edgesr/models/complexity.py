@@ -17,7 +17,7 @@ from edgesr.models.config import HIMEConfig
 from edgesr.models.deform import DeformableConv2d
 from edgesr.models.hime import HIME
 
-ENCODE = ("exemplar_extractor", "rfa.g_ref")
+ENCODE = ("exemplar_extractor", "rfa.g_ref", "rfa.value")
 """What depends on an exemplar alone: computed once per photo and stored."""
 PER_FACE = ("lr_extractor", "rfa.g_lr", "cofa.g2", "reconstructor")
 """What a restoration computes once, whatever the number of exemplars."""

@@ -10,7 +10,7 @@ from edgesr.errors import CheckpointError
 LARGEST = 4096
 """Of any width, depth or size: beyond it a configuration is damaged, and building it would only exhaust memory."""
 
-VARIANTS = {"alignment": ("deformable", "convolution"), "aggregation": ("cofa", "average", "max")}
+VARIANTS = {"alignment": ("deformable", "convolution", "warp"), "aggregation": ("cofa", "average", "max")}
 """Modules that the papers' ablations replace; the first of each is HIME's own, and the one that is deployed."""
 
 
@@ -47,7 +47,7 @@ class HIMEConfig:
     tail_channels: int = 16
     """Channels between the two PixelShuffles of the tail."""
     alignment: str = "deformable"
-    """``deformable`` (RFA), or ``convolution`` to measure what RFA is worth."""
+    """``deformable`` (RFA), or ``convolution`` or ``warp`` (one offset a group) to measure what RFA is worth."""
     aggregation: str = "cofa"
     """``cofa``, or ``average`` or ``max`` to measure what CoFA is worth."""
 
@@ -71,6 +71,11 @@ class HIMEConfig:
             raise CheckpointError(
                 f"exemplar_channels ({self.exemplar_channels}) is no multiple of offset_groups ({self.offset_groups})",
                 "each group of the deformable convolution takes an equal share of the channels",
+            )
+        if self.alignment == "warp" and self.lr_channels % self.offset_groups:
+            raise CheckpointError(
+                f"lr_channels ({self.lr_channels}) is no multiple of offset_groups ({self.offset_groups})",
+                "each offset group of the warp moves an equal share of the channels",
             )
         if self.lr_size < 4:
             raise CheckpointError(f"lr_size is {self.lr_size}", "the smallest face that makes sense is 4 pixels wide")

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgesr.models.ablations import AverageAggregation, ConvolutionAlignment, MaxAggregation
+from edgesr.models.ablations import AverageAggregation, ConvolutionAlignment, MaxAggregation, WarpAlignment
 from edgesr.models.bicubic import bicubic_upsample
 from edgesr.models.blocks import conv3x3, icnr_, residual_blocks
 from edgesr.models.config import HIMEConfig
@@ -125,12 +125,17 @@ class Reconstructor(nn.Module):
             self.up2.weight.mul_(0.1)  # start close to the bicubic skip
 
     def forward(self, fused: Tensor) -> Tensor:
-        x = F.relu(self.shuffle1(self.up1(self.blocks(fused))))
+        # The ReLU is as good before the shuffle, and there an int8 runtime fuses it with the convolution.
+        x = self.shuffle1(F.relu(self.up1(self.blocks(fused))))
         return self.shuffle2(self.up2(x))
 
 
 # Typed as HIME's own modules below: whoever takes one apart (the lowerings) has refused the ablations before.
-ALIGNMENTS: dict[str, Any] = {"deformable": ReferenceFeatureAlignment, "convolution": ConvolutionAlignment}
+ALIGNMENTS: dict[str, Any] = {
+    "deformable": ReferenceFeatureAlignment,
+    "convolution": ConvolutionAlignment,
+    "warp": WarpAlignment,
+}
 AGGREGATIONS: dict[str, Any] = {
     "cofa": ContentConditionedAggregation,
     "average": AverageAggregation,
