@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -60,8 +61,10 @@ class Methods:
         with_blank: bool = False,
         no_exemplar_net: Runtime | None = None,
         others: Sequence[EvalPair] | None = None,
+        degradation: str = "bicubic",
     ) -> None:
         """``others`` lends its people as wrong persons, where ``pairs`` is only a part of a list."""
+        self.degradation = degradation
         self.runtime, self.no_exemplar_net = runtime, no_exemplar_net
         numbers = [len(pair.exemplars) for pair in pairs]
         self.counts = [n for n in counts if n <= min(runtime.config.slots, max(numbers))]
@@ -85,7 +88,7 @@ class Methods:
         """
         config = self.runtime.config
         truth = _read_crop(pair.target, config.hr_size)
-        lr = degrade(truth, config.scale)
+        lr = degrade(truth, config.scale, self.degradation, f"{pair.person}/{pair.target.name}")
         features: dict[str, list[Array]] = {}
         for n in self.counts:
             if n <= len(pair.exemplars):
@@ -158,10 +161,11 @@ def evaluate(
     *,
     counts: Sequence[int] = (0, 1, 3),
     with_target: bool = False,
+    degradation: str = "bicubic",
     progress: Callable[[Sequence[EvalPair]], Iterator[EvalPair]] = iter,
 ) -> Evaluation:
     """PSNR of bicubic, each of ``counts`` exemplars and a wrong person's: what training validates with."""
-    methods = Methods(runtime, pairs, counts=counts, with_target=with_target)
+    methods = Methods(runtime, pairs, counts=counts, with_target=with_target, degradation=degradation)
     return measure_methods(methods, pairs, progress=progress)
 
 
@@ -183,12 +187,22 @@ def measure_methods(
     return Evaluation([pair.person for pair in pairs], scores)
 
 
-def degrade(hr: Pixels, scale: int) -> Pixels:
-    """The LR photo of a sharp one: antialiased bicubic, 8 bits; uint8 [H, W, 3] -> [H / s, W / s, 3]."""
+def degrade(hr: Pixels, scale: int, degradation: str = "bicubic", name: str = "") -> Pixels:
+    """The LR photo of a sharp one, 8 bits; uint8 [H, W, 3] -> [H / s, W / s, 3].
+
+    ``bicubic`` is antialiased bicubic. ``phone`` draws its strengths by the photo's ``name``, so that every network
+    gets the same LR photo.
+    """
     import torch
 
     unit = torch.from_numpy(to_unit(hr)).permute(2, 0, 1)[None]
-    return to_pixels(bicubic_downsample(unit, scale)[0].permute(1, 2, 0).numpy())
+    if degradation == "bicubic":
+        lr = bicubic_downsample(unit, scale)
+    else:
+        from edgesr.data.degradation import PhoneDegradation
+
+        lr = PhoneDegradation()(unit, scale, torch.Generator().manual_seed(zlib.crc32(name.encode())))
+    return to_pixels(lr[0].permute(1, 2, 0).numpy())
 
 
 def _read_crop(path: Path, size: int) -> Pixels:

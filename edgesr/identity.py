@@ -10,7 +10,6 @@ cropped differently from a sharp one. Never judge with the embedder that a loss 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,14 +17,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from edgesr.arcface import ARCFACE_BOX
+from edgesr.dlib_models import open_dlib
 from edgesr.errors import InputOutputError, UnavailableError
 from edgesr.imaging import Pixels, to_unit
 
 Vector = npt.NDArray[np.float64]
 Frame = npt.NDArray[np.float64]
 """Where a face lies, in pixels, as its embedder needs it."""
-
-HINT = "pip install 'edgesr[identity]'"
 
 
 class Embedder(Protocol):
@@ -57,14 +56,7 @@ class DlibEmbedder:
         Raises:
             UnavailableError: dlib or its models are not installed.
         """
-        spec = importlib.util.find_spec("face_recognition_models")
-        try:
-            import dlib
-        except ImportError as error:
-            raise UnavailableError("identity similarity needs dlib", HINT) from error
-        if spec is None or not spec.submodule_search_locations:
-            raise UnavailableError("identity similarity needs face_recognition_models", HINT)
-        folder = Path(spec.submodule_search_locations[0]) / "models"
+        dlib, folder = open_dlib("identity similarity")
         self._dlib: Any = dlib
         self._detector = dlib.get_frontal_face_detector()
         self._predictor = dlib.shape_predictor(str(folder / "shape_predictor_5_face_landmarks.dat"))
@@ -91,10 +83,6 @@ class DlibEmbedder:
 class OnnxEmbedder:
     """Any embedder with ArcFace's interface: RGB [1, 3, 112, 112], (x - 127.5) / 127.5, ArcFace's alignment."""
 
-    BOX = (0.118, 0.120, 0.883, 0.885)
-    """Where ArcFace's template lies in an aligned crop (left, top, right, bottom): CelebA-HQ's rule, applied to the
-    template's own five points, gives a square of 146.5 pixels around (55.9, 55.7), of which the template's 112 are
-    this part."""
     SIDE = 112
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
@@ -128,7 +116,7 @@ class OnnxEmbedder:
 
     def locate(self, truth: Pixels) -> tuple[Frame, bool]:
         """The box [4] of ArcFace's template; aligned crops need no detector."""
-        return np.array(self.BOX) * truth.shape[0], True
+        return np.array(ARCFACE_BOX.edges) * truth.shape[0], True
 
     def embed(self, image: Pixels, frame: Frame) -> Vector:
         left, top, right, bottom = frame.tolist()

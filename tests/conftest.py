@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from edgesr.cli.main import run
+from edgesr.convert.pipeline import convert, plan
 from edgesr.convert.tflite_environment import tflite_environment
+from edgesr.data.samples import sample_faces
+from edgesr.evaluation import degrade
 from edgesr.models import HIME, HIMEConfig, save_checkpoint
 
 # Tiny networks lose more to starting threads than they gain, and one thread always sums in the same order.
@@ -61,6 +67,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 MakePeople = Callable[..., Path]
+Call = Callable[..., tuple[int, dict[str, Any], str]]
 
 
 @pytest.fixture
@@ -104,3 +111,51 @@ def yunet() -> Path:
     if not path.is_file():
         pytest.skip(f"no face detector {path}: set EDGESR_YUNET to YuNet's file")
     return path
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Call:
+    """Run a command line with --json in this process: exit code, the JSON object, stderr."""
+
+    def called(*arguments: object) -> tuple[int, dict[str, Any], str]:
+        code = run([str(argument) for argument in (*arguments, "--json")])
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return code, json.loads(captured.out), captured.err
+
+    return called
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bundles") / "tiny-onnx"
+    convert(plan("onnx", checkpoint=tiny_checkpoint, output=folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One sample person as files: lr.png (8 px), truth.png and exemplar.png (32 px)."""
+    folder = tmp_path_factory.mktemp("photos")
+    face = sample_faces(32)[0]
+    Image.fromarray(face.target).save(folder / "truth.png")
+    Image.fromarray(face.exemplar).save(folder / "exemplar.png")
+    Image.fromarray(degrade(face.target, 4)).save(folder / "lr.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def people_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample people at 32 px as splits train and test, two photos each, with an evaluation list."""
+    folder = tmp_path_factory.mktemp("people")
+    rows = ["split,target,ref1,ref2"]
+    for face in sample_faces(32):
+        for split in ("train", "test"):
+            person = folder / "32" / split / face.person
+            person.mkdir(parents=True)
+            Image.fromarray(face.target).save(person / "1.png")
+            Image.fromarray(face.exemplar).save(person / "2.png")
+        rows.append(f"test,test/{face.person}/1.png,test/{face.person}/2.png,")
+        rows.append(f"val,train/{face.person}/1.png,train/{face.person}/2.png,")
+    (folder / "eval_list.csv").write_text("\n".join(rows) + "\n")
+    return folder

@@ -1,75 +1,24 @@
-"""ONNX graphs in PyTorch: what ONNX Runtime computes, with gradients; and the identity loss on top."""
+"""ONNX graphs in PyTorch: what ONNX Runtime computes, with gradients."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
-from edgesr.data.samples import sample_faces
-from edgesr.errors import InputOutputError, UnavailableError, UsageError
+from edgesr.errors import InputOutputError, UnavailableError
 
 pytest.importorskip("onnx", reason="reading ONNX files needs onnx: pip install 'edgesr[onnx]'")
 pytest.importorskip("onnxruntime", reason="the judge is ONNX Runtime: pip install 'edgesr[onnx]'")
 
-import onnx
-import onnxruntime
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
+from onnx_graphs import embedder, graph, ints, outputs_of, reference, weights
 
-from edgesr.training.losses import EmbedderInput, FaceEmbedder, IdentityLoss
-from edgesr.training.losses.identity import ARCFACE_BOX, resampling_matrix
 from edgesr.training.onnx_torch import OnnxModule
-
-RANDOM = np.random.default_rng(0)
-
-
-def weights(*shape: int, positive: bool = False) -> Any:
-    values = RANDOM.standard_normal(shape).astype(np.float32) * 0.3
-    return np.abs(values) + 0.1 if positive else values
-
-
-def ints(*values: int) -> Any:
-    return np.array(values, np.int64)
-
-
-def graph(
-    nodes: Sequence[Any],
-    shape: Sequence[int | str | None],
-    constants: dict[str, Any],
-    opset: int = 17,
-    outputs: int = 1,
-) -> Any:
-    """A model from x to y (and y1, ...)."""
-    names = ["y", *[f"y{i}" for i in range(1, outputs)]]
-    made = helper.make_graph(
-        list(nodes),
-        "made",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names],
-        [numpy_helper.from_array(value, name) for name, value in constants.items()],
-    )
-    return helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
-
-
-def reference(model: Any, x: Tensor) -> list[Any]:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return session.run(None, {"x": x.numpy()})
-
-
-def outputs_of(module: OnnxModule, x: Tensor) -> tuple[Tensor, ...]:
-    made = module(x)
-    return made if isinstance(made, tuple) else (made,)
-
 
 W = weights(4, 3, 3, 3)
 IMAGE = (2, 3, 7, 8)
@@ -184,52 +133,6 @@ def test_split_has_several_outputs() -> None:
         assert torch.equal(found, torch.from_numpy(expected))
 
 
-def embedder(batch: int | str = "N", last: Sequence[int] = (0, -1), size: int = 16) -> Any:
-    """A small face embedder in the style of MobileFaceNet, with shape arithmetic as exporters leave it."""
-    constants = {
-        "mean": np.float32(0.1),
-        "std": np.float32(0.5),
-        "w0": weights(8, 3, 3, 3),
-        "scale": weights(8, positive=True),
-        "shift": weights(8),
-        "average": weights(8),
-        "variance": weights(8, positive=True),
-        "slope": weights(8, 1, 1, positive=True),
-        "w1": weights(8, 1, 3, 3),
-        "b1": weights(8),
-        "zero": np.array(0, np.int64),
-        "rest": ints(-1),
-        "axis": ints(0),
-        "last": ints(*last),
-        "w2": weights(6, 8 * (size // 2) ** 2) * 0.2,
-        "b2": weights(6),
-        "two": np.float32(2),
-        "half": np.float32(0.25),
-    }
-    make = helper.make_node
-    nodes = [
-        make("Sub", ["x", "mean"], ["x1"]),
-        make("Div", ["x1", "std"], ["x2"]),
-        make("Conv", ["x2", "w0"], ["a"], pads=[1, 1, 1, 1], strides=[2, 2]),
-        make("BatchNormalization", ["a", "scale", "shift", "average", "variance"], ["a.1"]),
-        make("PRelu", ["a.1", "slope"], ["b"]),
-        make("Mul", ["two", "half"], ["one half"]),  # of constants alone
-        make("Conv", ["b", "w1", "b1"], ["c"], pads=[1, 1, 1, 1], group=8),
-        make("Mul", ["c", "one half"], ["c2"]),
-        make("Add", ["c2", "b"], ["d"]),
-        make("Relu", ["d"], ["e"]),
-        make("Shape", ["e"], ["sizes"]),
-        make("Gather", ["sizes", "zero"], ["n"], axis=0),
-        make("Unsqueeze", ["n", "axis"], ["n1"]),
-        make("Concat", ["n1", "rest"], ["flat"], axis=0),
-        make("Reshape", ["e", "flat" if last[0] == 0 else "last"], ["f"]),
-        make("Dropout", ["f"], ["g", "mask"]),
-        make("Gemm", ["g", "w2", "b2"], ["h"], transB=1),
-        make("LpNormalization", ["h"], ["y"], axis=1),
-    ]
-    return graph(nodes, (batch, 3, size, size), constants)
-
-
 def test_a_whole_network_does_what_onnx_runtime_does() -> None:
     model = embedder()
     x = torch.randn(3, 3, 16, 16)
@@ -300,116 +203,3 @@ def test_a_graph_with_a_node_cut_out_is_named() -> None:
     del model.graph.node[4]
     with pytest.raises(InputOutputError, match="nothing makes 'b'"):
         OnnxModule(model)
-
-
-# The identity loss
-
-
-@pytest.mark.parametrize(("size", "target"), [(128, 112), (256, 112), (40, 16)])
-@pytest.mark.parametrize("box", [(0.118, 0.12, 0.765), (0.0, 0.0, 1.0)])
-def test_the_crop_is_pillows(size: int, target: int, box: tuple[float, float, float]) -> None:
-    image = np.random.default_rng(0).random((size, size), np.float32)
-    left, top, side = (size * share for share in box)
-    edges = (left, top, min(left + side, size), min(top + side, size))
-    expected = np.asarray(Image.fromarray(image).resize((target, target), Image.Resampling.BILINEAR, box=edges))
-    columns, rows = resampling_matrix(size, *box, target)
-    np.testing.assert_allclose((rows @ torch.from_numpy(image) @ columns.T).numpy(), expected, atol=1e-5)
-
-
-def test_the_box_is_arcfaces_template_aligned_by_our_rule() -> None:
-    template = np.array(
-        [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
-    )
-    eyes, mouth = template[:2].mean(0), template[3:].mean(0)
-    down = mouth - eyes
-    half = max(2.0 * np.linalg.norm(template[1] - template[0]), 1.8 * np.linalg.norm(down))
-    left, top = 0.5 - (eyes + 0.1 * down) / (2 * half)
-    assert (ARCFACE_BOX.left, ARCFACE_BOX.top) == pytest.approx((left, top), abs=1e-5)
-    assert ARCFACE_BOX.side == pytest.approx(112 / (2 * half), abs=1e-5)
-
-
-@pytest.mark.parametrize("fixed", [False, True], ids=["any batch", "a batch of 1 in its Reshape"])
-@pytest.mark.parametrize("bgr", [False, True])
-def test_identity_loss_is_one_minus_the_cosine_of_embeddings(tmp_path: Path, fixed: bool, bgr: bool) -> None:
-    model = embedder(1, (1, -1)) if fixed else embedder()
-    onnx.save(model, tmp_path / "embedder.onnx")
-    network = FaceEmbedder.load(tmp_path / "embedder.onnx", EmbedderInput(bgr=bgr))
-    assert network.batches != fixed
-    sr, hr = torch.rand(2, 3, 3, 32, 32)
-    columns, rows = resampling_matrix(32, ARCFACE_BOX.left, ARCFACE_BOX.top, ARCFACE_BOX.side, 16)
-
-    def embedding(face: Tensor) -> Any:
-        pixels = (rows @ face @ columns.T) * 255
-        return reference(model, ((pixels.flip(0) if bgr else pixels) - 127.5)[None] / 127.5)[0][0]
-
-    cosines = [
-        float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
-        for a, b in [(embedding(one), embedding(other)) for one, other in zip(sr, hr, strict=True)]
-    ]
-    loss = IdentityLoss(network)
-    assert float(loss(sr, hr)) == pytest.approx(1 - np.mean(cosines), abs=1e-4)
-    assert float(loss(hr, hr)) == pytest.approx(0, abs=1e-5)
-    loss(sr.requires_grad_(True), hr).backward()
-    assert sr.grad is not None
-    assert sr.grad.abs().sum() > 0
-
-
-def test_an_embedder_of_channels_last_images_works() -> None:
-    model = graph([helper.make_node("ReduceMean", ["x"], ["y"], axes=[1, 2], keepdims=0)], ("N", 8, 8, 3), {})
-    network = FaceEmbedder(OnnxModule(model))
-    assert network(torch.rand(2, 3, 16, 16)).shape == (2, 3)
-
-
-@pytest.mark.parametrize("shape", [("N", 3, 16, 12), ("N", 3), ("N", 1, 16, 16), ("N", 3, "H", "W")])
-def test_a_network_that_takes_no_faces_is_refused(shape: tuple[Any, ...]) -> None:
-    with pytest.raises(UsageError, match="one square RGB image"):
-        FaceEmbedder(OnnxModule(graph([helper.make_node("Relu", ["x"], ["y"])], shape, {})))
-
-
-def test_faces_that_are_not_square_are_refused() -> None:
-    with pytest.raises(UsageError, match="16x12"):
-        FaceEmbedder(OnnxModule(embedder()))(torch.rand(1, 3, 12, 16))
-
-
-@pytest.fixture(scope="module")
-def mobilefacenet() -> Path:
-    given = os.environ.get("EDGESR_FACES")
-    faces = Path(given) if given else Path(__file__).parent.parent.parent / "shared" / "faces"
-    path = faces.parent / "weights" / "face_embedding_mobilefacenet.onnx"
-    if not path.is_file():
-        pytest.skip(f"no {path.name} in {path.parent}: set EDGESR_FACES to the folder of faces beside it")
-    return path
-
-
-def test_a_real_embedder_does_what_onnx_runtime_does(mobilefacenet: Path) -> None:
-    x = torch.randn(1, 3, 112, 112, generator=torch.Generator().manual_seed(0))
-    model = onnx.load(mobilefacenet)
-    (name,) = [value.name for value in model.graph.input]
-    session = onnxruntime.InferenceSession(mobilefacenet, providers=["CPUExecutionProvider"])
-    (expected,) = session.run(None, {name: x.numpy()})
-    found = OnnxModule.load(mobilefacenet)(x)
-    torch.testing.assert_close(found, torch.from_numpy(expected), rtol=1e-3, atol=1e-4)
-
-
-def test_a_real_embedder_knows_people_by_their_aligned_faces(mobilefacenet: Path) -> None:
-    network = FaceEmbedder.load(mobilefacenet).requires_grad_(False)
-    people = sample_faces(128)
-
-    def embeddings(photos: Sequence[Any]) -> Tensor:
-        return network(torch.from_numpy(np.stack(photos)).permute(0, 3, 1, 2).float() / 255)
-
-    similarity = embeddings([p.target for p in people]) @ embeddings([p.exemplar for p in people]).T
-    same = similarity.diagonal()
-    others = similarity[~torch.eye(len(people), dtype=torch.bool)]
-    assert same.min() > others.max() + 0.1
-
-
-def test_the_identity_loss_on_a_real_embedder_pulls_towards_the_person(mobilefacenet: Path) -> None:
-    loss = IdentityLoss(FaceEmbedder.load(mobilefacenet))
-    face = sample_faces(64)[0]
-    hr = torch.from_numpy(face.target).permute(2, 0, 1)[None].float() / 255
-    sr = nn.functional.avg_pool2d(hr, 5, 1, 2).requires_grad_(True)
-    before = loss(sr, hr)
-    before.backward()
-    assert sr.grad is not None
-    assert loss(sr.detach() - 0.003 * sr.grad.sign(), hr) < before

@@ -36,6 +36,8 @@ def test_the_wheel_holds_the_package_and_nothing_beside_it(wheel: Path) -> None:
         "edgesr/convert/tflite_requirements.txt",
         "edgesr/quantize/__init__.py",
         "edgesr/py.typed",
+        "edgesr/ablations/tables/alignment.toml",
+        "edgesr/ablations/rows/hime.toml",
         "edgesr/samples/ATTRIBUTION.md",
         "edgesr/checkpoints/hime-small-x4/model.safetensors",
     )

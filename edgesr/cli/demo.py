@@ -135,28 +135,18 @@ def mean_psnr(images: list[Pixels], faces: list[SampleFace]) -> float:
 def draw(picture: Path, faces: list[SampleFace], columns: dict[str, list[Pixels]], scale: int) -> None:
     """One row a person: exemplar, LR, bicubic, each target's SR, the original."""
     import numpy as np
-    from PIL import Image, ImageDraw, ImageFont
 
+    from edgesr.contact_sheet import SheetRow, contact_sheet
     from edgesr.evaluation import degrade
     from edgesr.imaging import write_image
+    from edgesr.metrics import psnr
 
-    shown = faces[:PEOPLE_SHOWN]
     side = faces[0].target.shape[0]
-    cell, caption, gap = side * ENLARGE, 34, 8
-    grid: dict[str, list[Pixels]] = {
-        "exemplar": [face.exemplar for face in shown],
-        f"LR {side // scale} px": [degrade(face.target, scale) for face in shown],
-        "bicubic": [upsampled(face, scale) for face in shown],
-        **columns,
-        "original": [face.target for face in shown],
-    }
-    sheet = Image.new("RGB", ((cell + gap) * len(grid) + gap, (cell + gap) * len(shown) + caption + gap), "white")
-    pen = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(18)
-    for i, (label, images) in enumerate(grid.items()):
-        left = gap + i * (cell + gap)
-        pen.text((left + cell / 2, caption / 2), label, "black", font, anchor="mm")
-        for j in range(len(shown)):
-            tile = Image.fromarray(images[j]).resize((cell, cell), Image.Resampling.NEAREST)
-            sheet.paste(tile, (left, caption + j * (cell + gap)))
-    write_image(np.asarray(sheet), picture)
+    rows = []
+    for i, face in enumerate(faces[:PEOPLE_SHOWN]):
+        restored = {"bicubic": upsampled(face, scale)} | {name: images[i] for name, images in columns.items()}
+        noted = [(image, f"{psnr(image, face.target):.2f} dB") for image in restored.values()]
+        given = [(face.exemplar, ""), (degrade(face.target, scale), "")]
+        rows.append(SheetRow(face.person, [*given, *noted, (face.target, "")]))
+    titles = ("exemplar", f"LR {side // scale} px", "bicubic", *columns, "original")
+    write_image(np.asarray(contact_sheet(titles, rows, side * ENLARGE)), picture)

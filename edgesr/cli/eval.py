@@ -30,6 +30,13 @@ _path = click.Path(path_type=Path)
 @click.option("--data", required=True, type=_path, help="Folder <pixels>/<split>/<person>/<photo>.")
 @click.option("--list", "list_file", type=_path, help="Default: eval_list.csv in that folder.")
 @click.option("--split", default="test", show_default=True)
+@click.option(
+    "--degradation",
+    default="bicubic",
+    show_default=True,
+    type=click.Choice(["bicubic", "phone"]),
+    help="What the LR faces are made with; the papers' figures are bicubic.",
+)
 @click.option("--limit", type=click.IntRange(1), help="Only the first targets of the list.")
 @click.option("--identity/--no-identity", default=None, help="Default: on where edgesr[identity] is installed.")
 @click.option("--embedder", type=_path, help="An ONNX face embedder (as ArcFace) for identity instead of dlib's.")
@@ -48,6 +55,7 @@ def command(
     data: Path,
     list_file: Path | None,
     split: str,
+    degradation: str,
     limit: int | None,
     identity: bool | None,
     embedder: Path | None,
@@ -98,6 +106,7 @@ def command(
         with_blank=True,
         no_exemplar_net=plain.runtime if plain else None,
         others=all_pairs,
+        degradation=degradation,
     )
     result = measure_methods(
         methods,
@@ -110,7 +119,8 @@ def command(
     if as_json:
         output.write_json(answer(report, model, split, meter, worst))
         return
-    title = f"{model.name} on {split}: {len(pairs)} images, {len(set(result.people))} people"
+    how = "" if degradation == "bicubic" else f", {degradation} degradation"
+    title = f"{model.name} on {split}{how}: {len(pairs)} images, {len(set(result.people))} people"
     columns, rows = eval_text.table(report)
     remarks = eval_text.remarks(report, meter, worst)
     if markdown:
@@ -228,6 +238,7 @@ def answer(report: Report, model: Model, split: str, meter: IdentityMeter | None
         "name": model.name,
         "runtime": model.runtime.name,
         "split": split,
+        "degradation": report.methods.degradation,
         "images": len(report.pairs),
         "people": len(set(report.result.people)),
         "parameters": cost.parameters,

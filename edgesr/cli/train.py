@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from edgesr.cli import output
 from edgesr.cli.train_losses import loss_options, losses
 from edgesr.errors import UnavailableError, UsageError
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from edgesr.models import Checkpoint, HIMEConfig
-    from edgesr.training.config import Progress
 
 
 @click.command("train")
@@ -25,7 +19,8 @@ if TYPE_CHECKING:
 @click.option("--name", help="Name of the checkpoint. Default: the network's.")
 @click.option("--init", help="Start from this checkpoint instead of at random.")
 @click.option("--split", default="train", show_default=True, help="Split to train on, where DATA has splits.")
-@click.option("--validation-split", default="val", show_default=True, help="Split of eval_list.csv to validate on.")
+@click.option("--validation-split", help="Split of eval_list.csv to validate on. Default: val, where there is one.")
+@click.option("--validation-people", default=0, type=click.IntRange(0), help="Hold out so many people instead.")
 @click.option("--steps", default=16_000, show_default=True, type=click.IntRange(1))
 @click.option("--batch-size", default=16, show_default=True, type=click.IntRange(1))
 @click.option("--learning-rate", default=6e-4, show_default=True, type=click.FloatRange(0, 1, min_open=True))
@@ -41,6 +36,9 @@ if TYPE_CHECKING:
     help="Of a batch with 0, 1, 2, ... exemplars; '1' trains a network without exemplars.",
 )
 @click.option("--flips", default="even", show_default=True, type=click.Choice(["even", "none", "uneven"]))
+@click.option("--degradation", default="bicubic", show_default=True, type=click.Choice(["bicubic", "phone"]))
+@click.option("--detail-drop", default=0.0, show_default=True, help="Probability of an LR face of half the detail.")
+@click.option("--offset-learning-rate", default=1.0, show_default=True, help="Offset head's, over that of the rest.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--threads", type=click.IntRange(1, 256), help="CPU threads. Default: all cores.")
 @click.option("--max-minutes", type=click.FloatRange(0, min_open=True), help="Stop and save after this time.")
@@ -54,7 +52,8 @@ def command(
     name: str | None,
     init: str | None,
     split: str,
-    validation_split: str,
+    validation_split: str | None,
+    validation_people: int,
     steps: int,
     batch_size: int,
     learning_rate: float,
@@ -64,6 +63,9 @@ def command(
     self_until: float,
     slot_probabilities: str,
     flips: str,
+    degradation: str,
+    detail_drop: float,
+    offset_learning_rate: float,
     seed: int,
     threads: int | None,
     max_minutes: float | None,
@@ -85,13 +87,14 @@ def command(
     try:
         from edgesr.training.config import TrainConfig
         from edgesr.training.processes import is_lead
+        from edgesr.training.setup import initial_weights, network_config, read_training_data
         from edgesr.training.trainer import Trainer
     except ImportError as error:
         raise UnavailableError(f"training needs {error.name}", "pip install 'edgesr[train]'") from error
     import torch
 
+    from edgesr.cli.training_progress import fit
     from edgesr.data.batches import Curriculum
-    from edgesr.data.faces import FaceSet, read_eval_list
     from edgesr.models import load_checkpoint
 
     lead = is_lead()
@@ -101,23 +104,27 @@ def command(
     run = run or Path("runs") / label
     start = load_checkpoint(init) if init else None
     initial = initial_weights(start, config) if start else None
+    if lead and start and start.model.config.scale != config.scale:
+        output.say(f"{start.name} has twice the scale: starting from its halved form")
     loss_config, loss_files = losses(loss, config.hr_size)
     if lead:
         output.say(f"reading photos from {data}")
-    faces = FaceSet.read(data, split, config.hr_size)
-    validation = None
-    if (data / "eval_list.csv").is_file():
-        validation = read_eval_list(data, validation_split, config.hr_size)
-    elif lead:
-        output.say(f"note: no eval_list.csv in {data}, so nothing is validated during training")
+    photos = read_training_data(data, config.hr_size, split, validation_split, validation_people)
+    faces = photos.faces
+    if lead and photos.note:
+        output.say(f"note: {photos.note}")
     train_config = TrainConfig(
         steps=steps,
         batch_size=batch_size,
         learning_rate=learning_rate,
         precision=precision,
         seed=seed,
-        curriculum=Curriculum(copy_share, self_probability, self_until, numbers(slot_probabilities), flips),
+        curriculum=Curriculum(
+            copy_share, self_probability, self_until, numbers(slot_probabilities), flips, detail_drop
+        ),
         loss=loss_config,
+        degradation=degradation,
+        offset_learning_rate=offset_learning_rate,
     )
     trainer = Trainer(
         run,
@@ -136,20 +143,14 @@ def command(
     at = f"resuming at step {trainer.step}" if trainer.step else "starting"
     if lead:
         output.say(f"{len(faces)} photos of {len(faces.names)} people; {at}")
-    last: dict[str, Any] = {}
-    with output.progress_bar(visible=lead) as bar:
-        task = bar.add_task("training", total=steps, completed=trainer.step)
-
-        def on_step(progress: Progress) -> None:
-            rate = f"loss {progress.loss:.4f}, {progress.samples_per_second:.0f} samples/s"
-            bar.update(task, completed=progress.step, description=rate)
-            if progress.validation:
-                last.update(progress.validation)
-                bar.console.print(f"step {progress.step}: {rate}; {describe(progress.validation)}")
-            elif bar.disable and progress.step % 200 == 0:
-                output.say(f"step {progress.step}/{steps}: {rate}")
-
-        trainer.fit(validation=validation, validate_every=validate_every, max_minutes=max_minutes, on_step=on_step)
+    last = fit(
+        trainer,
+        "training",
+        validation=photos.validation,
+        validate_every=validate_every,
+        max_minutes=max_minutes,
+        visible=lead,
+    )
     if not lead:
         return
     done = trainer.step >= steps
@@ -163,53 +164,9 @@ def command(
             output.say(f"stopped at step {trainer.step} of {steps}; the same command goes on from there")
 
 
-def initial_weights(start: Checkpoint, config: HIMEConfig) -> dict[str, Tensor]:
-    """Weights of a checkpoint of the same widths; one of twice the scale is halved."""
-    from edgesr.models.halving import halve_scale
-
-    model = start.model
-    if model.config.scale == config.scale * 2:
-        model = halve_scale(model)
-        output.say(f"{start.name} has twice the scale: starting from its halved form")
-    if model.config.replace(lr_size=config.lr_size, slots=config.slots) != config:
-        raise UsageError(
-            f"{start.name} is another network than the one to train",
-            "--init takes a checkpoint of the same widths, with the same scale or twice that",
-        )
-    return model.state_dict()
-
-
-def network_config(network: str) -> tuple[HIMEConfig, str]:
-    """The configuration of a preset, or of a JSON file with its fields, and a name for it."""
-    import json
-
-    from edgesr.errors import InputOutputError
-    from edgesr.models import PRESETS, HIMEConfig
-
-    if network in PRESETS:
-        return PRESETS[network], network
-    path = Path(network)
-    if path.suffix != ".json":
-        raise UsageError(f"unknown network {network!r}", f"presets: {', '.join(PRESETS)}; or a .json with the widths")
-    try:
-        fields = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputOutputError(f"cannot read {path}: {error}") from error
-    # A checkpoint's own config.json keeps the fields under "model".
-    fields = fields.get("model", fields) if isinstance(fields, dict) else fields
-    if not isinstance(fields, dict):
-        raise UsageError(f"{path} holds no fields", "it should be a JSON object such as a checkpoint's config.json")
-    return HIMEConfig.from_dict(fields), path.stem
-
-
 def numbers(text: str) -> tuple[float, ...]:
     """``0.15,0.4`` as numbers."""
     try:
         return tuple(float(number) for number in text.split(","))
     except ValueError as error:
         raise UsageError(f"{text!r} is no list of numbers", "write them as 0.15,0.4,0.15,0.3") from error
-
-
-def describe(validation: dict[str, float]) -> str:
-    """One line of a validation's figures, in dB."""
-    return ", ".join(f"{name} {value:.2f}" for name, value in validation.items())

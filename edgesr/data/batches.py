@@ -13,9 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from edgesr.data.degradation import DEGRADATIONS, PhoneDegradation
 from edgesr.data.faces import FaceSet
 from edgesr.errors import UsageError
-from edgesr.models.bicubic import bicubic_downsample
+from edgesr.models.bicubic import bicubic_downsample, bicubic_upsample
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +49,9 @@ class Curriculum:
     flips: str = "even"
     """Horizontal flips: ``even`` (a face and its exemplars together), ``none``, or ``uneven`` (face and exemplars each
     on its own), which shows how much face chirality matters (HIME paper, Table 7)."""
+    detail_drop: float = 0.0
+    """Probability that an LR face loses half its resolution, for the LR extractor and the bicubic skip alike: what it
+    lost can come from the exemplars alone. Target and exemplars stay sharp."""
 
     def __post_init__(self) -> None:
         if self.flips not in FLIPS:
@@ -57,19 +61,31 @@ class Curriculum:
                 f"slot probabilities {self.slot_probabilities} are no probabilities",
                 "give one of 0 exemplars, of 1, of 2, ...: none negative, not all zero",
             )
+        if not 0 <= self.detail_drop <= 1:
+            raise UsageError(f"detail_drop is {self.detail_drop}", "it is a probability, from 0 to 1")
 
 
 class BatchSampler:
     """Batches of a ``FaceSet`` that lies on ``device`` as uint8; ``batch_size`` is that of all processes together."""
 
     def __init__(
-        self, faces: FaceSet, scale: int, batch_size: int, curriculum: Curriculum, seed: int, device: torch.device
+        self,
+        faces: FaceSet,
+        scale: int,
+        batch_size: int,
+        curriculum: Curriculum,
+        seed: int,
+        device: torch.device,
+        degradation: str = "bicubic",
     ) -> None:
+        if degradation not in DEGRADATIONS:
+            raise UsageError(f"unknown degradation {degradation!r}", f"known: {', '.join(DEGRADATIONS)}")
         self.images = faces.images.to(device)
         self.scale = scale
         self.batch_size = batch_size
         self.curriculum = curriculum
         self.seed = seed
+        self.phone = PhoneDegradation() if degradation == "phone" else None
         # Photos of a person lie next to each other, so a person is a first index and a count.
         counts = torch.bincount(faces.person, minlength=len(faces.names))
         self.first = (counts.cumsum(0) - counts)[faces.person]
@@ -100,7 +116,16 @@ class BatchSampler:
         valid = valid[part]
         if slots:
             exemplars, valid = self._show_target(hr, exemplars, valid, progress, random, part)
-        return Batch(bicubic_downsample(hr, self.scale), hr, exemplars, valid.to(hr))
+        return Batch(self._degrade(hr, random, part), hr, exemplars, valid.to(hr))
+
+    def _degrade(self, hr: Tensor, random: torch.Generator, part: slice) -> Tensor:
+        """LR faces [B, 3, h, w] at 8-bit levels; its random numbers are the last of a batch."""
+        b, drop = self.batch_size, self.curriculum.detail_drop
+        lr = self.phone(hr, self.scale, random, b, part) if self.phone else bicubic_downsample(hr, self.scale)
+        if not drop:
+            return lr
+        dropped = (torch.rand(b, generator=random)[part] < drop).to(hr.device)[:, None, None, None]
+        return torch.where(dropped, halve_detail(lr), lr)
 
     def _flips(self, random: torch.Generator) -> tuple[Tensor, Tensor]:
         """Which faces of the batch are flipped, and whose exemplars are."""
@@ -163,3 +188,9 @@ def warp_and_relight(
     warped = F.grid_sample(face, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
     gain, shift = 1 + normal(1, 1, 1, sigma=0.15), normal(3, 1, 1, sigma=0.06)
     return ((warped - 0.5) * gain.to(face) + 0.5 + shift.to(face)).clamp(0, 1)
+
+
+def halve_detail(lr: Tensor) -> Tensor:
+    """Faces [B, 3, h, w] as if they had been half as large: bicubic down and up again, at 8-bit levels."""
+    enlarged = bicubic_upsample(bicubic_downsample(lr, 2), 2)
+    return enlarged.clamp(0, 1).mul(255).round().div(255)

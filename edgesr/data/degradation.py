@@ -16,6 +16,9 @@ from torch import Tensor
 
 from edgesr.data.jpeg import jpeg
 
+DEGRADATIONS = ("bicubic", "phone")
+"""What training and evaluation can make LR faces with: the papers' degradation, or ``PhoneDegradation``."""
+
 Range = tuple[float, float]
 
 MODES = ("bicubic", "bilinear")
@@ -44,24 +47,36 @@ class PhoneDegradation:
     again: float = 0.3
     """Probability that the LR image is saved as JPEG once more, as messengers do."""
 
-    def __call__(self, hr: Tensor, scale: int, random: torch.Generator) -> Tensor:
-        """LR images [B, 3, H / scale, W / scale] in [0, 1] at 8-bit levels, of HR images [B, 3, H, W]."""
-        b, _, height, width = hr.shape
-        size = (height // scale, width // scale)
+    def __call__(
+        self,
+        hr: Tensor,
+        scale: int,
+        random: torch.Generator,
+        drawn: int | None = None,
+        part: slice = slice(None),
+    ) -> Tensor:
+        """LR images [B, 3, H / scale, W / scale] in [0, 1] at 8-bit levels, of HR images [B, 3, H, W].
+
+        Where the images are ``part`` of a batch of ``drawn``, the random numbers are drawn for all of it.
+        """
+        b = len(hr) if drawn is None else drawn
+        size = (hr.shape[-2] // scale, hr.shape[-1] // scale)
 
         def uniform(low: float, high: float) -> Tensor:
-            return low + (high - low) * torch.rand(b, generator=random)
+            return (low + (high - low) * torch.rand(b, generator=random))[part]
 
-        blurred = blur(hr, uniform(*self.blur) * scale, uniform(*self.blur) * scale, uniform(0, math.pi))
-        choice = torch.randint(len(self.captured), (b,), generator=random)
-        modes = torch.randint(len(MODES), (2, b), generator=random)
+        along, across, angle = uniform(*self.blur) * scale, uniform(*self.blur) * scale, uniform(0, math.pi)
+        choice = torch.randint(len(self.captured), (b,), generator=random)[part]
+        modes = torch.randint(len(MODES), (2, b), generator=random)[:, part]
         shot, read = uniform(*self.shot_noise), uniform(*self.read_noise)
-        grey = torch.rand(b, generator=random) < self.grey_noise
+        grey = uniform(0, 1) < self.grey_noise
         first, second = uniform(*self.quality), uniform(*self.quality)
-        again = torch.rand(b, generator=random) < self.again
-        seeds = torch.randint(2**31, (b,), generator=random)
+        again = uniform(0, 1) < self.again
+        seeds = torch.randint(2**31, (b,), generator=random)[part]
 
-        lr = hr.new_empty(b, 3, *size)
+        # The kernel is as large as the strongest blur needs, so that an image does not hang on those beside it.
+        blurred = blur(hr, along, across, angle, radius=math.ceil(3 * self.blur[1] * scale))
+        lr = hr.new_empty(len(hr), 3, *size)
         # Images captured at the same size and by the same filters are worked on together.
         for key in torch.unique(torch.stack([choice, *modes]), dim=1).T.tolist():
             group = ((choice == key[0]) & (modes[0] == key[1]) & (modes[1] == key[2])).nonzero().flatten()
@@ -74,10 +89,14 @@ class PhoneDegradation:
         return torch.where(again.to(hr.device)[:, None, None, None], jpeg(lr, second), lr)
 
 
-def blur(image: Tensor, sigma_along: Tensor, sigma_across: Tensor, angle: Tensor) -> Tensor:
-    """A Gaussian blur of each image [B, 3, H, W] with its own two sigmas in pixels and angle [B]; mirrored borders."""
+def blur(image: Tensor, sigma_along: Tensor, sigma_across: Tensor, angle: Tensor, radius: int | None = None) -> Tensor:
+    """A Gaussian blur of each image [B, 3, H, W] with its own two sigmas in pixels and angle [B]; mirrored borders.
+
+    The kernel's ``radius`` is three times the largest sigma unless given.
+    """
     b, c, height, width = image.shape
-    radius = math.ceil(3 * max(float(sigma_along.max()), float(sigma_across.max())))
+    if radius is None:
+        radius = math.ceil(3 * max(float(sigma_along.max()), float(sigma_across.max())))
     radius = min(radius, height - 1, width - 1)
     if radius < 1:
         return image

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -79,9 +79,10 @@ class FaceSet:
     names: list[str]
 
     @classmethod
-    def read(cls, folder: Path, split: str | None, size: int, least: int = 2) -> FaceSet:
+    def read(cls, folder: Path, split: str | None, size: int, least: int = 2, without: Collection[str] = ()) -> FaceSet:
         """People with at least ``least`` photos; a target needs another photo of its person as exemplar."""
-        found = {k: v for k, v in people(split_folder(folder, split, size)).items() if len(v) >= least}
+        named = people(split_folder(folder, split, size))
+        found = {k: v for k, v in named.items() if len(v) >= least and k not in without}
         if not found:
             raise InputOutputError(
                 f"nobody in {folder} has {least} photos or more",
@@ -98,15 +99,7 @@ class FaceSet:
 def read_eval_list(folder: Path, split: str, size: int, list_file: Path | None = None) -> list[EvalPair]:
     """The evaluation list of ``split``: columns split, target, ref1, ref2, ... with paths below ``FOLDER/<size>``."""
     list_file = list_file or folder / "eval_list.csv"
-    try:
-        with list_file.open(newline="") as stream:
-            rows = list(csv.DictReader(stream))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputOutputError(f"cannot read the evaluation list {list_file}: {error}") from error
-    if not rows or not {"split", "target", "ref1"} <= set(rows[0]):
-        raise InputOutputError(
-            f"{list_file} is not an evaluation list", "its first line should be: split,target,ref1,ref2,..."
-        )
+    rows = _read_rows(list_file)
     for i, row in enumerate(rows):
         if not row["target"] or not row["ref1"]:
             raise InputOutputError(
@@ -127,3 +120,21 @@ def read_eval_list(folder: Path, split: str, size: int, list_file: Path | None =
         splits = sorted({row["split"] for row in rows})
         raise UsageError(f"no split {split!r} in {list_file}", f"it has: {', '.join(splits)}")
     return pairs
+
+
+def eval_splits(list_file: Path) -> list[str]:
+    """The splits of an evaluation list."""
+    return sorted({row["split"] for row in _read_rows(list_file)})
+
+
+def _read_rows(list_file: Path) -> list[dict[str, str]]:
+    try:
+        with list_file.open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputOutputError(f"cannot read the evaluation list {list_file}: {error}") from error
+    if not rows or not {"split", "target", "ref1"} <= set(rows[0]):
+        raise InputOutputError(
+            f"{list_file} is not an evaluation list", "its first line should be: split,target,ref1,ref2,..."
+        )
+    return rows

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from edgesr.data.batches import Curriculum
+from edgesr.data.degradation import DEGRADATIONS
+from edgesr.errors import UsageError
 from edgesr.training.losses import LossConfig
 
 
@@ -25,6 +28,35 @@ class TrainConfig:
     loss: LossConfig = LossConfig()
     discriminator_learning_rate: float = 1e-4
     """At its highest; it warms up and falls as the network's does."""
+    degradation: str = "bicubic"
+    """What LR faces are made with: ``bicubic``, as the papers, or ``phone``."""
+    offset_learning_rate: float = 1.0
+    """Learning rate of the offset head, over that of the rest."""
+
+    def __post_init__(self) -> None:
+        if self.degradation not in DEGRADATIONS:
+            raise UsageError(f"unknown degradation {self.degradation!r}", f"known: {', '.join(DEGRADATIONS)}")
+        if not 0 < self.offset_learning_rate <= 100:
+            raise UsageError(f"the offset learning rate is {self.offset_learning_rate}", "a factor, at most 100")
+
+    def identity(self) -> dict[str, Any]:
+        """What a run must agree on to be resumed.
+
+        Settings of later versions are left out at their defaults, so that runs from before can still be resumed.
+        """
+        fields = dataclasses.asdict(self)
+        if self.loss == LossConfig():
+            del fields["loss"], fields["discriminator_learning_rate"]
+        for name in ("degradation", "offset_learning_rate"):
+            if fields[name] == _default(self, name):
+                del fields[name]
+        if fields["curriculum"]["detail_drop"] == _default(self.curriculum, "detail_drop"):
+            del fields["curriculum"]["detail_drop"]
+        return fields
+
+
+def _default(instance: Any, name: str) -> Any:
+    return next(field.default for field in dataclasses.fields(instance) if field.name == name)
 
 
 @dataclasses.dataclass

@@ -16,13 +16,13 @@ from edgesr.runtime.base import Runtime
 PEOPLE, SIDE = 6, 160
 
 
-def sample_sheet(runtime: Runtime, pairs: Sequence[EvalPair]) -> Image.Image:
+def sample_sheet(runtime: Runtime, pairs: Sequence[EvalPair], degradation: str = "bicubic") -> Image.Image:
     """The first target of each of a few people, spread evenly over ``pairs``: exemplar, LR, bicubic, SR, original."""
     first = list({pair.person: pair for pair in reversed(pairs) if pair.exemplars}.values())[::-1]
     shown = first[:: -(-len(first) // PEOPLE) or 1]
     if not shown:
         return contact_sheet((), [], SIDE)
-    methods = Methods(runtime, shown)
+    methods = Methods(runtime, shown, degradation=degradation)
     name = f"n={methods.control}"
     rows = []
     for pair in shown:

@@ -19,7 +19,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from edgesr.data.batches import BatchSampler
+from edgesr.data.batches import Batch, BatchSampler
 from edgesr.data.faces import EvalPair, FaceSet
 from edgesr.errors import EdgesrError, UsageError
 from edgesr.evaluation import evaluate
@@ -27,12 +27,14 @@ from edgesr.imaging import write_image
 from edgesr.models.checkpoint import save_checkpoint, sha256_of
 from edgesr.models.config import HIMEConfig
 from edgesr.models.hime import HIME
+from edgesr.runtime.base import Runtime
 from edgesr.runtime.torch import TorchRuntime
 from edgesr.training.config import Progress, TrainConfig
 from edgesr.training.feature_scales import measure_feature_scales
 from edgesr.training.interruption import uninterrupted
 from edgesr.training.logs import Means, RunLog
-from edgesr.training.losses import LossConfig, LossFiles, PerceptionLoss
+from edgesr.training.losses import LossFiles, PerceptionLoss
+from edgesr.training.parameters import parameter_groups
 from edgesr.training.processes import any_process, average_gradients, check_same_step, make_fabric
 from edgesr.training.sample_sheet import sample_sheet
 from edgesr.training.state import below, digest, load_optimizer, optimizer_tensors, prefixed, read_state, write_state
@@ -64,13 +66,13 @@ class Trainer:
         self.fabric = fabric or make_fabric(config.precision)
         self.data_identity = digest({"photos": faces.images, **(init or {})}, [name, *faces.names])
         torch.manual_seed(config.seed)
-        model = HIME(network)
-        if init is not None:
-            model.load_state_dict(init)
+        self.network = network
+        model = self.build(init)
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        optimizer = torch.optim.Adam(model.parameters(), config.learning_rate, betas=BETAS)
+        groups = parameter_groups(model, config.offset_learning_rate)
+        optimizer = torch.optim.Adam(groups, config.learning_rate, betas=BETAS)
         self.wrapped, self.optimizer = self.fabric.setup(model, optimizer)
-        self.model = model
+        self.model: Any = model
         self.average = {k: v.detach().clone() for k, v in model.state_dict().items()}
         self.objective = PerceptionLoss.build(config.loss, loss_files).to(self.fabric.device)
         self.discriminator = self.objective.discriminator
@@ -79,9 +81,8 @@ class Trainer:
             self.discriminator_optimizer = torch.optim.Adam(self.discriminator.parameters(), rate, betas=BETAS)
         self.terms: dict[str, Tensor] = {}
         self.log = RunLog(run)
-        self.sampler = BatchSampler(
-            faces, network.scale, config.batch_size, config.curriculum, config.seed, self.fabric.device
-        )
+        of_batches = (config.batch_size, config.curriculum, config.seed, self.fabric.device, config.degradation)
+        self.sampler = BatchSampler(faces, network.scale, *of_batches)
         self.step = 0
         if self._state_file.exists():
             self._resume()
@@ -91,6 +92,18 @@ class Trainer:
                 "choose another --output, or start from its weights with --init",
             )
         check_same_step(self.fabric, self.step)
+
+    def build(self, init: dict[str, Tensor] | None) -> nn.Module:
+        """The network to train: takes what a batch holds and gives SR faces first; a subclass may have another."""
+        model = HIME(self.network)
+        if init is not None:
+            model.load_state_dict(init)
+        return model
+
+    def compute(self, batch: Batch) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """SR faces of a batch, the loss to descend, and its terms for the log."""
+        sr, _ = self.wrapped(batch.lr, batch.exemplars, batch.valid)
+        return sr, *self.objective(sr, batch.hr)
 
     @property
     def _state_file(self) -> Path:
@@ -114,9 +127,8 @@ class Trainer:
         progress, fabric = self.step / self.config.steps, self.fabric
         batch = self.sampler.batch(self.step, progress, fabric.global_rank, fabric.world_size)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate(self.step)
-        sr, _ = self.wrapped(batch.lr, batch.exemplars, batch.valid)
-        loss, terms = self.objective(sr, batch.hr)
+            group["lr"] = self.learning_rate(self.step) * group["factor"]
+        sr, loss, terms = self.compute(batch)
         self.optimizer.zero_grad()
         fabric.backward(loss)
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
@@ -212,13 +224,28 @@ class Trainer:
 
     def averaged_model(self) -> HIME:
         """A copy of the network with the averaged weights, on the CPU."""
-        model = HIME(self.model.config)
+        model = HIME(self.network)
         model.load_state_dict({k: v.cpu() for k, v in self.average.items()})
         return model.eval().requires_grad_(False)
 
+    def averaged_runtime(self) -> Runtime:
+        """What is validated."""
+        return TorchRuntime(self.averaged_model())
+
+    def write_checkpoint(self) -> None:
+        """The averaged weights so far."""
+        model = self.averaged_model()
+        scales = measure_feature_scales(model, self.faces.images)
+        save_checkpoint(self.checkpoint, self.name, model, training=self.described(), feature_scales=scales)
+
+    def described(self) -> dict[str, Any]:
+        """What a checkpoint says about how it came about."""
+        return {**self.provenance, "step": self.step, "train_config": dataclasses.asdict(self.config)}
+
     def validate(self, pairs: list[EvalPair]) -> dict[str, float]:
         """PSNR in dB of the averaged weights on ``pairs``, with the two diagnostics of exemplar use."""
-        result = evaluate(TorchRuntime(self.averaged_model()), pairs, counts=(0, 1, 3), with_target=True)
+        runtime, degradation = TorchRuntime(self.averaged_model()), self.config.degradation
+        result = evaluate(runtime, pairs, counts=(0, 1, 3), with_target=True, degradation=degradation)
         measured = {method: result.interval(method).mean for method in result.psnr}
         most = max(method for method in measured if method.startswith("n="))
         gap = result.interval(most, minus="wrong-person")
@@ -226,7 +253,7 @@ class Trainer:
 
     def save_samples(self, pairs: list[EvalPair]) -> None:
         """A few restored faces as ``samples/step-NNNNNN.png``."""
-        sheet = sample_sheet(TorchRuntime(self.averaged_model()), pairs)
+        sheet = sample_sheet(TorchRuntime(self.averaged_model()), pairs, self.config.degradation)
         write_image(np.asarray(sheet), self.run / "samples" / f"step-{self.step:06}.png")
 
     def save(self) -> None:
@@ -240,16 +267,13 @@ class Trainer:
             return
         if not _finite(self.model):
             raise self._diverged("the weights are not finite")
-        model = self.averaged_model()
         tensors = prefixed("model.", self.model.state_dict()) | prefixed("average.", self.average)
         tensors |= optimizer_tensors("adam.", self.optimizer)
         if self.discriminator is not None:
             tensors |= prefixed("discriminator.", self.discriminator.state_dict())
             tensors |= optimizer_tensors("discriminator_adam.", self.discriminator_optimizer)
         write_state(self._state_file, tensors, self.step, self._identity())
-        training = {**self.provenance, "step": self.step, "train_config": dataclasses.asdict(self.config)}
-        scales = measure_feature_scales(model, self.faces.images)
-        save_checkpoint(self.checkpoint, self.name, model, training=training, feature_scales=scales)
+        self.write_checkpoint()
 
     def _diverged(self, what: str) -> EdgesrError:
         kept = f"; {self._state_file} holds the last good state" if self._state_file.exists() else ""
@@ -257,13 +281,9 @@ class Trainer:
 
     def _identity(self) -> str:
         """What a state must agree on to be resumed."""
-        train = dataclasses.asdict(self.config)
-        if self.config.loss == LossConfig():
-            # Runs from before there were other losses can still be resumed.
-            del train["loss"], train["discriminator_learning_rate"]
         described = {
-            "network": self.model.config.to_dict(),
-            "train": train,
+            "network": self.network.to_dict(),
+            "train": self.config.identity(),
             "photos, people, name and initial weights": self.data_identity,
         }
         if self.loss_files:

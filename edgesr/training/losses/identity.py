@@ -13,26 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from edgesr.arcface import ARCFACE_BOX, CropBox
 from edgesr.errors import UsageError
 from edgesr.training.onnx_torch import OnnxModule
-
-
-@dataclasses.dataclass(frozen=True)
-class CropBox:
-    """A square within an aligned face, in shares of its side."""
-
-    left: float
-    top: float
-    side: float
-
-
-ARCFACE_BOX = CropBox(0.11811, 0.11994, 0.76465)
-"""Where ArcFace's 112 px template lies in a face aligned by CelebA-HQ's rule.
-
-The rule applied to the template's own five points gives a square of side 146.47 px centred at (55.94, 55.67), of
-which the template's 112 px are this box: exact for a face with the template's proportions, an approximation for any
-other. docs/losses.md has what that costs.
-"""
 
 
 @dataclasses.dataclass(frozen=True)

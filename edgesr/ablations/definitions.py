@@ -1,0 +1,113 @@
+"""What is compared: tables, and the rows they are made of, read from the TOML files beside this module.
+
+``rows/<name>.toml`` is a configuration: HIME-small and TrainConfig's defaults with some fields changed, and the number
+of exemplars it is evaluated with. ``tables/<name>.toml`` names rows and holds the paper's figures. Two tables that name
+one row share its run.
+
+The papers train with a fixed number of exemplars and mention no dropout of them, so neither do these rows: a row
+that is evaluated with three exemplars is trained with three. Its figure without any says nothing, and is not taken.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from edgesr.errors import UsageError
+from edgesr.models.config import HIMEConfig
+from edgesr.training.config import TrainConfig
+from edgesr.training.losses import RECONSTRUCTION, DiscriminatorConfig, LossConfig
+
+FOLDER = Path(__file__).parent
+NETWORK = "hime-small-x8"
+"""What the papers' ablations are made with: (16, x8)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One configuration; ``training.steps`` is left to the minutes it gets."""
+
+    name: str
+    about: str
+    exemplars: int
+    """In evaluation."""
+    network: HIMEConfig
+    training: TrainConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A row's place in a table, with the paper's figures for it (``psnr`` in dB, ``ssim``), where it prints some."""
+
+    label: str
+    row: str
+    paper: dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Rows that answer one question, each compared with ``baseline``, the label of one of them."""
+
+    name: str
+    title: str
+    source: str
+    baseline: str
+    entries: tuple[Entry, ...]
+
+
+def table_names() -> list[str]:
+    """Every table there is."""
+    return sorted(path.stem for path in (FOLDER / "tables").glob("*.toml"))
+
+
+def load_table(name: str) -> Table:
+    """A table by name.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if name not in table_names():
+        raise UsageError(f"unknown table {name!r}", f"there are: {', '.join(table_names())}")
+    fields = _read("tables", name)
+    entries = tuple(Entry(label, e["row"], e.get("paper", {})) for label, e in fields["rows"].items())
+    return Table(name, fields["title"], fields["source"], fields["baseline"], entries)
+
+
+def load_row(name: str, network: HIMEConfig, training: TrainConfig) -> Row:
+    """A row's changes, made to a network and to settings that all rows share.
+
+    Raises:
+        UsageError: a field that does not exist, which would be ignored in silence.
+    """
+    fields = _read("rows", name)
+    sections = {key: fields.pop(key, {}) for key in ("network", "training", "curriculum", "loss")}
+    about, exemplars = fields.pop("about"), fields.pop("exemplars")
+    if fields:
+        raise UsageError(f"unknown {', '.join(fields)} in the row {name}", f"sections: {', '.join(sections)}")
+    network = _changed(network, sections["network"])
+    curriculum = _changed(training.curriculum, sections["curriculum"])
+    training = _changed(training, sections["training"] | {"curriculum": curriculum})
+    return Row(name, about, exemplars, network, dataclasses.replace(training, loss=_loss(sections["loss"], network)))
+
+
+def _loss(fields: dict[str, Any], network: HIMEConfig) -> LossConfig:
+    """Of a row's ``[loss]``; the discriminator sees faces of the network's size."""
+    weights = _changed(RECONSTRUCTION, fields.pop("weights", {}))
+    discriminator = DiscriminatorConfig()
+    if weights.adv:
+        discriminator = DiscriminatorConfig(size=network.hr_size, **fields.pop("discriminator", {}))
+    return _changed(LossConfig(), fields | {"weights": weights, "discriminator": discriminator})
+
+
+def _changed(base: Any, changes: dict[str, Any]) -> Any:
+    """A copy of a dataclass with some fields changed; lists become the tuples that a frozen one holds."""
+    unknown = set(changes) - {field.name for field in dataclasses.fields(base)}
+    if unknown:
+        raise UsageError(f"{type(base).__name__} has no {', '.join(sorted(unknown))}", "see its fields")
+    return dataclasses.replace(base, **{k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()})
+
+
+def _read(folder: str, name: str) -> dict[str, Any]:
+    return tomllib.loads((FOLDER / folder / f"{name}.toml").read_text())

@@ -1,0 +1,160 @@
+"""``edgesr ablate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgesr.cli import output
+from edgesr.errors import UnavailableError, UsageError
+
+if TYPE_CHECKING:
+    from edgesr.ablations.definitions import Row, Table
+    from edgesr.ablations.report import TableReport
+
+_path = click.Path(path_type=Path)
+
+
+@click.command("ablate")
+@click.argument("tables", metavar="TABLE...", nargs=-1, required=True)
+@click.option("--data", type=_path, help="Folder with the splits train, val and test, as for train and eval.")
+@click.option("--minutes", default=8.0, show_default=True, type=click.FloatRange(0, min_open=True), help="A row.")
+@click.option("--output", "-o", "folder", default=Path("runs/ablate"), show_default=True, type=_path)
+@click.option("--rows", metavar="ROW,ROW,...", help="Train only these; the table shows all that are finished.")
+@click.option("--report", is_flag=True, help="Train nothing: print what is finished, also beside a run that goes on.")
+@click.option("--network", default="hime-small-x8", show_default=True, help="A preset, or a config.json with widths.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--threads", type=click.IntRange(1, 256), help="CPU threads. Default: all cores.")
+@click.option("--identity", is_flag=True, help="Measure identity similarity too, with dlib.")
+@click.option("--markdown", is_flag=True, help="Print the tables as Markdown.")
+@output.json_option
+def command(
+    tables: tuple[str, ...],
+    data: Path | None,
+    minutes: float,
+    folder: Path,
+    rows: str | None,
+    report: bool,
+    network: str,
+    seed: int,
+    threads: int | None,
+    identity: bool,
+    markdown: bool,
+    as_json: bool,
+) -> None:
+    """Train a table's rows for equal minutes each, evaluate them, and print them beside the paper's table.
+
+    \b
+    edgesr ablate list
+    edgesr ablate alignment --data ../shared/faces
+    edgesr ablate alignment aggregation exemplars --data ../shared/faces --minutes 60 --threads 1
+    edgesr ablate alignment --rows deformable --data ../shared/faces
+
+    Minutes are those of the CPU where it does the work: a row's step is timed first, and the steps it gets are the
+    minutes over that, so that what else the machine does takes nothing from one row. The same command again goes on
+    where it was interrupted, exactly; finished rows are reused, also by other tables that have them.
+    """
+    if markdown and as_json:
+        raise UsageError("--markdown and --json exclude each other", "choose one")
+    try:
+        from edgesr.ablations.definitions import load_row, load_table
+        from edgesr.ablations.report import METRICS, TableReport
+        from edgesr.ablations.runs import Ablation
+    except ImportError as error:
+        raise UnavailableError(f"training needs {error.name}", "pip install 'edgesr[train]'") from error
+    import torch
+
+    from edgesr.cli.eval import identity_meter, measure_with
+    from edgesr.cli.training_progress import fit
+    from edgesr.data.faces import FaceSet, read_eval_list
+    from edgesr.training.config import TrainConfig
+    from edgesr.training.setup import network_config
+
+    if tables == ("list",):
+        list_tables(as_json)
+        return
+    if data is None:
+        raise UsageError("no --data", "a folder with the splits train, val and test")
+    if threads:
+        torch.set_num_threads(threads)
+    config, _ = network_config(network)
+    wanted = [load_table(name) for name in dict.fromkeys(tables)]
+    known = {
+        entry.row: load_row(entry.row, config, TrainConfig(seed=seed)) for table in wanted for entry in table.entries
+    }
+    pairs = {split: read_eval_list(data, split, config.hr_size) for split in ("val", "test")}
+    meter = identity_meter(True, None) if identity else None
+    metrics = [metric for metric in METRICS if metric != "identity" or identity]
+    ablation = Ablation(folder, list(known.values()), minutes, pairs, measure_with(meter, None), metrics)
+
+    def read_faces() -> FaceSet:
+        output.say(f"reading photos from {data}")
+        return FaceSet.read(data, "train", config.hr_size)
+
+    if not report:
+        ablation.train(chosen(known, wanted, rows), read_faces, lambda trainer: fit(trainer, trainer.name), output.say)
+    results = {row.name: result for row in known.values() if (result := ablation.result(row)) is not None}
+    reports = [TableReport(table, results) for table in wanted]
+    show(reports, minutes, seed, markdown, as_json)
+
+
+def chosen(known: dict[str, Row], tables: list[Table], rows: str | None) -> list[Row]:
+    """The rows to train, by the label that a table gives them or by their own name; all where none are named."""
+    if rows is None:
+        return list(known.values())
+    names = {entry.label: entry.row for table in tables for entry in table.entries} | {name: name for name in known}
+    asked = [name.strip() for name in rows.split(",")]
+    unknown = [name for name in asked if name not in names]
+    if unknown:
+        raise UsageError(
+            f"no row {', '.join(unknown)} in {', '.join(t.name for t in tables)}", f"rows: {', '.join(names)}"
+        )
+    return [known[name] for name in dict.fromkeys(names[label] for label in asked)]
+
+
+def list_tables(as_json: bool) -> None:
+    """Every table with its rows."""
+    from edgesr.ablations.definitions import load_table, table_names
+
+    tables = [load_table(name) for name in table_names()]
+    if as_json:
+        listed = [
+            {"name": t.name, "title": t.title, "source": t.source, "rows": [entry.label for entry in t.entries]}
+            for t in tables
+        ]
+        output.write_json({"ok": True, "tables": listed})
+        return
+    lines = [[t.name, t.title, ", ".join(entry.label for entry in t.entries), t.source] for t in tables]
+    output.table(["table", "what it compares", "rows", "source"], lines)
+
+
+def show(reports: list[TableReport], minutes: float, seed: int, markdown: bool, as_json: bool) -> None:
+    """The tables, as text, Markdown or one JSON object."""
+    from edgesr.ablations.report import remarks, text
+    from edgesr.cli import eval_text
+
+    if as_json:
+        tables: list[dict[str, Any]] = [
+            {
+                "name": report.table.name,
+                "title": report.table.title,
+                "source": report.table.source,
+                "baseline": report.table.baseline,
+                "rows": report.rows(),
+            }
+            for report in reports
+        ]
+        output.write_json({"ok": True, "minutes": minutes, "seed": seed, "tables": tables})
+        return
+    notes = remarks(reports, minutes)
+    for report in reports:
+        columns, lines = text(report)
+        if markdown:
+            output.write(eval_text.markdown(report.heading, columns, lines, notes) + "\n")
+        else:
+            output.table(columns, lines, title=report.heading)
+    if not markdown:
+        for note in notes:
+            output.write(note)

@@ -1,0 +1,36 @@
+"""People held out of a training set to validate on, where there is no list of pairs."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from edgesr.data.faces import EvalPair, FaceSet, people, split_folder
+from edgesr.errors import UsageError
+
+TARGETS, EXEMPLARS = 4, 4
+"""Of each person at most."""
+
+
+def hold_out(folder: Path, split: str | None, size: int, count: int) -> tuple[FaceSet, list[EvalPair]]:
+    """The photos of all but ``count`` people, and pairs of those people's.
+
+    Who is held out hangs on the names alone, by their hash: the same ones in every run, and nearly the same where
+    people are added. Each of a person's first photos is a target, with the others as exemplars.
+
+    Raises:
+        UsageError: too few people have two photos, so that nobody would be left to train on.
+    """
+    found = {name: photos for name, photos in people(split_folder(folder, split, size)).items() if len(photos) >= 2}
+    if count >= len(found):
+        raise UsageError(
+            f"{len(found)} people in {folder} have two photos or more, so {count} cannot be held out",
+            "fewer --validation-people, or more people",
+        )
+    held = sorted(sorted(found, key=lambda name: hashlib.sha256(name.encode()).digest())[:count])
+    pairs = [
+        EvalPair(name, target, tuple(photo for photo in found[name] if photo != target)[:EXEMPLARS])
+        for name in held
+        for target in found[name][:TARGETS]
+    ]
+    return FaceSet.read(folder, split, size, without=held), pairs

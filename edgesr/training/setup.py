@@ -1,0 +1,92 @@
+"""What stands between a command's options and a ``Trainer``: the network, photos, validation, initial weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+from torch import Tensor
+
+from edgesr.data.faces import EvalPair, FaceSet, eval_splits, read_eval_list
+from edgesr.data.holdout import hold_out
+from edgesr.errors import InputOutputError, UsageError
+from edgesr.models import PRESETS, Checkpoint, HIMEConfig
+from edgesr.models.halving import halve_scale
+
+DEFAULT_VALIDATION = "val"
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingData:
+    """Photos to train on; pairs to validate on, or None, and then a note that says why."""
+
+    faces: FaceSet
+    validation: list[EvalPair] | None
+    note: str = ""
+
+
+def read_training_data(
+    folder: Path, size: int, split: str = "train", validation_split: str | None = None, validation_people: int = 0
+) -> TrainingData:
+    """Photos of ``size`` pixels and what to validate on.
+
+    ``validation_split`` is that of the folder's ``eval_list.csv``; without one, ``val`` is taken where there is
+    one. ``validation_people`` holds so many people out of training instead, always the same ones.
+
+    Raises:
+        UsageError: no such split, or too few people to hold some out.
+        InputOutputError: photos are missing, unreadable or of another size.
+    """
+    listed = folder / "eval_list.csv"
+    if validation_people:
+        if validation_split:
+            raise UsageError("--validation-people and --validation-split exclude each other", "choose one")
+        faces, pairs = hold_out(folder, split, size, validation_people)
+        names = ", ".join(sorted({pair.person for pair in pairs}))
+        return TrainingData(faces, pairs, f"held out for validation: {names}")
+    faces = FaceSet.read(folder, split, size)
+    if validation_split is None and not listed.is_file():
+        return TrainingData(faces, None, f"no eval_list.csv in {folder}, {_ALONE}")
+    splits = eval_splits(listed)
+    if validation_split is None and DEFAULT_VALIDATION not in splits:
+        return TrainingData(faces, None, f"no split {DEFAULT_VALIDATION!r} in {listed}, {_ALONE}")
+    return TrainingData(faces, read_eval_list(folder, validation_split or DEFAULT_VALIDATION, size))
+
+
+_ALONE = "so nothing is validated during training (--validation-people 5 would hold out five people)"
+
+
+def network_config(network: str) -> tuple[HIMEConfig, str]:
+    """The configuration of a preset, or of a JSON file with its fields, and a name for it."""
+    if network in PRESETS:
+        return PRESETS[network], network
+    path = Path(network)
+    if path.suffix != ".json":
+        raise UsageError(f"unknown network {network!r}", f"presets: {', '.join(PRESETS)}; or a .json with the widths")
+    try:
+        fields = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputOutputError(f"cannot read {path}: {error}") from error
+    # A checkpoint's own config.json keeps the fields under "model".
+    fields = fields.get("model", fields) if isinstance(fields, dict) else fields
+    if not isinstance(fields, dict):
+        raise UsageError(f"{path} holds no fields", "it should be a JSON object such as a checkpoint's config.json")
+    return HIMEConfig.from_dict(fields), path.stem
+
+
+def initial_weights(start: Checkpoint, config: HIMEConfig) -> dict[str, Tensor]:
+    """Weights of a checkpoint of the same widths; one of twice the scale is halved.
+
+    Raises:
+        UsageError: it is another network.
+    """
+    model = start.model
+    if model.config.scale == config.scale * 2:
+        model = halve_scale(model)
+    if model.config.replace(lr_size=config.lr_size, slots=config.slots) != config:
+        raise UsageError(
+            f"{start.name} is another network than the one to train",
+            "--init takes a checkpoint of the same widths, with the same scale or twice that",
+        )
+    return model.state_dict()

@@ -1,0 +1,297 @@
+"""Ablations: tables that hold together, equal minutes, and runs that are shared, resumed and reused."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import TINY, Call
+
+pytest.importorskip("lightning_fabric", reason="training needs lightning-fabric: pip install 'edgesr[train]'")
+
+from edgesr.ablations import budget as budgets
+from edgesr.ablations.budget import Budget, described, read_budget, step_seconds
+from edgesr.ablations.definitions import NETWORK, Row, load_row, load_table, table_names
+from edgesr.ablations.report import TableReport, text
+from edgesr.ablations.runs import RowResult
+from edgesr.data.batches import Curriculum
+from edgesr.errors import InputOutputError, UsageError
+from edgesr.evaluation import Evaluation
+from edgesr.models import PRESETS
+from edgesr.training.config import TrainConfig
+from edgesr.training.trainer import Trainer
+
+MINUTES = 0.002
+
+
+def rows_of(table: str) -> dict[str, Row]:
+    return {e.label: load_row(e.row, PRESETS[NETWORK], TrainConfig()) for e in load_table(table).entries}
+
+
+# What is compared
+
+
+@pytest.mark.parametrize("name", table_names())
+def test_every_table_names_rows_that_differ_and_a_baseline_of_its_own(name: str) -> None:
+    rows = rows_of(name)
+    assert load_table(name).baseline in rows
+    described_rows = [json.dumps(described(row), sort_keys=True) for row in rows.values()]
+    assert len(set(described_rows)) == len(rows) > 1
+    for row in rows.values():
+        slots = row.training.curriculum.slot_probabilities
+        assert [bool(p) for p in slots] == [n == row.exemplars for n in range(len(slots))]
+        assert (row.network.scale, row.network.lr_size) == (8, 16)
+
+
+def test_the_papers_tables_are_there() -> None:
+    rows = rows_of("alignment")
+    assert {label: row.network.alignment for label, row in rows.items()} == {
+        "convolution": "convolution",
+        "deformable": "deformable",
+    }
+    assert {label: row.network.aggregation for label, row in rows_of("aggregation").items()} == {
+        "average": "average",
+        "max": "max",
+        "cofa": "cofa",
+    }
+    assert [row.exemplars for row in rows_of("exemplars").values()] == [0, 1, 3]
+    weights = {
+        label: (row.training.loss.weights.cor, row.training.loss.weights.adv)
+        for label, row in rows_of("correlation").items()
+    }
+    assert weights == {"rec": (0, 0), "rec-cor": (0.1, 0), "gan": (0, 0.1), "gan-cor": (0.1, 0.1)}
+    assert [row.training.curriculum.flips for row in rows_of("chirality").values()] == ["none", "uneven", "even"]
+    printed = {e.label: e.paper["psnr"] for e in load_table("exemplars").entries}
+    assert printed == {"0": 23.84, "1": 24.35, "3": 24.54}
+    assert rows["deformable"] == rows_of("aggregation")["cofa"] == rows_of("exemplars")["3"]
+
+
+def test_a_field_that_does_not_exist_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgesr.ablations.definitions.FOLDER", tmp_path)
+    (tmp_path / "rows").mkdir()
+    for text_, message in (
+        ('about = "x"\nexemplars = 1\n[network]\nwidth = 3\n', "HIMEConfig has no width"),
+        ('about = "x"\nexemplars = 1\n[loss.weights]\ncorr = 3\n', "LossWeights has no corr"),
+        ('about = "x"\nexemplars = 1\nspeed = 2\n', "unknown speed"),
+    ):
+        (tmp_path / "rows" / "odd.toml").write_text(text_)
+        with pytest.raises(UsageError, match=message):
+            load_row("odd", TINY, TrainConfig())
+
+
+# Equal minutes
+
+
+class Clocked:
+    """A trainer whose steps take a given time on a clock of the test's own."""
+
+    def __init__(self, clock: list[float], seconds: Callable[[int], float]) -> None:
+        self.clock, self.seconds, self.step = clock, seconds, 0
+        self.fabric = type("Fabric", (), {"device": type("Device", (), {"type": "cpu"})})
+
+    def train_step(self) -> None:
+        self.clock[0] += self.seconds(self.step)
+        self.step += 1
+
+
+def test_a_steps_time_forgives_a_slow_start_and_a_disturbed_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(budgets.time, "process_time", lambda: clock[0])
+    trainers: Any = [
+        Clocked(clock, lambda step: 5.0 if step < budgets.WARM_UP else 0.1),
+        Clocked(clock, lambda step: 9.0 if step in range(budgets.WARM_UP, budgets.WARM_UP + budgets.STEPS) else 0.4),
+    ]
+    assert step_seconds(trainers) == pytest.approx([0.1, 0.4])
+
+
+def row(**changes: Any) -> Row:
+    training = TrainConfig(curriculum=Curriculum(slot_probabilities=(0, 1)))
+    return dataclasses.replace(Row("one", "", 1, TINY, training), **changes)
+
+
+def write_budget(run: Path, of: Row, minutes: float = 1.0) -> None:
+    run.mkdir(exist_ok=True)
+    budget = Budget(described(of), minutes, 0.5, 120, "cpu", "abc")
+    (run / budgets.FILE).write_text(json.dumps(dataclasses.asdict(budget)))
+
+
+def test_a_run_of_other_minutes_or_settings_is_refused(tmp_path: Path) -> None:
+    run = tmp_path / "one"
+    assert read_budget(run, row(), 1.0) is None
+    write_budget(run, row())
+    found = read_budget(run, row(), 1.0)
+    assert found is not None
+    assert found.steps == 120
+    with pytest.raises(UsageError, match="trained for 1 minutes, not 2"):
+        read_budget(run, row(), 2.0)
+    for other in (row(exemplars=0), row(network=TINY.replace(alignment="warp")), row(training=TrainConfig(seed=1))):
+        with pytest.raises(UsageError, match="with other settings"):
+            read_budget(run, other, 1.0)
+    (run / budgets.FILE).write_text("{")
+    with pytest.raises(InputOutputError, match="cannot read"):
+        read_budget(run, row(), 1.0)
+
+
+def test_a_run_from_before_a_setting_existed_counts_as_having_its_default(tmp_path: Path) -> None:
+    write_budget(tmp_path, row())
+    stored = json.loads((tmp_path / budgets.FILE).read_text())
+    del stored["row"]["training"]["degradation"], stored["row"]["training"]["curriculum"]["detail_drop"]
+    (tmp_path / budgets.FILE).write_text(json.dumps(stored))
+    assert read_budget(tmp_path, row(), 1.0) is not None
+    other = row(training=dataclasses.replace(row().training, degradation="phone"))
+    with pytest.raises(UsageError, match="with other settings"):
+        read_budget(tmp_path, other, 1.0)
+
+
+# The table
+
+
+def result(of: Row, gain: float) -> RowResult:
+    people = [person for person in "abcdef" for _ in range(2)]
+    bicubic = [20.0 + i % 3 for i in range(12)]
+    scores = {
+        "psnr": {
+            "bicubic": bicubic,
+            f"n={of.exemplars}": [v + gain + 0.01 * (i % 2) for i, v in enumerate(bicubic)],
+            "wrong-person": [v + gain - 0.1 for v in bicubic],
+        },
+        "ssim": {name: [0.5] * 12 for name in ("bicubic", f"n={of.exemplars}", "wrong-person")},
+    }
+    budget = Budget(described(of), 8.0, 0.25, 1920, "cpu", "abc")
+    return RowResult(of, budget, {split: Evaluation(people, scores) for split in ("val", "test")})
+
+
+def test_rows_are_compared_on_the_same_targets_and_beside_the_paper() -> None:
+    rows = rows_of("exemplars")
+    report = TableReport(
+        load_table("exemplars"), {r.name: result(r, g) for r, g in zip(rows.values(), (2, 2.5), strict=False)}
+    )
+    none, one, three = report.rows()
+    figures = one["splits"]["test"]
+    assert figures["over_bicubic"] == pytest.approx(2.505)
+    assert figures["psnr_over_baseline"] == pytest.approx(0.5)
+    assert figures["psnr_over_baseline_95"] == pytest.approx([0.5, 0.5])  # the same on every face
+    assert figures["psnr_right_minus_wrong"] == pytest.approx(0.105)
+    assert none["splits"]["test"]["psnr_over_baseline"] is None
+    assert one["paper"]["over_baseline"] == pytest.approx(0.51)
+    assert (three["finished"], "splits" in three) == (False, False)
+    columns, lines = text(report)
+    assert {len(line) for line in lines} == {len(columns)}
+    assert lines[1][:2] == ["1", "1,920"]
+    assert lines[2][:2] == ["3", "not trained"]
+    assert [line[-3:] for line in lines] == [
+        ["23.84", "0.7088", ""],
+        ["24.35", "0.7318", "+0.51"],
+        ["24.54", "0.7409", "+0.70"],
+    ]
+    assert "+0.500 [+0.500, +0.500]" in lines[1]
+
+
+def test_a_table_without_a_papers_figures_has_no_columns_for_them() -> None:
+    columns, lines = text(TableReport(load_table("detail"), {}))
+    assert not any("paper" in column for column in columns)
+    assert {len(line) for line in lines} == {len(columns)}
+
+
+# The command
+
+
+@pytest.fixture
+def ablate(call: Call, people_folder: Path, tmp_path: Path) -> Callable[..., tuple[int, dict[str, Any], str]]:
+    """Runs ``edgesr ablate`` with a tiny network on the sample people, for a moment a row."""
+    widths = tmp_path / "tiny.json"
+    widths.write_text(json.dumps(TINY.to_dict()))
+
+    def run(*arguments: object) -> tuple[int, dict[str, Any], str]:
+        common = ("--data", people_folder, "--network", widths, "-o", tmp_path / "runs")
+        return call("ablate", *common, *arguments)
+
+    return run
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer steps are timed, and every row gets four."""
+    monkeypatch.setattr(budgets, "ROUNDS", 1)
+    monkeypatch.setattr(budgets, "STEPS", 1)
+    monkeypatch.setattr(budgets, "WARM_UP", 0)
+    monkeypatch.setattr(budgets, "step_seconds", lambda trainers: [MINUTES * 60 / 4 for _ in trainers])
+
+
+def test_rows_are_trained_once_and_reused(ablate: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    small(monkeypatch)
+    fitted: list[str] = []
+    fit = Trainer.fit
+    monkeypatch.setattr(Trainer, "fit", lambda self, **options: (fitted.append(self.name), fit(self, **options)))
+    # Of the sample people everyone has one exemplar, so rows with three are not to be had.
+    code, answer, log = ablate("exemplars", "--minutes", MINUTES, "--rows", "0,1")
+    assert (code, fitted) == (0, ["no-exemplars", "one-exemplar"]), log
+    assert answer["minutes"] == MINUTES
+    none, one, three = answer["tables"][0]["rows"]
+    assert [r["finished"] for r in (none, one, three)] == [True, True, False]
+    assert {r["steps"] for r in (none, one)} == {4}
+    assert set(one["splits"]) == {"val", "test"}
+    assert one["splits"]["test"]["psnr_95"][0] <= one["splits"]["test"]["psnr"] <= one["splits"]["test"]["psnr_95"][1]
+    assert one["splits"]["test"]["psnr_right_minus_wrong"] is not None
+    assert "psnr_right_minus_wrong" not in none["splits"]["test"]
+    for again in (("--rows", "one-exemplar"), ("--report",)):
+        assert ablate("exemplars", "--minutes", MINUTES, *again)[1] == answer
+    assert len(fitted) == 2
+    code, answer, _ = ablate("exemplars", "--minutes", 1, "--rows", "1")
+    assert (code, "not 1" in answer["error"]) == (2, True)
+
+
+def test_an_interrupted_row_goes_on_with_the_steps_it_was_given(
+    ablate: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(monkeypatch)
+    step = Trainer.train_step
+    monkeypatch.setattr(Trainer, "train_step", lambda self: interrupt() if self.step == 2 else step(self))
+    code, _, _ = ablate("exemplars", "--minutes", MINUTES, "--rows", "1")
+    assert code == 130
+    run = tmp_path / "runs" / "one-exemplar"
+    assert not (run / "result.json").exists()
+    monkeypatch.setattr(Trainer, "train_step", step)
+    # Whatever a step would take now, it was given its steps before.
+    monkeypatch.setattr(budgets, "step_seconds", lambda trainers: [math.nan for _ in trainers])
+    code, answer, log = ablate("exemplars", "--minutes", MINUTES, "--rows", "1")
+    assert (code, answer["tables"][0]["rows"][1]["steps"]) == (0, 4), log
+    assert "from step 2 to step 4" in log
+    assert "ms of" not in log
+    small(monkeypatch)
+    again = ablate("exemplars", "--minutes", MINUTES, "--rows", "1", "-o", tmp_path / "whole")[1]
+    assert (tmp_path / "whole" / "one-exemplar" / "result.json").exists()
+    assert again["tables"][0]["rows"][1]["splits"] == answer["tables"][0]["rows"][1]["splits"]
+
+
+def test_other_photos_are_noticed(ablate: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small(monkeypatch)
+    assert ablate("exemplars", "--minutes", MINUTES, "--rows", "1")[0] == 0
+    run = tmp_path / "runs" / "one-exemplar"
+    (run / "result.json").unlink()
+    stored = json.loads((run / budgets.FILE).read_text())
+    (run / budgets.FILE).write_text(json.dumps(stored | {"photos": "others"}))
+    code, answer, _ = ablate("exemplars", "--minutes", MINUTES, "--rows", "1")
+    assert (code, "other photos" in answer["error"]) == (2, True)
+
+
+def test_the_list_and_wrong_calls(ablate: Callable[..., Any], call: Call) -> None:
+    code, answer, _ = call("ablate", "list")
+    assert (code, {t["name"] for t in answer["tables"]}) == (0, set(table_names()))
+    for arguments, what in (
+        (["nothing"], "unknown table"),
+        (["alignment", "--rows", "cofa"], "no row cofa"),
+        (["alignment", "--markdown"], "exclude each other"),
+    ):
+        code, answer, _ = ablate(*arguments)
+        assert (code, what in answer["error"]) == (2, True)
+    code, answer, _ = call("ablate", "alignment")
+    assert (code, "--data" in answer["error"]) == (2, True)

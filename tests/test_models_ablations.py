@@ -1,0 +1,129 @@
+"""What RFA and CoFA are compared with: each does what it stands for, and an empty slot adds nothing to any."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from conftest import TINY
+from torch import Tensor
+
+from edgesr.models import HIME, HIMEConfig
+from edgesr.models.ablations import AverageAggregation, ConvolutionAlignment, MaxAggregation, WarpAlignment
+from edgesr.models.config import VARIANTS
+
+AGGREGATIONS = VARIANTS["aggregation"]
+CONFIGS = [
+    TINY.replace(alignment=alignment, aggregation=aggregation)
+    for alignment in VARIANTS["alignment"]
+    for aggregation in AGGREGATIONS
+]
+
+
+def name(config: HIMEConfig) -> str:
+    return f"{config.alignment}-{config.aggregation}"
+
+
+def alive(config: HIMEConfig) -> HIME:
+    """Random weights, also where training starts from zero."""
+    torch.manual_seed(0)
+    model = HIME(config).eval().requires_grad_(False)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    return model
+
+
+def inputs(slots: int) -> tuple[Tensor, Tensor]:
+    random = torch.Generator().manual_seed(1)
+    lr = torch.rand(2, 3, 8, 8, generator=random)
+    return lr, torch.rand(2, slots, 3, 32, 32, generator=random)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=name)
+def test_an_empty_slot_contributes_nothing(config: HIMEConfig) -> None:
+    model = alive(config)
+    lr, exemplars = inputs(3)
+    valid = torch.tensor([[1.0, 0, 1], [0, 1, 0]])
+    sr, weights = model(lr, exemplars, valid)
+    exemplars[valid == 0] = torch.rand(3, 3, 32, 32)
+    other, _ = model(lr, exemplars, valid)
+    assert torch.equal(other, sr)
+    assert (weights[valid == 0] == 0).all()
+    alone, _ = model(lr[1:], exemplars[1:, 1:2], torch.ones(1, 1))
+    torch.testing.assert_close(alone, sr[1:], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=name)
+def test_without_exemplars_it_is_the_network_without_slots(config: HIMEConfig) -> None:
+    model = alive(config)
+    lr, exemplars = inputs(2)
+    empty, weights = model(lr, exemplars, torch.zeros(2, 2))
+    none, no_weights = model(lr, exemplars[:, :0], torch.zeros(2, 0))
+    torch.testing.assert_close(empty, none, rtol=0, atol=1e-6)
+    assert torch.isfinite(empty).all()
+    assert (weights == 0).all()
+    assert no_weights.shape == (2, 0, 8, 8)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=name)
+def test_the_order_of_exemplars_does_not_matter_and_each_counts(config: HIMEConfig) -> None:
+    model = alive(config)
+    lr, exemplars = inputs(3)
+    valid = torch.tensor([[1.0, 1, 1], [1, 1, 0]])
+    sr, weights = model(lr, exemplars, valid)
+    order = torch.tensor([2, 0, 1])
+    turned, turned_weights = model(lr, exemplars[:, order], valid[:, order])
+    torch.testing.assert_close(turned, sr, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(turned_weights, weights[:, order], rtol=0, atol=1e-5)
+    for slot in range(3):
+        without = valid.clone()
+        without[0, slot] = 0
+        assert (model(lr, exemplars, without)[0][0] - sr[0]).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("aggregation", ["average", "max"])
+def test_weights_sum_to_one_where_an_exemplar_is_valid(aggregation: str) -> None:
+    model = alive(TINY.replace(aggregation=aggregation))
+    lr, exemplars = inputs(3)
+    _, weights = model(lr, exemplars, torch.tensor([[1.0, 0, 1], [0, 0, 0]]))
+    torch.testing.assert_close(weights[0].sum(0), torch.ones(8, 8))
+    assert (weights[1] == 0).all()
+    assert weights.min() >= 0
+
+
+def test_average_and_maximum_are_those_of_the_valid_references() -> None:
+    aligned = torch.randn(2, 4, 6, 3, 3, generator=torch.Generator().manual_seed(0))
+    f_lr, valid = torch.zeros(2, 6, 3, 3), torch.tensor([[1.0, 1, 0, 1], [0, 0, 1, 0]])
+    kept = [aligned[i, valid[i] == 1] for i in range(2)]
+    average, _ = AverageAggregation(TINY)(aligned, f_lr, valid)
+    torch.testing.assert_close(average, torch.stack([k.mean(0) for k in kept]))
+    largest, weights = MaxAggregation(TINY)(aligned, f_lr, valid)
+    assert torch.equal(largest, torch.stack([k.amax(0) for k in kept]))
+    share = (aligned[0, 1] == largest[0]).float().mean(0)
+    torch.testing.assert_close(weights[0, 1], share)
+
+
+def test_a_convolution_and_a_warp_that_has_learned_nothing_do_not_move_the_reference() -> None:
+    config = TINY.replace(alignment="warp")
+    torch.manual_seed(0)
+    warp = WarpAlignment(config)
+    f_ref, g = torch.randn(1, 8, 8, 8), torch.randn(1, 8, 8, 8)
+    torch.testing.assert_close(warp(f_ref, g, g), warp.value(f_ref), rtol=0, atol=1e-5)
+    alignment = ConvolutionAlignment(config)
+    shifted = torch.roll(g, 2, -1)
+    torch.testing.assert_close(
+        torch.roll(alignment(f_ref, g, g), 2, -1)[..., 5:-3], alignment(f_ref, shifted, shifted)[..., 5:-3]
+    )
+
+
+def test_a_warp_moves_each_group_by_its_own_offset() -> None:
+    config = TINY.replace(alignment="warp")
+    warp = WarpAlignment(config)
+    with torch.no_grad():
+        warp.offset.bias.copy_(torch.tensor([0.0, 1.0, -1.0, 0.0]))  # type: ignore[union-attr]
+    step = float(2 * torch.tanh(torch.tensor(0.5)))  # bounded: R tanh(1 / R) with R = 2
+    f_ref, g = torch.randn(1, 8, 8, 8), torch.zeros(1, 8, 8, 8)
+    value, moved = warp.value(f_ref).detach(), warp(f_ref, g, g).detach()
+    right = value[:, :4, :, :-1] * (1 - step) + value[:, :4, :, 1:] * step
+    torch.testing.assert_close(moved[:, :4, :, :-1], right, rtol=0, atol=1e-5)
+    up = value[:, 4:, 1:] * (1 - step) + value[:, 4:, :-1] * step
+    torch.testing.assert_close(moved[:, 4:, 1:], up, rtol=0, atol=1e-5)
