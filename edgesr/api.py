@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-from edgesr.errors import InputOutputError, UsageError
+from edgesr.errors import GalleryError, InputOutputError, UnavailableError, UsageError
+from edgesr.gallery.format import Gallery
 from edgesr.imaging import Pixels, read_image, to_pixels, to_unit
 
 if TYPE_CHECKING:
@@ -21,9 +23,19 @@ Photo = str | Path | Pixels
 class Model:
     """A network with a runtime behind it. Photos are paths or uint8 RGB arrays, aligned like CelebA-HQ."""
 
-    def __init__(self, runtime: Runtime, name: str) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        name: str,
+        feature_space: str | None = None,
+        feature_scales: Mapping[str, float] | None = None,
+    ) -> None:
         self.runtime = runtime
         self.name = name
+        self.feature_space = feature_space
+        """Id of what its features mean: galleries of this feature space fit it, no other."""
+        self.feature_scales = feature_scales or None
+        """int8 step of each part of the features; None where the network came without."""
 
     @property
     def config(self) -> HIMEConfig:
@@ -57,14 +69,16 @@ class Model:
             features.append(self.runtime.encode(to_unit(image)))
         return np.stack(features) if features else np.zeros((0, *feature_shape(self.config)), np.float32)
 
-    def restore(self, lr: Photo, features: Array) -> tuple[Pixels, Array]:
+    def restore(self, lr: Photo, features: Array | Gallery) -> tuple[Pixels, Array]:
         """The sharp face uint8 [H, W, 3], and each exemplar's weight at each LR pixel, [N, h, w] in [0, 1].
 
-        ``lr`` is ``lr_size`` square; ``features`` [N, h, w, C] from ``encode``. N = 0 is plain
+        ``lr`` is ``lr_size`` square; ``features`` [N, h, w, C] from ``encode``, or a gallery, of which the exemplars
+        that serve this face best are taken (``choose`` says which, in the order of the weights). N = 0 is plain
         super-resolution.
 
         Raises:
             InputOutputError: ``lr`` is unreadable or of another size.
+            GalleryError: a gallery of another feature space, scale or LR size.
             UsageError: more exemplars than slots, or features of another network.
         """
         from edgesr.runtime.base import feature_shape, fill_slots
@@ -76,6 +90,8 @@ class Model:
                 f"{label} is {image.shape[1]}x{image.shape[0]}",
                 f"{self.name} takes aligned LR faces of {size}x{size} pixels",
             )
+        if isinstance(features, Gallery):
+            features = features.floats(self.choose(image, features))
         shape = feature_shape(self.config)
         if features.shape[1:] != shape:
             raise UsageError(
@@ -88,6 +104,45 @@ class Model:
             )
         sr, weights = self.runtime.restore(to_unit(image), *fill_slots(list(features), self.config))
         return to_pixels(sr), weights[: len(features)]
+
+    def choose(
+        self, lr: Photo, gallery: Gallery, *, slots: int | None = None, landmarks: npt.ArrayLike | None = None
+    ) -> list[int]:
+        """Which entries of the gallery serve this LR face best, the best first; at most ``slots`` (all by default).
+
+        ``landmarks`` [5, 2] in pixels of ``lr`` help where they are known.
+
+        Raises:
+            GalleryError: a gallery of another feature space, scale or LR size.
+        """
+        from edgesr.gallery.choice import choose
+        from edgesr.gallery.descriptor import describe
+
+        self.check_gallery(gallery)
+        if not gallery.entries:
+            return []
+        image, _ = _pixels(lr)
+        sharpness = [entry.quality.get("sharpness", 0.0) for entry in gallery.entries]
+        known = all("sharpness" in entry.quality for entry in gallery.entries)
+        slots = self.config.slots if slots is None else min(slots, self.config.slots)
+        return choose(gallery.descriptors, describe(image, landmarks), slots, sharpness if known else None)
+
+    def check_gallery(self, gallery: Gallery) -> None:
+        """Refuse a gallery whose features mean something else to this network.
+
+        Raises:
+            GalleryError: another feature space, scale, LR size or division of the channels.
+        """
+        config = self.config
+        ours = (self.feature_space, config.scale, config.lr_size, config.feature_parts)
+        theirs = (gallery.feature_space, gallery.scale, gallery.lr_size, dict(gallery.feature_parts))
+        names = ("feature space", "scale", "LR size", "feature parts")
+        for name, here, there in zip(names, ours, theirs, strict=True):
+            if here != there:
+                raise GalleryError(
+                    f"the gallery has {name} {there}, and {self.name} takes {here}",
+                    "build the gallery with this network, or restore with the one that it was built with",
+                )
 
 
 def load(name_or_path: str | Path, *, least_slots: int = 0, threads: int | None = None) -> Model:
@@ -111,14 +166,24 @@ def load(name_or_path: str | Path, *, least_slots: int = 0, threads: int | None 
                 f"{least_slots} exemplars for the {bundle.config.slots} slots of {path}",
                 f"choose the best ones, or convert with --slots {least_slots}",
             )
-        return Model(bundle.runtime(threads), path.name)
+        return Model(bundle.runtime(threads), path.name, bundle.feature_space, bundle.feature_scales)
     from edgesr.models import load_checkpoint
     from edgesr.runtime.torch import TorchRuntime
 
-    checkpoint = load_checkpoint(name_or_path)
+    checkpoint = load_checkpoint(name_or_path, quantized=True)
     config = checkpoint.model.config
-    runtime = TorchRuntime(checkpoint.model, config.replace(slots=max(config.slots, least_slots)))
-    return Model(runtime, checkpoint.name)
+    config = config.replace(slots=max(config.slots, least_slots))
+    meaning = checkpoint.feature_space, checkpoint.feature_scales
+    if checkpoint.quantization is None:
+        return Model(TorchRuntime(checkpoint.model, config), checkpoint.name, *meaning)
+    try:
+        from edgesr.quantize.graphs import quantized_runtime
+    except ImportError as error:
+        raise UnavailableError(
+            f"{checkpoint.name} is an int8 network, and PyTorch needs {error.name} to run it",
+            "pip install 'edgesr[executorch]'",
+        ) from error
+    return Model(quantized_runtime(checkpoint, config), checkpoint.name, *meaning)
 
 
 def _pixels(photo: Photo) -> tuple[Pixels, str]:

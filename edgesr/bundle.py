@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors.numpy
 
 from edgesr.atomic import folder_aside
+from edgesr.bundle_manifest import FORMAT_VERSION as FORMAT_VERSION
+from edgesr.bundle_manifest import read_manifest
 from edgesr.errors import BundleError, UsageError
 from edgesr.models.checkpoint import sha256_of
 from edgesr.models.config import HIMEConfig
 from edgesr.runtime.base import Array, Runtime
 
-FORMAT_VERSION = 1
 MANIFEST, GOLDEN = "manifest.json", "golden.safetensors"
 GOLDEN_VECTORS = (
     "encode.in.exemplar",
@@ -32,18 +33,6 @@ GOLDEN_VECTORS = (
     "restore.out.sr",
     "restore.out.weights",
 )
-REQUIRED = {
-    "target": str,
-    "precision": str,
-    "lowering": str,
-    "files": dict,
-    "sha256": dict,
-    "model": dict,
-    "tensors": dict,
-    "feature_space": str,
-    "parity": dict,
-    "checkpoint_sha256": str,
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +47,19 @@ class Bundle:
         """The network's configuration, with the LR size and the slots it was converted for."""
         return HIMEConfig.from_dict(self.manifest["model"])
 
+    @property
+    def feature_space(self) -> str:
+        """Id of what the features mean."""
+        space: str = self.manifest["feature_space"]
+        return space
+
+    @property
+    def feature_scales(self) -> dict[str, float]:
+        """int8 step of each part of the features; empty where its network came without."""
+        described = self.manifest.get("features") or {"parts": []}
+        scales = {part["name"]: part.get("int8_scale") for part in described["parts"]}
+        return {} if None in scales.values() else scales
+
     def runtime(self, threads: int | None = None) -> Runtime:
         """The runtime that executes this bundle here.
 
@@ -67,14 +69,19 @@ class Bundle:
         from edgesr.runtime.engines import open_engine
 
         m = self.manifest
+        if set(m["tensors"]) != {"encode", "restore"}:
+            raise BundleError(f"{self.folder / MANIFEST} does not describe both graphs", "convert again")
         return open_engine(m["target"], self.folder, m["files"], self.config, m["tensors"], threads)
 
     def golden(self) -> dict[str, Array]:
         """Golden vectors in canonical layout (see ``edgesr.runtime.base``), float32."""
         try:
             vectors = dict(safetensors.numpy.load_file(self.folder / GOLDEN))
-        except (OSError, ValueError, safetensors.SafetensorError) as error:
-            raise BundleError(f"cannot read {self.folder / GOLDEN}: {error}", "convert again") from error
+        except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+            # A dtype that numpy does not know is a KeyError there.
+            raise BundleError(f"cannot read {self.folder / GOLDEN}: {error!r:.200}", "convert again") from error
+        if foreign := [name for name, vector in vectors.items() if vector.dtype != np.float32]:
+            raise BundleError(f"{self.folder / GOLDEN} holds {foreign[0]!r:.60} in another type", "convert again")
         if missing := sorted(set(GOLDEN_VECTORS) - set(vectors)):
             raise BundleError(f"{self.folder / GOLDEN} has no {missing[0]}", "convert again")
         return vectors
@@ -88,31 +95,16 @@ def open_bundle(folder: Path) -> Bundle:
     """
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text())
+        manifest = read_manifest(path)
     except FileNotFoundError as error:
         what = f"{folder} is no bundle: it has no {MANIFEST}" if folder.exists() else f"no bundle {folder}"
         raise BundleError(what, "make one: edgesr convert --target executorch") from error
-    except (OSError, ValueError) as error:
-        raise BundleError(f"cannot read {path}: {error}", "convert again") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != "edgesr-bundle":
-        raise BundleError(f"{path} does not describe an edgesr bundle")
-    if manifest.get("format_version") != FORMAT_VERSION:
-        raise BundleError(
-            f"{path} has format version {manifest.get('format_version')!r}",
-            f"this edgesr reads version {FORMAT_VERSION}: update edgesr or convert again",
-        )
-    for key, kind in REQUIRED.items():
-        if not isinstance(manifest.get(key), kind):
-            raise BundleError(f"{path} has no proper {key!r}", "convert again")
-    for name, expected in manifest["sha256"].items():
-        file = (folder / name).resolve()
-        if not file.is_relative_to(folder.resolve()):
-            raise BundleError(f"{path} names a file outside the bundle: {name}", "do not use it")
-        if not file.is_file():
-            raise BundleError(f"{folder} is incomplete: {name} is missing", "copy it again, or convert again")
-        if sha256_of(file) != expected:
-            raise BundleError(f"{folder / name} is not the file that was converted", "it is damaged: convert again")
-    unlisted = sorted(set(hashes(folder)) - set(manifest["sha256"]))
+    try:
+        for name, expected in manifest["sha256"].items():
+            _check_file(folder, name, expected)
+        unlisted = sorted(set(hashes(folder)) - set(manifest["sha256"]))
+    except OSError as error:
+        raise BundleError(f"cannot read {folder}: {error.strerror or error}", "copy it again") from error
     if unlisted:
         raise BundleError(f"{folder} holds a file that its manifest does not list: {unlisted[0]}", "do not use it")
     if GOLDEN not in manifest["sha256"]:
@@ -122,6 +114,16 @@ def open_bundle(folder: Path) -> Bundle:
         if not inside:
             raise BundleError(f"{path} has no hash for its {role} file {name}", "convert again")
     return Bundle(folder, manifest)
+
+
+def _check_file(folder: Path, name: str, sha256: str) -> None:
+    file = (folder / name).resolve()
+    if not file.is_relative_to(folder.resolve()):
+        raise BundleError(f"{folder / MANIFEST} names a file outside the bundle: {name}", "do not use it")
+    if not file.is_file():
+        raise BundleError(f"{folder} is incomplete: {name} is missing", "copy it again, or convert again")
+    if sha256_of(file) != sha256:
+        raise BundleError(f"{folder / name} is not the file that was converted", "it is damaged: convert again")
 
 
 def hashes(folder: Path) -> dict[str, str]:

@@ -5,17 +5,23 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from edgesr.alignment import Alignment, Array, align, transform
-from edgesr.errors import InputOutputError, UnavailableError
+from edgesr.detector_setup import (
+    OFFLINE_VARIABLE,
+    YUNET_VARIABLE,
+    cached_yunet,
+    fetch_detector,
+    is_genuine,
+    may_fetch,
+)
+from edgesr.errors import EdgesrError, InputOutputError, UnavailableError
 from edgesr.imaging import Pixels
-
-YUNET_VARIABLE = "EDGESR_YUNET"
-YUNET_FILE = "face_detection_yunet.onnx"
 
 LONG_SIDE = 1024
 """Photos are searched at this many pixels, then at half and a quarter of it where nothing was found."""
@@ -46,10 +52,18 @@ class Face:
         return align(self.landmarks)
 
 
-def cached_yunet() -> Path:
-    """Where the detector lies when neither option nor variable says so."""
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "edgesr" / YUNET_FILE
+class Detector(Protocol):
+    """Finds faces, and where their eyes, noses and mouths lie."""
+
+    name: str
+
+    def detect(self, photo: Pixels, long_side: int | None = LONG_SIDE) -> list[Face]:
+        """Faces of a photo uint8 [H, W, 3], the largest first."""
+        ...
+
+    def refine(self, photo: Pixels, face: Face) -> Face:
+        """The face with better landmarks."""
+        ...
 
 
 def find_yunet(given: Path | None = None) -> Path:
@@ -70,16 +84,69 @@ def find_yunet(given: Path | None = None) -> Path:
         where = f"no --detector given, {YUNET_VARIABLE} not set, no file {path}"
     raise UnavailableError(
         f"the face detector YuNet is missing: {where}",
-        "get face_detection_yunet_2023mar.onnx (230 kB, MIT) from the OpenCV Zoo, then pass --detector FILE, "
-        f"set {YUNET_VARIABLE}, or save it as {cached_yunet()}",
+        f"run edgesr setup detector, which fetches it (230 kB, MIT); or pass --detector FILE, or set {YUNET_VARIABLE}",
     )
+
+
+def open_detector(given: Path | None = None, report: Callable[[str], None] = lambda _: None) -> Detector:
+    """The best detector there is; ``report`` is told what a user should know of it.
+
+    YuNet by ``given``, by the environment variable or from the cache; fetched into the cache where none of them is
+    set, unless EDGESR_OFFLINE forbids it. Where it cannot be had, dlib's detector serves. A file of the cache must be
+    the one that we know; a user's own may be another.
+
+    Raises:
+        UnavailableError: neither can be had, or the file that was named is missing.
+        InputOutputError: a file is damaged or another network.
+    """
+    named = given is not None or bool(os.environ.get(YUNET_VARIABLE))
+    path = given
+    if named:
+        path = find_yunet(given)
+        if not is_genuine(path):
+            report(f"{path} is not the YuNet that edgesr was measured with; it is used all the same")
+        return FaceDetector(path)
+    path = cached_yunet()
+    if path.exists():
+        return FaceDetector(path)
+    try:
+        if not may_fetch():
+            raise UnavailableError(f"{OFFLINE_VARIABLE} is set", "edgesr setup detector fetches it")
+        fetch_detector(path, report)
+    except EdgesrError as error:
+        return _fall_back(error, report)
+    return FaceDetector(path)
+
+
+def _fall_back(error: EdgesrError, report: Callable[[str], None]) -> Detector:
+    """dlib's detector where YuNet cannot be had for the reason ``error``."""
+    from edgesr.detection_dlib import DlibDetector
+
+    try:
+        detector = DlibDetector()
+    except UnavailableError as missing:
+        raise UnavailableError(
+            f"there is no face detector: {error.what}; and {missing.what}", f"{error.hint}; or {missing.hint}"
+        ) from error
+    report(
+        f"no YuNet ({error.what}): dlib finds the faces instead; it misses those under {detector.LEAST_FACE} pixels "
+        "and those turned away"
+    )
+    return detector
 
 
 class FaceDetector:
     """YuNet on RGB photos; ``threshold`` is the least score of a face."""
 
+    name = "YuNet"
+
     def __init__(self, path: Path | None = None, threshold: float = 0.6) -> None:
         self.path = find_yunet(path)
+        if self.path == cached_yunet() and not is_genuine(self.path):
+            raise InputOutputError(
+                f"{self.path} is not the detector that edgesr knows",
+                "it is damaged or another one: edgesr setup detector --force; a file of your own goes by --detector",
+            )
         try:
             import cv2
         except ImportError as error:

@@ -45,6 +45,10 @@ class BundleError(InputOutputError):
     """A bundle is missing, incomplete, changed since it was written, or of another version."""
 
 
+class GalleryError(InputOutputError):
+    """A gallery is missing, damaged, of another version, or of another feature space."""
+
+
 class ParityError(EdgesrError):
     """An artifact does not compute what PyTorch computes. Nothing is written."""
 

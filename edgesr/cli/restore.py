@@ -31,6 +31,7 @@ class Variadic(click.Command):
 @click.command("restore", cls=Variadic)
 @click.argument("lr", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--exemplars", multiple=True, type=click.Path(path_type=Path), help="Sharp photos of the same person.")
+@click.option("--gallery", type=click.Path(path_type=Path), help="Instead of photos: what edgesr gallery build made.")
 @click.option("--output", "-o", "out", required=True, type=click.Path(path_type=Path), help="A file, or a folder.")
 @click.option("--model", "-m", default=DEFAULT_CHECKPOINT, show_default=True, help="A checkpoint or a bundle.")
 @click.option("--truth", type=click.Path(path_type=Path), help="The sharp original, to measure PSNR against.")
@@ -40,6 +41,7 @@ class Variadic(click.Command):
 def command(
     lr: tuple[Path, ...],
     exemplars: tuple[Path, ...],
+    gallery: Path | None,
     out: Path,
     model: str,
     truth: Path | None,
@@ -51,23 +53,36 @@ def command(
 
     \b
     edgesr restore tiny.png --exemplars me-1.jpg me-2.jpg -o sharp.png
+    edgesr restore tiny.png --gallery me.gallery -o sharp.png
     edgesr restore faces/*.png --exemplars me-*.jpg -o restored/ --model hime-small-x4-lr32-s3-tflite-fp32
 
-    Without --exemplars it is plain super-resolution. Faces are aligned crops of the network's LR size.
+    Of a gallery the exemplars that serve each face best are taken, as many as the network has slots. Without
+    --exemplars or --gallery it is plain super-resolution. Faces are aligned crops of the network's LR size.
     """
     import edgesr
+    from edgesr.gallery.format import Gallery, read_gallery
     from edgesr.imaging import read_image, write_image
 
     if truth is not None and len(lr) > 1:
         raise UsageError("--truth belongs to one LR face", "restore one face at a time to measure it")
+    if gallery is not None and exemplars:
+        raise UsageError("--exemplars and --gallery are two ways to say the same", "add the photos to the gallery")
     targets = destinations(lr, out, force)
     network = edgesr.load(model, threads=threads, least_slots=len(exemplars))
     original = read_image(truth) if truth is not None else None
-    features = network.encode(exemplars)
+    features: Any = network.encode(exemplars)
+    if gallery is not None:
+        features = read_gallery(gallery)
+        network.check_gallery(features)
     outputs: list[dict[str, Any]] = []
     for source, target in zip(output.track(lr, "restoring"), targets, strict=True):
-        sr, _ = network.restore(source, features)
         row: dict[str, Any] = {"input": str(source), "output": str(target)}
+        if isinstance(features, Gallery):
+            chosen = network.choose(source, features)
+            row["exemplars"] = [i + 1 for i in chosen]
+            sr, _ = network.restore(source, features.floats(chosen))
+        else:
+            sr, _ = network.restore(source, features)
         if original is not None:
             row |= measure(sr, source, original)
         write_image(sr, target)

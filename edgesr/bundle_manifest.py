@@ -1,0 +1,139 @@
+"""What ``manifest.json`` must say: read and checked to the last key we use, before anything of it is used."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from edgesr.errors import BundleError, CheckpointError
+from edgesr.models.config import HIMEConfig
+
+FORMAT_VERSION = 1
+REQUIRED = {
+    "target": str,
+    "precision": str,
+    "lowering": str,
+    "files": dict,
+    "sha256": dict,
+    "model": dict,
+    "tensors": dict,
+    "feature_space": str,
+    "parity": dict,
+    "checkpoint_sha256": str,
+}
+MOST_BYTES = 16 << 20
+"""Of a manifest; the largest we write, with every operator listed, has a few hundred kB."""
+MOST_FILES = 1000
+DTYPES = ("float32", "float16", "int8", "uint8", "int32")
+AGAIN = "convert again"
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """A manifest that is what its format asks for.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        BundleError: unreadable, of another version, or something in it is missing or of another kind.
+    """
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise ValueError(f"it has more than {MOST_BYTES >> 20} MiB")
+        manifest = json.loads(content)
+        json.dumps(manifest, ensure_ascii=False).encode()  # no halves of surrogate pairs: they break printing and paths
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        raise BundleError(f"cannot read {path}: {str(error).encode('ascii', 'replace').decode()}", AGAIN) from error
+    if not isinstance(manifest, dict) or manifest.get("format") != "edgesr-bundle":
+        raise BundleError(f"{path} does not describe an edgesr bundle")
+    if manifest.get("format_version") != FORMAT_VERSION:
+        raise BundleError(
+            f"{path} has format version {manifest.get('format_version')!r:.40}",
+            f"this edgesr reads version {FORMAT_VERSION}: update edgesr or convert again",
+        )
+    for key, kind in REQUIRED.items():
+        if not isinstance(manifest.get(key), kind):
+            raise BundleError(f"{path} has no proper {key!r}", AGAIN)
+    try:
+        config = HIMEConfig.from_dict(manifest["model"])
+    except CheckpointError as error:
+        raise BundleError(f"{path} describes no network: {error.what}", AGAIN) from error
+    _check_files(path, manifest)
+    _check_tensors(path, manifest["tensors"], config)
+    _check_features(path, manifest.get("features"), config)
+    return manifest
+
+
+def _check_files(path: Path, manifest: dict[str, Any]) -> None:
+    for key in ("sha256", "files"):
+        if len(manifest[key]) > MOST_FILES:
+            raise BundleError(f"{path} lists more than {MOST_FILES} files", AGAIN)
+        for name, value in manifest[key].items():
+            file = name if key == "sha256" else value
+            if not isinstance(value, str) or not _is_file_name(file):
+                raise BundleError(f"{path} has no proper {key!r}: {name!r:.60}", AGAIN)
+            if PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts:
+                raise BundleError(f"{path} names a file outside the bundle: {file}", "do not use it")
+            if key == "sha256" and not _SHA256.fullmatch(value):
+                raise BundleError(f"{path} has no proper hash of {name}", AGAIN)
+
+
+def _is_file_name(name: Any) -> bool:
+    return isinstance(name, str) and 0 < len(name.encode()) <= 1000 and name.isprintable()
+
+
+def _check_tensors(path: Path, tensors: dict[str, Any], config: HIMEConfig) -> None:
+    """Every tensor that is described has the number of values that the network's configuration asks for."""
+    low, high, channels = config.lr_size, config.hr_size, config.feature_channels
+    sizes: dict[str, dict[str, tuple[int, ...]]] = {
+        "exemplar": {"NCHW": (1, 3, high, high), "NHWC": (1, high, high, 3)},
+        "lr": {"NCHW": (1, 3, low, low), "NHWC": (1, low, low, 3)},
+        "sr": {"NCHW": (1, 3, high, high), "NHWC": (1, high, high, 3)},
+        "valid": {"N": (config.slots,)},
+        "weights": {"NHW": (config.slots, low, low)},
+    }
+    for graph, sides in tensors.items():
+        n = 1 if graph == "encode" else config.slots
+        sizes["features"] = {"NCHW": (n, channels, low, low), "NHWC": (n, low, low, channels)}
+        good = graph in ("encode", "restore") and isinstance(sides, dict)
+        if not good or not all(isinstance(sides.get(side), list) for side in ("inputs", "outputs")):
+            raise BundleError(f"{path} has no proper tensors of {graph!r:.40}", AGAIN)
+        for tensor in (*sides["inputs"], *sides["outputs"]):
+            if not _is_tensor(tensor, sizes):
+                raise BundleError(f"{path} describes no tensor of this network: {tensor!r:.120}", AGAIN)
+
+
+def _is_tensor(tensor: Any, sizes: dict[str, dict[str, tuple[int, ...]]]) -> bool:
+    if not isinstance(tensor, dict):
+        return False
+    name, layout = tensor.get("name"), tensor.get("layout")
+    texts = (name, layout, tensor.get("file_name", name), tensor.get("dtype", "float32"))
+    if not all(isinstance(text, str) for text in texts):
+        return False
+    expected = sizes.get(str(name), {}).get(str(layout))
+    return expected is not None and tensor.get("shape") == list(expected) and texts[3] in DTYPES
+
+
+def _check_features(path: Path, features: Any, config: HIMEConfig) -> None:
+    """Bundles of before galleries say nothing of how features are stored; what is said must fit the network."""
+    if features is None:
+        return
+    parts = features.get("parts") if isinstance(features, dict) else None
+    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+        raise BundleError(f"{path} has no proper 'features'", AGAIN)
+    channels = [(part.get("name"), part.get("channels")) for part in parts]
+    scales = [part.get("int8_scale") for part in parts]
+    if channels != list(config.feature_parts.items()) or not all(map(_is_scale, scales)):
+        raise BundleError(f"{path} has features of other parts than its network: {channels!r:.80}", AGAIN)
+
+
+def _is_scale(value: Any) -> bool:
+    """A step of int8 features, or None where the network has none."""
+    return value is None or (isinstance(value, float) and math.isfinite(value) and 2.0**-40 <= value <= 2.0**40)

@@ -1,0 +1,232 @@
+"""``edgesr gallery build`` and ``add``: from photos to entries, with a reason for every photo that is not taken."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgesr import DEFAULT_CHECKPOINT
+from edgesr.cli import output
+from edgesr.cli.gallery_people import can_ask, of_folder, of_person, open_embedder
+from edgesr.errors import GalleryError, UsageError
+
+if TYPE_CHECKING:
+    from edgesr.api import Model
+    from edgesr.gallery.format import Entry, Gallery
+    from edgesr.gallery.photos import Candidate, Rejection
+
+photos_argument = click.argument("photos", nargs=-1, required=True, type=click.Path(path_type=Path))
+person_option = click.option("--person", help="Whose photos, where they are several people's: sub-folder, or number.")
+names_option = click.option("--keep-names", is_flag=True, help="Store the photos' file names.")
+detector_option = click.option("--detector", type=click.Path(path_type=Path), help="YuNet's file, if not the usual.")
+embedder_option = click.option("--embedder", type=click.Path(path_type=Path), help="An ONNX embedder, not dlib's.")
+max_option = click.option("--max", "most", type=click.IntRange(1, 1000), help="Keep so many photos, the sharpest.")
+
+
+@click.command("build")
+@photos_argument
+@click.option("--output", "-o", "out", required=True, type=click.Path(path_type=Path), help="The gallery file.")
+@click.option("--model", "-m", default=DEFAULT_CHECKPOINT, show_default=True, help="A checkpoint or a bundle.")
+@click.option("--dtype", type=click.Choice(["int8", "fp16"]), help="How features are stored. Default: int8.")
+@person_option
+@names_option
+@click.option("--embeddings", is_flag=True, help="Store face embeddings too: they tell whose gallery it is.")
+@detector_option
+@embedder_option
+@max_option
+@output.force_option
+@output.json_option
+def build(
+    photos: tuple[Path, ...],
+    out: Path,
+    model: str,
+    dtype: Any,
+    person: str | None,
+    keep_names: bool,
+    embeddings: bool,
+    detector: Path | None,
+    embedder: Path | None,
+    most: int | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Build a gallery from one person's photos: files, or folders of them.
+
+    \b
+    edgesr gallery build photos/ -o me.gallery
+    edgesr gallery build photos/ -o ann.gallery --person ann --model hime-small-x4-lr32-s3-tflite-fp32
+
+    Of each photo the one clear face is aligned and judged; blurred, small, dark, turned-away and duplicate ones are
+    left out, and every one is said with its reason. The gallery fits every network of the same feature space. It is
+    written at the end, complete or not at all, for its owner alone (mode 0600). Exit code 1 if no photo was taken.
+    """
+    import edgesr
+    from edgesr.gallery.build import empty_gallery
+    from edgesr.gallery.format import write_gallery
+
+    started = time.monotonic()
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder", "give the gallery's file: -o me.gallery")
+    if out.exists() and not force:
+        raise UsageError(f"{out} already exists", "pass --force to replace it, or edgesr gallery add to add to it")
+    network = edgesr.load(model)
+    dtype = dtype or ("int8" if network.feature_scales else "fp16")
+    tells = open_embedder(embedder, embeddings)
+    blank = empty_gallery(network, dtype, tells.name if embeddings else None)
+    wishes = Wishes(detector, tells, person, keep_names, most, can_ask(as_json))
+    collected = collect(photos, network, blank, wishes)
+    gallery = blank.replace(entries=collected.entries)
+    if collected.entries:
+        write_gallery(out, gallery, erase_old=True)
+    finish(out, gallery, collected, time.monotonic() - started, as_json)
+
+
+@click.command("add")
+@click.argument("gallery", type=click.Path(path_type=Path))
+@photos_argument
+@click.option("--model", "-m", help="A checkpoint or a bundle of the gallery's feature space. Default: a shipped one.")
+@person_option
+@names_option
+@detector_option
+@embedder_option
+@max_option
+@output.json_option
+def add(
+    gallery: Path,
+    photos: tuple[Path, ...],
+    model: str | None,
+    person: str | None,
+    keep_names: bool,
+    detector: Path | None,
+    embedder: Path | None,
+    most: int | None,
+    as_json: bool,
+) -> None:
+    """Add photos to GALLERY; several commands may add at once. Exit code 1 if no photo was taken."""
+    import edgesr
+    from edgesr.gallery import edit
+    from edgesr.gallery.format import read_gallery
+
+    started = time.monotonic()
+    stored = read_gallery(gallery)
+    network = edgesr.load(model or shipped_for(stored))
+    network.check_gallery(stored)
+    tells = open_embedder(embedder, stored.embedder is not None)
+    if stored.embedder is not None and tells.name != stored.embedder:
+        raise UsageError(f"{gallery} has embeddings of {stored.embedder}, not of {tells.name}", "pass --embedder FILE")
+    wishes = Wishes(detector, tells, person, keep_names, most, can_ask(as_json))
+    collected = collect(photos, network, stored, wishes)
+    if collected.entries:
+        stored, _ = edit.add(gallery, collected.entries)
+    finish(gallery, stored, collected, time.monotonic() - started, as_json)
+
+
+@dataclasses.dataclass(frozen=True)
+class Wishes:
+    """What the user wants of the photos; the same for ``build`` and ``add``."""
+
+    detector: Path | None
+    embedder: Any
+    person: str | None
+    keep_names: bool
+    most: int | None
+    ask: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Collected:
+    """Entries and the candidates they come from; what was left out; ``people``: None where it cannot be told."""
+
+    entries: tuple[Entry, ...]
+    kept: list[Candidate]
+    rejected: list[Rejection]
+    people: int | None
+
+
+def collect(photos: Sequence[Path], network: Model, gallery: Gallery, wishes: Wishes) -> Collected:
+    """Entries for ``gallery`` from photos."""
+    from edgesr.detection import open_detector
+    from edgesr.gallery import build as steps
+    from edgesr.gallery.header import MOST_ENTRIES
+    from edgesr.gallery.photos import Rejection, gather, look
+
+    files = of_folder(gather(photos), wishes.person)
+    finder = open_detector(wishes.detector, output.say)
+    seen: list[Candidate] = []
+    rejected: list[Rejection] = []
+    for path in output.track(files, "looking at photos"):
+        room = len(seen) < MOST_ENTRIES
+        found = look(path, finder, network.config.hr_size) if room else Rejection(path, "the gallery is full")
+        if isinstance(found, Rejection):
+            rejected.append(found)
+        else:
+            seen.append(found)
+    seen, out = steps.drop_known(seen, gallery)
+    rejected += out
+    seen, out = steps.drop_duplicates(seen, gallery)
+    rejected += out
+    vectors, people = None, None
+    if wishes.embedder is not None:
+        vectors = steps.embed(output.track(seen, "telling people apart"), wishes.embedder)
+        seen, out, people = of_person(seen, vectors, gallery, wishes.embedder.name, wishes.person, wishes.ask)
+        rejected += out
+    elif len(seen) > 1:
+        from edgesr.gallery.people import WITHOUT_EMBEDDER
+
+        output.say(WITHOUT_EMBEDDER)
+    seen, out = steps.keep_best(seen, min(wishes.most or MOST_ENTRIES, MOST_ENTRIES - len(gallery)))
+    rejected += out
+    stored = vectors if gallery.embedder is not None else None
+    encoded = steps.encode_entries(
+        output.track(seen, "encoding"), network, gallery, keep_names=wishes.keep_names, embeddings=stored
+    )
+    return Collected(encoded, seen, rejected, people)
+
+
+def shipped_for(gallery: Gallery) -> str:
+    """The shipped checkpoint of a gallery's feature space."""
+    from edgesr.models import load_checkpoint
+    from edgesr.models.checkpoint import shipped_names
+
+    for name in shipped_names():
+        if load_checkpoint(name, quantized=True).feature_space == gallery.feature_space:
+            return name
+    raise GalleryError(
+        f"no shipped network has the feature space {gallery.feature_space}", "name the one it was built with: --model"
+    )
+
+
+def finish(path: Path, gallery: Gallery, collected: Collected, seconds: float, as_json: bool) -> None:
+    """Say what was taken and what was not."""
+    kept, rejected = collected.kept, collected.rejected
+    if as_json:
+        output.write_json(
+            {
+                "ok": bool(kept),
+                "gallery": str(path) if kept else None,
+                "kept": len(kept),
+                "rejected": [{"file": str(one.path), "reason": one.reason} for one in rejected],
+                "files": [str(one.path) for one in kept],
+                "people": collected.people,
+                "entries": len(gallery),
+                "feature_space": gallery.feature_space,
+                "dtype": gallery.dtype,
+                "seconds": round(seconds, 3),
+            }
+        )
+    else:
+        for one in rejected:
+            output.say(f"left out {one.path}: {one.reason}")
+        if kept:
+            of = len(kept) + len(rejected)
+            size = output.size(path.stat().st_size)
+            output.write(f"{path}: {len(kept)} of {of} photos taken, {len(gallery)} entries, {size}")
+        else:
+            output.write("no photo was taken")
+    if not kept:
+        raise output.NegativeResult

@@ -1,0 +1,158 @@
+"""From judged photos to a gallery: duplicates dropped, the best kept, each encoded once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from edgesr.errors import UsageError
+from edgesr.gallery.format import DType, Entry, Gallery, pack_features
+from edgesr.gallery.people import group
+from edgesr.gallery.photos import Candidate, Rejection
+from edgesr.gallery.quality import FINGERPRINT, Quality, duplicates
+
+if TYPE_CHECKING:
+    from edgesr.api import Model
+    from edgesr.identity import Embedder
+
+Vector = npt.NDArray[np.float32]
+
+MAJORITY = 0.75
+"""Of the photos, above which they are taken for one person's album: embedders err, and strangers walk through."""
+
+QUALITY, POSE = ("exposure", "sharpness", "size_px"), ("pitch_deg", "roll_deg", "yaw_deg")
+
+
+def empty_gallery(model: Model, dtype: DType = "int8", embedder: str | None = None) -> Gallery:
+    """A gallery that this network's features go into.
+
+    Raises:
+        UsageError: int8, and the network has no int8 scales; or it has no feature space.
+    """
+    if model.feature_space is None:
+        raise UsageError(f"{model.name} has no feature space", "load it by edgesr.load")
+    if dtype == "int8" and not model.feature_scales:
+        raise UsageError(f"{model.name} has no int8 scales", "store its features with --dtype fp16")
+    config = model.config
+    scales = None
+    if dtype == "int8" and model.feature_scales:
+        # As they are stored: float32.
+        scales = {part: float(np.float32(model.feature_scales[part])) for part in config.feature_parts}
+    return Gallery(model.feature_space, config.scale, config.lr_size, config.feature_parts, scales, dtype, (), embedder)
+
+
+def drop_known(candidates: Sequence[Candidate], gallery: Gallery) -> tuple[list[Candidate], list[Rejection]]:
+    """Candidates whose photo is not in the gallery yet."""
+    known = {entry.photo_sha256 for entry in gallery.entries}
+    kept, rejected = [], []
+    for one in candidates:
+        if one.photo_sha256 in known:
+            rejected.append(Rejection(one.path, "already in the gallery, or given twice"))
+        else:
+            known.add(one.photo_sha256)
+            kept.append(one)
+    return kept, rejected
+
+
+def drop_duplicates(candidates: Sequence[Candidate], gallery: Gallery) -> tuple[list[Candidate], list[Rejection]]:
+    """Candidates that show another picture than every other and than those of the gallery; the best is kept."""
+    if not candidates:
+        return [], []
+    stored = [entry.descriptor for entry in gallery.entries]
+    descriptors = np.stack([*stored, *(one.descriptor for one in candidates)])
+    # What is in the gallery stays in it, whatever comes.
+    worth = [float("inf")] * len(stored) + [_worth(one.quality) for one in candidates]
+    # A gallery holds no fingerprints, since they are pictures of whole photos.
+    unknown = np.full(FINGERPRINT, np.nan, np.float32)
+    prints = np.stack(
+        [unknown] * len(stored) + [unknown if one.fingerprint is None else one.fingerprint for one in candidates]
+    )
+    kept, rejected = [], []
+    for one, like in zip(candidates, duplicates(descriptors, worth, prints)[len(stored) :], strict=True):
+        if like is None:
+            kept.append(one)
+        elif like < len(stored):
+            rejected.append(Rejection(one.path, f"shows the same picture as entry {like + 1} of the gallery"))
+        else:
+            same = candidates[like - len(stored)].path.name
+            rejected.append(
+                Rejection(one.path, f"shows the same picture as {same}, which is larger, sharper or came first")
+            )
+    return kept, rejected
+
+
+def embed(candidates: Iterable[Candidate], embedder: Embedder) -> dict[str, Vector]:
+    """Each candidate's embedding [E], by its photo_sha256."""
+    vectors = {}
+    for one in candidates:
+        frame, _ = embedder.locate(one.face)
+        vectors[one.photo_sha256] = np.asarray(embedder.embed(one.face, frame), np.float32)
+    return vectors
+
+
+def people_of(
+    candidates: Sequence[Candidate], vectors: Mapping[str, Vector], gallery: Gallery, similarity: float
+) -> tuple[list[list[Candidate]], int | None]:
+    """The candidates of each person, and which person the gallery is evidently of, if any.
+
+    That is whoever most of the gallery's stored embeddings belong to, or where it has none, whoever has more than
+    ``MAJORITY`` of the candidates.
+    """
+    stored = [entry.embedding for entry in gallery.entries if entry.embedding is not None]
+    everything = [*stored, *(vectors[one.photo_sha256] for one in candidates)]
+    if not candidates:
+        return [], None
+    groups, known = [], []
+    for members in group(np.stack(everything), similarity):
+        inside = [candidates[i - len(stored)] for i in members if i >= len(stored)]
+        groups.append(inside)
+        known.append(len(members) - len(inside))
+    if stored:
+        return groups, known.index(max(known))
+    return groups, 0 if len(groups[0]) > MAJORITY * len(candidates) else None
+
+
+def _worth(quality: Quality) -> float:
+    """Ranks copies of one photo: the larger first, by steps of 40 %, then the sharper; JPEG's noise passes for
+    sharpness, and must not put a small copy before its original."""
+    return round(2 * math.log2(max(quality.size_px, 1.0))) + min(quality.sharpness, 0.99)
+
+
+def keep_best(candidates: Sequence[Candidate], most: int) -> tuple[list[Candidate], list[Rejection]]:
+    """The sharpest ``most`` candidates, in the order they came."""
+    ranked = sorted(range(len(candidates)), key=lambda i: -candidates[i].quality.sharpness)
+    chosen = set(ranked[:most])
+    rejected = [
+        Rejection(one.path, f"{most} sharper photos were there") for i, one in enumerate(candidates) if i not in chosen
+    ]
+    return [candidates[i] for i in sorted(chosen)], rejected
+
+
+def encode_entries(
+    candidates: Iterable[Candidate],
+    model: Model,
+    gallery: Gallery,
+    *,
+    keep_names: bool = False,
+    embeddings: Mapping[str, Vector] | None = None,
+) -> tuple[Entry, ...]:
+    """Entries for ``gallery``, encoded by ``model`` one photo at a time. ``embeddings``: by photo_sha256."""
+    model.check_gallery(gallery)
+    return tuple(
+        Entry(
+            features=pack_features(
+                model.encode([one.face])[0], gallery.dtype, gallery.feature_parts, gallery.feature_scales
+            ),
+            descriptor=one.descriptor,
+            photo_sha256=one.photo_sha256,
+            quality={name: float(getattr(one.quality, name)) for name in QUALITY},
+            pose={name: float(getattr(one.quality, name)) for name in POSE},
+            name=one.path.name if keep_names else None,
+            embedding=None if embeddings is None else np.asarray(embeddings[one.photo_sha256], np.float32),
+        )
+        for one in candidates
+    )

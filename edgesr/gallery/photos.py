@@ -1,0 +1,114 @@
+"""From a photo to the one face in it, aligned and judged: what a gallery can take, or why it cannot."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edgesr.alignment import Array, crop_face, transform
+from edgesr.detection import LONG_SIDE, VIEW_SIDE, Detector, Face
+from edgesr.errors import InputOutputError
+from edgesr.gallery.descriptor import Descriptor, describe
+from edgesr.gallery.quality import SIDE, Quality, fingerprint, judge
+from edgesr.imaging import IMAGE_SUFFIXES, Pixels, read_bytes, read_reduced
+
+SEARCHED_AT = LONG_SIDE * 3 // 4
+"""A JPEG is decoded to no less than this on its longer side to find faces; the detector looks at no more anyway."""
+
+LEAST_DETAIL = 4 * VIEW_SIDE
+"""The face's square is cropped from the photo at full scale, or reduced to no less than so many pixels, four for
+each of a crop of 112: what is averaged away here would be averaged away a moment later."""
+
+AMBIGUOUS = 0.6
+"""A second face at least this many times as wide as the largest: it cannot be told whose photo it is."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Candidate:
+    """A photo whose face could become an exemplar. Nothing of the photo itself is kept but the aligned crop."""
+
+    path: Path
+    photo_sha256: str
+    face: Pixels
+    """The aligned crop, uint8 [S, S, 3], S at least the network's hr_size."""
+    landmarks: Array
+    """[5, 2] in pixels of the crop."""
+    quality: Quality
+    descriptor: Descriptor
+    fingerprint: npt.NDArray[np.float32] | None = None
+    """Of the whole photo, to find it stored twice; never written anywhere."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Rejection:
+    """A photo that does not become an exemplar, and why."""
+
+    path: Path
+    reason: str
+
+
+def gather(paths: Iterable[Path]) -> list[Path]:
+    """Photos among ``paths`` and in the folders among them, at any depth; each once, in a fixed order.
+
+    Raises:
+        InputOutputError: a path does not exist, or there is no photo at all.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            inside = (p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+            hidden = {p for p in inside if not any(part.startswith(".") for part in p.relative_to(path).parts)}
+            found |= dict.fromkeys(sorted(hidden))
+        elif path.exists():
+            found[path] = None
+        else:
+            raise InputOutputError(f"no file {path}")
+    if not found:
+        raise InputOutputError("no photos there", f"they end in {', '.join(sorted(IMAGE_SUFFIXES))}")
+    return list(found)
+
+
+def look(path: Path, detector: Detector, size: int) -> Candidate | Rejection:
+    """The face of a photo as a crop of ``size`` pixels, but no fewer than faces are judged at, or why there is none.
+
+    Memory: the photo's file and its pixels at the scale that the face needs, one photo at a time.
+    """
+    try:
+        content = read_bytes(path)
+        photo, factor = read_reduced(path, content, SEARCHED_AT)
+        print_of_photo = fingerprint(photo)
+        faces = detector.detect(photo)
+        if not faces:
+            return Rejection(path, "no face found")
+        widths = [max(face.box[2:]) for face in faces]
+        alike = sum(width >= AMBIGUOUS * max(widths) for width in widths)
+        if alike > 1:
+            return Rejection(path, f"several faces ({alike} of like size)")
+        face = faces[0]
+        wanted = max(photo.shape) * LEAST_DETAIL / face.alignment.side
+        if factor > 1 and wanted > max(photo.shape):
+            del photo
+            before = factor
+            photo, factor = read_reduced(path, content, round(wanted))
+            face = _scaled(face, before / factor)
+        face = detector.refine(photo, face)
+        size = max(size, SIDE)
+        crop = crop_face(photo, face.alignment, size)
+        landmarks = transform(face.alignment.crop_from_photo(size), face.landmarks)
+        quality = judge(crop, landmarks, face.alignment.side * factor)
+    except InputOutputError as error:
+        return Rejection(path, error.what)
+    if quality.reasons:
+        return Rejection(path, "; ".join(quality.reasons))
+    descriptor = describe(crop, landmarks)
+    return Candidate(path, hashlib.sha256(content).hexdigest(), crop, landmarks, quality, descriptor, print_of_photo)
+
+
+def _scaled(face: Face, factor: float) -> Face:
+    left, top, width, height = (value * factor for value in face.box)
+    return dataclasses.replace(face, box=(left, top, width, height), landmarks=face.landmarks * factor)

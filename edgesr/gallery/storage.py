@@ -1,0 +1,215 @@
+"""Private files on disk: written whole or not at all, for their owner alone, one writer at a time, and erased.
+
+A write goes to ``.NAME.partial`` beside the file and is renamed. What a killed process leaves there is taken away by
+whoever writes or wipes next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import stat
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+from edgesr.atomic import cannot_write
+from edgesr.errors import EdgesrError, InputOutputError
+
+PRIVATE = 0o600
+CHUNK = 1 << 20
+
+T = TypeVar("T")
+
+_held = threading.local()
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other processes and threads from changing ``path`` while the block reads and writes it.
+
+    Advisory (``flock`` on ``.NAME.lock`` beside it, which is gone afterwards); waits for whoever holds it. May be
+    nested within a thread. Readers need no lock: they see the old or the new file.
+
+    Raises:
+        InputOutputError: its folder cannot be written.
+    """
+    path = path.resolve()
+    counts: dict[Path, int] = _held.__dict__.setdefault("counts", {})
+    if counts.get(path):
+        counts[path] += 1
+        try:
+            yield
+        finally:
+            counts[path] -= 1
+        return
+    lock = _beside(path, "lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = _acquire(lock)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    counts[path] = 1
+    try:
+        yield
+    finally:
+        del counts[path]
+        with contextlib.suppress(OSError):
+            lock.unlink()  # while it is still held: whoever waits for it notices and takes a new one
+        os.close(descriptor)
+
+
+def write_private(path: Path, chunks: Sequence[bytes | memoryview], *, erase_old: bool = False) -> None:
+    """Replace ``path`` by ``chunks``, readable by its owner alone; a kill at any moment leaves the old or the new.
+
+    ``erase_old`` overwrites the old file's bytes once the new one has taken its place.
+
+    Raises:
+        InputOutputError: it cannot be written.
+    """
+    path = path.resolve()
+    aside = _beside(path, "partial")
+    with locked(path):
+        try:
+            _erase_now(aside)
+            with _create(aside) as stream:
+                for chunk in chunks:
+                    stream.write(chunk)
+                stream.flush()
+                os.fsync(stream.fileno())
+            with _opened(path) if erase_old else contextlib.nullcontext() as old:
+                aside.replace(path)
+                _sync_folder(path.parent)
+                if old is not None and os.fstat(old).st_nlink == 0:  # a hard link is somebody's copy
+                    _overwrite(old)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        finally:
+            with contextlib.suppress(OSError):
+                aside.unlink(missing_ok=True)
+
+
+def read_private(path: Path, parse: Callable[[BinaryIO, int], T]) -> T:
+    """What ``parse`` makes of a file's stream and its size in bytes.
+
+    Where the file was replaced meanwhile, its bytes may just have been erased, and the new one is read instead.
+
+    Raises:
+        InputOutputError: missing, unreadable, or no plain file.
+    """
+    try:
+        while True:
+            # Without waiting: a pipe must not keep us.
+            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
+                status = os.fstat(stream.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    raise InputOutputError(f"{path} is no file")
+                try:
+                    parsed = parse(stream, status.st_size)
+                except EdgesrError:
+                    if os.path.samestat(status, path.stat()):
+                        raise
+                    continue
+                if os.path.samestat(status, path.stat()):
+                    return parsed
+    except FileNotFoundError as error:
+        raise InputOutputError(f"no file {path}") from error
+    except OSError as error:
+        raise InputOutputError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def erase(path: Path) -> int:
+    """Overwrite a file with zeros and delete it, and what a killed process left beside it; returns the bytes.
+
+    The file's name is gone before its first byte changes, so nobody reads a half-erased one.
+
+    Raises:
+        InputOutputError: missing, or it cannot be deleted.
+    """
+    path = path.resolve()
+    aside = _beside(path, "partial")
+    with locked(path):
+        try:
+            if not path.exists() and not aside.exists():
+                raise InputOutputError(f"no file {path}")
+            count = _erase_now(aside)
+            if path.exists():
+                path.rename(aside)
+                _sync_folder(path.parent)
+                count += _erase_now(aside)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+    return count
+
+
+def _erase_now(path: Path) -> int:
+    """Overwrite and delete a file that may be missing; returns its bytes."""
+    if not path.exists():
+        return 0
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    try:
+        count = os.fstat(descriptor).st_size
+        if os.fstat(descriptor).st_nlink == 1:
+            _overwrite(descriptor)
+        path.unlink()
+        _sync_folder(path.parent)
+        return count
+    finally:
+        os.close(descriptor)
+
+
+def _overwrite(descriptor: int) -> None:
+    left = os.fstat(descriptor).st_size
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    while left > 0:
+        left -= os.write(descriptor, bytes(min(left, CHUNK)))
+    os.fsync(descriptor)
+    os.ftruncate(descriptor, 0)
+
+
+def _acquire(lock: Path) -> int:
+    while True:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(descriptor), lock.stat()):
+                    return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # the one before us took its lock file away: start over with a new one
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int | None]:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _create(path: Path) -> BinaryIO:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
+    os.fchmod(descriptor, PRIVATE)
+    return os.fdopen(descriptor, "wb")
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # not every file system takes it
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _beside(path: Path, what: str) -> Path:
+    return path.with_name(f".{path.name}.{what}")

@@ -1,0 +1,100 @@
+"""Whether a tiny face is the person of a gallery: a gallery of somebody else puts that person's features into it.
+
+``docs/right-person.md`` says how often this errs. A tiny face says little of who it is; restored without exemplars it
+says more than enlarged, and still little at 16 pixels.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from edgesr.errors import UsageError
+from edgesr.identity import Embedder
+from edgesr.imaging import Pixels
+
+SIZES = (16, 32, 64)
+"""LR faces, in pixels, at which thresholds were chosen (on ``val``) and errors counted (on ``test``)."""
+
+NO_EMBEDDINGS = (
+    "whether this face is the gallery's person cannot be told: the gallery holds no face embeddings, "
+    "or no embedder is there"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class ErrorRates:
+    """``false_alarm``: shares of faces taken for another person's that are not; ``miss``: of another person's faces
+    that are not noticed. On the ``test`` split: 20 people, 7 exemplars each."""
+
+    false_alarm: float
+    miss: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """``similarity``: mean cosine similarity to the gallery's entries; ``is_other`` where it is below ``threshold``.
+    ``error_rates``: at the nearest smaller size that was measured; None for an embedder that was not."""
+
+    similarity: float
+    threshold: float
+    is_other: bool
+    error_rates: ErrorRates | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """Of one embedder: thresholds and error rates at ``SIZES``."""
+
+    thresholds: tuple[float, float, float]
+    errors: tuple[ErrorRates, ErrorRates, ErrorRates]
+
+
+ARCFACE = Calibration(
+    (0.115, 0.206, 0.327), (ErrorRates(0.188, 0.136), ErrorRates(0.0, 0.02), ErrorRates(0.025, 0.001))
+)
+DLIB = Calibration(
+    (0.880, 0.908, 0.912), (ErrorRates(0.138, 0.138), ErrorRates(0.069, 0.005), ErrorRates(0.019, 0.001))
+)
+CALIBRATIONS = {"dlib ResNet": DLIB, "face_embedding_mobilefacenet.onnx": ARCFACE}
+"""By ``Embedder.name``."""
+
+
+def other_person(embedder: Embedder, restored: Pixels, lr_size: float, embeddings: npt.ArrayLike) -> Verdict:
+    """Whether a face is somebody else than the person of a gallery.
+
+    ``restored`` uint8 [S, S, 3]: the aligned face restored with no exemplar at all (with exemplars it would look
+    like them, whoever they are); ``lr_size``: how many pixels it had before (the side of its square in the photo);
+    ``embeddings`` [N, E]: of the gallery's entries, made by the same embedder, any length but 0.
+
+    Raises:
+        UsageError: no embeddings, or of another embedder.
+    """
+    gallery = np.asarray(embeddings, np.float64)
+    frame, _ = embedder.locate(restored)
+    face = np.asarray(embedder.embed(restored, frame), np.float64)
+    if gallery.ndim != 2 or not len(gallery) or gallery.shape[1] != face.size or not np.isfinite(gallery).all():
+        raise UsageError(
+            f"embeddings of shape {gallery.shape} for a face of {face.size}",
+            f"build the gallery with embeddings by {embedder.name}",
+        )
+    lengths = np.linalg.norm(gallery, axis=1) * np.linalg.norm(face)
+    similarity = float((gallery @ face / np.maximum(lengths, 1e-12)).mean())
+    calibration = CALIBRATIONS.get(embedder.name)
+    threshold = threshold_at(lr_size, calibration or ARCFACE)
+    errors = calibration.errors[_measured_below(lr_size)] if calibration else None
+    return Verdict(similarity, threshold, similarity < threshold, errors)
+
+
+def threshold_at(lr_size: float, calibration: Calibration) -> float:
+    """The threshold for a face of so many pixels: linear in the logarithm of its size, constant beyond ``SIZES``."""
+    at = [math.log2(size) for size in SIZES]
+    return float(np.interp(math.log2(max(lr_size, 1.0)), at, calibration.thresholds))
+
+
+def _measured_below(lr_size: float) -> int:
+    """Index of the largest of ``SIZES`` that is no larger; the smallest where none is."""
+    return max((i for i, size in enumerate(SIZES) if size <= lr_size), default=0)

@@ -1,0 +1,212 @@
+"""``edgesr gallery`` and ``edgesr restore --gallery``, on composed photos of the sample people."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from scenes import SIDE, Place, compose
+
+from edgesr.cli.main import run
+from edgesr.data.samples import sample_faces
+from edgesr.gallery.format import read_gallery
+from edgesr.imaging import resize_bicubic, write_image
+
+pytestmark = pytest.mark.faces
+# Composed photos: a sample face, turned a little, in a grey picture; the embedder is not needed for one person.
+
+
+@pytest.fixture(autouse=True)
+def detector(yunet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGESR_YUNET", str(yunet))
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One person's folder: two good photos, one of them again (smaller), a blurred one, one without a face."""
+    folder = tmp_path_factory.mktemp("photos")
+    person = sample_faces(SIDE)[0]
+
+    def photo(name: str, face: Any, side: float = 260.0, angle: float = 0.05) -> None:
+        write_image(compose((640, 480), [(face, Place((320, 240), side, angle))]), folder / name)
+
+    photo("good.png", person.exemplar)
+    photo("smile.jpg", person.target, angle=-0.05)
+    with Image.open(folder / "smile.jpg") as smile:
+        smile.resize((512, 384)).save(folder / "smile again.jpg", quality=80)
+    soft = np.asarray(Image.fromarray(person.exemplar).resize((24, 24)).resize((SIDE, SIDE)))
+    photo("soft.png", soft)
+    write_image(np.full((480, 640, 3), 128, np.uint8), folder / "wall.png")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8 no photo")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built_once(photos: Path, tiny_checkpoint: Path, yunet: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("built") / "me.gallery"
+    model, detector = ["--model", str(tiny_checkpoint)], ["--detector", str(yunet)]
+    assert run(["gallery", "build", str(photos), "-o", str(out), *model, *detector]) == 0
+    return out
+
+
+@pytest.fixture
+def built(built_once: Path, tmp_path: Path) -> Path:
+    """A gallery of the photos, to do with as one likes."""
+    return Path(shutil.copy(built_once, tmp_path / "me.gallery"))
+
+
+def answer(capsys: pytest.CaptureFixture[str], *arguments: Any, code: int = 0) -> Any:
+    assert run([*map(str, arguments), "--json"]) == code
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_build_says_what_it_took_and_why_not_the_rest(
+    photos: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "me.gallery"
+    said = answer(capsys, "gallery", "build", photos, "-o", out, "--model", tiny_checkpoint)
+    assert {"ok", "gallery", "kept", "rejected", "seconds"} <= set(said)
+    assert (said["ok"], said["kept"], said["entries"]) == (True, 2, 2)
+    reasons = {Path(one["file"]).name: one["reason"] for one in said["rejected"]}
+    assert set(reasons) == {"broken.jpg", "soft.png", "wall.png", "smile again.jpg"} or set(reasons) == {
+        "broken.jpg",
+        "soft.png",
+        "wall.png",
+        "smile.jpg",
+    }
+    assert "blurred" in reasons["soft.png"]
+    assert reasons["wall.png"] == "no face found"
+    assert "cannot" in reasons["broken.jpg"] or "no image" in reasons["broken.jpg"]
+    assert "same picture" in next(reason for name, reason in reasons.items() if name.startswith("smile"))
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+
+
+def test_nothing_of_a_path_or_name_is_stored_unless_asked(
+    photos: Path, tiny_checkpoint: Path, tmp_path: Path, built: Path
+) -> None:
+    content = built.read_bytes()
+    for word in (b"good", b"smile", b".png", b".jpg", str(photos).encode(), os.fsencode(photos.parent.name)):
+        assert word not in content
+    named = tmp_path / "named.gallery"
+    arguments = ["gallery", "build", str(photos), "-o", str(named), "--model", str(tiny_checkpoint), "--keep-names"]
+    assert run(arguments) == 0
+    assert "good.png" in {entry.name for entry in read_gallery(named).entries}
+    assert str(photos).encode() not in named.read_bytes()
+
+
+def test_an_existing_gallery_is_replaced_only_with_force(photos: Path, tiny_checkpoint: Path, built: Path) -> None:
+    arguments = ["gallery", "build", str(photos), "-o", str(built), "--model", str(tiny_checkpoint)]
+    before = built.read_bytes()
+    assert run(arguments) == 2
+    assert run([*arguments, "--max", "1", "--dtype", "fp16", "--force"]) == 0
+    assert built.read_bytes() != before
+    after = read_gallery(built)
+    assert (len(after), after.dtype) == (1, "fp16")
+
+
+def test_a_folder_without_a_usable_photo_writes_nothing(
+    photos: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "no.gallery"
+    said = answer(capsys, "gallery", "build", photos / "wall.png", "-o", out, "-m", tiny_checkpoint, code=1)
+    assert said["ok"] is False
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["build", "nowhere", "-o", "a.gallery"], 5),
+        (["build", ".", "-o", "."], 2),
+        (["list", "nowhere.gallery"], 5),
+        (["add", "nowhere.gallery", "x.jpg"], 5),
+        (["remove", "nowhere.gallery", "1"], 5),
+        (["wipe", "nowhere.gallery"], 5),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_json_too(
+    arguments: list[str], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = answer(capsys, "gallery", *arguments, code=code)
+    assert (said["ok"], said["exit_code"]) == (False, code)
+
+
+def test_list_inspect_add_remove_and_wipe(
+    photos: Path, tiny_checkpoint: Path, built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = answer(capsys, "gallery", "list", built)["entries"]
+    assert [entry["index"] for entry in listed] == [1, 2]
+    assert set(listed[0]["quality"]) == {"sharpness", "size_px", "exposure"}
+    assert abs(listed[0]["quality"]["size_px"] - 260) < 30
+    assert set(listed[0]["pose"]) == {"yaw_deg", "pitch_deg", "roll_deg"}
+    facts = answer(capsys, "gallery", "inspect", built, "--model", tiny_checkpoint)
+    assert (facts["fits"], facts["entries"], facts["mode"]) == (True, 2, "0600")
+    assert answer(capsys, "gallery", "inspect", built, "--model", "hime-small-x4", code=1)["fits"] is False
+
+    removed = answer(capsys, "gallery", "remove", built, listed[0]["photo_sha256"][:8])
+    assert (removed["removed"][0]["index"], removed["entries"]) == (1, 1)
+    again = answer(capsys, "gallery", "add", built, photos, "--model", tiny_checkpoint)
+    assert (again["kept"], again["entries"]) == (1, 2)
+    nothing = answer(capsys, "gallery", "add", built, photos, "--model", tiny_checkpoint, code=1)
+    assert (nothing["kept"], nothing["entries"]) == (0, 2)
+    assert run(["gallery", "add", str(built), str(photos)]) == 5  # no shipped network has its feature space
+
+    precious = tmp_path / "holiday.jpg"
+    precious.write_bytes(b"precious")
+    assert run(["gallery", "wipe", str(precious)]) == 2
+    assert precious.read_bytes() == b"precious"
+    assert answer(capsys, "gallery", "wipe", built)["bytes"] > 0
+    assert not built.exists()
+
+
+def test_restore_takes_a_gallery(
+    tiny_checkpoint: Path, built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lr, out = tmp_path / "lr.png", tmp_path / "sr.png"
+    write_image(resize_bicubic(sample_faces(32)[0].target, 8, 8), lr)
+    said = answer(capsys, "restore", lr, "--gallery", built, "-o", out, "-m", tiny_checkpoint)
+    assert sorted(said["outputs"][0]["exemplars"]) == [1, 2]
+    plain = tmp_path / "plain.png"
+    assert run(["restore", str(lr), "-o", str(plain), "-m", str(tiny_checkpoint)]) == 0
+    assert not np.array_equal(np.asarray(Image.open(out)), np.asarray(Image.open(plain)))
+    assert run(["restore", str(lr), "--gallery", str(built), "--exemplars", str(lr), "-o", str(plain), "--force"]) == 2
+
+
+def test_restore_refuses_a_gallery_of_another_network(
+    built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lr = tmp_path / "lr.png"
+    write_image(resize_bicubic(sample_faces(128)[0].target, 32, 32), lr)
+    said = answer(capsys, "restore", lr, "--gallery", built, "-o", tmp_path / "sr.png", code=5)
+    assert "feature space" in said["error"]
+    assert not (tmp_path / "sr.png").exists()
+
+
+def test_several_people_are_told_apart_and_asked_for(
+    tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("dlib", reason="no embedder: pip install 'edgesr[identity]'")
+    folder = tmp_path / "photos"
+    for name, person in zip(("ann", "bea"), sample_faces(SIDE)[:2], strict=True):
+        (folder / name).mkdir(parents=True)
+        for i, face in enumerate((person.exemplar, person.target)):
+            write_image(compose((640, 480), [(face, Place((320, 240), 260))]), folder / name / f"{i}.png")
+    command = ["gallery", "build", folder, "-o", tmp_path / "a.gallery", "-m", tiny_checkpoint, "--force"]
+    assert "2 people" in answer(capsys, *command, code=2)["error"]
+    for person in ("bea", "2"):
+        said = answer(capsys, *command, "--person", person, "--embeddings")
+        assert {Path(file).parent.name for file in said["files"]} == {"bea"}
+    assert answer(capsys, *command, "--person", "cleo", code=2)["hint"].startswith("there are: ann, bea")
+    stored = read_gallery(tmp_path / "a.gallery")
+    assert stored.embedder == "dlib ResNet"
+    # What is added belongs to whom the gallery is of.
+    said = answer(capsys, "gallery", "add", tmp_path / "a.gallery", folder, "-m", tiny_checkpoint, code=1)
+    assert all("another person" in one["reason"] for one in said["rejected"] if "ann" in one["file"])

@@ -1,0 +1,167 @@
+"""Galleries travel: written by one runtime and restored by another, a face stays within 0.1 dB."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import TINY, lively
+from PIL import Image
+
+import edgesr
+from edgesr.api import Model
+from edgesr.convert.graphs import deployed_graphs
+from edgesr.convert.tflite_environment import tflite_environment
+from edgesr.data.samples import sample_faces
+from edgesr.errors import GalleryError
+from edgesr.gallery.build import empty_gallery
+from edgesr.gallery.descriptor import describe
+from edgesr.gallery.format import DType, Entry, Gallery, pack_features, read_gallery, write_gallery
+from edgesr.imaging import Pixels, resize_bicubic
+from edgesr.metrics import psnr
+from edgesr.models import HIME, load_checkpoint
+from edgesr.runtime.engines import open_engine
+from edgesr.runtime.torch import TorchRuntime
+
+TARGETS = {"executorch": "executorch", "onnx": "onnxruntime", "tflite": "ai_edge_litert"}
+SPREAD = 0.1
+"""dB, of all writers and readers."""
+
+
+def artifact(target: str, model: HIME, folder: Path, space: str, scales: dict[str, float]) -> Model:
+    """The network converted for a target in fp32, with the runtime that executes it."""
+    pytest.importorskip(TARGETS[target])
+    if target == "tflite" and (problem := tflite_environment().problem()):
+        pytest.skip(f"no TFLite environment: {problem} (edgesr setup tflite)")
+    metadata: dict[str, str | int] = {"edgesr_scale": model.config.scale, "edgesr_feature_space": space}
+    graphs = dataclasses.replace(deployed_graphs(model, "rows"), metadata=metadata)
+    convert = importlib.import_module(f"edgesr.convert.{target}").convert
+    folder.mkdir()
+    made = convert(graphs, "fp32", folder, lambda stage: None)
+    return Model(open_engine(target, folder, made.files, graphs.config, made.tensors, 1), target, space, scales)
+
+
+def faces(model: Model) -> list[tuple[Pixels, Pixels, Pixels]]:
+    """Exemplar, LR face and original of each sample person."""
+    size = model.config.hr_size
+    return [
+        (face.exemplar, resize_bicubic(face.target, model.config.lr_size, model.config.lr_size), face.target)
+        for face in sample_faces(size)
+    ]
+
+
+def written_by(model: Model, dtype: DType, path: Path) -> Gallery:
+    """A gallery of all sample people, through its file."""
+    blank = empty_gallery(model, dtype)
+    entries = tuple(
+        Entry(
+            pack_features(model.encode([exemplar])[0], dtype, blank.feature_parts, blank.feature_scales),
+            describe(exemplar, None),
+            f"{i:064x}",
+        )
+        for i, (exemplar, _, _) in enumerate(faces(model))
+    )
+    write_gallery(path, blank.replace(entries=entries))
+    return read_gallery(path)
+
+
+def check_round_trips(models: list[Model], folder: Path) -> float:
+    """Every gallery restored by every model; returns the largest spread of PSNR in dB."""
+    worst = 0.0
+    galleries = [
+        written_by(model, dtype, folder / f"{i}-{dtype}.gallery")
+        for i, model in enumerate(models)
+        for dtype in ("int8", "fp16")
+    ]
+    for _, lr, original in faces(models[0]):
+        values = [psnr(model.restore(lr, stored)[0], original) for stored in galleries for model in models]
+        worst = max(worst, max(values) - min(values))
+        direct = models[0].encode([faces(models[0])[i][0] for i in models[0].choose(lr, galleries[0])])
+        values.append(psnr(models[0].restore(lr, direct)[0], original))  # features that were never stored
+        assert max(values) - min(values) <= SPREAD
+    return worst
+
+
+@pytest.mark.parametrize("target", ["executorch", "onnx", pytest.param("tflite", marks=pytest.mark.tflite)])
+def test_a_gallery_travels_between_torch_and(target: str, tmp_path: Path) -> None:
+    model = lively(TINY)
+    with torch.inference_mode():
+        images = torch.stack(
+            [torch.from_numpy(np.array(f.exemplar)).permute(2, 0, 1) for f in sample_faces(TINY.hr_size)]
+        )
+        peak = model.encode(images.float() / 255).abs().amax((0, 2, 3))
+    scales = {"f_ref": float(peak[:8].max()) / 127, "g_ref": float(peak[8:].max()) / 127}
+    models = [
+        Model(TorchRuntime(model), "torch", "tiny", scales),
+        artifact(target, model, tmp_path / "a", "tiny", scales),
+    ]
+    check_round_trips(models, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.tflite
+def test_galleries_of_the_shipped_network_travel_between_all_runtimes(tmp_path: Path) -> None:
+    shipped = load_checkpoint("hime-small-x4")
+    made = [
+        artifact(target, shipped.model, tmp_path / target, shipped.feature_space, shipped.feature_scales)
+        for target in TARGETS
+    ]
+    spread = check_round_trips([edgesr.load("hime-small-x4"), *made], tmp_path)
+    assert spread <= SPREAD
+
+
+# What a model does with a gallery
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Model:
+    return Model(TorchRuntime(lively(TINY)), "tiny", "tiny", {"f_ref": 0.1, "g_ref": 0.1})
+
+
+def test_restore_takes_the_exemplars_that_choose_names(tiny: Model, tmp_path: Path) -> None:
+    gallery = written_by(tiny, "fp16", tmp_path / "a.gallery")
+    _, lr, _ = faces(tiny)[3]
+    chosen = tiny.choose(lr, gallery)
+    assert len(chosen) == TINY.slots
+    assert chosen[0] == 3  # the same person, light and framing
+    sr, weights = tiny.restore(lr, gallery)
+    expected, _ = tiny.restore(lr, gallery.floats(chosen))
+    assert np.array_equal(sr, expected)
+    assert weights.shape == (2, 8, 8)
+    other, _ = tiny.restore(lr, gallery.floats(chosen[::-1][:1]))
+    assert not np.array_equal(sr, other)
+
+
+def test_an_empty_gallery_is_plain_super_resolution(tiny: Model) -> None:
+    _, lr, _ = faces(tiny)[0]
+    sr, weights = tiny.restore(lr, empty_gallery(tiny, "int8"))
+    expected, _ = tiny.restore(lr, tiny.encode([]))
+    assert np.array_equal(sr, expected)
+    assert len(weights) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda g: g.replace(feature_space="other"), "feature space other, and tiny takes tiny"),
+        (lambda g: g.replace(scale=8), "scale 8"),
+        (lambda g: g.replace(lr_size=16), "LR size 16"),
+        (lambda g: g.replace(feature_parts={"f_ref": 4, "g_ref": 12}), "feature parts"),
+    ],
+)
+def test_a_gallery_of_another_network_is_refused(
+    tiny: Model, change: Callable[[Gallery], Gallery], message: str
+) -> None:
+    with pytest.raises(GalleryError, match=message):
+        tiny.restore(np.zeros((8, 8, 3), np.uint8), change(empty_gallery(tiny, "int8")))
+
+
+def test_a_larger_photo_is_scaled_down_as_before(tiny: Model) -> None:
+    exemplar, _, _ = faces(tiny)[0]
+    large = np.asarray(Image.fromarray(exemplar).resize((64, 64), Image.Resampling.BICUBIC))
+    assert tiny.encode([large]).shape == (1, 8, 8, 16)
