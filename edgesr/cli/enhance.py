@@ -1,0 +1,278 @@
+"""``edgesr enhance``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgesr.cli import output
+from edgesr.errors import EdgesrError, InputOutputError, UsageError
+
+if TYPE_CHECKING:
+    from edgesr.enhance.batch import Job
+    from edgesr.enhance.photo import Photo
+    from edgesr.enhance.run import Enhanced, EnhancedFace, Enhancer
+
+STATUSES = ("enhanced", "unchanged", "skipped", "failed")
+
+_path = click.Path(path_type=Path)
+
+
+@click.command("enhance")
+@click.argument("photos", nargs=-1, required=True, type=_path)
+@click.option("--gallery", "-g", "galleries", multiple=True, type=_path, help="What edgesr gallery build made.")
+@click.option("--output", "-o", "out", type=_path, help="A file, or a folder.")
+@click.option("--model", "-m", "models", multiple=True, help="A checkpoint or a bundle. Default: the gallery's.")
+@click.option("--strength", default=1.0, show_default=True, type=click.FloatRange(0, 1), help="0: the photo as it is.")
+@click.option("--upscale", default="auto", show_default=True, type=click.Choice(["auto", "1", "2", "3", "4"]))
+@click.option("--max-megapixels", default=50.0, show_default=True, type=click.FloatRange(0.01), help="Of the output.")
+@click.option("--compare", is_flag=True, help="Also write NAME-compare.png: before and after, side by side.")
+@click.option("--heatmap", is_flag=True, help="Also write NAME-heatmap.png: each exemplar's weight on each face.")
+@click.option("--faces", "faces_folder", type=_path, help="Also write each restored face to this folder.")
+@click.option("--allow-other", is_flag=True, help="Use the gallery on other people's faces too; marked as edited.")
+@click.option("--format", "kind", type=click.Choice(["jpeg", "png", "webp", "heic"]), help="Default: the photo's own.")
+@click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG, WebP and HEIC. Default: 95, or as it came.")
+@click.option("--detector", type=_path, help="YuNet's file, if not the usual.")
+@click.option("--embedder", type=_path, help="The ONNX face embedder that the gallery was built with, if not dlib.")
+@click.option("--threads", type=click.IntRange(1, 64), help="Threads of a bundle's runtime.")
+@click.option("--temporal-table", is_flag=True, help="Of a clip: PSNR by how old the exemplar is; writes nothing.")
+@output.force_option
+@output.json_option
+def command(photos: tuple[Path, ...], out: Path | None, as_json: bool, **options: Any) -> None:
+    """Enhance the tiny faces in PHOTOS...: files, folders, patterns; or in one video clip.
+
+    \b
+    edgesr enhance party.jpg --gallery me.gallery -o party-sharp.jpg --compare
+    edgesr enhance holiday/ --gallery me.gallery -o sharp/ --format png
+    edgesr enhance clip.mp4 -o sharp.mp4
+    edgesr enhance clip.mp4 --temporal-table
+
+    Faces are found, those small enough to gain are restored with the exemplars that serve each best, and pasted back;
+    everything else stays as it is. So that a tiny face can show what was restored, the photo is enlarged by the least
+    whole number that lets it (--upscale 1 keeps its size). Outputs that are there already from the same photo and
+    options are not made again. One photo that fails does not stop the others: exit code 1.
+
+    In a clip, earlier frames in which the face was large enough are the exemplars; a gallery may add to them.
+    """
+    from edgesr.enhance.batch import CLIP_SUFFIXES
+
+    clips = [path for path in photos if path.suffix.lower() in CLIP_SUFFIXES]
+    if clips:
+        from edgesr.cli import enhance_clip
+
+        if len(photos) > 1:
+            raise UsageError("one clip at a time", "enhance photos and clips in runs of their own")
+        enhance_clip.run(clips[0], out, as_json, options)
+        return
+    if options["temporal_table"]:
+        raise UsageError("--temporal-table measures a clip", f"one of {', '.join(sorted(CLIP_SUFFIXES))}")
+    if out is None:
+        raise UsageError("no output named", "-o FILE, or -o FOLDER")
+    enhance_photos(photos, out, as_json, options)
+
+
+def enhance_photos(photos: tuple[Path, ...], out: Path, as_json: bool, options: dict[str, Any]) -> None:
+    """Photos one after another; what became of each is printed at the end."""
+    from edgesr.enhance.batch import Journal, find_photos, plan_jobs
+    from edgesr.enhance.write import NAMES
+
+    started = time.monotonic()
+    jobs = plan_jobs(find_photos(photos), out, NAMES[options["kind"]] if options["kind"] else None)
+    single = len(jobs) == 1 and jobs[0].target == out
+    if single and out.exists() and not options["force"]:
+        raise UsageError(f"{out} already exists", "pass --force to replace it")
+    enhancer = open_enhancer(options)
+    journal = None if single else Journal(out, remembered(options))
+    rows: list[dict[str, Any]] = []
+    for job in output.track(jobs, "enhancing"):
+        rows.append(attempt(job, enhancer, journal, options))
+        if not as_json:
+            tell(rows[-1])
+    failed = [row for row in rows if "error" in row]
+    summary = summarize(rows, time.monotonic() - started)
+    if as_json:
+        first = failed[0] if failed else {}
+        failure = output.failure(first["error"], first["hint"]) if first else {"ok": True}
+        output.write_json({**failure, "outputs": rows, "summary": summary})
+    elif len(rows) > 1:
+        output.write(
+            f"{summary['photos']} photos: {summary['enhanced']} enhanced, {summary['unchanged']} with nothing to "
+            f"restore, {summary['skipped']} done before, {summary['failed']} failed; {summary['faces_restored']} of "
+            f"{summary['faces']} faces restored; {summary['seconds']:.1f} s"
+        )
+    if failed:
+        raise output.NegativeResult
+
+
+def open_enhancer(options: dict[str, Any]) -> Enhancer:
+    """Networks, galleries, detector and judge."""
+    from edgesr.detection import open_detector
+    from edgesr.enhance.judge import open_judge
+    from edgesr.enhance.run import Enhancer, Settings, open_networks
+
+    if options["allow_other"] and not options["galleries"]:
+        raise UsageError("--allow-other needs a gallery", "--gallery FILE")
+    settings = Settings(
+        strength=options["strength"],
+        upscale=None if options["upscale"] == "auto" else int(options["upscale"]),
+        megapixels=options["max_megapixels"],
+        allow_other=options["allow_other"],
+    )
+    networks = open_networks(options["galleries"], options["models"], options["threads"])
+    judge = open_judge(networks, options["embedder"], output.say)
+    return Enhancer(networks, open_detector(options["detector"], output.say), settings, judge)
+
+
+def remembered(options: dict[str, Any]) -> dict[str, Any]:
+    """What an output depends on besides its photo."""
+    files = [*options["galleries"], *(Path(model) for model in options["models"] if Path(model).exists())]
+    stamps = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.exists()]
+    names = ("strength", "upscale", "max_megapixels", "allow_other", "quality", "compare", "heatmap", "faces_folder")
+    return {name: str(options[name]) for name in names} | {"files": stamps, "models": list(options["models"])}
+
+
+def attempt(job: Job, enhancer: Enhancer, journal: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """One photo's row; an error that a user can act on becomes part of it."""
+    row: dict[str, Any] = {"input": str(job.source), "output": str(job.target)}
+    if journal is None:  # the only photo: its error is the command's
+        return row | enhance_one(job, enhancer, None, options)
+    try:
+        before = journal.done(job)
+        if before is not None and not options["force"]:
+            return {**row, "faces": before.get("faces", []), "status": "skipped"}
+        if job.target.exists() and not options["force"]:
+            raise UsageError(f"{job.target} already exists and was not made by this run", "pass --force to replace it")
+        result = enhance_one(job, enhancer, journal, options)
+        journal.finish(job, result)
+        return row | result
+    except EdgesrError as error:
+        what, hint = error.what, error.hint
+    except MemoryError:
+        what, hint = f"{job.source} does not fit into memory", "close other programs, or make it smaller"
+    return {**row, "output": None, "faces": [], "status": "failed", "error": what, "hint": hint}
+
+
+def enhance_one(job: Job, enhancer: Enhancer, journal: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Read, enhance and write one photo."""
+    from edgesr.enhance.photo import read_photo
+    from edgesr.enhance.write import KINDS, mark, write_photo
+
+    photo = read_photo(job.source)
+    before = photo.replace(pixels=photo.pixels.copy()) if options["compare"] else None
+    same_kind = KINDS.get(job.target.suffix.lower()) == photo.kind
+    done = enhancer.enhance(photo)
+    del photo
+    if journal:
+        journal.begin(job)
+    notes = list(done.notes)
+    if done.changed:
+        marked = done.photo.replace(
+            exif=mark(done.photo.exif, done.photo.size, done.edited), jpeg=done.photo.jpeg if done.factor == 1 else None
+        )
+        notes += write_photo(marked, job.target, options["quality"])
+    elif same_kind:
+        copy_file(job.source, job.target)
+    else:
+        notes += write_photo(done.photo, job.target, options["quality"])
+    extra = write_extras(job, done, before, options)
+    return {
+        "status": "enhanced" if done.changed else "unchanged",
+        "size": list(done.photo.size),
+        "upscale": done.factor,
+        "edited": done.edited,
+        "faces": [face_row(face) for face in done.faces],
+        "notes": notes,
+        **extra,
+    }
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """A photo in which nothing was changed is its own file, to the byte."""
+    import shutil
+
+    from edgesr.atomic import file_aside
+
+    with file_aside(target) as aside:
+        shutil.copyfile(source, aside)
+
+
+def write_extras(job: Job, done: Enhanced, before: Photo | None, options: dict[str, Any]) -> dict[str, Any]:
+    """The side-by-side, the heatmap and the faces that were asked for."""
+    from edgesr.enhance.heatmap import compare_sheet, heatmap_sheet
+    from edgesr.imaging import write_image
+
+    restored = [face for face in done.faces if face.restored and face.sr is not None and face.before is not None]
+    extra: dict[str, Any] = {}
+    if before is not None:
+        path = beside(job.target, "compare")
+        pairs = [(face.before, face.sr) for face in restored]
+        write_image(compare_sheet(before.rgb(), done.image, pairs), path)  # type: ignore[arg-type]
+        extra["compare"] = str(path)
+    weighted = [face for face in restored if face.weights is not None and len(face.weights)]
+    if options["heatmap"] and weighted:
+        path = beside(job.target, "heatmap")
+        rows = [(face.sr, face.weights, [f"exemplar {i + 1}" for i in face.exemplars]) for face in weighted]
+        write_image(heatmap_sheet(rows), path)  # type: ignore[arg-type]
+        extra["heatmap"] = str(path)
+    if options["faces_folder"]:
+        extra["face_files"] = []
+        for i, face in enumerate(restored):
+            path = options["faces_folder"] / f"{job.target.stem}-face{i + 1}.png"
+            if path.exists() and not options["force"]:
+                raise InputOutputError(f"{path} already exists", "pass --force to replace it")
+            write_image(face.sr, path)  # type: ignore[arg-type]
+            extra["face_files"].append(str(path))
+    return extra
+
+
+def beside(target: Path, what: str) -> Path:
+    return target.with_name(f"{target.stem}-{what}.png")
+
+
+def face_row(face: EnhancedFace) -> dict[str, Any]:
+    """A face for scripts; exemplars count from 1, as ``gallery list`` does."""
+    return {
+        "box": [round(value, 1) for value in face.face.box],
+        "side": face.side,
+        "score": round(face.face.score, 3),
+        "restored": face.restored,
+        "reason": face.reason,
+        "network": face.network,
+        "exemplars": [i + 1 for i in face.exemplars],
+        "exemplars_share": None if face.share is None else round(face.share, 3),
+        "other_person": face.other,
+    }
+
+
+def tell(row: dict[str, Any]) -> None:
+    """A photo for people."""
+    if "error" in row:
+        output.say(f"edgesr: {row['error']}" + (f"\n  try: {row['hint']}" if row["hint"] else ""))
+        return
+    if row["status"] == "skipped":
+        output.say(f"{row['output']}: done before")
+        return
+    count = sum(face["restored"] for face in row["faces"])
+    made = f", {row['upscale']} times as large" if row["upscale"] > 1 else ""
+    output.write(f"{row['output']}: {count} of {len(row['faces'])} faces restored{made}")
+    for face in row["faces"]:
+        by = f" with exemplars {', '.join(map(str, face['exemplars']))}" if face["exemplars"] else ""
+        output.say(f"  face at {face['box'][0]:.0f}, {face['box'][1]:.0f}: {face['reason']}{by}")
+    for note in row["notes"]:
+        output.say(f"  note: {note}")
+
+
+def summarize(rows: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
+    """What became of all photos."""
+    faces = [face for row in rows for face in row["faces"]]
+    counts = {status: sum(row["status"] == status for row in rows) for status in STATUSES}
+    return {
+        "photos": len(rows),
+        **counts,
+        "faces": len(faces),
+        "faces_restored": sum(face["restored"] for face in faces),
+        "seconds": round(seconds, 3),
+    }

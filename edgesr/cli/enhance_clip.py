@@ -1,0 +1,95 @@
+"""``edgesr enhance`` of a video clip, and its table of exemplars by age."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from edgesr.cli import output
+from edgesr.errors import UsageError
+
+NOT_FOR_CLIPS = ("compare", "heatmap", "faces_folder", "kind", "quality")
+
+
+def run(clip: Path, out: Path | None, as_json: bool, options: dict[str, Any]) -> None:
+    """Enhance a clip, or print how much exemplars are worth in it by their age."""
+    given = [name for name in NOT_FOR_CLIPS if options[name]]
+    if given:
+        names = {"faces_folder": "--faces", "kind": "--format"}
+        raise UsageError(f"{', '.join(names.get(n, f'--{n}') for n in given)} cannot be had of a clip", "leave it out")
+    if options["temporal_table"]:
+        table(clip, as_json, options)
+        return
+    if out is None:
+        raise UsageError("no output named", "-o CLIP.mp4")
+    if out.is_dir():
+        out = out / clip.with_suffix(".mp4").name
+    if out.exists():
+        if clip.exists() and out.samefile(clip):
+            raise UsageError(f"{clip} would be replaced by its own output", "give another file")
+        if not options["force"]:
+            raise UsageError(f"{out} already exists", "pass --force to replace it")
+    from edgesr.cli.enhance import open_enhancer
+    from edgesr.enhance.clip import CODECS, open_clip
+    from edgesr.enhance.video import enhance_clip
+
+    if out.suffix.lower() not in CODECS:
+        raise UsageError(f"cannot write {out.name!r} as a clip", f"use {', '.join(CODECS)}")
+    open_clip(clip)
+    started = time.monotonic()
+    parts = open_enhancer(options)
+    result = enhance_clip(clip, out, parts.networks, parts.detector, parts.settings, parts.judge, track)
+    seconds = time.monotonic() - started
+    row = {
+        "input": str(clip),
+        "output": str(out),
+        "status": "enhanced",
+        "frames": result.frames,
+        "size": list(result.size),
+        "upscale": result.factor,
+        "faces": [],
+        "faces_found": result.faces,
+        "faces_restored": result.restored,
+        "faces_with_exemplars": result.with_exemplars,
+        "exemplar_frames": result.exemplars,
+        "notes": ["its sound was not carried over"],
+    }
+    if as_json:
+        output.write_json({"ok": True, "outputs": [row], "seconds": round(seconds, 3)})
+        return
+    output.write(
+        f"{out}: {result.frames} frames of {result.size[0]}x{result.size[1]}; of {result.faces} faces in them "
+        f"{result.restored} restored, {result.with_exemplars} with exemplars; {result.exemplars} frames became "
+        f"exemplars; {seconds:.1f} s"
+    )
+    output.say("  note: its sound was not carried over")
+
+
+def table(clip: Path, as_json: bool, options: dict[str, Any]) -> None:
+    """HIME's Table 5 for a clip."""
+    import dataclasses
+
+    import edgesr
+    from edgesr.detection import open_detector
+    from edgesr.enhance.temporal import temporal_table
+
+    if len(options["models"]) > 1:
+        raise UsageError("one network at a time", "name one --model")
+    model = edgesr.load(options["models"][0] if options["models"] else edgesr.DEFAULT_CHECKPOINT)
+    rows = temporal_table(clip, model, open_detector(options["detector"], output.say), progress=track)
+    if as_json:
+        answer = [dataclasses.asdict(row) for row in rows]
+        output.write_json({"ok": True, "clip": str(clip), "name": model.name, "rows": answer})
+        return
+    labels = {"bicubic": "bicubic", "none": "no exemplar", "blank": "blank exemplar"}
+    names = [labels.get(row.exemplar, f"{row.exemplar} frames before") for row in rows]
+    cells = [(name, f"{row.psnr:.2f}", f"{row.ssim:.4f}") for name, row in zip(names, rows, strict=True)]
+    output.table(["exemplar", "PSNR", "SSIM"], cells, title=f"{model.name} on {clip.name}: {rows[0].frames} frames")
+
+
+def track(frames: Iterable[Any], count: int) -> Iterator[Any]:
+    """Frames with a progress bar."""
+    with output.progress_bar() as bar:
+        yield from bar.track(frames, total=count or None, description="frames")

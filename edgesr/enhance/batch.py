@@ -1,0 +1,160 @@
+"""Many photos: which they are, where their outputs go, what is done already, and what became of each."""
+
+from __future__ import annotations
+
+import dataclasses
+import glob
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgesr.atomic import cannot_write
+from edgesr.enhance.write import KINDS, SUFFIXES
+from edgesr.errors import InputOutputError, UsageError
+from edgesr.imaging import IMAGE_SUFFIXES
+
+JOURNAL = ".edgesr-enhance.jsonl"
+"""In the output folder: a line for each photo begun and one for each done, so that a run may stop and go on."""
+
+CLIP_SUFFIXES = {".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm"}
+PATTERN = set("*?[")
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A photo and where its output goes."""
+
+    source: Path
+    target: Path
+
+
+def find_photos(paths: Iterable[Path]) -> list[tuple[Path, Path]]:
+    """Each photo once, with its path below what was named, in a fixed order.
+
+    A path is a photo, a folder (searched at any depth, hidden files left out), or a pattern that no shell expanded.
+
+    Raises:
+        InputOutputError: nothing there.
+    """
+    found: dict[Path, Path] = {}
+    for path in paths:
+        if path.is_dir():
+            below = sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+            for p in below:
+                relative = p.relative_to(path)
+                if not any(part.startswith(".") for part in relative.parts):
+                    found.setdefault(p, relative)
+        elif path.exists() or not PATTERN & set(str(path)):
+            found.setdefault(path, Path(path.name))  # a missing one is named when its turn comes
+        else:
+            matches = (Path(name) for name in sorted(glob.glob(str(path.expanduser()), recursive=True)))  # noqa: PTH207
+            for p in matches:
+                if p.is_file() and p.suffix.lower() in IMAGE_SUFFIXES:
+                    found.setdefault(p, Path(p.name))
+    if not found:
+        raise InputOutputError("no photos there", f"they end in {', '.join(sorted(IMAGE_SUFFIXES))}")
+    return list(found.items())
+
+
+def plan_jobs(photos: Sequence[tuple[Path, Path]], out: Path, kind: str | None) -> list[Job]:
+    """Where each photo goes: ``out`` itself for one photo and a file name, else below the folder ``out``.
+
+    ``kind`` is the format (JPEG, PNG, WEBP, HEIF), None keeps each photo's own, or PNG where that is not written.
+
+    Raises:
+        UsageError: two photos for one output, an output that is its own input, or a suffix that is not ``kind``.
+    """
+    if len(photos) == 1 and out.suffix.lower() in KINDS and not out.is_dir():
+        if kind is not None and KINDS[out.suffix.lower()] != kind:
+            raise UsageError(f"{out.name} is no {kind}", "leave --format out, or give the file its suffix")
+        jobs = [Job(photos[0][0], out)]
+    elif out.suffix.lower() in KINDS:
+        raise UsageError(f"{len(photos)} photos cannot all become {out.name}", "give a folder: -o sharp/")
+    else:
+        jobs = [Job(source, out / _renamed(relative, kind)) for source, relative in photos]
+    seen: dict[Path, Path] = {}
+    for job in jobs:
+        if job.target in seen:
+            raise UsageError(
+                f"{job.source} and {seen[job.target]} would both become {job.target}",
+                "enhance them into different folders",
+            )
+        seen[job.target] = job.source
+        if job.source.exists() and job.target.exists() and job.source.samefile(job.target):
+            raise UsageError(f"{job.source} would be replaced by its own output", "give another folder")
+    return jobs
+
+
+def _renamed(relative: Path, kind: str | None) -> Path:
+    suffix = relative.suffix.lower()
+    if kind is not None:
+        return relative if KINDS.get(suffix) == kind else relative.with_suffix(SUFFIXES[kind])
+    return relative if suffix in KINDS else relative.with_suffix(SUFFIXES["PNG"])
+
+
+class Journal:
+    """What was done in an output folder, by which settings, from which files.
+
+    A line is written before an output is, so an output with a line was made by it: files are written complete or not
+    at all. An output without one is somebody else's and is not touched.
+    """
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
+        self.path = folder / JOURNAL
+        self.settings = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+        self._rows: dict[str, dict[str, Any]] = {}
+        try:
+            lines = self.path.read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            lines = []
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputOutputError(f"cannot read {self.path}: {error}", "delete it to start anew") from error
+        for line in lines:
+            try:
+                row = json.loads(line)
+                self._rows[row["output"]] = row
+            except (ValueError, TypeError, KeyError):
+                continue  # the half of a line that an interruption left
+
+    def done(self, job: Job) -> dict[str, Any] | None:
+        """What a former run said of this photo, where its output is there and neither photo nor settings changed."""
+        row = self._rows.get(self._name(job))
+        if row is None or not job.target.exists() or row.get("key") != self._key(job):
+            return None
+        result = row.get("result")
+        return result if isinstance(result, dict) else {}
+
+    def begin(self, job: Job) -> None:
+        """The photo's output is about to be written."""
+        self._append(job, None)
+
+    def finish(self, job: Job, result: dict[str, Any]) -> None:
+        """The photo's output is there."""
+        self._append(job, result)
+
+    def _append(self, job: Job, result: dict[str, Any] | None) -> None:
+        name = self._name(job)
+        row = {"output": name, "key": self._key(job), "result": result}
+        self._rows[name] = row
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as stream:
+                # A line that an interruption cut off must not swallow this one.
+                stream.write(("" if stream.tell() == 0 else "\n") + json.dumps(row) + "\n")
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+
+    def _name(self, job: Job) -> str:
+        try:
+            return job.target.relative_to(self.path.parent).as_posix()
+        except ValueError:
+            return str(job.target)
+
+    def _key(self, job: Job) -> list[Any]:
+        try:
+            status = job.source.stat()
+        except OSError:
+            return []
+        return [str(job.source.resolve()), status.st_size, status.st_mtime_ns, self.settings]

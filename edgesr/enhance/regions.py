@@ -1,0 +1,120 @@
+"""Which faces gain, by which network, and how large the photo must be for it to show."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from edgesr.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgesr.api import Model
+    from edgesr.gallery.format import Gallery
+
+LEAST, MOST = 0.6, 3.0
+"""A face gains from a network while its side is within these multiples of the network's LR size; docs/enhance.md has
+the figures. Below there is nothing to restore from; above, bicubic does as well with what the photo has."""
+
+DOWN_FROM = 0.92
+"""Of several networks the one with the largest LR size serves that is at most the face's side over this: a face
+enlarged to the LR size is blurred to a network that was trained on sharp ones."""
+
+SHOWN = 0.75
+"""The output shows a restored face once it has so many of its pixels a side."""
+
+FACTORS = (1, 2, 3, 4)
+MOST_MEGAPIXELS = 50.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Network:
+    """A network with the gallery whose exemplars it restores with; none is plain super-resolution."""
+
+    model: Model
+    gallery: Gallery | None = None
+
+    def __post_init__(self) -> None:
+        if self.gallery is not None:
+            self.model.check_gallery(self.gallery)
+
+    @property
+    def lr_size(self) -> int:
+        """Side of the LR face in pixels."""
+        return self.model.config.lr_size
+
+    @property
+    def hr_size(self) -> int:
+        """Side of the restored face in pixels."""
+        return self.model.config.hr_size
+
+
+def pair_networks(models: Sequence[Model], galleries: Sequence[Gallery]) -> list[Network]:
+    """Each gallery with the network of its feature space, scale and LR size; without galleries each network alone.
+
+    Raises:
+        UsageError: a gallery that none of the networks takes, a network without a gallery among others with one, or
+            two for one LR size.
+    """
+    if not galleries:
+        networks = [Network(model) for model in models]
+    else:
+        networks = []
+        for gallery in galleries:
+            fitting = [model for model in models if fits(model, gallery)]
+            if not fitting:
+                names = ", ".join(model.name for model in models)
+                raise UsageError(
+                    f"a gallery of feature space {gallery.feature_space}, x{gallery.scale}, {gallery.lr_size} px fits "
+                    f"none of {names}",
+                    "build it with one of these networks, or name the network it was built with: --model",
+                )
+            networks.append(Network(fitting[0], gallery))
+        idle = [model.name for model in models if all(network.model is not model for network in networks)]
+        if idle:
+            raise UsageError(f"no gallery fits {', '.join(idle)}", "build one with it: edgesr gallery build --model")
+    sizes = [network.lr_size for network in networks]
+    if len(set(sizes)) < len(sizes):
+        raise UsageError("two networks for one LR size", "several networks are for faces of several sizes")
+    return sorted(networks, key=lambda network: network.lr_size)
+
+
+def fits(model: Model, gallery: Gallery) -> bool:
+    """Whether the network takes the gallery."""
+    config = model.config
+    ours = (model.feature_space, config.scale, config.lr_size)
+    return ours == (gallery.feature_space, gallery.scale, gallery.lr_size)
+
+
+def network_for(side: int, networks: Sequence[Network]) -> tuple[Network | None, str]:
+    """The network for a face of ``side`` pixels, and why: a sentence for the user."""
+    by_size = sorted(networks, key=lambda network: network.lr_size)
+    smallest, largest = by_size[0].lr_size, by_size[-1].lr_size
+    if side > MOST * largest:
+        return None, f"large enough: {side} px, and up to {math.floor(MOST * largest)} px gain"
+    if side < LEAST * smallest:
+        return None, f"too small: {side} px, and {math.ceil(LEAST * smallest)} px are needed"
+    chosen = max(
+        (network for network in by_size if network.lr_size * DOWN_FROM <= side),
+        key=lambda network: network.lr_size,
+        default=by_size[0],
+    )
+    return chosen, f"{side} px, restored by {chosen.model.name}"
+
+
+def factor_for(
+    sides: Sequence[tuple[int, int]], size: tuple[int, int], megapixels: float = MOST_MEGAPIXELS
+) -> tuple[int, bool]:
+    """How many times larger the output is, and whether ``megapixels`` kept it from being what the faces need.
+
+    ``sides``: of each restored face, in the photo and restored; ``size`` of the photo. The smallest factor at which
+    every face shows ``SHOWN`` of its restored pixels a side, at most 4.
+    """
+    wanted = 1
+    for side, restored in sides:
+        wanted = max(wanted, next((f for f in FACTORS if f * side >= SHOWN * restored), FACTORS[-1]))
+    factor = wanted
+    while factor > 1 and size[0] * size[1] * factor**2 > megapixels * 1e6:
+        factor -= 1
+    return factor, factor < wanted

@@ -1,0 +1,268 @@
+"""A whole photo enhanced: faces found, each restored with the exemplars that serve it, and pasted back."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from edgesr.alignment import transform
+from edgesr.detection import Detector, Face
+from edgesr.enhance.consistency import believe
+from edgesr.enhance.detail import keep_own_detail
+from edgesr.enhance.faces import find_faces, lr_crop, native_crop, side_of
+from edgesr.enhance.paste import paste, scaled, upscale
+from edgesr.enhance.photo import Photo, read_photo
+from edgesr.enhance.regions import MOST_MEGAPIXELS, Network, factor_for, network_for, pair_networks
+from edgesr.errors import UsageError
+from edgesr.imaging import Pixels, resize_bicubic
+
+OTHER = "another person's face: restored without the gallery"
+
+
+class Judge(Protocol):
+    """Tells whether a face is somebody else than the gallery's person."""
+
+    def __call__(self, native: Pixels, sr: Pixels, network: Network) -> bool | None:
+        """``native`` uint8 [S, S, 3] as in the photo, ``sr`` restored without exemplars. None: it cannot be told."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What a user may choose.
+
+    ``strength`` 0 leaves the photo as it is, 1 is full restoration, between them the restored face is blended with
+    the photo's own. ``upscale``: how many times larger the output is, None chooses. ``allow_other``: use the gallery
+    on somebody else's face too, which is editing, and marked so. ``own_detail``: keep what the photo shows.
+    """
+
+    strength: float = 1.0
+    upscale: int | None = None
+    megapixels: float = MOST_MEGAPIXELS
+    allow_other: bool = False
+    own_detail: bool = True
+    tiny: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.strength <= 1:
+            raise UsageError(f"strength {self.strength}", "it is from 0 to 1")
+        if self.upscale is not None and not 1 <= self.upscale <= 8:
+            raise UsageError(f"upscale {self.upscale}", "it is a whole number from 1 to 8")
+
+
+DEFAULTS = Settings()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class EnhancedFace:
+    """A face of the photo, and what was made of it."""
+
+    face: Face
+    """In coordinates of the input."""
+    side: int
+    restored: bool
+    reason: str
+    """Why it was restored as it was, or not: a sentence."""
+    network: str | None = None
+    exemplars: tuple[int, ...] = ()
+    """Of the gallery, counted from 0, the best first."""
+    share: float | None = None
+    """How far the exemplars were believed, 0 to 1; None where there were none."""
+    other: bool | None = None
+    """Whether it is somebody else than the gallery's person; None: not told."""
+    before: Pixels | None = None
+    """The aligned face as it was, enlarged by bicubic, uint8 [hr, hr, 3]."""
+    sr: Pixels | None = None
+    """The aligned restored face at full strength, uint8 [hr, hr, 3]."""
+    weights: npt.NDArray[np.float32] | None = None
+    """CoFA's weight of each exemplar, [n, lr, lr] in [0, 1]."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Enhanced:
+    """A photo with its faces restored."""
+
+    photo: Photo
+    factor: int
+    """The output is so many times larger than the input."""
+    faces: tuple[EnhancedFace, ...]
+    notes: tuple[str, ...] = ()
+    edited: bool = False
+    """Exemplars of one person were put on another's face, deliberately."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether the photo is another than the input."""
+        return self.factor > 1 or any(face.restored for face in self.faces)
+
+    @property
+    def image(self) -> Pixels:
+        """uint8 [H, W, 3]."""
+        return self.photo.rgb()
+
+
+class Enhancer:
+    """Networks, galleries and a detector, loaded once for any number of photos."""
+
+    def __init__(
+        self,
+        networks: Sequence[Network],
+        detector: Detector,
+        settings: Settings = DEFAULTS,
+        judge: Judge | None = None,
+    ) -> None:
+        if not networks:
+            raise UsageError("no network to restore with")
+        self.networks, self.detector, self.settings, self.judge = list(networks), detector, settings, judge
+
+    def enhance(self, photo: Photo, faces: Sequence[Face] | None = None) -> Enhanced:
+        """The photo enhanced. ``faces`` brings faces that are known already, in coordinates of the photo.
+
+        Memory: the photo, its output, and little more; a face is restored at a time.
+        """
+        rgb = photo.rgb()
+        found = find_faces(rgb, self.detector, self.settings.tiny) if faces is None else list(faces)
+        results = [self.restore(rgb, face) for face in found]
+        del rgb
+        return self.compose(photo, results)
+
+    def restore(self, rgb: Pixels, face: Face, networks: Sequence[Network] | None = None) -> EnhancedFace:
+        """One face of a photo uint8 [H, W, 3], restored but not pasted; ``networks`` serve instead of our own."""
+        side = side_of(face)
+        network, reason = network_for(side, networks or self.networks)
+        if network is None:
+            return EnhancedFace(face, side, False, reason)
+        native = native_crop(rgb, face)
+        lr = lr_crop(native, network.lr_size)
+        model, gallery = network.model, network.gallery
+        none, _ = model.restore(lr, _no_exemplars(network))
+        sr, weights, chosen, share, other = none, None, [], None, None
+        if gallery is not None and len(gallery):
+            other = self.judge(native, none, network) if self.judge else None
+            if other and not self.settings.allow_other:
+                reason = f"{side} px, {OTHER}"
+            else:
+                landmarks = transform(face.alignment.crop_from_photo(network.lr_size), face.landmarks)
+                chosen = model.choose(lr, gallery, landmarks=landmarks)
+                sr, weights = model.restore(lr, gallery.floats(chosen))
+                sr, share = believe(sr, none, lr)
+                if share < 1:
+                    reason += f"; its exemplars disagree with it and count for {share:.0%}"
+        if self.settings.own_detail:
+            sr = keep_own_detail(sr, native)
+        before = resize_bicubic(native, network.hr_size, network.hr_size)
+        restored = self.settings.strength > 0
+        return EnhancedFace(
+            face,
+            side,
+            restored,
+            reason if restored else "strength 0",
+            model.name,
+            tuple(chosen),
+            share,
+            other,
+            before,
+            sr,
+            weights,
+        )
+
+    def compose(self, photo: Photo, results: Sequence[EnhancedFace]) -> Enhanced:
+        """The photo at its output size with the restored faces in it."""
+        settings = self.settings
+        restored = [one for one in results if one.restored and one.sr is not None]
+        notes = list(photo.notes)
+        sides = [(one.side, one.sr.shape[0]) for one in restored if one.sr is not None]
+        factor, limited = factor_for(sides, photo.size, settings.megapixels)
+        if settings.upscale is not None:
+            factor = settings.upscale if restored else 1
+            if factor**2 * photo.size[0] * photo.size[1] > settings.megapixels * 1e6 and factor > 1:
+                raise UsageError(
+                    f"{factor} times as large it would have {factor**2 * photo.size[0] * photo.size[1] / 1e6:.0f} "
+                    "megapixels",
+                    f"choose a smaller --upscale, or raise --max-megapixels ({settings.megapixels:g})",
+                )
+        elif limited:
+            notes.append(f"made {factor} times as large only: --max-megapixels is {settings.megapixels:g}")
+        # Where nobody can tell, --allow-other means what it says.
+        edited = settings.allow_other and any(one.other is not False and one.exemplars for one in restored)
+        if not restored:
+            return Enhanced(photo, 1, tuple(results), tuple(notes))
+        pixels = upscale(photo.pixels, factor) if factor > 1 else photo.pixels
+        for one in restored:
+            if one.sr is not None:
+                paste(pixels, one.sr, scaled(one.face.alignment, factor), settings.strength)
+        alpha = photo.alpha
+        if alpha is not None and factor > 1:
+            alpha = upscale(alpha[..., None], factor)[..., 0]
+        return Enhanced(photo.replace(pixels=pixels, alpha=alpha), factor, tuple(results), tuple(notes), edited)
+
+
+def enhance(
+    photo: str | Path | Pixels | Photo,
+    gallery: Any = (),
+    *,
+    model: Any = (),
+    detector: Detector | None = None,
+    report: Callable[[str], None] = lambda _: None,
+    **settings: Any,
+) -> Enhanced:
+    """Enhance one photo: ``enhance("party.jpg", "me.gallery").photo`` goes to ``edgesr.enhance.write_photo``.
+
+    ``photo`` is a path, a ``Photo``, or uint8 [H, W, 3]; its own pixels are not written to. ``gallery`` and ``model``
+    are one or several: paths, or a ``Gallery`` and an ``edgesr.Model``; without a model it is the shipped one that the
+    gallery was built with. ``settings`` as in ``Settings``.
+
+    Raises:
+        EdgesrError: as reading photos, galleries and networks does.
+    """
+    from edgesr.detection import open_detector
+
+    if isinstance(photo, np.ndarray):
+        photo = Photo(photo.copy() if photo.ndim == 3 else photo[..., None].copy())
+    elif isinstance(photo, Photo):
+        photo = photo.replace(pixels=photo.pixels.copy())
+    else:
+        photo = read_photo(Path(photo))
+    networks = open_networks(_several(gallery), _several(model))
+    return Enhancer(networks, detector or open_detector(None, report), Settings(**settings)).enhance(photo)
+
+
+def open_networks(galleries: Sequence[Any], models: Sequence[Any], threads: int | None = None) -> list[Network]:
+    """Galleries and networks from paths, names or themselves, paired; the shipped networks where none is named.
+
+    Raises:
+        EdgesrError: a gallery or network that cannot be read, or that no other fits.
+    """
+    import edgesr
+    from edgesr.api import Model
+    from edgesr.gallery.format import Gallery, read_gallery
+    from edgesr.models.checkpoint import shipped_names
+
+    read = [one if isinstance(one, Gallery) else read_gallery(one) for one in galleries]
+    if not models and read:
+        shipped = [edgesr.load(name, threads=threads) for name in shipped_names()]
+        fitting = [m for m in shipped if any(_fits(m, gallery) for gallery in read)]
+        return pair_networks(fitting or shipped, read)
+    named = models or [edgesr.DEFAULT_CHECKPOINT]
+    return pair_networks([one if isinstance(one, Model) else edgesr.load(one, threads=threads) for one in named], read)
+
+
+def _fits(model: Any, gallery: Any) -> bool:
+    from edgesr.enhance.regions import fits
+
+    return fits(model, gallery)
+
+
+def _no_exemplars(network: Network) -> npt.NDArray[np.float32]:
+    from edgesr.runtime.base import feature_shape
+
+    return np.zeros((0, *feature_shape(network.model.config)), np.float32)
+
+
+def _several(one: Any) -> Sequence[Any]:
+    return one if isinstance(one, list | tuple) else [one]

@@ -1,0 +1,207 @@
+"""Enhancing a clip: earlier frames in which a face was large and sharp are the exemplars for where it is tiny."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edgesr.alignment import crop_face, transform
+from edgesr.detection import Detector, Face
+from edgesr.enhance.clip import Clip, open_clip, write_clip
+from edgesr.enhance.faces import find_faces, side_of
+from edgesr.enhance.paste import paste, scaled, upscale
+from edgesr.enhance.regions import Network, factor_for, network_for
+from edgesr.enhance.run import DEFAULTS, Enhancer, Judge, Settings
+from edgesr.errors import InputOutputError, UsageError
+from edgesr.gallery.build import empty_gallery, encode_entries
+from edgesr.gallery.descriptor import describe
+from edgesr.gallery.format import Entry
+from edgesr.gallery.photos import Candidate
+from edgesr.gallery.quality import LEAST_SIZE
+from edgesr.gallery.quality import judge as judge_quality
+from edgesr.imaging import Pixels
+
+MOST_MEGAPIXELS = 8.3
+"""Of an output's frame: 4K."""
+
+SCANNED = 12
+"""Frames looked at before, spread over the clip, to choose how large the output must be."""
+
+POOL, APART = 8, 5
+"""The latest frames kept as exemplars of a face, and how many lie between two at least: neighbours are alike."""
+
+FORGOTTEN = 15
+"""Frames after which a face that was lost is another one."""
+
+STILL = 0.03
+"""A face that moved by less than this share of its side is held half where it was: landmarks tremble."""
+
+
+@dataclasses.dataclass(eq=False)
+class Track:
+    """A face through the frames."""
+
+    face: Face
+    seen: int
+    """The last frame it was in."""
+    stored: int = -APART
+    """The last frame that became an exemplar."""
+    pool: dict[str, list[Entry]] = dataclasses.field(default_factory=dict)
+    """By network; the latest last."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipResult:
+    """What became of a clip. ``faces`` and ``restored`` count faces in frames; ``exemplars``: frames stored as such;
+    ``with_exemplars``: restored faces that had at least one."""
+
+    frames: int
+    size: tuple[int, int]
+    factor: int
+    faces: int
+    restored: int
+    exemplars: int
+    with_exemplars: int
+
+
+class ClipEnhancer:
+    """Enhances frames in their order."""
+
+    def __init__(
+        self, networks: Sequence[Network], detector: Detector, settings: Settings, judge: Judge | None = None
+    ) -> None:
+        self.networks, self.detector, self.settings = list(networks), detector, settings
+        self.enhancer = Enhancer(networks, detector, settings, judge)
+        self.tracks: list[Track] = []
+        self.faces = self.restored = self.exemplars = self.with_exemplars = 0
+
+    def frame(self, number: int, frame: Pixels, factor: int) -> Pixels:
+        """A frame uint8 [H, W, 3], ``factor`` times as large, with its faces restored."""
+        self.tracks = [track for track in self.tracks if number - track.seen <= FORGOTTEN]
+        pasted = []
+        for face in find_faces(frame, self.detector, self.settings.tiny):
+            self.faces += 1
+            track = self._follow(face, number)
+            self._store(track, frame, number)
+            networks = [self._with_pool(network, track) for network in self.networks]
+            done = self.enhancer.restore(frame, track.face, networks)
+            if done.restored and done.sr is not None:
+                self.restored += 1
+                self.with_exemplars += bool(done.exemplars)
+                pasted.append((done.sr, track.face))
+        result = upscale(frame, factor)
+        for sr, face in pasted:
+            paste(result, sr, scaled(face.alignment, factor), self.settings.strength)
+        return result
+
+    def _follow(self, face: Face, number: int) -> Track:
+        """The track that this face goes on, or a new one."""
+        free = [track for track in self.tracks if track.seen < number]
+        centre = np.array(face.alignment.centre)
+        near = [(float(np.hypot(*(centre - track.face.alignment.centre))), track) for track in free]
+        distance, track = min(near, key=lambda pair: pair[0], default=(np.inf, None))
+        side = face.alignment.side
+        if track is None or distance > 0.5 * side or not 0.6 < side / track.face.alignment.side < 1.7:
+            track = Track(face, number)
+            self.tracks.append(track)
+            return track
+        moved = np.abs(face.landmarks - track.face.landmarks).max()
+        if track.seen == number - 1 and moved < STILL * side:
+            face = dataclasses.replace(face, landmarks=(face.landmarks + track.face.landmarks) / 2)
+        track.face, track.seen = face, number
+        return track
+
+    def _store(self, track: Track, frame: Pixels, number: int) -> None:
+        """Keep this frame's face as an exemplar, if it is large and good enough."""
+        size = max(network.hr_size for network in self.networks)
+        if number - track.stored < APART or side_of(track.face) < size:
+            return
+        crop = crop_face(frame, track.face.alignment, size)
+        landmarks = transform(track.face.alignment.crop_from_photo(size), track.face.landmarks)
+        try:
+            # The side was checked above, by the network's own size.
+            quality = judge_quality(crop, landmarks, max(track.face.alignment.side, LEAST_SIZE))
+        except InputOutputError:
+            return
+        if quality.reasons:
+            return
+        sha = hashlib.sha256(number.to_bytes(8, "little") + crop.tobytes()).hexdigest()
+        shown = Candidate(Path(), sha, crop, landmarks, quality, describe(crop, landmarks))
+        for network in self.networks:
+            base = network.gallery or empty_gallery(network.model, "fp16")
+            pool = track.pool.setdefault(network.model.name, [])
+            pool += encode_entries([shown], network.model, base)
+            del pool[:-POOL]
+        track.stored = number
+        self.exemplars += 1
+
+    def _with_pool(self, network: Network, track: Track) -> Network:
+        pool = track.pool.get(network.model.name)
+        if not pool:
+            return network
+        base = network.gallery or empty_gallery(network.model, "fp16")
+        # Entries of the clip have no embeddings; they are of this very face, so nobody has to judge them.
+        return Network(network.model, base.replace(entries=(*base.entries, *pool)))
+
+
+def enhance_clip(
+    source: Path,
+    target: Path,
+    networks: Sequence[Network],
+    detector: Detector,
+    settings: Settings = DEFAULTS,
+    judge: Judge | None = None,
+    progress: Callable[[Iterable[Pixels], int], Iterable[Pixels]] = lambda frames, _: frames,
+) -> ClipResult:
+    """Enhance a clip; its sound is not carried over. Memory: a frame and its output.
+
+    ``networks`` may have galleries, to which the clip's own frames are added. ``settings.upscale`` None chooses how
+    many times larger the output is, for the whole clip, from the faces in some of its frames.
+
+    Raises:
+        InputOutputError: it cannot be read or written, or has no frames.
+        UsageError: a suffix that is not written, or an output beyond 4K that was asked for.
+    """
+    clip = open_clip(source)
+    factor = choose_factor(clip, networks, detector, settings)
+    # Codecs take even sides alone: an odd last row or column is left out.
+    width, height = (side * factor // 2 * 2 for side in (clip.width, clip.height))
+    run = ClipEnhancer(networks, detector, settings, judge)
+    count = 0
+    with write_clip(target, (width, height), clip.fps) as writer:
+        for frame in progress(clip.read(), clip.frames):
+            writer.write(run.frame(count, frame, factor)[:height, :width])
+            count += 1
+        if not count:
+            raise InputOutputError(f"{source} has no frame that can be read", "the file looks damaged")
+    return ClipResult(count, (width, height), factor, run.faces, run.restored, run.exemplars, run.with_exemplars)
+
+
+def choose_factor(clip: Clip, networks: Sequence[Network], detector: Detector, settings: Settings) -> int:
+    """How many times larger the output is: as for a photo, from the median face of those that gain."""
+    megapixels = min(settings.megapixels, MOST_MEGAPIXELS)
+    size = (clip.width, clip.height)
+    if settings.upscale is not None:
+        if settings.upscale > 1 and settings.upscale**2 * size[0] * size[1] > megapixels * 1e6:
+            raise UsageError(
+                f"{settings.upscale} times as large its frames have more than {megapixels:g} megapixels",
+                "choose a smaller --upscale",
+            )
+        return settings.upscale
+    if settings.strength == 0:
+        return 1
+    every = max(1, clip.frames // SCANNED)
+    sides = []
+    for number, frame in enumerate(clip.read()):
+        if number % every == 0:
+            for face in find_faces(frame, detector, settings.tiny):
+                network, _ = network_for(side_of(face), networks)
+                if network is not None:
+                    sides.append((side_of(face), network.hr_size))
+    if not sides:
+        return 1
+    return factor_for([sorted(sides)[len(sides) // 2]], size, megapixels)[0]

@@ -1,0 +1,212 @@
+"""``edgesr enhance``: one photo and many, what is written beside them, what is left alone, and how it fails."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Call
+from PIL import ExifTags, Image
+from scenes import Place, faces
+from whole_photos import KnownFaces, background, composed, face_at, gallery_of
+
+import edgesr
+from edgesr import detection
+from edgesr.cli.main import run
+from edgesr.data.samples import sample_faces
+from edgesr.enhance.batch import JOURNAL
+from edgesr.gallery.format import write_gallery
+
+PLACE = Place((60.0, 50.0), 12.0, 0.2)
+
+
+@pytest.fixture(scope="module")
+def gallery(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("gallery") / "me.gallery"
+    write_gallery(path, gallery_of(edgesr.load(tiny_checkpoint), [face.exemplar for face in sample_faces(32)[:3]]))
+    return path
+
+
+@pytest.fixture(scope="module")
+def scene() -> np.ndarray:
+    return composed((120, 100), [(faces()[0], PLACE)])
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> KnownFaces:
+    """Every photo's face lies in the same place: these tests are of everything behind the detector."""
+    detector = KnownFaces(face_at(PLACE))
+    monkeypatch.setattr(detection, "open_detector", lambda *_: detector)
+    return detector
+
+
+@pytest.fixture
+def holiday(scene: np.ndarray, tmp_path: Path) -> Path:
+    """Five files: JPEG, PNG and WebP photos, one of them below, and two that cannot be read."""
+    folder = tmp_path / "holiday"
+    (folder / "day 2").mkdir(parents=True)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Model] = "Pixel"
+    Image.fromarray(scene).save(folder / "a.jpg", exif=exif, quality=90)
+    Image.fromarray(scene).save(folder / "b.png")
+    Image.fromarray(scene).save(folder / "day 2" / "c.webp", lossless=True)
+    (folder / "broken.jpg").write_bytes((folder / "a.jpg").read_bytes()[:900])
+    Image.fromarray(scene).save(folder / "moving.gif")
+    (folder / "notes.txt").write_text("no photo")
+    return folder
+
+
+@pytest.mark.usefixtures("known")
+def test_one_photo_with_everything_beside_it(
+    call: Call, gallery: Path, tiny_checkpoint: Path, holiday: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.png"
+    code, answer, _ = call(
+        *("enhance", holiday / "b.png", "--gallery", gallery, "--model", tiny_checkpoint, "-o", out),
+        *("--compare", "--heatmap", "--faces", tmp_path / "faces"),
+    )
+    assert code == 0
+    row = answer["outputs"][0]
+    assert answer["ok"]
+    assert (row["input"], row["output"], row["upscale"]) == (str(holiday / "b.png"), str(out), 2)
+    face = row["faces"][0]
+    assert face["restored"]
+    assert len(face["box"]) == 4
+    assert sorted(set(face["exemplars"]) | {1, 2, 3}) == [1, 2, 3]
+    assert len(face["exemplars"]) == 2
+    assert "12 px" in face["reason"] or "13 px" in face["reason"]
+    for name in (out, row["compare"], row["heatmap"], *row["face_files"]):
+        with Image.open(name) as image:
+            image.load()
+    with Image.open(out) as image:
+        assert image.size == (240, 200)
+        assert image.getexif()[ExifTags.Base.Software].startswith("edgesr")
+    assert run(["enhance", str(holiday / "b.png"), "-g", str(gallery), "-o", str(out)]) == 2, "it exists"
+
+
+@pytest.mark.usefixtures("known")
+def test_a_folder_goes_on_where_it_stopped(
+    call: Call, gallery: Path, tiny_checkpoint: Path, holiday: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "sharp"
+    command = ("enhance", holiday, "--gallery", gallery, "--model", tiny_checkpoint, "-o", out)
+    code, answer, _ = call(*command)
+    assert code == 1, "one photo cannot be read"
+    assert not answer["ok"]
+    assert "broken.jpg" in answer["error"]
+    assert answer["exit_code"] == 1
+    assert answer["summary"]["enhanced"] == 3
+    assert answer["summary"]["failed"] == 1
+    assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*.*") if p.name != JOURNAL) == [
+        "a.jpg",
+        "b.png",
+        "day 2/c.webp",
+    ]
+    stamps = {p: p.stat().st_mtime_ns for p in out.rglob("*.*")}
+    (out / "b.png").unlink()  # as if it had been stopped before
+    with (out / JOURNAL).open("a") as journal:
+        journal.write('{"output": "half a li')
+    code, answer, _ = call(*command)
+    status = {Path(row["input"]).name: row["status"] for row in answer["outputs"]}
+    assert status == {"a.jpg": "skipped", "b.png": "enhanced", "c.webp": "skipped", "broken.jpg": "failed"}
+    assert (out / "a.jpg").stat().st_mtime_ns == stamps[out / "a.jpg"]
+    assert all(row["faces"] for row in answer["outputs"] if row["status"] == "skipped"), "what was done is known"
+    code, answer, _ = call(*command, "--strength", 0.5)
+    assert answer["summary"]["failed"] == 4, "made with other options: not replaced"
+    assert "--force" in answer["hint"] or "broken" in answer["error"]
+    code, answer, _ = call(*command, "--strength", 0.5, "--force")
+    assert answer["summary"]["enhanced"] == 3
+
+
+@pytest.mark.usefixtures("known")
+def test_a_foreign_file_is_not_touched(call: Call, tiny_checkpoint: Path, holiday: Path, tmp_path: Path) -> None:
+    out = tmp_path / "sharp"
+    out.mkdir()
+    (out / "b.png").write_text("mine")
+    code, _, _ = call("enhance", holiday / "b.png", holiday / "a.jpg", "--model", tiny_checkpoint, "-o", out)
+    assert code == 1
+    assert (out / "b.png").read_text() == "mine"
+    assert (out / "a.jpg").exists()
+
+
+def test_strength_0_and_no_face_copy_the_file(
+    call: Call, known: KnownFaces, tiny_checkpoint: Path, holiday: Path, tmp_path: Path
+) -> None:
+    for name, arguments, found in (("zero.jpg", ("--strength", 0), True), ("none.jpg", (), False)):
+        if not found:
+            known.faces = []
+        code, answer, _ = call(
+            "enhance", holiday / "a.jpg", "--model", tiny_checkpoint, "-o", tmp_path / name, *arguments
+        )
+        assert code == 0
+        assert answer["outputs"][0]["status"] == "unchanged"
+        assert (tmp_path / name).read_bytes() == (holiday / "a.jpg").read_bytes()
+
+
+@pytest.mark.usefixtures("known")
+def test_formats_globs_and_deliberate_editing(
+    call: Call, gallery: Path, tiny_checkpoint: Path, holiday: Path, tmp_path: Path
+) -> None:
+    code, answer, _ = call(
+        *("enhance", f"{holiday}/*.p*", "--format", "webp", "-g", gallery, "-m", tiny_checkpoint, "--allow-other"),
+        *("-o", tmp_path / "o", "--quality", 80),
+    )
+    assert code == 0
+    assert [Path(row["output"]).name for row in answer["outputs"]] == ["b.webp"]
+    assert answer["outputs"][0]["edited"]
+    with Image.open(tmp_path / "o" / "b.webp") as image:
+        assert "edited" in image.getexif()[ExifTags.Base.Software]
+
+
+@pytest.mark.usefixtures("known")
+def test_exif_goes_with_the_photo(tiny_checkpoint: Path, holiday: Path, tmp_path: Path) -> None:
+    assert run(["enhance", str(holiday / "a.jpg"), "-m", str(tiny_checkpoint), "-o", str(tmp_path / "o.jpg")]) == 0
+    with Image.open(tmp_path / "o.jpg") as image:
+        assert image.getexif()[ExifTags.Base.Model] == "Pixel"
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["a.jpg"], 2, "no output named"),
+        (["a.jpg", "b.png", "-o", "one.png"], 2, "cannot all become"),
+        (["a.jpg", "-o", "a.jpg", "--force"], 2, "its own output"),
+        (["a.jpg", "-o", "b.bmp/x.bmp.txt", "--strength", "2"], 2, "strength"),
+        (["missing.jpg", "-o", "x.jpg"], 5, "no file"),
+        (["broken.jpg", "-o", "x.jpg"], 5, "broken.jpg"),
+        (["a.jpg", "-o", "x.jpg", "--gallery", "none.gallery"], 5, "none.gallery"),
+        (["a.jpg", "-o", "x.jpg", "--allow-other"], 2, "needs a gallery"),
+        (["a.jpg", "-o", "x.jpg", "--upscale", "4", "--max-megapixels", "0.1"], 2, "--max-megapixels"),
+        (["a.jpg", "-o", "x.png", "--format", "jpeg"], 2, "no JPEG"),
+        (["a.jpg", "-o", "x.jpg", "--temporal-table"], 2, "a clip"),
+        (["*.nothing", "-o", "o"], 5, "no photos"),
+    ],
+)
+def test_what_goes_wrong_is_said(
+    call: Call,
+    tiny_checkpoint: Path,
+    holiday: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    code: int,
+    says: str,
+) -> None:
+    monkeypatch.chdir(holiday)
+    got, answer, _ = call("enhance", *arguments, "-m", tiny_checkpoint)
+    assert got == code
+    assert not answer["ok"]
+    assert says in json.dumps(answer)
+    assert not (holiday / "x.jpg").exists()
+
+
+def test_the_gallerys_network_is_found(call: Call, known: KnownFaces, tmp_path: Path) -> None:
+    """Without --model: the shipped network of the gallery's feature space; here none of its faces is tiny."""
+    known.faces = []
+    model = edgesr.load("hime-small-x8")
+    write_gallery(tmp_path / "x8.gallery", gallery_of(model, [sample_faces(128)[0].exemplar]))
+    Image.fromarray(background((64, 48))).save(tmp_path / "a.png")
+    code, _, _ = call("enhance", tmp_path / "a.png", "-g", tmp_path / "x8.gallery", "-o", tmp_path / "o.png")
+    assert code == 0

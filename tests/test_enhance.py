@@ -1,0 +1,361 @@
+"""Which faces are restored, by what, and how they are put back: on composed photos whose faces are known exactly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import TINY, lively
+from PIL import Image
+from scenes import Place, faces
+from whole_photos import KnownFaces, background, composed, face_at, gallery_of
+
+import edgesr
+from edgesr.alignment import align
+from edgesr.api import Model
+from edgesr.data.samples import sample_faces
+from edgesr.detection import FaceDetector
+from edgesr.enhance import Enhancer, Network, Photo, Settings, enhance
+from edgesr.enhance.consistency import BELIEVED, NOT_BELIEVED, believe, disagreement
+from edgesr.enhance.detail import keep_own_detail, resize_planes
+from edgesr.enhance.faces import find_faces, lr_crop, native_crop
+from edgesr.enhance.heatmap import compare_sheet, heatmap_sheet, jet, overlay
+from edgesr.enhance.paste import feather, paste, scaled, upscale
+from edgesr.enhance.regions import factor_for, network_for, pair_networks
+from edgesr.enhance.run import open_networks
+from edgesr.errors import UsageError
+from edgesr.evaluation import degrade
+from edgesr.imaging import Pixels, resize_bicubic
+from edgesr.metrics import psnr
+from edgesr.runtime.torch import TorchRuntime
+
+PLACE = Place((60.0, 50.0), 12.0, 0.2)
+"""A face of 12 pixels for a network of 8."""
+
+
+def tiny_model(lr_size: int = 8, seed: int = 0) -> Model:
+    config = TINY.replace(lr_size=lr_size)
+    scales = dict.fromkeys(config.feature_parts, 0.1)
+    return Model(TorchRuntime(lively(config, seed), config), f"tiny-{lr_size}", f"space-{lr_size}", scales)
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return tiny_model()
+
+
+@pytest.fixture(scope="module")
+def network(model: Model) -> Network:
+    return Network(model, gallery_of(model, [face.exemplar for face in sample_faces(32)[:3]]))
+
+
+@pytest.fixture(scope="module")
+def scene() -> Pixels:
+    return composed((120, 100), [(faces()[0], PLACE)])
+
+
+def enhancer(network: Network, *places: Place, **settings: object) -> Enhancer:
+    return Enhancer([network], KnownFaces(*map(face_at, places)), Settings(**settings))  # type: ignore[arg-type]
+
+
+def outside(shape: tuple[int, ...], place: Place, factor: int) -> np.ndarray:
+    """Samples that the face's own square does not touch."""
+    square = scaled(face_at(place).alignment, factor)
+    y, x = np.mgrid[0 : shape[0], 0 : shape[1]] + 0.5
+    at = np.stack([x, y], -1) @ square.crop_from_photo(2)[:, :2].T + square.crop_from_photo(2)[:, 2] - 1
+    return np.abs(at).max(-1) >= 1
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3])
+def test_outside_the_face_nothing_changes(network: Network, scene: Pixels, factor: int) -> None:
+    before = upscale(scene, factor)
+    done = enhancer(network, PLACE, upscale=factor).enhance(Photo(scene.copy()))
+    assert done.factor == factor
+    assert done.faces[0].restored
+    beyond = outside(before.shape, PLACE, factor)
+    np.testing.assert_array_equal(done.image[beyond], before[beyond])
+    assert np.abs(done.image.astype(int) - before)[~beyond].max() > 3, "a face that does not change proves nothing"
+
+
+def test_strength_0_leaves_the_photo_and_half_lies_halfway(network: Network, scene: Pixels) -> None:
+    none, half, full = (
+        enhancer(network, PLACE, upscale=1, strength=strength).enhance(Photo(scene.copy())).image.astype(int)
+        for strength in (0, 0.5, 1)
+    )
+    np.testing.assert_array_equal(none, scene)
+    assert np.abs(half - (none + full) / 2).max() <= 1
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.4])
+@pytest.mark.parametrize("side", [30.0, 70.5])
+def test_no_step_at_the_border(side: float, angle: float) -> None:
+    """A white face in a black photo: the steepest slope lies in the feather, and at the border there is none."""
+    place = Place((60.3, 55.7), side, angle)
+    photo = np.zeros((110, 120, 3), np.uint8)
+    square = face_at(place).alignment
+    paste(photo, np.full((64, 64, 3), 255, np.uint8), square)
+    assert photo.max() == 255
+    slope = np.maximum(
+        np.abs(np.diff(photo[..., 0].astype(int), axis=0))[:, :-1],
+        np.abs(np.diff(photo[..., 0].astype(int), axis=1))[:-1],
+    )
+    # The mask is a quintic over the feather: its steepest slope is 1.875 over its width.
+    assert slope.max() <= 255 * 1.875 / (0.35 * square.side / 2) * 1.5
+    y, x = np.mgrid[0:110, 0:120] + 0.5
+    matrix = square.crop_from_photo(2)
+    at = np.abs(np.stack([x, y], -1) @ matrix[:, :2].T + matrix[:, 2] - 1).max(-1)
+    rim = (at > 1 - 1 / square.side) & (at <= 1)
+    assert rim.any()
+    assert photo[rim].max() <= 3, "half a pixel within the border the photo is still itself"
+
+
+def test_feather_is_one_inside_and_zero_on_the_border() -> None:
+    assert feather(np.array([0.0, 0.0])) == 1
+    edge = np.linspace(-1, 1, 41)
+    for side in (np.stack([edge, np.ones(41)], -1), np.stack([-np.ones(41), edge], -1)):
+        assert (feather(side) == 0).all()
+
+
+def test_pasting_a_face_where_it_came_from_changes_nothing() -> None:
+    """The way out of the photo and back is the identity: no shift, no colour cast."""
+    photo = resize_bicubic(faces()[1], 90, 90)
+    place = Place((45.0, 45.0), 50.0, 0.3)
+    face = face_at(place)
+    native = native_crop(photo, face)
+    back = photo.copy()
+    paste(back, native, face.alignment)
+    assert psnr(back, photo) > 38
+    shift = (back.astype(float) - photo).mean()
+    assert abs(shift) < 0.1
+
+
+@pytest.mark.parametrize("side", [22, 32, 45])
+def test_an_upright_face_comes_out_as_it_lies_and_is_resampled_by_the_one_bicubic(side: int) -> None:
+    photo = background((100, 80))
+    photo[10 : 10 + side, 20 : 20 + side] = resize_bicubic(faces()[2], side, side)
+    face = face_at(Place((20 + side / 2, 10 + side / 2), float(side)))
+    # The template's own square is not exactly the place's: put the place's square in its stead.
+    centre = (20 + side / 2, 10 + side / 2)
+    square = type(face.alignment)(centre, (side / 2, 0.0))
+    held = _with_alignment(face, square)
+    native = native_crop(photo, held)
+    np.testing.assert_array_equal(native, photo[10 : 10 + side, 20 : 20 + side])
+    expected = Image.fromarray(native).resize((32, 32), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(lr_crop(native, 32), np.asarray(expected))
+
+
+def _with_alignment(face: object, square: object) -> object:
+    class Held:
+        alignment = square
+        landmarks = face.landmarks  # type: ignore[attr-defined]
+        box = face.box  # type: ignore[attr-defined]
+
+    return Held()
+
+
+def test_own_detail_comes_back() -> None:
+    """A 45-pixel face loses detail in 32 pixels; what the photo shows is in the result again."""
+    truth = faces()[3]
+    native = resize_bicubic(truth, 45, 45)
+    through = resize_bicubic(lr_crop(native, 32), 128, 128)
+    kept = keep_own_detail(through, native)
+    reference = resize_bicubic(truth, 128, 128)
+    assert psnr(kept, reference) > psnr(through, reference) + 1
+    before, after = (np.std(resize_planes(face.astype(np.float32), 45) - native) for face in (through, kept))
+    assert after < before / 2
+
+
+def test_the_network_follows_the_size_of_the_face() -> None:
+    small, large = Network(tiny_model(8)), Network(tiny_model(16))
+    for side, expected in ((4, None), (5, small), (8, small), (14, small), (15, large), (48, large), (49, None)):
+        chosen, reason = network_for(side, [large, small])
+        assert chosen is expected, side
+        assert str(side) in reason
+    assert "too small" in network_for(4, [small])[1]
+    assert "large enough" in network_for(100, [small])[1]
+
+
+def test_the_least_factor_that_shows_the_face() -> None:
+    size = (4000, 3000)
+    for sides, factor in (([], 1), ([(96, 128)], 1), ([(48, 128)], 2), ([(45, 128)], 3), ([(22, 128)], 4)):
+        assert factor_for(sides, (400, 300)) == (factor, False)
+    assert factor_for([(96, 128), (48, 128)], (400, 300)) == (2, False)
+    assert factor_for([(22, 128)], size) == (2, True)
+    assert factor_for([(22, 128)], (10000, 10000)) == (1, True)
+
+
+def test_galleries_meet_their_networks() -> None:
+    small, large = tiny_model(8), tiny_model(16)
+    galleries = [gallery_of(large, [sample_faces(64)[0].exemplar]), gallery_of(small, [sample_faces(32)[0].exemplar])]
+    networks = pair_networks([small, large], galleries)
+    assert [(n.lr_size, n.gallery.lr_size) for n in networks if n.gallery] == [(8, 8), (16, 16)]
+    with pytest.raises(UsageError, match="fits none of"):
+        pair_networks([small], galleries[:1])
+    with pytest.raises(UsageError, match="no gallery fits"):
+        pair_networks([small, large], galleries[:1])
+    with pytest.raises(UsageError, match="two networks"):
+        pair_networks([small, tiny_model(8, seed=1)], [])
+
+
+def test_exemplars_that_disagree_are_not_believed() -> None:
+    truth = sample_faces(128)[0].target
+    lr = degrade(truth, 4)
+    none = resize_bicubic(lr, 128, 128)
+    other = sample_faces(128)[1].target
+    assert disagreement(none, none, lr) == 1
+    assert believe(truth, none, lr)[1] == 1, "the original itself explains its LR face best"
+    blended, share = believe(other, none, lr)
+    assert share == 0
+    np.testing.assert_array_equal(blended, none)
+    # Between the two ratios the share falls straight.
+    shares = []
+    for amount in np.linspace(0, 0.05, 40):
+        mixed = np.rint(none + amount * (other.astype(np.float32) - none)).clip(0, 255).astype(np.uint8)
+        ratio = disagreement(mixed, none, lr)
+        share = believe(mixed, none, lr)[1]
+        assert share == pytest.approx(np.clip((NOT_BELIEVED - ratio) / (NOT_BELIEVED - BELIEVED), 0, 1))
+        shares.append(share)
+    assert shares[0] == 1
+    assert shares[-1] == 0
+
+
+def test_a_judged_stranger_is_restored_without_the_gallery(network: Network, scene: Pixels) -> None:
+    judged = []
+
+    def stranger(native: Pixels, sr: Pixels, net: Network) -> bool:
+        judged.append((native.shape, sr.shape, net.lr_size))
+        return True
+
+    finder = KnownFaces(face_at(PLACE))
+    plain = Enhancer([Network(network.model)], finder).enhance(Photo(scene.copy()))
+    careful = Enhancer([network], finder, judge=stranger).enhance(Photo(scene.copy()))
+    editing = Enhancer([network], finder, Settings(allow_other=True), judge=stranger).enhance(Photo(scene.copy()))
+    assert judged[0][1:] == ((32, 32, 3), 8)
+    np.testing.assert_array_equal(careful.image, plain.image)
+    assert careful.faces[0].other
+    assert careful.faces[0].exemplars == ()
+    assert "another person" in careful.faces[0].reason
+    assert not careful.edited
+    assert editing.faces[0].exemplars
+    assert editing.edited
+
+
+def test_exemplars_of_the_gallery_are_used_and_said(network: Network, scene: Pixels) -> None:
+    done = enhancer(network, PLACE).enhance(Photo(scene.copy()))
+    face = done.faces[0]
+    assert len(face.exemplars) == TINY.slots
+    assert face.weights is not None
+    assert face.weights.shape == (TINY.slots, 8, 8)
+    assert face.sr is not None
+    assert face.sr.shape == (32, 32, 3)
+    again = enhancer(network, PLACE).enhance(Photo(scene.copy()))
+    np.testing.assert_array_equal(done.image, again.image)
+
+
+def test_a_photo_without_tiny_faces_is_itself(network: Network, scene: Pixels) -> None:
+    for finder in (KnownFaces(), KnownFaces(face_at(Place((60, 50), 90.0)))):
+        done = Enhancer([network], finder).enhance(Photo(scene.copy()))
+        assert not done.changed
+        np.testing.assert_array_equal(done.image, scene)
+
+
+def test_a_face_at_the_photos_edge(network: Network) -> None:
+    places = [Place((2.0, 3.0), 12.0), Place((119.0, 98.0), 12.0)]
+    photo = composed((120, 100), [(faces()[0], place) for place in places])
+    done = enhancer(network, *places).enhance(Photo(photo.copy()))
+    assert [face.restored for face in done.faces] == [True, True]
+
+
+def test_sixteen_bits_and_grey_are_kept(network: Network, scene: Pixels) -> None:
+    deep = scene.astype(np.uint16) * 257 + np.arange(120, dtype=np.uint16)[None, :, None]
+    done = enhancer(network, PLACE, upscale=1).enhance(Photo(deep.copy()))
+    beyond = outside(deep.shape, PLACE, 1)
+    assert done.photo.pixels.dtype == np.uint16
+    np.testing.assert_array_equal(done.photo.pixels[beyond], deep[beyond])
+    assert (done.photo.pixels != deep).any()
+    grey = enhancer(network, PLACE, upscale=2).enhance(Photo(scene[..., :1].copy(), alpha=scene[..., 1].copy()))
+    assert grey.photo.pixels.shape == (200, 240, 1)
+    assert grey.photo.alpha is not None
+    assert grey.photo.alpha.shape == (200, 240)
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_a_photo_grows_by_the_one_bicubic_without_seams(factor: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    photo = random.integers(0, 256, (3000, 16, 3), np.uint8)
+    from edgesr.enhance import paste as module
+
+    whole = np.asarray(Image.fromarray(photo).resize((16 * factor, 3000 * factor), Image.Resampling.BICUBIC))
+    monkeypatch.setattr(module, "STRIP", 16 * factor * 200)
+    np.testing.assert_array_equal(upscale(photo, factor), whole)
+
+
+def test_jet_and_overlay() -> None:
+    colours = jet(np.array([0.0, 0.5, 1.0]))
+    np.testing.assert_array_equal(colours, [[0, 0, 128], [128, 255, 128], [128, 0, 0]])
+    face = np.full((32, 32, 3), 128, np.uint8)
+    half = np.zeros((8, 8), np.float32)
+    half[:, 4:] = 1.0
+    seen = overlay(face, half, 2).astype(int)
+    assert seen[16, 2, 2] > seen[16, 2, 0], "blue where it has no weight"
+    assert seen[16, 29, 0] > seen[16, 29, 2], "red where it has all"
+    sheet = heatmap_sheet([(face, np.stack([half, 1 - half]), ["exemplar 1", "exemplar 4"])])
+    assert sheet.shape[1] > 3 * 192
+    assert compare_sheet(face, np.repeat(face, 2, axis=1), [(face, face)]).dtype == np.uint8
+
+
+@pytest.mark.faces
+def test_tiny_faces_of_a_large_photo_are_found(yunet: Path) -> None:
+    places = [
+        Place((300, 200), 45.0, 0.1),
+        Place((1250, 650), 26.0),
+        Place((700, 400), 300.0),
+        Place((150, 600), 33.0),
+    ]
+    photo = composed((1400, 750), list(zip(faces(), places, strict=False)), fine=2)
+    found = find_faces(photo, FaceDetector(yunet))
+    assert len(found) == len(places), "each once"
+    for place in places:
+        nearest = min(found, key=lambda face: np.hypot(*np.subtract(face.alignment.centre, place.centre)))
+        assert np.hypot(*np.subtract(nearest.alignment.centre, place.centre)) < 0.08 * place.side
+        assert nearest.alignment.side == pytest.approx(place.side, rel=0.15)
+
+
+@pytest.mark.faces
+def test_the_shipped_network_restores_a_face_in_a_photo(yunet: Path) -> None:
+    """The whole way with real parts: the face in the photo comes closer to the original than bicubic, by decibels."""
+    face = sample_faces(256)[0]
+    place = Place((110.0, 90.0), 32.0)
+    photo = composed((220, 180), [(face.target, place)])
+    model = edgesr.load("hime-small-x4")
+    network = open_networks([gallery_of(model, [resize_bicubic(face.exemplar, 128, 128)])], [model])[0]
+    done = Enhancer([network], FaceDetector(yunet)).enhance(Photo(photo.copy()))
+    assert done.factor == 3
+    truth = composed((660, 540), [(face.target, Place((330.0, 270.0), 96.0))])
+    middle = np.s_[240:310, 295:365]
+    bicubic = upscale(photo, 3)
+    assert psnr(done.image[middle], truth[middle]) > psnr(bicubic[middle], truth[middle]) + 1
+    assert abs((done.image[middle].astype(float) - truth[middle]).mean()) < 2, "no colour cast"
+
+
+@pytest.mark.faces
+def test_a_real_photo_from_its_own_sharp_face(yunet: Path) -> None:
+    """Eileen Collins (NASA, public domain), scaled down, with her own sharp face as gallery: the plumbing, no claim."""
+    data = pytest.importorskip("skimage.data")
+    sharp = np.ascontiguousarray(data.astronaut())
+    detector = FaceDetector(yunet)
+    face = find_faces(sharp, detector, tiny=False)[0]
+    factor = max(1, round(face.alignment.side / 40))
+    photo = resize_bicubic(sharp, 512 // factor, 512 // factor)
+    model = edgesr.load("hime-small-x4")
+    from edgesr.alignment import crop_face
+
+    own = gallery_of(model, [crop_face(sharp, face.alignment, 128)])
+    done = enhance(photo, own, model=model, detector=detector, upscale=factor if factor <= 4 else 4)
+    assert sum(f.restored for f in done.faces) == 1
+    restored = next(f for f in done.faces if f.restored)
+    truth = crop_face(sharp, align(restored.face.landmarks * 512 / photo.shape[0]), 128)
+    assert restored.sr is not None
+    assert restored.before is not None
+    assert psnr(restored.sr, truth) > psnr(restored.before, truth) + 1
