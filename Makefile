@@ -1,8 +1,10 @@
 # Everything goes through ./bootstrap, which needs no make; these are the usual names for it.
-.PHONY: help demo test env lint wheel bench clean
+.PHONY: help demo test env lint wheel bench release android-assets android-apk android-check clean
+
+FACES ?= ../shared/faces
 
 help:           ## this list
-	@sed -n 's/^\([a-z]*\): .*## /\1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' Makefile
 demo:           ## convert for every phone target and restore sample faces
 	./bootstrap demo
 test:           ## lint, types, tests
@@ -13,8 +15,20 @@ lint:           ## lint and types only
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 wheel:          ## build the wheel and the sdist into dist/
 	.venv/bin/python -m build
+fuzz:           ## damaged files for every reader of ours: make fuzz SECONDS=60
+	.venv/bin/python tests/fuzz_formats.py --seconds $(SECONDS)
 bench:          ## the benchmarks that back the figures in docs/decisions.md
 	.venv/bin/python benchmarks/executorch_vs_onnxruntime.py
 	.venv/bin/python benchmarks/training_step.py
+release:        ## after a retraining: int8, bundles, report, and the figures quoted in README and docs
+	.venv/bin/python tools/release.py --faces $(FACES)
+android-assets: ## the app's models and test vectors, from the shipped checkpoint
+	.venv/bin/python android_demo/tools/assets.py
+android-apk:    ## a signed debug APK on plain Linux
+android-apk: android-assets
+	.venv/bin/python android_demo/tools/build.py apk
+android-check:  ## build the APK, verify it, run the app's tests, take its screenshots
+android-check: android-assets
+	.venv/bin/python android_demo/tools/build.py check
 clean:          ## remove what was made, but the environments
 	rm -rf build dist out *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -15,11 +15,13 @@ import torch
 from edgesr.errors import UsageError
 
 from .graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, GraphName, Graphs
+from .mil_int8 import convolutions
 from .mil_program import count_operations, describe_arithmetic, load_program, quiet_coremltools
-from .target import Conversion, Precision, Report
+from .target import QUANTIZED, Conversion, Precision, Report
 
 PACKAGE = "model.mlpackage"
 DEFAULT_FUNCTION = "restore"
+PRECISIONS: tuple[Precision, ...] = ("fp16", "fp32", "int8-weights", *QUANTIZED)
 DESCRIPTIONS = {
     "exemplar": "A sharp, aligned photo of the person: RGB in [0, 1]",
     "lr": "The aligned LR face: RGB in [0, 1]",
@@ -34,10 +36,11 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
     """Write ``model.mlpackage`` (iOS 18, specification 9) into ``folder``.
 
     fp16 computes everything in float16 but sampling coordinates, which stay in float32; inputs and outputs are
-    float32 in either precision.
+    float32 in any precision. int8 is fp16 with quantized graphs, whose quantize and dequantize operations stay in
+    the program; int8-weights is fp16 with the convolutions' weights stored as int8.
     """
-    if precision not in ("fp16", "fp32"):
-        raise UsageError(f"Core ML packages are not made in {precision}", "precisions: fp16, fp32")
+    if precision not in PRECISIONS:
+        raise UsageError(f"Core ML packages are not made in {precision}", f"precisions: {', '.join(PRECISIONS)}")
     with tempfile.TemporaryDirectory(prefix="edgesr-coreml-") as temporary, quiet_coremltools(Path(temporary)):
         scratch = Path(temporary)
         _require_space(graphs, scratch)
@@ -50,12 +53,18 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
         _join(parts, graphs.metadata, scratch)
         _copy(scratch / PACKAGE, folder / PACKAGE)
     program = load_program(folder / PACKAGE)
+    found = convolutions(program)
     return Conversion(
         files={"model": PACKAGE},
         tensors=_with_file_names(graphs, program),
         arithmetic=describe_arithmetic(program),
-        computes_in=precision,
+        computes_in="int8"
+        if any(convs.int8 for convs in found.values())
+        else "fp32"
+        if precision == "fp32"
+        else "fp16",
         operators=count_operations(program),
+        convolutions=found,
     )
 
 
@@ -65,7 +74,7 @@ def _convert_graph(graphs: Graphs, name: GraphName, precision: Precision, packag
 
     with warnings.catch_warnings(action="ignore"), torch.no_grad():
         program = torch.export.export(getattr(graphs, name), graphs.inputs(name), strict=False).run_decompositions({})
-    if precision == "fp16":
+    if precision != "fp32":
         from .coreml_precision import pipeline_with_float32_coordinates
 
         options = {
@@ -74,16 +83,40 @@ def _convert_graph(graphs: Graphs, name: GraphName, precision: Precision, packag
         }
     else:
         options = {"compute_precision": ct.precision.FLOAT32}
-    ct.convert(
+    model = ct.convert(
         program,
         convert_to="mlprogram",
         # Several functions in a package need iOS 18; without a Mac there is nothing to load the model into.
         minimum_deployment_target=ct.target.iOS18,
         outputs=[ct.TensorType(name=output, dtype=np.float32) for output in GRAPH_OUTPUTS[name]],
         skip_model_load=True,
-        package_dir=str(package),
         **options,
     )
+    if precision == "int8-weights":
+        model = _store_weights_as_int8(model)
+    model.save(str(package))
+
+
+def _store_weights_as_int8(model: Any) -> Any:
+    """The convolutions' weights as int8, symmetric per output channel; the bicubic skip's matrices as they are."""
+    import coremltools.optimize.coreml as optimize
+
+    each = optimize.OpLinearQuantizerConfig(
+        mode="linear_symmetric", dtype="int8", granularity="per_channel", weight_threshold=0
+    )
+    # Offsets move a sample by what they are wrong: their convolutions keep float16.
+    offsets = {
+        op.name: None
+        for op in model._mil_program.functions["main"].operations
+        if op.op_type == "conv" and _reaches_tanh(op)
+    }
+    config = optimize.OptimizationConfig(op_type_configs={"conv": each}, op_name_configs=offsets)
+    return optimize.linear_quantize_weights(model, config)
+
+
+def _reaches_tanh(op: Any) -> bool:
+    readers = op.outputs[0].child_ops
+    return any(reader.op_type == "tanh" or (reader.op_type == "cast" and _reaches_tanh(reader)) for reader in readers)
 
 
 def _join(parts: dict[str, Path], metadata: dict[str, str | int], scratch: Path) -> None:

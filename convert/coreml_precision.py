@@ -15,6 +15,9 @@ from coremltools.converters.mil.mil.passes.pass_registry import register_pass
 from .mil_program import coordinate_operations
 
 REPLACED = "common::add_fp16_cast"
+RESCALED = "common::distributive_quantized_binary_op_scale_normalization"
+"""Computes an addition in steps of one operand: a block's residual can be 200 times finer than what it is added to,
+and float16 then ends at 65504 or rounds by 16 of those steps."""
 
 
 @register_pass(namespace="edgesr", override=True)
@@ -35,7 +38,8 @@ class float16_but_coordinates(ct.transform.FP16ComputePrecision):  # type: ignor
 
 
 def pipeline_with_float32_coordinates() -> Any:
-    """coremltools' default pipeline with this pass in the place of its own."""
+    """coremltools' default pipeline with this pass in the place of its own, and int8 additions in their own steps."""
     pipeline = ct.PassPipeline()
+    pipeline.remove_passes({RESCALED})
     pipeline.passes = [f"edgesr::{float16_but_coordinates.__name__}" if p == REPLACED else p for p in pipeline.passes]
     return pipeline

@@ -11,15 +11,20 @@ import torch
 from edgesr.quiet import quiet
 
 from .graphs import GRAPH_INPUTS, Graphs
+from .int8 import arithmetic_of
 from .target import Conversion, Precision, Report
+from .xnnpack_program import saved_convolutions
 
 FILE = "model.pte"
 NO_KERNEL = "getitem"
 """Takes one of a delegate's several outputs: a node of the graph, but nothing that is computed."""
 
 
-def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) -> Conversion:  # noqa: ARG001
-    """Write ``model.pte``. The graphs' metadata become its constant methods, readable from any language."""
+def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) -> Conversion:
+    """Write ``model.pte``. The graphs' metadata become its constant methods, readable from any language.
+
+    What int8 quantized graphs have, XNNPACK computes in int8: exactly as they do but for rare ties in rounding.
+    """
     with quiet():
         report("importing ExecuTorch")
         from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
@@ -38,11 +43,14 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
         report("writing the program")
         with (folder / FILE).open("wb") as file:
             edge.to_executorch().write_to_file(file)
+    report("reading it back")
+    found = saved_convolutions(folder / FILE)
     return Conversion(
         files={"model": FILE},
         tensors=graphs.tensors(),
-        arithmetic={"everything": "fp32"},
-        computes_in="fp32",
+        arithmetic=arithmetic_of(precision, found),
+        computes_in="int8" if any(convolutions.int8 for convolutions in found.values()) else "fp32",
+        convolutions=found,
         delegation=delegation,
         operators={name: described["remaining"] for name, described in delegation.items()},
     )

@@ -26,6 +26,13 @@ LAYOUTS = {"exemplar": "NCHW", "features": "NCHW", "lr": "NCHW", "sr": "NCHW", "
 """Layout of each tensor in these graphs; an artifact may have another."""
 
 
+class Add(nn.Module):
+    """An addition with a name of its own, by which a quantizer finds it in an exported graph."""
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return a + b
+
+
 class EncodeGraph(nn.Module):
     """exemplar [1, 3, H, W] in [0, 1] -> features [1, C, h, w]: F_ref and, behind it, g_ref(F_ref)."""
 
@@ -46,6 +53,7 @@ class Alignment(nn.Module):
         super().__init__()
         self.bound = rfa.bound
         self.g_lr = rfa.g_lr
+        self.sum = Add()
         self.hidden = rfa.hidden
         self.offset_y, self.offset_x = split_offset_convolution(rfa.offset, rfa.bound)
         self.sampling = lowering_named(lowering)(
@@ -55,7 +63,7 @@ class Alignment(nn.Module):
         self.projection = convolution(weight, rfa.deform.bias.detach())
 
     def forward(self, f_ref: Tensor, g_ref: Tensor, f_lr: Tensor) -> Tensor:
-        hidden = F.relu(self.hidden(F.relu(g_ref + self.g_lr(f_lr))))
+        hidden = F.relu(self.hidden(F.relu(self.sum(g_ref, self.g_lr(f_lr)))))
         dy = torch.tanh(self.offset_y(hidden)) * self.bound
         dx = torch.tanh(self.offset_x(hidden)) * self.bound
         aligned: Tensor = self.projection(self.sampling(f_ref, dy, dx))
@@ -75,6 +83,7 @@ class RestoreGraph(nn.Module):
         self.lr_extractor = model.lr_extractor
         self.alignment = Alignment(model.rfa, config, lowering)
         self.aggregation = FoldedAggregation(model.cofa)
+        self.fusion = Add()
         self.reconstructor = model.reconstructor
         self.skip = skip_named(skip)(config.lr_size, config.scale)
 
@@ -84,7 +93,7 @@ class RestoreGraph(nn.Module):
         f_lr = self.lr_extractor(lr)
         aligned = self.alignment(f_ref, g_ref, f_lr)
         aggregated, weights = self.aggregation(aligned, f_lr, valid)
-        sr = self.reconstructor(aggregated + f_lr) + self.skip(lr)
+        sr = self.reconstructor(self.fusion(aggregated, f_lr)) + self.skip(lr)
         return sr, weights.reshape(self.weights_shape)
 
 
@@ -92,8 +101,10 @@ class RestoreGraph(nn.Module):
 class Graphs:
     """Both graphs of one network, with the sizes they were made for."""
 
-    encode: EncodeGraph
-    restore: RestoreGraph
+    encode: nn.Module
+    """An ``EncodeGraph``, or what it became when it was quantized (a ``GraphModule``)."""
+    restore: nn.Module
+    """Likewise a ``RestoreGraph``."""
     config: HIMEConfig
     """With the ``lr_size`` and ``slots`` of this conversion."""
     lowering: str

@@ -60,6 +60,8 @@ class GridSample(Sampling):
     both take this form, where they differ on others.
     """
 
+    padding_mode = "border"
+
     def __init__(self, slots: int, channels: int, groups: int, size: int, bound: float) -> None:
         super().__init__(slots, channels, groups, size, bound)
         # Pixel p lies at p + 1 on the bordered map of size + 2, whose corners are at -1 and 1.
@@ -76,7 +78,7 @@ class GridSample(Sampling):
         x = dx.reshape(maps, TAPS * side, side, 1) * self.to_grid + self.base_x
         bordered = F.pad(f_ref, (1, 1, 1, 1)).reshape(maps, self.channels // self.groups, side + 2, side + 2)
         grid = torch.cat((x, y), dim=-1)  # n * G, 9 * h, w, 2
-        columns = F.grid_sample(bordered, grid, mode="bilinear", padding_mode="border", align_corners=True)
+        columns = F.grid_sample(bordered, grid, mode="bilinear", padding_mode=self.padding_mode, align_corners=True)
         return columns.reshape(self.slots, self.channels * TAPS, side, side)
 
     def pointwise_weight(self, weight: Tensor) -> Tensor:
@@ -97,14 +99,16 @@ class Rows(Sampling):
         # A tap reaches one pixel further than its offset, and the bilinear neighbour of an exact +R one more.
         self.border = self.reach + 2
         self.stride = size + 2 * self.border
-        maps = torch.arange(slots * groups).reshape(-1, 1, 1, 1) * self.stride**2
-        pixel = (self.taps_y() + self.border) * self.stride + (self.taps_x() + self.border)
-        base = (maps + pixel.long()).to(torch.int32)  # n * G, 9, h, w
+        # The index of a map and that of a pixel apart: added up once and for all they would be a third of an int8 file.
+        maps = (torch.arange(slots * groups) * self.stride**2).to(torch.int32)
+        pixel = (self.taps_y() + self.border) * self.stride + (self.taps_x() + self.border)  # 9, h, w
         # Tensors and not Python integers: a quantizer turns `indices + 1` into an addition of floats.
-        self.register_buffer("base", base.reshape(slots * groups, -1), persistent=False)
+        self.register_buffer("maps", maps.reshape(-1, 1), persistent=False)
+        self.register_buffer("pixels", pixel.to(torch.int32).reshape(1, -1), persistent=False)
         self.register_buffer("right", torch.tensor(1, dtype=torch.int32), persistent=False)
         self.register_buffer("below", torch.tensor(self.stride, dtype=torch.int32), persistent=False)
-        self.base: Tensor
+        self.maps: Tensor
+        self.pixels: Tensor
         self.right: Tensor
         self.below: Tensor
 
@@ -117,7 +121,7 @@ class Rows(Sampling):
         y0, x0 = torch.floor(dy), torch.floor(dx)
         fy, fx = dy - y0, dx - x0
         gy, gx = 1.0 - fy, 1.0 - fx
-        top_left = (y0 * float(self.stride) + x0).to(torch.int32) + self.base
+        top_left = (y0 * float(self.stride) + x0).to(torch.int32) + self.pixels + self.maps
         bottom_left = top_left + self.below
         samples = (
             F.embedding(top_left, table) * (gy * gx).unsqueeze(-1)

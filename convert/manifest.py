@@ -12,6 +12,7 @@ from edgesr import __version__
 from edgesr.bundle import FORMAT_VERSION, MANIFEST, hashes
 from edgesr.models import Checkpoint
 from edgesr.models.config import HIMEConfig
+from edgesr.quantize.scheme import Quantization
 
 from .graphs import Graphs
 from .parity import Parity
@@ -29,6 +30,8 @@ def write_manifest(
     conversion: Conversion,
     parity: Parity,
     seconds: float,
+    quantization: Quantization | None = None,
+    int8_convs: dict[str, dict[str, int]] | None = None,
 ) -> dict[str, Any]:
     """Write the manifest of the files that lie in ``folder``, and return it."""
     config = graphs.config
@@ -60,8 +63,9 @@ def write_manifest(
         "feature_space": checkpoint.feature_space,
         "arithmetic": conversion.arithmetic,
         "operators": conversion.operators,
-        "int8_convs": 0,
+        "int8_convs": int8_convs or {},
         "checkpoint_sha256": checkpoint.sha256,
+        "quantization": quantization.to_dict() if quantization else None,
         "golden": "golden.safetensors",
         "toolchain": conversion.toolchain,
         "tools": tool_versions(),

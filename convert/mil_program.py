@@ -107,6 +107,12 @@ def dtype_name(var: Any) -> str:
     return name
 
 
+def _stored(var: Any) -> Any:
+    """The constant that a variable is, or that it is dequantized from when the program is loaded."""
+    constexpr = var.op is not None and var.op.op_type.startswith("constexpr_")
+    return (var.op.inputs.get("data") or var.op.inputs["quantized_data"]) if constexpr else var
+
+
 def describe_arithmetic(program: Any) -> dict[str, str]:
     """Which part is computed in what, as the saved program has it."""
     parts: dict[str, set[str]] = collections.defaultdict(set)
@@ -121,5 +127,5 @@ def describe_arithmetic(program: Any) -> dict[str, str]:
                 continue
             parts["sampling coordinates" if op in coordinates else name] |= types
             if op.op_type == "conv":
-                parts["weights"].add(dtype_name(op.inputs["weight"]))
+                parts["weights"].add(dtype_name(_stored(op.inputs["weight"])))
     return {part: " and ".join(sorted(types)) for part, types in parts.items()}

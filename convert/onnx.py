@@ -1,4 +1,4 @@
-"""ONNX: ``encode.onnx`` and ``restore.onnx``, fp32 or with weights stored as fp16."""
+"""ONNX: ``encode.onnx`` and ``restore.onnx``: fp32, with weights stored as fp16, or int8 (QDQ)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ import torch
 from edgesr.quiet import quiet
 
 from .graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, GraphName, Graphs
-from .target import Conversion, Precision, Report
+from .int8 import Convolutions, arithmetic_of
+from .onnx_int8 import Activations, convolutions, prepare_for_runtimes
+from .target import QUANTIZED, Conversion, Precision, Report
 
 if TYPE_CHECKING:
     import onnx
@@ -22,35 +24,40 @@ OPSET = 18
 """Old enough for onnxruntime-web, onnx2tf and phones' runtimes, new enough for everything used here."""
 
 
-def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) -> Conversion:
+def convert(
+    graphs: Graphs, precision: Precision, folder: Path, report: Report, activations: Activations = "uint8"
+) -> Conversion:
     """Write one file a graph, with the graphs' metadata as ``metadata_props``.
 
     fp16 halves the files: the convolutions' weights are stored so and cast when the model is loaded.
-    Everything is computed in fp32 all the same, as CPUs and browsers do it.
+    Everything is computed in fp32 all the same, as CPUs and browsers do it. int8 takes quantized graphs as they
+    are; ``activations`` say in which of two equal forms (see ``onnx_int8``).
     """
     import onnx
 
     files: dict[str, str] = {}
     operators: dict[str, dict[str, int]] = {}
+    found: dict[str, Convolutions] = {}
     for name in GRAPH_INPUTS:
         report(f"exporting {name}")
         model = export_graph(graphs, name)
         if precision == "fp16":
             store_weights_as_fp16(model)
+        if precision in QUANTIZED:
+            prepare_for_runtimes(model, activations)
         onnx.checker.check_model(model, full_check=True)
         files[name] = f"{name}.onnx"
         onnx.save(model, folder / files[name])
         operators[name] = dict(sorted(collections.Counter(node.op_type for node in model.graph.node).items()))
-    arithmetic = {"everything": "fp32"}
-    if precision == "fp16":
-        arithmetic["stored convolution weights"] = "fp16"
+        found[name] = convolutions(onnx.load(folder / files[name]))
     return Conversion(
         files=files,
         tensors=graphs.tensors(),
-        arithmetic=arithmetic,
-        computes_in="fp32",
+        arithmetic=arithmetic_of(precision, found),
+        computes_in="int8" if any(convs.int8 for convs in found.values()) else "fp32",
         operators=operators,
         toolchain={"opset": OPSET},
+        convolutions=found,
     )
 
 

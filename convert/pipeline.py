@@ -15,17 +15,19 @@ import safetensors.numpy
 from edgesr import DEFAULT_CHECKPOINT
 from edgesr.bundle import GOLDEN, default_name, write_aside
 from edgesr.errors import ParityError, UnavailableError, UsageError
-from edgesr.models import Checkpoint, load_checkpoint
+from edgesr.models import Checkpoint
 from edgesr.models.config import HIMEConfig
+from edgesr.quantize.scheme import Quantization
 from edgesr.runtime.base import Array, Runtime, fill_slots
-from edgesr.runtime.torch import TorchRuntime
 
 from .artifact import engine_or_evaluator
 from .graphs import GraphName, Graphs, deployed_graphs
+from .int8 import count, int8_checks, shortfall
 from .locate import first_departing_module
 from .manifest import write_manifest
 from .parity import Case, Check, Expected, Parity, expected, measure_parity, real_cases
-from .target import Conversion, Precision, Report, Target, target_named
+from .quantized import Calibration, calibrated, choose_checkpoint, quantized_graphs, reference_runtime
+from .target import QUANTIZED, Conversion, Precision, Report, Target, target_named
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +41,9 @@ class Plan:
     config: HIMEConfig
     """With the LR size and the slots of the conversion."""
     output: Path
+    quantization: Quantization | None = None
+    """Of the checkpoint, where the precision needs one and it is not to be calibrated first."""
+    calibration: Calibration | None = None
 
 
 def plan(
@@ -50,11 +55,12 @@ def plan(
     lr_size: int | None = None,
     slots: int | None = None,
     output: Path | None = None,
+    calibration: Calibration | None = None,
 ) -> Plan:
     """Choose defaults and refuse what cannot work, before any time is spent.
 
     Raises:
-        UsageError: an unknown target, precision or lowering.
+        UsageError: an unknown target, precision or lowering, or a precision that needs a quantization.
         UnavailableError: the target needs something that is not installed.
         CheckpointError: the checkpoint is missing, damaged or foreign, or a size is out of range.
     """
@@ -72,12 +78,15 @@ def plan(
             f"cannot convert to {target} here: {', '.join(missing)} missing",
             record.remedy,
         )
-    loaded = load_checkpoint(checkpoint)
+    loaded, quantization = choose_checkpoint(checkpoint, precision, calibration)
     sizes = {name: value for name, value in (("lr_size", lr_size), ("slots", slots)) if value is not None}
     config = loaded.model.config.replace(**sizes)
     default_lowering = lowering == record.lowerings[0]
-    name = default_name(loaded.name, config, target, precision, None if default_lowering else lowering)
-    return Plan(loaded, record, precision, lowering, config, output or Path.cwd() / name)
+    # A bundle's name says its precision already.
+    base = quantization.float_name if quantization and quantization.float_name else loaded.name
+    name = default_name(base, config, target, precision, None if default_lowering else lowering)
+    output = output or Path.cwd() / name
+    return Plan(loaded, record, precision, lowering, config, output, quantization, calibration)
 
 
 def convert(
@@ -94,23 +103,40 @@ def convert(
     """
     started = time.monotonic()
     with write_aside(plan.output, force) as folder:
+        if plan.calibration is not None:
+            quantization = calibrated(plan.checkpoint, plan.calibration, report)
+            plan = dataclasses.replace(plan, quantization=quantization, calibration=None)
         report("rewriting the network for deployment")
-        graphs = graphs or make_graphs(plan)
+        wanted = make_graphs(plan)
+        graphs = graphs or wanted
         conversion = plan.target.convert(graphs, plan.precision, folder, report)
         report("comparing with PyTorch on real faces")
         cases = real_cases(plan.config)
-        truth = expected(TorchRuntime(plan.checkpoint.model, plan.config), cases)
+        truth = expected(reference_runtime(plan.checkpoint, plan.config, plan.lowering, plan.quantization), cases)
         golden = golden_vectors(cases[1], truth[1], plan.config)
         parity = measure_parity(open_artifact(plan, folder, conversion), cases, truth, plan.precision)
         parity = dataclasses.replace(parity, checks=parity.checks + conversion.checks)
-        if parity.ok and plan.precision != "fp32":
+        if plan.precision in QUANTIZED:
+            parity = dataclasses.replace(parity, checks=parity.checks + int8_checks(conversion.convolutions, wanted))
+        if parity.ok and plan.precision in ("fp16", "int8-weights"):
             report("comparing its fp32 twin with PyTorch")
             parity = dataclasses.replace(parity, checks=parity.checks + twin_checks(plan, graphs, cases, truth))
         if not parity.ok:
             raise ParityError(*describe_failure(plan, graphs, parity, golden, report))
         safetensors.numpy.save_file(golden, folder / GOLDEN)
         seconds = time.monotonic() - started
-        return write_manifest(folder, plan.checkpoint, plan.target, plan.precision, graphs, conversion, parity, seconds)
+        return write_manifest(
+            folder,
+            plan.checkpoint,
+            plan.target,
+            plan.precision,
+            graphs,
+            conversion,
+            parity,
+            seconds,
+            quantization=plan.quantization,
+            int8_convs=count(conversion.convolutions, wanted),
+        )
 
 
 def make_graphs(plan: Plan) -> Graphs:
@@ -131,7 +157,7 @@ def make_graphs(plan: Plan) -> Graphs:
         "edgesr_precision": plan.precision,
         "edgesr_checkpoint_sha256": plan.checkpoint.sha256,
     }
-    return dataclasses.replace(graphs, metadata=metadata)
+    return dataclasses.replace(quantized_graphs(graphs, plan.quantization), metadata=metadata)
 
 
 def open_artifact(plan: Plan, folder: Path, conversion: Conversion) -> Runtime:
@@ -157,6 +183,8 @@ def describe_failure(
 ) -> tuple[str, str]:
     """What failed and where, as the two parts of an error."""
     failed = [check for check in parity.checks if not check.ok]
+    if short := shortfall(failed):
+        return f"{plan.target.name} {plan.precision}: {short}", "nothing was written; please report it"
     graph: GraphName = "encode" if any("features" in check.name for check in failed) else "restore"
     # What only the twin shows has to be looked for in fp32.
     precision: Precision = "fp32" if failed[0].name.startswith("fp32 twin") else plan.precision

@@ -14,9 +14,12 @@ from edgesr.errors import UsageError
 
 if TYPE_CHECKING:
     from .graphs import Graphs
+    from .int8 import Convolutions
     from .parity import Check
 
-Precision = Literal["fp32", "fp16", "int8", "int8-ptq", "mixed"]
+Precision = Literal["fp32", "fp16", "int8", "int8-ptq", "mixed", "int8-weights"]
+QUANTIZED: tuple[Precision, ...] = ("int8", "int8-ptq", "mixed")
+"""Precisions made of quantized graphs; int8-weights is made of float ones, whose weights alone are rounded."""
 Report = Callable[[str], None]
 """Called with the name of each stage of a conversion as it begins."""
 
@@ -43,6 +46,8 @@ class Conversion:
     """Per graph, operators that the runtime sees (inside a delegate it sees none), with count or versions."""
     toolchain: dict[str, Any] = dataclasses.field(default_factory=dict)
     """What else made it or ran it: versions, the oldest runtime that takes it."""
+    convolutions: dict[str, Convolutions] = dataclasses.field(default_factory=dict)
+    """Per graph, those in int8 and in float, as read back from the artifact."""
     checks: tuple[Check, ...] = ()
     """Comparisons that the converter made itself (a second runtime, say); they count in the gate."""
 
@@ -97,7 +102,7 @@ TARGETS = {
         Target(
             name="executorch",
             module="edgesr.convert.executorch",
-            precisions=("fp32",),
+            precisions=("fp32", "int8", "int8-ptq", "mixed"),
             default_precision="fp32",
             lowerings=("rows", "tent", "grid_sample"),
             skip="matmul",
@@ -108,7 +113,7 @@ TARGETS = {
         Target(
             name="coreml",
             module="edgesr.convert.coreml",
-            precisions=("fp16", "fp32"),
+            precisions=("fp16", "fp32", "int8", "int8-ptq", "mixed", "int8-weights"),
             default_precision="fp16",
             lowerings=("grid_sample", "rows", "tent"),
             skip="matmul",
@@ -119,7 +124,7 @@ TARGETS = {
         Target(
             name="tflite",
             module="edgesr.convert.tflite",
-            precisions=("fp32", "fp16"),
+            precisions=("fp32", "fp16", "int8", "int8-ptq", "mixed"),
             default_precision="fp32",
             lowerings=("rows", "tent", "grid_sample"),
             skip="matmul",
@@ -130,7 +135,7 @@ TARGETS = {
         Target(
             name="onnx",
             module="edgesr.convert.onnx",
-            precisions=("fp32", "fp16"),
+            precisions=("fp32", "fp16", "int8", "int8-ptq", "mixed"),
             default_precision="fp32",
             lowerings=("rows", "grid_sample", "tent"),
             skip="matmul",

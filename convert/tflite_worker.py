@@ -30,6 +30,8 @@ CANONICAL = {4: (0, 2, 3, 1), 3: (0, 1, 2), 1: (0,)}
 """Axes of an ONNX tensor in the artifact, by rank: images and features NHWC, weights [n, h, w], valid [n]."""
 TOLERANCE = 1e-4
 """Error, relative to the largest value or 1, above which a translation is taken to be wrong and not just rounded."""
+QUANTIZED_TOLERANCE = 0.1
+"""Likewise of a quantized graph, where a sum that is rounded otherwise can move a value by a step."""
 METADATA = "edgesr"
 FP16_DEQUANTIZE_VERSION = 3
 
@@ -67,12 +69,18 @@ def convert(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
         report(f"translating {name} to TensorFlow")
         inputs = {key: arrays[f"{name}.{key}"] for key in graph["inputs"]}
         outputs = {key: arrays[f"{name}.{key}"] for key in graph["outputs"]}
-        functions[name], errors[name] = translate(tf, name, graph["onnx"], inputs, outputs)
+        tolerance = QUANTIZED_TOLERANCE if request["quantized"] else TOLERANCE
+        functions[name], errors[name] = translate(tf, name, graph["onnx"], inputs, outputs, tolerance)
     report("converting to TFLite")
     tf.saved_model.save(module, "saved_model", signatures=functions)
     converter = tf.lite.TFLiteConverter.from_saved_model("saved_model", signature_keys=list(functions))
     # Builtin operators only: TensorFlow's own need a runtime that phones do not have.
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if request["quantized"]:
+        # Takes the steps from the fake quantization in the graph; without a data set it calibrates nothing.
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        # Otherwise it adds steps of its own: of 1/256 behind the sigmoid, whose values near 0 matter.
+        converter._experimental_strict_qdq = True
     content, described = finish(converter.convert(), request["metadata"], fp16=request["precision"] == "fp16")
     Path(request["model"]).write_bytes(content)
     tools = {name: importlib.metadata.version(name) for name in ("onnx2tf", "tensorflow")}
@@ -80,7 +88,12 @@ def convert(request: Mapping[str, Any], report: Report) -> dict[str, Any]:
 
 
 def translate(
-    tf: Any, name: str, onnx_path: str, inputs: Mapping[str, Array], outputs: Mapping[str, Array]
+    tf: Any,
+    name: str,
+    onnx_path: str,
+    inputs: Mapping[str, Array],
+    outputs: Mapping[str, Array],
+    tolerance: float,
 ) -> tuple[Any, float]:
     """A function with our tensor names and axes that computes the graph, and its largest relative error.
 
@@ -91,24 +104,24 @@ def translate(
     found: list[tuple[float, Any]] = []
     for strict in (False, True):
         try:
-            found.append(wrap(tf, name, run_onnx2tf(onnx_path, inputs, strict), inputs, outputs))
+            found.append(wrap(tf, name, run_onnx2tf(tf, onnx_path, inputs, strict), inputs, outputs))
         except Exception:
             if strict and not found:
                 raise
             traceback.print_exc()
-        if found and found[-1][0] <= TOLERANCE:
+        if found and found[-1][0] <= tolerance:
             break
     # A wrong translation goes on: the caller's parity gate says what is wrong with it better than we can here.
     error, function = min(found, key=lambda pair: pair[0])
     return function, error
 
 
-def run_onnx2tf(onnx_path: str, inputs: Mapping[str, Array], strict: bool) -> Any:
+def run_onnx2tf(tf: Any, onnx_path: str, inputs: Mapping[str, Array], strict: bool) -> Any:
     """The graph as a Keras model, whose inputs are NHWC and whose outputs have any order of axes."""
     import onnx
     import onnx2tf
     import onnxsim
-    from onnx2tf.ops import Input
+    from onnx2tf.ops import Input, QuantizeLinear
 
     # torch folds small constants only, and onnx2tf takes a constant that is computed for an image. Done here and not
     # by onnx2tf, which would run onnxsim as a program that it looks up on the path.
@@ -119,7 +132,7 @@ def run_onnx2tf(onnx_path: str, inputs: Mapping[str, Array], strict: bool) -> An
         tiled = np.resize(canonical(image)[0], (128, 128, 3)).astype(np.float32)
         np.save(CALIBRATION, np.broadcast_to(tiled, (20, 128, 128, 3)))
 
-    make_node = Input.make_node
+    make_node, make_quantize = Input.make_node, QuantizeLinear.make_node
 
     def make_input(*, graph_input: Any, tf_layers_dict: dict[str, Any], **others: Any) -> None:
         # onnx2tf turns an image input to NHWC but does not note it. Where channels and side are equal, so that the
@@ -127,7 +140,16 @@ def run_onnx2tf(onnx_path: str, inputs: Mapping[str, Array], strict: bool) -> An
         make_node(graph_input=graph_input, tf_layers_dict=tf_layers_dict, **others)
         tf_layers_dict[graph_input.name]["nhwc"] = len(graph_input.shape) == 4
 
-    Input.make_node = make_input
+    def make_fake_quantize(*, graph_node: Any, tf_layers_dict: dict[str, Any], **others: Any) -> None:
+        # onnx2tf drops the steps of a QuantizeLinear with a DequantizeLinear behind it. As fake quantization they
+        # stay in the graph, and TensorFlow's converter takes them from there.
+        make_quantize(graph_node=graph_node, tf_layers_dict=tf_layers_dict, **others)
+        scale, zero_point = (float(constant.values) for constant in graph_node.inputs[1:3])
+        entry = tf_layers_dict[graph_node.outputs[0].name]
+        low, high = ((level - zero_point) * scale for level in (-128, 127))
+        entry["tf_node"] = tf.quantization.fake_quant_with_min_max_args(entry["tf_node"], low, high, num_bits=8)
+
+    Input.make_node, QuantizeLinear.make_node = make_input, make_fake_quantize
     try:
         return onnx2tf.convert(
             input_onnx_file_path=onnx_path,
@@ -139,7 +161,7 @@ def run_onnx2tf(onnx_path: str, inputs: Mapping[str, Array], strict: bool) -> An
             verbosity="error",
         )
     finally:
-        Input.make_node = make_node
+        Input.make_node, QuantizeLinear.make_node = make_node, make_quantize
 
 
 def wrap(
@@ -191,6 +213,7 @@ def finish(content: bytes, metadata: Mapping[str, Any], fp16: bool) -> tuple[byt
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     if fp16:
         store_weights_as_fp16(model, schema)
+    quantize_from_float(model, schema)
     entry = schema.MetadataT()
     entry.name, entry.buffer = METADATA, add_buffer(model, schema, np.frombuffer(json.dumps(metadata).encode(), "u1"))
     model.metadata = [*(model.metadata or []), entry]
@@ -240,6 +263,24 @@ def store_weights_as_fp16(model: Any, schema: Any) -> None:
     for index, buffer in enumerate(model.buffers):
         if index not in kept:
             buffer.data = None  # weights that are stored as fp16 now
+
+
+def quantize_from_float(model: Any, schema: Any) -> None:
+    """Let what was quantized twice, from float to one step and from there to another, be quantized from float.
+
+    The converter does so where parts of one tensor have different steps, and rounds and clips g_ref by F_ref's.
+    """
+    for subgraph in model.subgraphs:
+        quantized = {
+            operator.outputs[0]: operator.inputs[0]
+            for operator in subgraph.operators
+            if model.operatorCodes[operator.opcodeIndex].builtinCode == schema.BuiltinOperator.QUANTIZE
+            and subgraph.tensors[operator.inputs[0]].type == schema.TensorType.FLOAT32
+        }
+        for operator in subgraph.operators:
+            code = model.operatorCodes[operator.opcodeIndex].builtinCode
+            if code == schema.BuiltinOperator.QUANTIZE and operator.inputs[0] in quantized:
+                operator.inputs = [quantized[operator.inputs[0]]]
 
 
 def add_buffer(model: Any, schema: Any, data: npt.NDArray[np.uint8]) -> int:

@@ -9,11 +9,12 @@ from typing import Any
 from edgesr.bundle import Bundle, open_bundle
 from edgesr.errors import CheckpointError
 from edgesr.models.checkpoint import load_checkpoint, shipped_names
+from edgesr.quantize.scheme import Quantization
 from edgesr.runtime.base import Runtime
-from edgesr.runtime.torch import TorchRuntime
 
 from .artifact import engine_or_evaluator
 from .parity import Check, expected, measure_golden, measure_parity, real_cases
+from .quantized import reference_runtime
 from .target import Report, target_named
 
 
@@ -80,12 +81,14 @@ def runtime_or_evaluator(bundle: Bundle) -> tuple[Runtime, list[str]]:
     return runtime, [f"{target.name} does not execute on this system: its saved program was evaluated op by op instead"]
 
 
-def find_reference(bundle: Bundle, checkpoint: str | Path | None) -> TorchRuntime | None:
+def find_reference(bundle: Bundle, checkpoint: str | Path | None) -> Runtime | None:
     """The network the bundle was made from, if it is here: given, or shipped with the package."""
     for name in [checkpoint] if checkpoint else shipped_names():
-        candidate = load_checkpoint(name)
+        candidate = load_checkpoint(name, quantized=True)
         if candidate.sha256 == bundle.manifest["checkpoint_sha256"]:
-            return TorchRuntime(candidate.model, bundle.config)
+            stored = bundle.manifest.get("quantization")
+            quantization = Quantization.from_dict(stored) if stored else None
+            return reference_runtime(candidate, bundle.config, bundle.manifest["lowering"], quantization)
         if checkpoint:
             raise CheckpointError(
                 f"{bundle.folder} was not made from {checkpoint}", "its SHA-256 is not the one in the manifest"

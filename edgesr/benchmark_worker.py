@@ -72,17 +72,18 @@ class Worker:
 
 def open_runtime(network: str, threads: int) -> tuple[Runtime, dict[str, Any]]:
     """The runtime of a bundle, or of a checkpoint by name or path, and what its row says about it."""
+    import edgesr
     from edgesr.bundle import MANIFEST, open_bundle
     from edgesr.models import load_checkpoint
-    from edgesr.runtime.torch import TorchRuntime
 
     folder = Path(network).expanduser()
     if (folder / MANIFEST).is_file():
         bundle = open_bundle(folder)
         described = {key: bundle.manifest[key] for key in ("precision", "lowering")}
         return bundle.runtime(threads), {"name": folder.resolve().name, **described}
-    checkpoint = load_checkpoint(network)
-    return TorchRuntime(checkpoint.model), {"name": checkpoint.name, "precision": "fp32", "lowering": None}
+    checkpoint = load_checkpoint(network, quantized=True)
+    precision = "fp32" if checkpoint.quantization is None else "int8, simulated"
+    return edgesr.load(network).runtime, {"name": checkpoint.name, "precision": precision, "lowering": None}
 
 
 def prepared(runtime: Runtime) -> dict[str, Callable[[], object]]:

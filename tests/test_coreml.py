@@ -192,8 +192,8 @@ def test_conversion_is_quiet_and_leaves_no_temporary_files(
 
 
 def test_another_precision_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="int8"):
-        coreml.convert(deployed_graphs(lively(TINY), "grid_sample"), "int8", tmp_path, lambda stage: None)
+    with pytest.raises(UsageError, match="int4"):
+        coreml.convert(deployed_graphs(lively(TINY), "grid_sample"), "int4", tmp_path, lambda stage: None)  # type: ignore[arg-type]
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="Core ML executes here")

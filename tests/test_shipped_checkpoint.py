@@ -24,7 +24,8 @@ from edgesr.models.checkpoint import find_checkpoint as find
 from edgesr.runtime.base import fill_slots
 from edgesr.runtime.torch import TorchRuntime
 
-NAMES = shipped_names()
+INT8_NAMES = [name for name in shipped_names() if name.endswith("-int8")]
+NAMES = [name for name in shipped_names() if name not in INT8_NAMES]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -83,6 +84,37 @@ def test_each_sample_face_gains_over_bicubic(name: str) -> None:
 
 def test_the_networks_that_are_promised_are_shipped() -> None:
     assert set(NAMES) == {"hime-small-x4", "hime-small-x8"}
+    assert set(INT8_NAMES) == {"hime-small-x4-int8"}
+
+
+@pytest.mark.parametrize("name", INT8_NAMES)
+def test_a_shipped_int8_network_is_of_the_float_one_that_is_shipped(name: str) -> None:
+    """After a retraining it has to be made anew (make release)."""
+    int8 = load_checkpoint(name, quantized=True)
+    source = load_checkpoint(name.removesuffix("-int8"))
+    assert int8.quantization is not None
+    assert int8.quantization["method"] == "qat"
+    assert int8.quantization["float_sha256"] == source.sha256
+    assert (int8.feature_space, int8.feature_scales) == (source.feature_space, source.feature_scales)
+    card = (find(name) / CARD).read_text()
+    assert "research use" in card
+    assert source.sha256[:16] in card
+
+
+@pytest.mark.parametrize("name", INT8_NAMES)
+def test_a_gallery_of_either_restores_through_either(name: str) -> None:
+    """Features of the float network and of the int8 one, each restored by each, within 0.1 dB."""
+    pytest.importorskip("torchao", reason="int8 in PyTorch needs torchao")
+    int8, source = edgesr.load(name), edgesr.load(name.removesuffix("-int8"))
+    lost: dict[str, list[float]] = {}
+    for face in sample_faces(source.config.hr_size):
+        lr = degrade(face.target, source.config.scale)
+        galleries = {"float": source.encode([face.exemplar]), "int8": int8.encode([face.exemplar])}
+        for through, model in (("float", source), ("int8", int8)):
+            scores = {of: psnr(model.restore(lr, features)[0], face.target) for of, features in galleries.items()}
+            lost.setdefault(through, []).append(abs(scores["float"] - scores["int8"]))
+            assert min(scores.values()) - psnr(resize_bicubic(lr, 128, 128), face.target) > 2.0
+    assert all(np.mean(values) <= 0.1 for values in lost.values()), lost
 
 
 @pytest.mark.faces

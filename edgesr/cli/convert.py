@@ -13,8 +13,10 @@ from edgesr.cli import output
 
 @click.command("convert")
 @click.option("--target", "-t", required=True, metavar="NAME", help="executorch, coreml, tflite or onnx.")
-@click.option("--precision", "-p", metavar="NAME", help="fp32 or fp16. Default: the target's (edgesr targets).")
+@click.option("--precision", "-p", metavar="NAME", help="Default: the target's (edgesr targets).")
 @click.option("--checkpoint", "-c", default=DEFAULT_CHECKPOINT, show_default=True, help="A shipped name or a folder.")
+@click.option("--calibrate", type=click.Path(path_type=Path), metavar="FOLDER", help="int8-ptq, mixed: faces to measure scales on.")
+@click.option("--recipe", type=click.Path(path_type=Path), metavar="FILE", help="With --calibrate: precision of each layer.")
 @click.option("--lr-size", type=click.IntRange(4, 512), help="Side of the LR face. Default: the checkpoint's.")
 @click.option("--slots", type=click.IntRange(1, 16), help="Exemplar slots. Default: the checkpoint's.")
 @click.option("--lowering", metavar="NAME", help="grid_sample, rows or tent. Default: the target's best.")
@@ -27,6 +29,8 @@ def command(
     target: str,
     precision: str | None,
     checkpoint: str,
+    calibrate: Path | None,
+    recipe: Path | None,
     lr_size: int | None,
     slots: int | None,
     lowering: str | None,
@@ -39,11 +43,21 @@ def command(
     \b
     edgesr convert --target coreml
     edgesr convert --target tflite --precision fp16 --slots 5 -o face.bundle
+    edgesr convert --target executorch --precision int8
+    edgesr convert --target executorch --precision int8-ptq --calibrate ../shared/faces
 
     The artifact is run (Core ML off a Mac: its saved program is evaluated) on real sample faces. Where it
     departs from PyTorch nothing is written, the exit code is 1, and the error names the first module that does.
+
+    int8 takes the network that was trained for it: a checkpoint of edgesr quantize, or the shipped one of the
+    float checkpoint's name.
     """
     from edgesr.convert.pipeline import convert, plan
+    from edgesr.convert.quantized import Calibration
+    from edgesr.errors import UsageError
+
+    if recipe and not calibrate:
+        raise UsageError("--recipe is for --calibrate", "a checkpoint of edgesr quantize has its recipe already")
 
     with output.stages(f"convert to {target}") as report:
         report("loading")
@@ -55,7 +69,10 @@ def command(
             lr_size=lr_size,
             slots=slots,
             output=bundle,
+            calibration=Calibration(calibrate, recipe=recipe) if calibrate else None,
         )
+        if chosen.quantization:
+            report(f"int8 network {chosen.checkpoint.name}, made of {chosen.quantization.float_name}")
         manifest = convert(chosen, force=force, report=report)
     if as_json:
         keys = ("target", "precision", "precision_got", "lowering", "size_bytes", "seconds", "parity", "delegation")

@@ -78,7 +78,7 @@ def checkpoint_checks() -> list[dict[str, str]]:
     rows = []
     for name in shipped_names():
         try:
-            loaded = load_checkpoint(name)
+            loaded = load_checkpoint(name, quantized=True)
             rows.append(check("ok", f"checkpoint {name}", f"sha256 {loaded.sha256[:12]}"))
         except EdgesrError as error:
             rows.append(check("fault", f"checkpoint {name}", error.what, "install edgesr again"))

@@ -31,7 +31,7 @@ def command(model: str, lr_size: int | None, slots: int | None, as_json: bool) -
     from edgesr.models.complexity import complexity
 
     untrained = model in PRESETS and model not in shipped_names() and not Path(model).exists()
-    checkpoint = None if untrained else load_checkpoint(model)
+    checkpoint = None if untrained else load_checkpoint(model, quantized=True)
     config = checkpoint.model.config if checkpoint else PRESETS[model]
     sizes = {name: value for name, value in (("lr_size", lr_size), ("slots", slots)) if value is not None}
     config = config.replace(**sizes)
@@ -51,6 +51,7 @@ def command(model: str, lr_size: int | None, slots: int | None, as_json: bool) -
         "model": config.to_dict(),
         "offsets": offsets(checkpoint) if checkpoint else None,
         "training": checkpoint.training if checkpoint else None,
+        "quantization": checkpoint.quantization if checkpoint else None,
     }
     if as_json:
         output.write_json(facts)
@@ -65,6 +66,9 @@ def command(model: str, lr_size: int | None, slots: int | None, as_json: bool) -
         return
     output.write(f"  feature space  {checkpoint.feature_space}")
     output.write(f"  sha256         {checkpoint.sha256}")
+    if made := checkpoint.quantization:
+        how = "trained for int8" if made["method"] == "qat" else "calibrated"
+        output.write(f"  int8           {how}, of {made['float_name']}, recipe {made['recipe']['name']}")
     report = facts["offsets"]
     assert isinstance(report, dict)
     quantiles = ", ".join(f"{q} {v:.2f}" for q, v in report["quantiles"].items())

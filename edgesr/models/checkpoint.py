@@ -20,6 +20,12 @@ from edgesr.models.hime import HIME
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+"""Of weights; they are computed with in float32."""
+LEAST_STEP, MOST_STEP = 2.0**-40, 2.0**40
+"""Of feature_scales: what a gallery can store."""
+MOST_BYTES = 16 << 20
+"""Of a configuration."""
 SHIPPED = Path(__file__).parent.parent / "checkpoints"
 
 
@@ -36,6 +42,8 @@ class Checkpoint:
     sha256: str
     """Of ``model.safetensors``."""
     training: dict[str, Any]
+    quantization: dict[str, Any] | None = None
+    """Of an int8 network: what ``edgesr.quantize`` needs to make it one of these weights. None of a float one."""
 
 
 def shipped_names() -> list[str]:
@@ -59,21 +67,39 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
     )
 
 
-def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
+def load_checkpoint(name_or_path: str | Path, *, quantized: bool = False) -> Checkpoint:
     """Load a checkpoint in evaluation mode.
 
+    ``quantized`` says that the caller heeds ``quantization``: the weights of an int8 network are meant to be rounded,
+    and to run them in float would be another network than the one that was measured.
+
     Raises:
-        CheckpointError: missing, truncated, of another version or architecture, or with tensors that do not fit.
+        CheckpointError: missing, truncated, of another version or architecture, with tensors that do not fit, or of
+            an int8 network where the caller takes none.
     """
     folder = find_checkpoint(name_or_path)
     described = _read_config(folder / CONFIG)
+    quantization = described.get("quantization")
+    if quantization is not None and not isinstance(quantization, dict):
+        raise CheckpointError(
+            f"{folder / CONFIG} is damaged: its quantization is no object", "take the checkpoint anew"
+        )
+    if quantization and not quantized:
+        raise CheckpointError(
+            f"{described.get('name', folder.name)} is an int8 network, and a float one is needed",
+            f"give the one that it was made of ({quantization.get('float_name') or 'see its card'})",
+        )
     try:
         config = HIMEConfig.from_dict(described["model"])
         feature_space, scales = str(described["feature_space"]), described.get("feature_scales", {})
         feature_scales = {part: float(scales[part]) for part in config.feature_parts} if scales else {}
-    except (KeyError, TypeError, ValueError) as error:
+        if not all(LEAST_STEP <= step <= MOST_STEP for step in feature_scales.values()):
+            raise ValueError(f"feature_scales are {feature_scales}")
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise CheckpointError(f"{folder / CONFIG} is incomplete: {error!r}", "take the checkpoint anew") from error
     state = read_tensors(folder / WEIGHTS)
+    if config.blocks > len(state):  # building thousands of blocks, only to find that they are not there, takes minutes
+        raise CheckpointError(f"{folder / WEIGHTS} holds fewer blocks than {CONFIG} describes", "take both anew")
     with torch.device("meta"):
         model = HIME(config)
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
@@ -84,6 +110,9 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
             f"{folder / WEIGHTS} does not hold the network that {CONFIG} describes (first difference: {wrong})",
             "its two files come from different checkpoints, or it is not an edgesr checkpoint",
         )
+    foreign = [name for name, tensor in state.items() if tensor.dtype not in DTYPES]
+    if foreign:
+        raise CheckpointError(f"{folder / WEIGHTS} holds {state[foreign[0]].dtype} in {foreign[0]}")
     broken = [name for name, tensor in state.items() if not torch.isfinite(tensor).all()]
     if broken:
         raise CheckpointError(f"{folder / WEIGHTS} holds values that are not finite in {broken[0]}")
@@ -96,6 +125,7 @@ def load_checkpoint(name_or_path: str | Path) -> Checkpoint:
         feature_scales=feature_scales,
         sha256=sha256_of(folder / WEIGHTS),
         training=described.get("training", {}),
+        quantization=quantization,
     )
 
 
@@ -107,6 +137,7 @@ def save_checkpoint(
     training: dict[str, Any],
     feature_scales: dict[str, float] | None = None,
     feature_space: str | None = None,
+    quantization: dict[str, Any] | None = None,
     card: str | None = None,
 ) -> None:
     """Write a checkpoint, complete or not at all; what stood there before is replaced.
@@ -128,6 +159,8 @@ def save_checkpoint(
         "feature_scales": feature_scales or {},
         "training": training,
     }
+    if quantization is not None:
+        described["quantization"] = quantization
     if folder.exists() and not (folder / CONFIG).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} exists and is no checkpoint", "only checkpoints are replaced: choose another place")
     with folder_aside(folder) as aside:
@@ -169,9 +202,15 @@ def sha256_of(path: Path) -> str:
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        described = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"cannot read {path}: {error}", "take the checkpoint anew") from error
+        with path.open("rb") as stream:
+            content = stream.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise ValueError(f"it has more than {MOST_BYTES >> 20} MiB")
+        described = json.loads(content)
+        json.dumps(described, ensure_ascii=False).encode()  # no halves of surrogate pairs: they cannot be printed
+    except (OSError, ValueError, RecursionError) as error:
+        why = str(error).encode("ascii", "replace").decode()
+        raise CheckpointError(f"cannot read {path}: {why}", "take the checkpoint anew") from error
     if not isinstance(described, dict) or described.get("format") != "edgesr-checkpoint":
         raise CheckpointError(f"{path} does not describe an edgesr checkpoint")
     if described.get("format_version") != FORMAT_VERSION:

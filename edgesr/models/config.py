@@ -96,6 +96,11 @@ class HIMEConfig:
         return {"f_ref": self.exemplar_channels, "g_ref": self.offset_channels}
 
     @property
+    def blocks(self) -> int:
+        """Residual blocks of all parts."""
+        return self.lr_blocks + self.exemplar_blocks + self.reconstruction_blocks
+
+    @property
     def deployable(self) -> bool:
         """Whether this is HIME itself, which conversions lower, and no ablation of it."""
         return all(getattr(self, name) == known[0] for name, known in VARIANTS.items())

@@ -1,0 +1,197 @@
+"""Which convolutions run in int8: as a quantized graph wants it, and as a saved program has it.
+
+Every target reads them back from its own file, so that a layer which a converter left in float, or gave another step
+than the network was quantized with, is found by its name and not only by what it does to an image.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import operator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+from torch.fx import GraphModule, Node
+
+from .graphs import GRAPH_INPUTS, Graphs
+from .parity import Check
+
+STEP_TOLERANCE = 1e-5
+"""Relative: what is left of a step after being written as a range and read back in float32."""
+
+QUANTIZE, DEQUANTIZE = "quantize_per_tensor.default", "dequantize_per_tensor.default"
+DEQUANTIZE_WEIGHTS = "dequantize_per_channel.default"
+CONVOLUTIONS = (torch.ops.aten.conv2d.default, torch.ops.aten.convolution.default)
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """value = scale * (q - zero_point), q in -128..127 (what is stored in 0..255 has its zero point less 128)."""
+
+    scale: float
+    zero_point: int
+
+    def departure(self, other: Step, dtype: str) -> float:
+        """Relative difference of the scales as a ``dtype`` holds them; infinite where the zero points differ."""
+        if self.zero_point != other.zero_point:
+            return float("inf")
+        return _departure(np.float64(self.scale), np.float64(other.scale), dtype)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Int8Conv:
+    """A convolution that takes int8 values, has int8 weights and gives int8 values."""
+
+    name: str
+    """Of the network's layer where it is known, else the program's own."""
+    weight: npt.NDArray[np.int8]
+    """[C_out, C_in, kh, kw], symmetric."""
+    weight_scales: npt.NDArray[np.float32]
+    """[C_out]."""
+    input: Step
+    output: Step
+
+    def departure(self, other: Int8Conv, dtype: str) -> float:
+        """Largest relative difference of a step between this and a convolution with the same weights."""
+        used = (self.weight != 0).reshape(len(self.weight), -1).any(1)  # the step of zeros means nothing
+        return max(
+            _departure(self.weight_scales[used], other.weight_scales[used], dtype),
+            self.input.departure(other.input, dtype),
+            self.output.departure(other.output, dtype),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Convolutions:
+    """All convolutions of one graph."""
+
+    int8: tuple[Int8Conv, ...] = ()
+    float: int = 0
+    scales: str = "float32"
+    """Type that the program holds steps in; float16 ones are those of the network rounded to it."""
+
+
+def wanted(graph: nn.Module) -> Convolutions:
+    """The convolutions of a graph as quantization left it; a float graph has none in int8."""
+    if not isinstance(graph, GraphModule):
+        return Convolutions(float=sum(isinstance(module, nn.Conv2d) for module in graph.modules()))
+    found = [node for node in graph.graph.nodes if node.target in CONVOLUTIONS]
+    int8 = [conv for node in found if (conv := _int8_conv(graph, node)) is not None]
+    return Convolutions(tuple(int8), len(found) - len(int8))
+
+
+def count(saved: Mapping[str, Convolutions], graphs: Graphs) -> dict[str, dict[str, int]]:
+    """Per graph, convolutions of the saved program in ``int8`` and ``float``, and how many are ``expected`` in int8."""
+    return {
+        name: {
+            "int8": len(saved[name].int8),
+            "float": saved[name].float,
+            "expected": len(wanted(getattr(graphs, name)).int8),
+        }
+        for name in GRAPH_INPUTS
+        if name in saved
+    }
+
+
+def arithmetic_of(precision: str, saved: Mapping[str, Convolutions]) -> dict[str, str]:
+    """``Conversion.arithmetic`` of an artifact that computes in fp32 what it does not compute in int8."""
+    if any(convolutions.int8 for convolutions in saved.values()):
+        return {"quantized convolutions and additions": "int8", "everything else": "fp32"}
+    arithmetic = {"everything": "fp32"}
+    if precision == "fp16":
+        arithmetic["stored convolution weights"] = "fp16"
+    return arithmetic
+
+
+def int8_checks(saved: Mapping[str, Convolutions], graphs: Graphs) -> tuple[Check, ...]:
+    """Whether a saved program computes in int8 what the quantized ``graphs`` do, by the same weights and steps.
+
+    Two checks a graph: the number of convolutions in int8, at least one, and the largest relative departure of a
+    step; infinite, by the layer's name, where no convolution of the program has a layer's weights.
+    """
+    checks = []
+    for name in GRAPH_INPUTS:
+        expected, found = wanted(getattr(graphs, name)).int8, saved.get(name, Convolutions())
+        least, number = float(max(len(expected), 1)), float(len(found.int8))
+        checks.append(Check(f"{name}: convolutions in int8", number >= least, number, least))
+        departures = list(_departures(expected, found))
+        if departures:
+            layer, worst = max(departures, key=operator.itemgetter(1))
+            checks.append(Check(f"{name}: int8 step of {layer}", worst <= STEP_TOLERANCE, worst, STEP_TOLERANCE))
+    return tuple(checks)
+
+
+def shortfall(checks: Sequence[Check]) -> str | None:
+    """In words, that convolutions are in float which should be in int8; None where none are."""
+    short = [check for check in checks if not check.ok and check.name.endswith("convolutions in int8")]
+    if not short:
+        return None
+    return "the conversion did not quantize: " + ", ".join(
+        f"{check.name.split(':')[0]} has {check.value:.0f} of {check.threshold:.0f} convolutions in int8"
+        for check in short
+    )
+
+
+def _departures(expected: Sequence[Int8Conv], found: Convolutions) -> Iterator[tuple[str, float]]:
+    by_weight: dict[bytes, list[Int8Conv]] = {}
+    for conv in found.int8:
+        by_weight.setdefault(conv.weight.tobytes(), []).append(conv)
+    for conv in expected:
+        same = by_weight.get(conv.weight.tobytes(), [])
+        yield conv.name, min((conv.departure(other, found.scales) for other in same), default=float("inf"))
+
+
+def _departure(correct: npt.ArrayLike, got: npt.ArrayLike, dtype: str) -> float:
+    ours, theirs = (np.asarray(np.asarray(scales, dtype), np.float64) for scales in (correct, got))
+    # A float16 holds nothing below 6e-8: a step that vanished in it departs by 1.
+    relative = np.abs(ours - theirs) / np.maximum(np.asarray(correct, np.float64), np.finfo(np.float64).tiny)
+    return float(np.where(theirs > 0, relative, 1.0).max(initial=0.0))
+
+
+def _int8_conv(module: GraphModule, node: Node) -> Int8Conv | None:
+    x, weight, output = node.args[0], node.args[1], _output_step(node)
+    if not _is(x, DEQUANTIZE) or not _is(weight, DEQUANTIZE_WEIGHTS) or output is None:
+        return None
+    assert isinstance(x, Node)
+    assert isinstance(weight, Node)
+    stored, scales = (_constant(module, argument) for argument in weight.args[:2])
+    return Int8Conv(_layer(node), stored.astype(np.int8), scales.astype(np.float32), _step(x), output)
+
+
+def _output_step(node: Node) -> Step | None:
+    """Step of the tensor that a convolution gives, behind its ReLU where it has one; None for a float tensor."""
+    users = list(node.users)
+    while len(users) == 1 and users[0].target in (torch.ops.aten.relu.default, torch.ops.aten.relu_.default):
+        users = list(users[0].users)
+    # With one reader in float the runtime computes the convolution in float for it.
+    return _step(users[0]) if users and all(_is(user, QUANTIZE) for user in users) else None
+
+
+def _step(node: Node) -> Step:
+    scale, zero_point, least = node.args[1:4]
+    assert isinstance(scale, float)
+    assert isinstance(zero_point, int)
+    assert isinstance(least, int)
+    return Step(float(np.float32(scale)), zero_point - (least + 128))
+
+
+def _constant(module: GraphModule, argument: Any) -> npt.NDArray[Any]:
+    value: Any = module
+    for part in str(argument.target).split("."):
+        value = getattr(value, part)
+    array: npt.NDArray[Any] = value.detach().numpy()
+    return array
+
+
+def _is(node: Any, operation: str) -> bool:
+    return isinstance(node, Node) and str(node.target) == f"quantized_decomposed.{operation}"
+
+
+def _layer(node: Node) -> str:
+    """Path of the module that a convolution comes from."""
+    stack = list((node.meta.get("nn_module_stack") or {}).values())
+    return str(stack[-1][0]) if stack else node.name

@@ -1,0 +1,51 @@
+"""Which convolutions of a saved Core ML program run in int8, by the operations around them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .int8 import Convolutions, Int8Conv, Step
+from .mil_program import FUNCTIONS, dtype_name, operations
+
+WEIGHTS = "constexpr_blockwise_shift_scale"
+
+
+def convolutions(program: Any) -> dict[str, Convolutions]:
+    """Per function: a conv of a dequantized tensor by constant int8 weights, quantized again, is int8."""
+    return {name: _of_function(program.functions[name]) for name in FUNCTIONS}
+
+
+def _of_function(function: Any) -> Convolutions:
+    found = [op for op in operations(function) if op.op_type == "conv"]
+    int8 = [conv for op in found if (conv := _int8_conv(op)) is not None]
+    scales = {dtype_name(op.inputs["scale"]) for op in operations(function) if op.op_type == "quantize"}
+    return Convolutions(tuple(int8), len(found) - len(int8), "float16" if "fp16" in scales else "float32")
+
+
+def _int8_conv(op: Any) -> Int8Conv | None:
+    x, weight, readers = op.inputs["x"].op, op.inputs["weight"].op, op.outputs[0].child_ops
+    while len(readers) == 1 and readers[0].op_type == "relu":
+        readers = readers[0].outputs[0].child_ops
+    given = x is not None and x.op_type == "dequantize"
+    stored = bool(readers) and all(reader.op_type == "quantize" for reader in readers)
+    if not given or not stored or weight is None or weight.op_type != WEIGHTS:
+        return None
+    data = np.asarray(weight.inputs["data"].val)
+    if data.dtype != np.int8:
+        return None
+    return Int8Conv(
+        name=op.name,
+        weight=np.ascontiguousarray(data),
+        weight_scales=np.broadcast_to(np.asarray(weight.inputs["scale"].val, np.float32).reshape(-1), (len(data),)),
+        input=_step(x, dtype_name(x.inputs["input"])),
+        output=_step(readers[0], dtype_name(readers[0].outputs[0])),
+    )
+
+
+def _step(op: Any, stored_as: str) -> Step:
+    """Of a quantize or dequantize operation; coremltools stores what starts at 0 in uint8."""
+    zero_point = op.inputs.get("zero_point")
+    level = 0 if zero_point is None else int(zero_point.val)
+    return Step(float(op.inputs["scale"].val), level - (128 if stored_as == "uint8" else 0))

@@ -1,0 +1,174 @@
+"""Quantized graphs in ONNX: QuantizeLinear and DequantizeLinear (QDQ) around every int8 operation.
+
+A runtime fuses a convolution with those around it into one on integers, if its bias is an integer too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from .int8 import Convolutions, Int8Conv, Step
+
+if TYPE_CHECKING:
+    import onnx
+
+Activations = Literal["int8", "uint8"]
+"""What activations are stored in: uint8 is the same arithmetic with zero points 128 higher.
+
+onnxruntime on x86 turns some int8 activations into uint8 and then fuses only convolutions that have one of the two
+on both sides; it fuses all of them when all are uint8, and browsers' WASM is quicker on it as well.
+"""
+UINT8_SHIFT = 128
+INT32_LIMIT = 2.0**31 - 1
+Array = npt.NDArray[Any]
+
+
+def prepare_for_runtimes(model: onnx.ModelProto, activations: Activations) -> None:
+    """Give an exported QDQ model integer biases, and activations of the wanted type."""
+    store_biases_as_int32(model)
+    if activations == "uint8":
+        store_activations_as_uint8(model)
+
+
+def store_biases_as_int32(model: onnx.ModelProto) -> None:
+    """The bias of every int8 convolution as int32 with a DequantizeLinear, in steps of input times weight.
+
+    That is the accumulator's own step, so that the bias is added to it as it is. Its rounding is a fraction of
+    a step of the output. A bias that would overflow stays float: then the channel's weights are all but zero.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    view = _View(model)
+    taken: dict[str, str] = {}
+    for node in list(model.graph.node):
+        found = view.int8_inputs(node)
+        if found is None or len(node.input) < 3 or node.input[2] not in view.constants:
+            continue
+        step, _, scales = found
+        bias = view.constants[node.input[2]].astype(np.float64)
+        unit = (np.float32(step.scale) * scales).astype(np.float32)
+        levels = np.rint(bias / unit)
+        if np.abs(levels).max() > INT32_LIMIT:
+            continue
+        name = f"{node.input[2]}.int8.{len(taken)}"
+        model.graph.initializer.extend(
+            [
+                numpy_helper.from_array(levels.astype(np.int32), name),
+                numpy_helper.from_array(unit, f"{name}.scale"),
+                numpy_helper.from_array(np.zeros(len(unit), np.int32), f"{name}.zero_point"),
+            ]
+        )
+        dequantize = onnx.helper.make_node(
+            "DequantizeLinear",
+            [name, f"{name}.scale", f"{name}.zero_point"],
+            [f"{name}.dequantized"],
+            f"{name}.dequantize",
+            axis=0,
+        )
+        model.graph.node.insert(list(model.graph.node).index(node), dequantize)
+        taken[name] = node.input[2]
+        node.input[2] = f"{name}.dequantized"
+    drop_unused(model)
+
+
+def store_activations_as_uint8(model: onnx.ModelProto) -> None:
+    """The same steps with zero points 128 higher."""
+    import onnx
+    from onnx import numpy_helper
+
+    view = _View(model)
+    shifted: dict[str, str] = {}
+    for node in model.graph.node:
+        # Weights and biases are constants that are dequantized; what is computed is an activation.
+        if node.op_type == "QuantizeLinear" or (
+            node.op_type == "DequantizeLinear" and node.input[0] not in view.constants
+        ):
+            name = node.input[2]
+            if name not in shifted:
+                shifted[name] = f"{name}.uint8"
+                zero_point = (view.constants[name].astype(np.int16) + UINT8_SHIFT).astype(np.uint8)
+                model.graph.initializer.append(numpy_helper.from_array(zero_point, shifted[name]))
+            node.input[2] = shifted[name]
+    stored = {node.output[0] for node in model.graph.node if node.op_type == "QuantizeLinear"}
+    for info in model.graph.value_info:
+        if info.name in stored:
+            info.type.tensor_type.elem_type = onnx.TensorProto.UINT8
+    drop_unused(model)
+
+
+def convolutions(model: onnx.ModelProto) -> Convolutions:
+    """Convolutions of a model: those between DequantizeLinear and QuantizeLinear are int8."""
+    view = _View(model)
+    found = [node for node in model.graph.node if node.op_type == "Conv"]
+    int8 = []
+    for node in found:
+        inputs, output = view.int8_inputs(node), view.output_step(node)
+        if inputs is not None and output is not None:
+            step, weight, scales = inputs
+            int8.append(Int8Conv(node.name, weight, scales, step, output))
+    return Convolutions(tuple(int8), len(found) - len(int8))
+
+
+class _View:
+    """A model's constants, and who makes and reads each of its tensors."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        from onnx import numpy_helper
+
+        self.constants: dict[str, Array] = {
+            tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer
+        }
+        self.maker = {output: node for node in model.graph.node for output in node.output}
+        self.readers: dict[str, list[Any]] = {}
+        for node in model.graph.node:
+            for name in node.input:
+                self.readers.setdefault(name, []).append(node)
+
+    def int8_inputs(self, node: Any) -> tuple[Step, npt.NDArray[np.int8], npt.NDArray[np.float32]] | None:
+        """Step of the input, weights and their steps of a convolution of 8-bit tensors; None if it is of others."""
+        if node.op_type != "Conv":
+            return None
+        x, w = self.maker.get(node.input[0]), self.maker.get(node.input[1])
+        if x is None or w is None or {x.op_type, w.op_type} != {"DequantizeLinear"}:
+            return None
+        weight = self.constants.get(w.input[0])
+        step = self.step(x)
+        if weight is None or weight.dtype != np.int8 or step is None:
+            return None
+        scales = self.constants[w.input[1]].astype(np.float32)
+        return step, weight, np.broadcast_to(scales, (len(weight),))
+
+    def output_step(self, node: Any) -> Step | None:
+        """Step in which a convolution's result is stored, behind its ReLU where it has one."""
+        readers = self.readers.get(node.output[0], [])
+        while len(readers) == 1 and readers[0].op_type == "Relu":
+            readers = self.readers.get(readers[0].output[0], [])
+        stored = bool(readers) and all(reader.op_type == "QuantizeLinear" for reader in readers)
+        return self.step(readers[0]) if stored else None
+
+    def step(self, node: Any) -> Step | None:
+        """Of a QuantizeLinear or DequantizeLinear of 8 bits per tensor."""
+        scale, zero_point = self.constants.get(node.input[1]), self.constants.get(node.input[2])
+        if scale is None or zero_point is None or scale.size != 1 or zero_point.dtype not in (np.int8, np.uint8):
+            return None
+        shift = UINT8_SHIFT if zero_point.dtype == np.uint8 else 0
+        return Step(float(scale.item()), int(zero_point.item()) - shift)
+
+
+def drop_unused(model: onnx.ModelProto) -> None:
+    """Drop constants that nothing reads."""
+    read = set(_read(model))
+    kept = [tensor for tensor in model.graph.initializer if tensor.name in read]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
+
+
+def _read(model: onnx.ModelProto) -> Iterator[str]:
+    for node in model.graph.node:
+        yield from node.input
+    yield from (output.name for output in model.graph.output)

@@ -1,0 +1,132 @@
+"""Which quantization a conversion has: a checkpoint's own, the shipped one of its name, or one calibrated for it."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from pathlib import Path
+from typing import Any
+
+from edgesr.errors import CheckpointError, UnavailableError, UsageError
+from edgesr.models import Checkpoint, load_checkpoint
+from edgesr.models.checkpoint import shipped_names
+from edgesr.models.config import HIMEConfig
+from edgesr.quantize.recipe import POLICY, read_recipe
+from edgesr.quantize.scheme import Quantization
+from edgesr.runtime.base import Runtime
+from edgesr.runtime.torch import TorchRuntime
+
+from .graphs import Graphs
+from .target import QUANTIZED, Precision, Report
+
+SUFFIX = "-int8"
+"""Of the shipped int8 network of a float one's name."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """What to calibrate a float network with."""
+
+    folder: Path
+    """Of people, as ``edgesr train`` takes it."""
+    split: str = "train"
+    recipe: Path | None = None
+    observer: str = "cubic"
+
+
+def choose_checkpoint(
+    checkpoint: str | Path, precision: Precision, calibration: Calibration | None
+) -> tuple[Checkpoint, Quantization | None]:
+    """The weights to convert, and their quantization; None where there is none, or it is yet to be calibrated.
+
+    Raises:
+        UsageError: the precision needs a quantization and there is none, with the ways to one.
+        CheckpointError: the checkpoint is missing or damaged, or is of another precision.
+    """
+    loaded = load_checkpoint(checkpoint, quantized=precision in QUANTIZED)
+    if precision not in QUANTIZED:
+        if calibration:
+            raise UsageError(f"{precision} needs no calibration", "--calibrate goes with --precision int8-ptq or mixed")
+        return loaded, None
+    own = _quantization_of(loaded)
+    if calibration is not None:
+        if own:
+            raise UsageError(
+                f"{loaded.name} has its scales already", "leave --calibrate out, or give the float network"
+            )
+        if precision == "int8":
+            raise UsageError("int8 means a network trained for it", "--precision int8-ptq takes --calibrate")
+        if precision == "mixed" and calibration.recipe is None:
+            raise UsageError("mixed needs a recipe", "--recipe FILE; edgesr quantize --search finds one")
+        return loaded, None
+    if own is None and precision == "int8":
+        loaded = _shipped_twin(loaded)
+        own = _quantization_of(loaded)
+    if own is None:
+        raise UsageError(
+            f"{loaded.name} is a float network: {precision} needs scales",
+            f"--precision {precision} --calibrate FOLDER measures them on faces; edgesr quantize keeps them",
+        )
+    if precision not in own.precisions:
+        raise CheckpointError(
+            f"{loaded.name} is no {precision} network: it is {' and '.join(own.precisions)}",
+            f"--precision {own.precisions[0]}, or another --checkpoint",
+        )
+    return loaded, own
+
+
+def _shipped_twin(loaded: Checkpoint) -> Checkpoint:
+    """The shipped int8 network that was made of this float one."""
+    name = f"{loaded.name}{SUFFIX}"
+    remedy = "edgesr quantize trains one; --precision int8-ptq --calibrate FOLDER needs no training"
+    if name not in shipped_names():
+        raise UsageError(f"there is no int8 network of {loaded.name}", remedy)
+    twin = load_checkpoint(name, quantized=True)
+    made_of = (twin.quantization or {}).get("float_sha256")
+    if made_of != loaded.sha256:
+        raise UsageError(f"{name} was made of other weights than {loaded.name} has now", remedy)
+    return twin
+
+
+def _quantization_of(loaded: Checkpoint) -> Quantization | None:
+    return None if loaded.quantization is None else Quantization.from_dict(loaded.quantization)
+
+
+def calibrated(checkpoint: Checkpoint, calibration: Calibration, report: Report) -> Quantization:
+    """Scales from faces of the calibration's folder.
+
+    Raises:
+        InputOutputError: there are no faces in it. UsageError: the recipe names a layer that there is not.
+    """
+    recipe = read_recipe(calibration.recipe) if calibration.recipe else POLICY
+    ptq, config = _import("ptq"), checkpoint.model.config
+    report("calibrating on real faces")
+    faces = ptq.calibration_faces(calibration.folder, calibration.split, config.hr_size, config.slots)
+    quantization: Quantization = ptq.calibrate(checkpoint, faces, recipe=recipe, observer=calibration.observer)
+    return quantization
+
+
+def quantized_graphs(graphs: Graphs, quantization: Quantization | None) -> Graphs:
+    """The graphs with quantize and dequantize operators, or as they are where there is no quantization."""
+    if quantization is None:
+        return graphs
+    quantized: Graphs = _import("graphs").quantize_graphs(graphs, quantization)
+    return quantized
+
+
+def reference_runtime(
+    checkpoint: Checkpoint, config: HIMEConfig, lowering: str, quantization: Quantization | None
+) -> Runtime:
+    """What an artifact must equal: the network, or its quantized form in the same lowering."""
+    if quantization is None:
+        return TorchRuntime(checkpoint.model, config)
+    runtime: Runtime = _import("graphs").quantized_runtime(checkpoint, config, quantization, lowering)
+    return runtime
+
+
+def _import(name: str) -> Any:
+    """A module of ``edgesr.quantize`` that stands on torchao."""
+    try:
+        return importlib.import_module(f"edgesr.quantize.{name}")
+    except ImportError as error:
+        raise UnavailableError(f"int8 needs {error.name}", "pip install 'edgesr[executorch]'") from error

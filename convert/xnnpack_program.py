@@ -1,0 +1,104 @@
+"""Reading back which convolutions a saved ``.pte`` has XNNPACK compute in int8, and by which weights and steps."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgesr.quiet import quiet
+
+from .int8 import Convolutions, Int8Conv, Step
+
+QINT8, CONVOLUTIONS = ("xnn_datatype_qint8", "xnn_datatype_qcint8"), ("XNNConv2d", "XNNFullyConnected")
+
+
+def saved_convolutions(program: Path) -> dict[str, Convolutions]:
+    """Convolutions of each method of a program, whatever delegate of it they lie in."""
+    with quiet():
+        from executorch.exir._serialize import _deserialize_pte_binary
+
+        file = _deserialize_pte_binary(program.read_bytes())
+    named = file.named_data
+    constants = {key: named.buffers[entry.buffer_index] for key, entry in named.pte_data.items()} if named else {}
+    found = {}
+    for plan in file.program.execution_plan:
+        int8: list[Int8Conv] = []
+        others = 0
+        for delegate in plan.delegates:
+            if delegate.id != "XnnpackBackend":
+                continue
+            payload = bytes(file.program.backend_delegate_data[delegate.processed.index].data)
+            graph, values = _graph(payload)
+            for node in _convolutions(graph):
+                conv = _int8_conv(node, values, constants, graph["constant_data"])
+                others += conv is None
+                int8 += [conv] if conv else []
+        if int8 or others:
+            found[plan.name] = Convolutions(tuple(int8), others)
+    return found
+
+
+def _graph(payload: bytes) -> tuple[dict[str, Any], dict[int, dict[str, Any]]]:
+    """A delegate's graph from its flatbuffer, and its values by number."""
+    from executorch.backends.xnnpack.serialization.xnnpack_graph_serialize import XNNHeader, _get_schema_bytes
+    from executorch.exir._serialize._flatbuffer import _flatc_decompile
+
+    header = XNNHeader.from_bytes(payload[: XNNHeader.EXPECTED_LENGTH])
+    start = header.flatbuffer_offset
+    with tempfile.TemporaryDirectory(prefix="edgesr-xnnpack-") as temporary:
+        folder = Path(temporary)
+        # flatc writes six decimals of a float. Read as an integer of as many bytes, a step is exact.
+        schema = re.sub(rb"(\bscale\s*:\s*\[?)float\b", rb"\1uint", _get_schema_bytes())
+        (folder / "schema.fbs").write_bytes(schema)
+        (folder / "graph.bin").write_bytes(payload[start : start + header.flatbuffer_size])
+        _flatc_decompile(temporary, str(folder / "schema.fbs"), str(folder / "graph.bin"), ["--raw-binary"])
+        # flatc writes the bounds of a layer without an activation as inf, which Python reads by another name.
+        text = re.sub(r":\s*(-?)inf\b", r": \1Infinity", (folder / "graph.json").read_text())
+        graph: dict[str, Any] = json.loads(text)
+    values = {}
+    for value in graph["xvalues"]:
+        fields = value["xvalue_union"]
+        tensor = fields.get("tensor_value", fields)
+        values[tensor["id_out"]] = {**tensor, "quant_params": fields.get("quant_params")}
+    return graph, values
+
+
+def _convolutions(graph: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for node in graph["xnodes"]:
+        # Sums over channels are convolutions with ones, and no layers: so are products with constants (the skip).
+        if node["xnode_union_type"] == "XNNConv2d":
+            yield node["xnode_union"]
+
+
+def _int8_conv(
+    node: Mapping[str, Any],
+    values: Mapping[int, dict[str, Any]],
+    constants: Mapping[str, bytes],
+    places: list[dict[str, Any]],
+) -> Int8Conv | None:
+    x, weight, output = (values[node[key]] for key in ("input1_id", "filter_id", "output_id"))
+    if not all(value["datatype"] in QINT8 for value in (x, weight, output)):
+        return None
+    place = places[weight["constant_buffer_idx"]]
+    stored = np.frombuffer(constants[place["named_key"]], np.int8)[: np.prod(weight["dims"])]
+    scales = weight["quant_params"]
+    if scales.get("scale"):
+        steps: npt.NDArray[np.float32] = np.asarray(scales["scale"], np.uint32).view(np.float32)
+    else:
+        buffer = constants[places[scales["scale_buffer_idx"]]["named_key"]]
+        steps = np.frombuffer(buffer, np.float32)[: scales["num_scales"]]
+    # XNNPACK keeps weights [C_out, kh, kw, C_in].
+    kernel = stored.reshape(weight["dims"]).transpose(0, 3, 1, 2)
+    return Int8Conv("conv", np.ascontiguousarray(kernel), steps, _step(x), _step(output))
+
+
+def _step(value: Mapping[str, Any]) -> Step:
+    quantized = value["quant_params"]
+    return Step(float(np.uint32(quantized["scale"]).view(np.float32)), int(quantized["zero_point"]))

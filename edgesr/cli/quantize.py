@@ -1,0 +1,285 @@
+"""``edgesr quantize``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgesr import DEFAULT_CHECKPOINT
+from edgesr.cli import output
+from edgesr.errors import UnavailableError, UsageError
+
+if TYPE_CHECKING:
+    from edgesr.models import Checkpoint
+    from edgesr.quantize.scheme import Quantization
+
+_path = click.Path(path_type=Path)
+
+
+@click.command("quantize")
+@click.argument("checkpoint", default=DEFAULT_CHECKPOINT)
+@click.option("--data", type=_path, help="Folder of aligned faces, as edgesr train takes it.")
+@click.option(
+    "--method", default="qat", show_default=True, type=click.Choice(["qat", "ptq"]), help="Train, or calibrate."
+)
+@click.option(
+    "--recipe", "recipe_file", type=_path, help="Precision of each layer (TOML or JSON). Default: the policy."
+)
+@click.option("--write-recipe", type=_path, metavar="FILE", help="Write the default recipe with all layers, and stop.")
+@click.option("--search", is_flag=True, help="Write a recipe that loses at most --max-drop, and stop.")
+@click.option("--max-drop", default=0.02, show_default=True, type=click.FloatRange(0), help="PSNR in dB, on val.")
+@click.option("--search-faces", default=12, show_default=True, type=click.IntRange(1), help="Of val, for --search.")
+@click.option("--observer", default="cubic", show_default=True, type=click.Choice(["cubic", "mse", "percentile"]))
+@click.option("--faces", default=96, show_default=True, type=click.IntRange(1), help="To calibrate on.")
+@click.option("--split", default="train", show_default=True, help="To calibrate and to train on.")
+@click.option("--eval-split", multiple=True, help="To measure the loss on; again for more. Default: val.")
+@click.option("--identity/--no-identity", default=False, show_default=True, help="Measure identity's loss too.")
+@click.option("--steps", default=1200, show_default=True, type=click.IntRange(1), help="qat: of training.")
+@click.option("--batch-size", default=8, show_default=True, type=click.IntRange(1))
+@click.option("--learning-rate", default=2e-5, show_default=True, type=click.FloatRange(0, 1, min_open=True))
+@click.option("--distil", default=1.0, show_default=True, type=click.FloatRange(0), help="Weight of the float output.")
+@click.option("--max-minutes", type=click.FloatRange(0, min_open=True), help="qat: stop and save after this time.")
+@click.option("--threads", type=click.IntRange(1, 256), help="CPU threads. Default: all cores.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--run", type=_path, help="qat: folder to resume from. Default: runs/<name>.")
+@click.option("--name", help="Of the new checkpoint. Default: <checkpoint>-int8, or -int8-ptq.")
+@click.option("--output", "-o", "out", type=_path, help="Its folder. Default: <name>.")
+@output.force_option
+@output.json_option
+def command(
+    checkpoint: str,
+    data: Path | None,
+    method: str,
+    recipe_file: Path | None,
+    write_recipe: Path | None,
+    search: bool,
+    max_drop: float,
+    search_faces: int,
+    observer: str,
+    faces: int,
+    split: str,
+    eval_split: tuple[str, ...],
+    identity: bool,
+    steps: int,
+    batch_size: int,
+    learning_rate: float,
+    distil: float,
+    max_minutes: float | None,
+    threads: int | None,
+    seed: int,
+    run: Path | None,
+    name: str | None,
+    out: Path | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Make an int8 network of a float CHECKPOINT: calibrated on real faces, then trained to bear it.
+
+    \b
+    edgesr quantize --data ../shared/faces                 calibrate, then train (the same command resumes)
+    edgesr quantize --data ../shared/faces --method ptq    calibrate alone: a minute
+    edgesr quantize --write-recipe mine.toml               which layers there are; then --recipe mine.toml
+    edgesr quantize --data ../shared/faces --search        find a recipe, against three named ones
+
+    The new checkpoint holds float weights and the scale of every tensor, so all targets compute with the same
+    integers: edgesr convert --precision int8 --checkpoint <it>. Its galleries are those of the float network.
+    """
+    try:
+        from edgesr.quantize.graphs import all_layers
+        from edgesr.quantize.ptq import calibrate, calibration_faces
+    except ImportError as error:
+        raise UnavailableError(f"quantization needs {error.name}", "pip install 'edgesr[executorch]'") from error
+    import torch
+
+    from edgesr.cli.quantize_search import search_recipe, write_default_recipe
+    from edgesr.models import load_checkpoint
+    from edgesr.quantize.recipe import POLICY, read_recipe
+
+    if threads:
+        torch.set_num_threads(threads)
+    source = load_checkpoint(checkpoint)
+    if write_recipe:
+        write_default_recipe(write_recipe, all_layers(source.model), force, as_json)
+        return
+    if data is None:
+        raise UsageError("--data FOLDER is missing", "aligned faces, one folder a person, as edgesr train takes them")
+    if search:
+        search_recipe(
+            source,
+            data,
+            out or Path("mixed.toml"),
+            split=split,
+            faces=faces,
+            trial_faces=search_faces,
+            max_drop=max_drop,
+            force=force,
+            as_json=as_json,
+        )
+        return
+    recipe = read_recipe(recipe_file) if recipe_file else POLICY
+    recipe.check(all_layers(source.model))
+    name = name or f"{source.name}-int8" + ("-ptq" if method == "ptq" else "")
+    out = out or Path(name)
+    refuse_existing(out, force)
+    config = source.model.config
+    output.say(f"calibrating on {faces} faces of {data}")
+    chosen = calibration_faces(data, split, config.hr_size, config.slots, faces)
+    provenance = {"split": split}
+    quantization = calibrate(
+        source,
+        chosen,
+        recipe=recipe,
+        observer=observer,  # type: ignore[arg-type]
+        provenance=provenance,
+        track=lambda items: output.track(items, "calibrating"),
+    )
+    made, done = {"int8-ptq": (source, quantization)}, True
+    how = f"Calibrated on {len(chosen)} faces of `{split}`; the weights are the float network's."
+    if method == "qat":
+        options = {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
+        tuned, done = train(
+            source, quantization, data, split, run or Path("runs") / name, name, options, distil, max_minutes
+        )
+        made["int8"] = tuned
+        how = (
+            f"Calibrated on {len(chosen)} faces of `{split}`, then trained for {tuned[0].training['step']} of {steps}\n"
+            f"steps of {batch_size} faces: Charbonnier to the original plus {distil:g} times that to the float\n"
+            f"network's output, Adam at {learning_rate:g}, scales learned (LSQ) and frozen for the last third."
+        )
+    rows = measured(source, made, data, eval_split or ("val",), identity)
+    keep(out, name, source, *list(made.values())[-1], rows, how)
+    if as_json:
+        output.write_json({"ok": True, "checkpoint": str(out), "name": name, "done": done, "rows": rows})
+        return
+    output.write(str(out))
+    shown = ("precision", "split", "psnr", "psnr_loss_mean", "psnr_loss_max", "identity_loss")
+    cells = [[f"{row[key]:.4f}" if isinstance(row[key], float) else row[key] for key in shown] for row in rows]
+    output.table(shown, cells)
+    if not done:
+        output.say(f"stopped before step {steps}; the same command with --force goes on from there")
+
+
+def refuse_existing(out: Path, force: bool) -> None:
+    """An int8 checkpoint is replaced with --force alone, and nothing else ever."""
+    if out.exists() and not force:
+        raise UsageError(f"{out} exists", "--force replaces it, or give another --output")
+
+
+def train(
+    source: Checkpoint,
+    quantization: Quantization,
+    data: Path,
+    split: str,
+    run: Path,
+    name: str,
+    options: dict[str, Any],
+    distil: float,
+    max_minutes: float | None,
+) -> tuple[tuple[Checkpoint, Quantization], bool]:
+    """QAT in its run folder; the checkpoint it wrote, and whether it came to its end."""
+    try:
+        from edgesr.quantize.qat import QATTrainer, qat_config
+    except ImportError as error:
+        raise UnavailableError(f"training needs {error.name}", "pip install 'edgesr[train]'") from error
+    from edgesr.data.faces import FaceSet
+    from edgesr.models import load_checkpoint
+    from edgesr.quantize.graphs import quantization_of
+
+    config = qat_config(**options)
+    photos = FaceSet.read(data, split, source.model.config.hr_size)
+    trainer = QATTrainer(run, name, source, quantization, config, photos, distil=distil)
+    output.say(f"training on {len(photos)} photos, {'resuming' if trainer.step else 'starting'} at step {trainer.step}")
+    with output.progress_bar() as bar:
+        task = bar.add_task("training", total=config.steps, completed=trainer.step)
+
+        def on_step(progress: Any) -> None:
+            rate = f"loss {progress.loss:.5f}, {progress.samples_per_second:.1f} samples/s"
+            bar.update(task, completed=progress.step, description=rate)
+            if bar.disable and progress.step % 100 == 0:
+                output.say(f"step {progress.step}/{config.steps}: {rate}")
+
+        trainer.fit(max_minutes=max_minutes, on_step=on_step)
+    tuned = load_checkpoint(trainer.checkpoint, quantized=True)
+    trained = quantization_of(tuned)
+    assert trained is not None
+    return (tuned, trained), trainer.step >= config.steps
+
+
+def measured(
+    source: Checkpoint,
+    made: dict[str, tuple[Checkpoint, Quantization]],
+    data: Path,
+    splits: tuple[str, ...],
+    identity: bool,
+) -> list[dict[str, Any]]:
+    """A row for each split and precision; none where the folder has no evaluation list."""
+    from edgesr.cli.eval import identity_meter, measure_with
+    from edgesr.data.faces import read_eval_list
+    from edgesr.quantize.graphs import quantized_runtime
+    from edgesr.quantize.quality import evaluate_n, quality_loss
+    from edgesr.runtime.torch import TorchRuntime
+
+    if not (data / "eval_list.csv").is_file():
+        output.say(f"note: no eval_list.csv in {data}, so the loss is not measured")
+        return []
+    measure = measure_with(identity_meter(True, None) if identity else None, None)
+    rows: list[dict[str, Any]] = []
+    for split in splits:
+        pairs = read_eval_list(data, split, source.model.config.hr_size)
+        wanted, method = evaluate_n(
+            TorchRuntime(source.model), pairs, measure=measure, track=lambda items: output.track(items, "float")
+        )
+        for precision, (checkpoint, quantization) in made.items():
+            got, _ = evaluate_n(
+                quantized_runtime(checkpoint, quantization=quantization),
+                pairs,
+                measure=measure,
+                track=lambda items, name=precision: output.track(items, name),  # type: ignore[misc]
+            )
+            loss = quality_loss(got, wanted, method)
+            rows.append(
+                {
+                    "precision": precision,
+                    "target": "torch",
+                    "split": split,
+                    "method": method,
+                    "psnr": loss.psnr,
+                    "psnr_float": loss.psnr_float,
+                    "psnr_loss_mean": loss.psnr_loss_mean,
+                    "psnr_loss_max": loss.psnr_loss_max,
+                    "identity_loss": loss.identity_loss,
+                    "images": loss.faces,
+                    "size_bytes": None,
+                    "ms_median": None,
+                    "ratio": None,
+                }
+            )
+    return rows
+
+
+def keep(
+    out: Path,
+    name: str,
+    source: Checkpoint,
+    checkpoint: Checkpoint,
+    quantization: Quantization,
+    rows: list[dict[str, Any]],
+    how: str,
+) -> None:
+    """Write the checkpoint with its card."""
+    from edgesr.quantize.checkpoint import model_card, save_quantized
+
+    # Without the folders of this machine, and without what does not change the result.
+    elsewhere = ("--json", "--force", "--no-identity", "--identity")
+    places = ("--run", "-o", "--output", "--threads", "--eval-split", "--max-minutes")
+    arguments = [argument for argument in sys.argv[1:] if argument not in elsewhere]
+    kept = [
+        a for a, before in zip(arguments, ["", *arguments], strict=False) if a not in places and before not in places
+    ]
+    shown = [Path(a).name if Path(a).is_absolute() else a for a in kept]
+    card = model_card(name, quantization, shlex.join(["edgesr", *shown]), rows, how)
+    save_quantized(out, name, checkpoint.model, quantization, source, training=checkpoint.training, card=card)

@@ -1,0 +1,144 @@
+"""What can be quantized in an exported graph: its layers, by the path of the module they come from, and its tensors.
+
+A **layer** is a convolution or an addition with the ReLU that follows it: ``restore.reconstructor.blocks.3.conv1``.
+A **point** is a tensor that gets a scale of its own: ``LAYER:out``, what a layer gives; ``LAYER:in``, what it is given
+by something that is no layer (a photo, the sampler); ``features.f_ref`` and ``features.g_ref``, which the gallery
+stores. Both are named by the network's modules and not by the graph's nodes, so they are the same in every lowering.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import torch
+from torch import nn
+from torch.fx import GraphModule, Node
+
+from edgesr.errors import UsageError
+
+aten = torch.ops.aten
+
+CONVOLUTION, ADDITION = (
+    "torch.nn.modules.conv.Conv2d",
+    ("edgesr.convert.graphs.Add", "edgesr.models.blocks.ResidualBlock"),
+)
+TRANSPARENT = (
+    aten.pixel_shuffle.default,
+    aten.pixel_unshuffle.default,
+    aten.reshape.default,
+    aten.view.default,
+    aten.unsqueeze.default,
+    aten.expand.default,
+    aten.clone.default,
+)
+"""Operators that move values and change none, so that a tensor's scale is also that of their result."""
+
+FEATURES = ("features.f_ref", "features.g_ref")
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """A layer of an exported graph."""
+
+    name: str
+    kind: str
+    """``conv`` or ``add``."""
+    node: Node
+    """The convolution or the addition."""
+    output: Node
+    """The same, or the ReLU behind it."""
+    macs: int
+    """Multiply-accumulates of one run of the graph; 0 for an addition."""
+
+    @property
+    def inputs(self) -> list[Node]:
+        """What it computes from, weights and biases left out."""
+        nodes = self.node.args[: 1 if self.kind == "conv" else 2]
+        return [node for node in nodes if isinstance(node, Node)]
+
+    @property
+    def weight(self) -> Node | None:
+        """The convolution's weights."""
+        weight = self.node.args[1] if self.kind == "conv" else None
+        return weight if isinstance(weight, Node) else None
+
+
+def exported(graph: nn.Module, inputs: tuple[torch.Tensor, ...]) -> GraphModule:
+    """The graph as PT2E takes it; its parameters are ``graph``'s own."""
+    program = torch.export.export(graph, inputs, strict=False)
+    module: GraphModule = program.module(check_guards=False)
+    return module
+
+
+def find_layers(module: GraphModule, graph: str) -> list[Layer]:
+    """Layers of the exported ``graph`` (``encode`` or ``restore``), in the order in which they run."""
+    layers = []
+    for node in module.graph.nodes:
+        path, kind = _origin(node)
+        if node.target == aten.conv2d.default and kind == CONVOLUTION:
+            macs = math.prod(node.meta["val"].shape) * math.prod(_shape(node.args[1])[1:])
+            layers.append(Layer(f"{graph}.{path}", "conv", node, _with_relu(node), macs))
+        elif node.target == aten.add.Tensor and kind in ADDITION:
+            name = f"{graph}.{path}" if kind == ADDITION[0] else f"{graph}.{path}.add"
+            layers.append(Layer(name, "add", node, _with_relu(node), 0))
+    return layers
+
+
+def layer_names(layers: list[Layer]) -> list[str]:
+    """Their names, each once."""
+    names = [layer.name for layer in layers]
+    if len(set(names)) != len(names):
+        raise UsageError("two layers of the graph have one name: a module is used twice")
+    return names
+
+
+def feature_tensors(module: GraphModule, graph: str) -> dict[Node, str]:
+    """The tensors that a gallery stores: what the encoder joins, or the restorer's slices of its input."""
+    nodes = list(module.graph.nodes)
+    if graph == "encode":
+        joined = next(node for node in reversed(nodes) if node.target == aten.cat.default)
+        parts = list(joined.args[0])
+    else:
+        features = next((node for node in nodes if node.op == "placeholder" and node.name == "features"), None)
+        if features is None:  # a restorer made for faces without exemplars
+            return {}
+        parts = sorted(
+            (user for user in features.users if user.target == aten.slice.Tensor), key=lambda node: node.args[2]
+        )
+        # Behind the sampler's border of zeros: XNNPACK's compiler takes no padding of a dequantized tensor.
+        parts = [_padded(part) for part in parts]
+    return dict(zip(parts, FEATURES, strict=True))
+
+
+def source(node: Node) -> Node:
+    """Where a tensor's values come from, through operators that only move them."""
+    while node.target in TRANSPARENT:
+        node = node.args[0]  # type: ignore[assignment]
+    return node
+
+
+def _padded(node: Node) -> Node:
+    users = list(node.users)
+    return users[0] if len(users) == 1 and users[0].target == aten.pad.default else node
+
+
+def _with_relu(node: Node) -> Node:
+    users = list(node.users)
+    return users[0] if len(users) == 1 and users[0].target in (aten.relu.default, aten.relu_.default) else node
+
+
+def _origin(node: Node) -> tuple[str, str]:
+    """Path and type of the module that a node comes from."""
+    stack = node.meta.get("nn_module_stack")
+    if node.op != "call_function" or not stack:
+        return "", ""
+    path, kind = list(stack.values())[-1]
+    return str(path), kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _shape(node: Any) -> tuple[int, ...]:
+    while "val" not in node.meta:  # a point before it
+        node = node.args[0]
+    return tuple(node.meta["val"].shape)

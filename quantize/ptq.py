@@ -1,0 +1,123 @@
+"""Post-training quantization: scales from calibration on real faces, weights as they are."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from edgesr.convert.graphs import GRAPH_INPUTS, Graphs, deployed_graphs
+from edgesr.data.faces import load_faces, people, split_folder
+from edgesr.models.bicubic import bicubic_downsample
+from edgesr.models.checkpoint import Checkpoint
+
+from .graphs import all_layers, fixed_points
+from .observers import RANGES, ObserverName, Sampler
+from .points import Points
+from .quantizer import prepared
+from .recipe import POLICY, Recipe
+from .scheme import Quantization
+
+FACES = 96
+Track = Callable[[Sequence["CalibrationFace"]], Iterator["CalibrationFace"]]
+
+
+@dataclasses.dataclass(frozen=True)
+class CalibrationFace:
+    """A sharp photo uint8 [3, H, W] and other photos of the same person, perhaps none, [n, 3, H, W]."""
+
+    target: Tensor
+    exemplars: Tensor
+
+
+def calibration_faces(
+    folder: Path, split: str | None, size: int, slots: int, count: int = FACES
+) -> list[CalibrationFace]:
+    """The same ``count`` faces of a folder of people each time: one a person, spread evenly over them.
+
+    They have ``slots`` exemplars, fewer, or none in turn, as faces do in use.
+
+    Raises:
+        InputOutputError: the folder is missing, or holds no faces of that size.
+    """
+    found = list(people(split_folder(folder, split, size)).values())
+    stride = max(1, len(found) // count)
+    faces = []
+    for i in range(count):
+        photos = found[(i * stride) % len(found)]
+        turn = (i * stride) // len(found)
+        own = turn % len(photos)
+        others = [photo for k, photo in enumerate(photos) if k != own][: slots - i % (slots + 1)]
+        images = load_faces([photos[own], *others], size)
+        faces.append(CalibrationFace(images[0], images[1:]))
+    return faces
+
+
+def calibrate(
+    checkpoint: Checkpoint,
+    faces: Sequence[CalibrationFace],
+    *,
+    recipe: Recipe = POLICY,
+    observer: ObserverName = "cubic",
+    provenance: dict[str, Any] | None = None,
+    track: Track = iter,
+) -> Quantization:
+    """Scales of every point from what float inference makes of real faces.
+
+    Raises:
+        UsageError: the recipe names a layer that there is not.
+        CheckpointError: the network has no feature scales.
+    """
+    recipe.check(all_layers(checkpoint.model))
+    points, samplers = observed(checkpoint, faces, recipe, track)
+    for name, sampler in samplers.items():
+        points.point(name).set(RANGES[observer](sampler))
+    return Quantization(
+        method="ptq",
+        recipe=recipe,
+        points=points.qparams(),
+        observer=observer,
+        float_sha256=checkpoint.sha256,
+        float_name=checkpoint.name,
+        calibration={"faces": len(faces), **(provenance or {})},
+    )
+
+
+@torch.no_grad()
+def observed(
+    checkpoint: Checkpoint, faces: Sequence[CalibrationFace], recipe: Recipe, track: Track = iter
+) -> tuple[Points, dict[str, Sampler]]:
+    """The points of both graphs, and what was seen at each that has no fixed scale."""
+    graphs = deployed_graphs(checkpoint.model, "grid_sample")
+    points = Points(fixed_points(checkpoint.feature_scales))
+    modules = {
+        name: prepared(getattr(graphs, name), name, graphs.inputs(name), recipe, points) for name in GRAPH_INPUTS
+    }
+    points.enable(False)
+    samplers = {}
+    for i, (name, point) in enumerate(points.activations.items()):
+        if point.fixed is None:
+            point.observer = samplers[name] = Sampler(i)
+    for face in track(faces):
+        inputs = graph_inputs(graphs, face, modules["encode"])
+        modules["restore"](*inputs)
+    for point in points.activations.values():
+        point.observer = None
+    points.enable(True)
+    return points, samplers
+
+
+def graph_inputs(graphs: Graphs, face: CalibrationFace, encode: torch.nn.Module) -> tuple[Tensor, Tensor, Tensor]:
+    """What the restorer takes for a face: LR photo, features of its exemplars by ``encode``, mask."""
+    config = graphs.config
+    features = torch.zeros(graphs.shapes["features"])
+    valid = torch.zeros(config.slots)
+    for i, photo in enumerate(face.exemplars[: config.slots]):
+        features[i] = encode(photo[None].float() / 255)[0]
+        valid[i] = 1.0
+    lr = bicubic_downsample(face.target[None].float() / 255, config.scale)
+    return lr, features, valid

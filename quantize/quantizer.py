@@ -1,0 +1,142 @@
+"""A PT2E quantizer that follows a recipe: it annotates the layers of an exported graph with named points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.fx import GraphModule, Node
+from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, QuantizationSpec, Quantizer
+from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
+
+from edgesr.quiet import quiet
+
+from .layers import Layer, exported, feature_tensors, find_layers, layer_names, source
+from .points import Point, Points, WeightPoint
+from .recipe import Recipe
+from .scheme import QUANT_MAX, QUANT_MIN
+
+Prepare = Callable[[GraphModule, Quantizer], GraphModule]
+
+
+class RecipeQuantizer(Quantizer):  # type: ignore[misc]
+    """Annotates one graph. int8 layers compute from rounded tensors and give rounded ones; so do stored features."""
+
+    def __init__(self, graph: str, recipe: Recipe, points: Points) -> None:
+        super().__init__()
+        self.graph, self.recipe, self.points = graph, recipe, points
+        self._specs: dict[str, QuantizationSpec] = {}
+
+    def annotate(self, model: GraphModule) -> GraphModule:
+        layers = find_layers(model, self.graph)
+        names = dict(feature_tensors(model, self.graph))
+        chosen = set(self.recipe.quantized(layer_names(layers)))
+        quantized = [layer for layer in layers if layer.name in chosen]
+        for layer in quantized:
+            names.setdefault(layer.output, f"{layer.name}:out")
+        outputs = {node: self._activation(name) for node, name in names.items()}
+        edges: dict[Node, dict[Node, QuantizationSpec]] = {}
+        for layer in quantized:
+            edges[layer.node] = {
+                node: self._activation(names.setdefault(source(node), f"{layer.name}:in")) for node in layer.inputs
+            }
+            if layer.weight is not None:
+                edges[layer.node][layer.weight] = self._weight(layer)
+        for node in {*outputs, *edges}:
+            node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(
+                input_qspec_map=edges.get(node, {}), output_qspec=outputs.get(node), _annotated=True
+            )
+        return model
+
+    def validate(self, model: GraphModule) -> None:
+        """Nothing to refuse: recipes are checked against the layers before."""
+
+    def _activation(self, name: str) -> QuantizationSpec:
+        # One object a tensor: PT2E shares a point between edges whose specifications are equal.
+        if name not in self._specs:
+            self._specs[name] = QuantizationSpec(
+                dtype=torch.int8,
+                observer_or_fake_quant_ctr=_Always(self.points.point(name)),
+                quant_min=QUANT_MIN,
+                quant_max=QUANT_MAX,
+                qscheme=torch.per_tensor_affine,
+            )
+        return self._specs[name]
+
+    def _weight(self, layer: Layer) -> QuantizationSpec:
+        return QuantizationSpec(
+            dtype=torch.int8,
+            observer_or_fake_quant_ctr=_Always(self.points.weight(layer.name)),
+            quant_min=-QUANT_MAX,
+            quant_max=QUANT_MAX,
+            qscheme=torch.per_channel_symmetric,
+            ch_axis=0,
+        )
+
+
+class _Always:
+    """The constructor that PT2E wants, of a module that is there already."""
+
+    def __init__(self, module: Point | WeightPoint) -> None:
+        self.module = module
+        self.__name__ = f"PerChannel{type(module).__name__}" if isinstance(module, WeightPoint) else "Point"
+
+    def with_args(self, **_: Any) -> _Always:
+        return self
+
+    def __call__(self) -> Point | WeightPoint:
+        return self.module
+
+
+def prepared(
+    graph: nn.Module,
+    name: str,
+    inputs: tuple[Tensor, ...],
+    recipe: Recipe,
+    points: Points,
+    prepare: Prepare = prepare_pt2e,
+) -> GraphModule:
+    """The graph ``name`` with fake quantization by the recipe; its points are those of ``points``."""
+    with quiet():
+        return prepare(exported(graph, inputs), RecipeQuantizer(name, recipe, points))
+
+
+def converted(module: GraphModule, name: str, inputs: tuple[Tensor, ...]) -> GraphModule:
+    """A prepared graph with quantize and dequantize operators and int8 weights in the points' place."""
+    with quiet(), torch.no_grad():
+        module(*inputs)  # weights' steps are those of the weights seen last
+        _round_biases(module, name)
+        return convert_pt2e(module)
+
+
+def _round_biases(module: GraphModule, name: str) -> None:
+    """Biases as the multiples of input step times weight step that every int8 runtime adds.
+
+    Without it an artifact differs from this graph in one value of 200 by one step a layer, and 26 blocks make noise
+    as loud as quantization itself of that.
+    """
+    for layer in find_layers(module, name):
+        x, weight, bias = (*layer.node.args, None, None)[:3]
+        steps = [_module(module, node) for node in (x, weight)]
+        if layer.kind == "conv" and isinstance(steps[0], Point) and isinstance(steps[1], WeightPoint) and bias:
+            step = steps[0].step.detach() * steps[1].steps(_attribute(module, weight.args[0]))  # type: ignore[union-attr]
+            rounded = torch.round(_attribute(module, bias) / step) * step
+            path, _, attribute = str(bias.target).rpartition(".")  # type: ignore[union-attr]
+            setattr(module.get_submodule(path), attribute, nn.Parameter(rounded, requires_grad=False))
+
+
+def _module(module: GraphModule, node: Any) -> nn.Module | None:
+    """The point that a node is, looked for through operators that only move values."""
+    node = source(node) if isinstance(node, Node) else None
+    return module.get_submodule(str(node.target)) if node is not None and node.op == "call_module" else None
+
+
+def _attribute(module: GraphModule, node: Any) -> Tensor:
+    value: Any = module
+    for part in str(node.target).split("."):
+        value = getattr(value, part)
+    tensor: Tensor = value
+    return tensor.detach()

@@ -1,0 +1,117 @@
+"""The verdict on top of a report: which precision to ship on each target, and what that costs and saves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .report_rows import PRECISIONS, Limits
+
+NAMES = {"executorch": "ExecuTorch", "coreml": "Core ML", "tflite": "TFLite", "onnx": "ONNX"}
+AS_FAST = 1.03
+"""Within so much two medians count as equal, and the smaller file is preferred."""
+
+
+def verdict(rows: Sequence[dict[str, Any]], limits: Limits) -> dict[str, Any]:
+    """``headline``, and ``lines``, one a target: ``target``, ``precision`` (None: none may be shipped), ``figures``,
+    ``text`` and ``rejected``.
+
+    Of the rows within the limits the fastest is chosen, or where nothing could be timed the smallest.
+    """
+    targets = list(dict.fromkeys(row["target"] for row in rows))
+    lines = [_line([row for row in rows if row["target"] == target], limits) for target in targets]
+    return {"headline": _headline(rows, lines), "lines": lines}
+
+
+def add_other_splits(found: dict[str, Any], splits: Sequence[dict[str, Any]], limits: Limits) -> None:
+    """Say on each line of a verdict on which further splits its choice breaks the limits (``elsewhere``)."""
+    for line in found["lines"]:
+        line["elsewhere"] = [
+            {"split": split["split"], "why": "; ".join(broken)}
+            for split in splits
+            for row in split["rows"]
+            if (row["target"], row["precision"]) == (line["target"], line["precision"])
+            and (broken := limits.broken(row))
+        ]
+        for other in line["elsewhere"]:
+            line["text"] += f"; but on {other['split']}: {other['why']}"
+
+
+def _line(rows: Sequence[dict[str, Any]], limits: Limits) -> dict[str, Any]:
+    within = [row for row in rows if not limits.broken(row)]
+    rejected = [
+        {"precision": row["precision"], "why": "; ".join(broken)} for row in rows if (broken := limits.broken(row))
+    ]
+    line: dict[str, Any] = {"target": rows[0]["target"], "rejected": rejected, "elsewhere": []}
+    if not within:
+        return {**line, "precision": None, "figures": None, "text": "nothing measured is within the limits"}
+    best, plain = _best(within), _plainest(rows)
+    figures = {
+        "faces": best["faces"],
+        "psnr_loss_mean": best["psnr_loss_mean"],
+        "psnr_loss_max": best["psnr_loss_max"],
+        "identity_loss": best["identity_loss"],
+        "size_bytes": best["size_bytes"],
+        "ms_median": best["ms_median"],
+        "than": plain["precision"] if best is not plain else None,
+        "size_share": best["size_bytes"] / plain["size_bytes"],
+        "times_as_fast": plain["ms_median"] / best["ms_median"] if best["ms_median"] and plain["ms_median"] else None,
+    }
+    return {**line, "precision": best["precision"], "figures": figures, "text": _said(figures)}
+
+
+def _best(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    timed = [row for row in rows if row["ms_median"] is not None]
+    if not timed or len(timed) < len(rows):
+        return min(rows, key=lambda row: row["size_bytes"])
+    fastest = min(row["ms_median"] for row in timed)
+    return min((row for row in timed if row["ms_median"] <= AS_FAST * fastest), key=lambda row: row["size_bytes"])
+
+
+def _plainest(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What the others of its target are compared with: fp32 where it was measured."""
+    return min(rows, key=lambda row: PRECISIONS.index(row["precision"]))
+
+
+def _said(f: dict[str, Any]) -> str:
+    parts = [
+        f"{decibel(f['psnr_loss_mean'])} dB lost on average, {decibel(f['psnr_loss_max'])} dB on the worst of "
+        f"{f['faces']} faces"
+    ]
+    if f["identity_loss"] is not None:
+        parts.append(f"identity loss {f['identity_loss']:.4f}")
+    parts.append(f"{f['size_bytes'] / 1e6:.2f} MB" + (f" ({f['size_share']:.0%} of {f['than']})" if f["than"] else ""))
+    if f["ms_median"] is None:
+        parts.append("not timed here")
+    else:
+        times = f" ({f['times_as_fast']:.1f} times as fast as {f['than']})" if f["than"] and f["times_as_fast"] else ""
+        parts.append(f"{f['ms_median']:.1f} ms a face{times}")
+    return "; ".join(parts)
+
+
+def _headline(rows: Sequence[dict[str, Any]], lines: Sequence[dict[str, Any]]) -> str:
+    if not lines:
+        return "Nothing was measured"
+    by_precision: dict[str, list[str]] = {}
+    for line in lines:
+        if line["precision"]:
+            by_precision.setdefault(line["precision"], []).append(NAMES.get(line["target"], line["target"]))
+    none = [NAMES.get(line["target"], line["target"]) for line in lines if not line["precision"]]
+    order = sorted(by_precision, key=PRECISIONS.index, reverse=True)
+    text = ", ".join(f"{precision} on {_and(by_precision[precision])}" for precision in order)
+    said = f"Ship {text}." if text else "Ship none of them."
+    if none and text:
+        said += f" Nothing yet on {_and(none)}."
+    if not any(row["precision"] in ("int8", "int8-ptq", "mixed") for row in rows):
+        said += " No int8 network was measured."
+    return said
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def decibel(value: float) -> str:
+    """dB lost: three digits where it is less than a tenth, and no minus before a zero."""
+    text = f"{value:.3f}" if abs(value) < 0.0995 else f"{value:.2f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", "\u2212")

@@ -1,0 +1,209 @@
+"""Which layer costs the picture what: each alone in int8, each alone spared, and the noise of each.
+
+Measured in PyTorch by switching fake quantization on and off in one prepared graph: no conversion, seconds a layer.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.fx import GraphModule
+
+from edgesr.convert.graphs import GRAPH_INPUTS, deployed_graphs
+from edgesr.data.faces import EvalPair
+from edgesr.errors import UsageError
+from edgesr.evaluation import degrade
+from edgesr.imaging import Pixels, read_image, to_unit
+from edgesr.metrics import psnr_unit
+from edgesr.models.checkpoint import Checkpoint
+from edgesr.runtime.base import Array
+
+from .layers import Layer, exported, feature_tensors, find_layers
+from .points import Point, Points
+from .quantizer import prepared
+from .recipe import EVERYTHING
+from .scheme import Quantization
+
+Track = Callable[[Sequence[str]], Iterator[str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerSensitivity:
+    """What quantizing one layer, or one block of layers, does to the restored faces."""
+
+    graph: str
+    """``encode`` or ``restore``."""
+    layer: str
+    """Name of the layer, as recipes have it; of a block, what its layers' names begin with."""
+    kind: str
+    """``conv``, ``add`` or ``block``."""
+    macs: int
+    """Multiply-accumulates of one run of its graph."""
+    only_loss_db: float
+    """Mean PSNR lost where it alone is int8."""
+    spared_gain_db: float
+    """Mean PSNR gained where everything but it is int8, over everything in int8."""
+    sqnr_db: float
+    """Its float output over the noise that its own rounding of weights and output adds; nan for a block."""
+    weight_range: tuple[float, float] | None
+    """Smallest and largest weight; None where it has none."""
+    activation_range: tuple[float, float]
+    """Smallest and largest value of its output on these faces, in float."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Face:
+    """What one face is restored from, as the graphs take it, and the original."""
+
+    lr: Tensor
+    exemplars: tuple[Tensor, ...]
+    truth: Array
+
+
+class Bench:
+    """Both prepared graphs with every layer quantizable, some faces, and the PSNR of any set of layers in int8."""
+
+    def __init__(self, checkpoint: Checkpoint, quantization: Quantization, pairs: Sequence[EvalPair]) -> None:
+        """``quantization`` has scales for every layer: ``calibrate(..., recipe=EVERYTHING)``.
+
+        Raises:
+            UsageError: it has not.
+        """
+        graphs = deployed_graphs(checkpoint.model, "grid_sample")
+        self.config = graphs.config
+        self.points = Points({})
+        self.modules: dict[str, GraphModule] = {}
+        self.layers: list[Layer] = []
+        self.owned: dict[str, list[Point]] = {}
+        for name in GRAPH_INPUTS:
+            module = exported(getattr(graphs, name), graphs.inputs(name))
+            layers, features = find_layers(module, name), feature_tensors(module, name)
+            self.layers += layers
+            stored = {layer.name: features[layer.output] for layer in layers if layer.output in features}
+            self.modules[name] = prepared(getattr(graphs, name), name, graphs.inputs(name), EVERYTHING, self.points)
+            known = self.points.activations
+            for layer in layers:
+                ends = (f"{layer.name}:in", stored.get(layer.name, f"{layer.name}:out"))
+                self.owned[layer.name] = [known[end] for end in ends if end in known]
+        if missing := set(self.points.activations) - set(quantization.points):
+            raise UsageError(f"there is no scale for {min(missing)}", "calibrate with every layer in int8")
+        self.points.set(quantization.points)
+        self.faces = [self._read(pair) for pair in pairs]
+
+    @property
+    def names(self) -> list[str]:
+        """Of all layers, the encoder's first."""
+        return [layer.name for layer in self.layers]
+
+    def quantize(self, layers: Collection[str]) -> None:
+        """These layers in int8 (weights, output, and what it takes from no layer), the others in float."""
+        self.points.enable(False)
+        for name in layers:
+            if name in self.points.weights:
+                self.points.weights[name].enabled = True
+            for point in self.owned[name]:
+                point.enabled = True
+
+    def psnr(self, layers: Collection[str]) -> float:
+        """Mean PSNR in dB over the faces with these layers in int8; not rounded to 8 bits, which would hide a layer."""
+        self.quantize(layers)
+        return float(np.mean([psnr_unit(self._restore(face).clip(0, 1), face.truth) for face in self.faces]))
+
+    def outputs(self, layers: Collection[str]) -> dict[str, list[Tensor]]:
+        """Output of every layer on every face with these layers in int8, after rounding where it is."""
+        seen: dict[str, list[Tensor]] = {name: [] for name in self.names}
+        handles = [
+            self.owned[name][-1].register_forward_hook(lambda module, args, out, name=name: seen[name].append(out))
+            for name in self.names
+        ]
+        self.quantize(layers)
+        for face in self.faces:
+            self._restore(face)
+        for handle in handles:
+            handle.remove()
+        return seen
+
+    @torch.no_grad()
+    def _restore(self, face: Face) -> Array:
+        c = self.config
+        features = torch.zeros(c.slots, c.feature_channels, c.lr_size, c.lr_size)
+        valid = torch.zeros(c.slots)
+        for i, photo in enumerate(face.exemplars):
+            features[i], valid[i] = self.modules["encode"](photo)[0], 1.0
+        sr, _ = self.modules["restore"](face.lr, features, valid)
+        image: Array = sr[0].permute(1, 2, 0).numpy()
+        return image
+
+    def _read(self, pair: EvalPair) -> Face:
+        truth = read_image(pair.target)
+        photos = [read_image(path) for path in pair.exemplars[: self.config.slots]]
+        return Face(_nchw(degrade(truth, self.config.scale)), tuple(map(_nchw, photos)), to_unit(truth))
+
+
+def measure(
+    checkpoint: Checkpoint,
+    quantization: Quantization,
+    pairs: Sequence[EvalPair],
+    *,
+    track: Track = iter,
+) -> list[LayerSensitivity]:
+    """Every layer's row, in the order in which they run, and behind them a row for each residual block.
+
+    ``quantization`` comes from ``calibrate(..., recipe=EVERYTHING)``, so that it has every layer's scales; ``pairs``
+    are a few faces of the split that choices are made on.
+    """
+    bench = Bench(checkpoint, quantization, pairs)
+    names = bench.names
+    wanted = bench.outputs(())
+    float_psnr, int8_psnr = bench.psnr(()), bench.psnr(names)
+    weights = {name: point.range for name, point in bench.points.weights.items()}
+    ranges = {
+        name: (min(float(t.min()) for t in seen), max(float(t.max()) for t in seen)) for name, seen in wanted.items()
+    }
+    rows = []
+    groups = {name: [name] for name in names} | blocks(names)
+    for name in track(list(groups)):
+        members = groups[name]
+        layer = next(layer for layer in bench.layers if layer.name == members[-1])
+        kind = layer.kind if name in ranges else "block"
+        rows.append(
+            LayerSensitivity(
+                graph=name.split(".")[0],
+                layer=name,
+                kind=kind,
+                macs=sum(member.macs for member in bench.layers if member.name in members),
+                only_loss_db=float_psnr - bench.psnr(members),
+                spared_gain_db=bench.psnr([other for other in names if other not in members]) - int8_psnr,
+                sqnr_db=math.nan if kind == "block" else _sqnr(wanted[name], bench, name),
+                weight_range=weights.get(name),
+                activation_range=ranges[members[-1]],
+            )
+        )
+    return rows
+
+
+def blocks(names: Sequence[str]) -> dict[str, list[str]]:
+    """Residual blocks by what their layers' names begin with."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        path, _, last = name.rpartition(".")
+        if ".blocks." in name and last in ("conv1", "conv2", "add"):
+            found.setdefault(path, []).append(name)
+    return found
+
+
+def _sqnr(wanted: list[Tensor], bench: Bench, name: str) -> float:
+    """Power of a layer's float output over that of its own rounding, in dB."""
+    got = bench.outputs([name])[name]
+    signal = sum(float(w.square().sum()) for w in wanted)
+    noise = sum(float((w - g).square().sum()) for w, g in zip(wanted, got, strict=True))
+    return 10 * math.log10(signal / noise) if noise else math.inf
+
+
+def _nchw(image: Pixels) -> Tensor:
+    return torch.from_numpy(to_unit(image)).permute(2, 0, 1)[None].contiguous()

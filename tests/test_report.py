@@ -1,0 +1,502 @@
+"""The report says what it measured, of what, and what it is without; it needs nothing but itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import html.parser
+import json
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import TINY, lively
+
+from edgesr.cli.main import run
+from edgesr.data.samples import sample_faces
+from edgesr.errors import EXIT_IO, EXIT_OK, EXIT_USAGE, InputOutputError, UsageError
+from edgesr.models import load_checkpoint, save_checkpoint
+from edgesr.quantize.report_device import read_device_results
+from edgesr.quantize.report_faces import faces_of_samples, spread
+from edgesr.quantize.report_figures import rewrite, with_figures
+from edgesr.quantize.report_measure import FigureCache, Figures, Restorer, bicubic, measure_faces
+from edgesr.quantize.report_rows import Limits, convolutions, loss_figures
+from edgesr.quantize.report_sensitivity import read_sensitivity
+from edgesr.quantize.report_verdict import add_other_splits, decibel, verdict
+from edgesr.runtime.torch import TorchRuntime
+
+pytest.importorskip("onnxruntime", reason="the tiny bundles are ONNX: pip install 'edgesr[onnx]'")
+pytest.importorskip("matplotlib", reason="charts: pip install 'edgesr[report]'")
+
+LAYER = "restore.reconstructor.blocks.0.conv1"
+RESULT = {
+    "runtime": "executorch",
+    "precision": "int8",
+    "graph": "restore",
+    "ms_median": 9.8,
+    "ms_p10": 9.5,
+    "ms_p90": 11.2,
+    "memory_mib": 31.5,
+    "checkpoint_sha256": "60" * 32,
+}
+DEVICE = {
+    "format": "edgesr-device-results",
+    "format_version": 1,
+    "device": "Pixel 8",
+    "os": "Android 16",
+    "results": [RESULT],
+}
+SENSITIVITY = [
+    {
+        "graph": "restore",
+        "layer": LAYER,
+        "kind": "conv",
+        "macs": 1000,
+        "only_loss_db": 0.03,
+        "spared_gain_db": 0.02,
+        "sqnr_db": 31.0,
+        "weight_range": [-1.0, 1.0],
+        "activation_range": [-1.0, 2.0],
+    },
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+    """A report on disk, and what the command printed."""
+
+    page: str
+    data: dict[str, Any]
+    markdown: str
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def made(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Of a tiny network as ONNX fp32 and fp16 on three sample faces; int8 has no network and must say so."""
+    folder = tmp_path_factory.mktemp("report")
+    phone, layers = folder / "phone.json", folder / "sensitivity.json"
+    phone.write_text(json.dumps(DEVICE))
+    layers.write_text(json.dumps(SENSITIVITY))
+    arguments = [
+        "report", "--checkpoint", str(tiny_checkpoint), "--targets", "onnx", "--precisions", "fp32,fp16,int8",
+        "--limit", "3", "--no-identity", "--runs", "3", "--worst", "2", "--device-results", str(phone),
+        "--sensitivity", str(layers), "--output", str(folder / "report.html"),
+    ]  # fmt: skip
+    assert run(arguments) == EXIT_OK
+    read = {kind: (folder / f"report.{kind}").read_text() for kind in ("html", "json", "md")}
+    return Made(read["html"], json.loads(read["json"]), read["md"], folder)
+
+
+class Page(html.parser.HTMLParser):
+    """Addresses, ids, tags and text of a page; fails on tags that do not close."""
+
+    VOID = ("meta", "img", "br", "use", "path")
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.ids: list[str] = []
+        self.tags: set[str] = set()
+        self.rows: list[str] = []
+        self._open: list[str] = []
+        self.feed(page)
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        given = {name: value or "" for name, value in attrs}
+        self.addresses += [
+            v for k, v in given.items() if k in ("src", "href", "xlink:href", "srcset", "data", "action")
+        ]
+        self.addresses += re.findall(r"url\(([^)]*)\)", given.get("style", ""))
+        self.ids += [given["id"]] if "id" in given else []
+        if tag not in self.VOID:
+            self._open.append(tag)
+        if tag == "tr":
+            self.rows.append("")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self._open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "tr" in self._open:
+            self.rows[-1] += f" {' '.join(data.split())}"
+
+
+def test_the_page_needs_nothing_but_itself(made: Made) -> None:
+    page = Page(made.page)
+    assert page.tags & {"script", "link", "iframe", "object", "embed", "base"} == set()
+    outside = [address for address in page.addresses if not address.startswith(("#", "data:image/"))]
+    assert outside == []
+    styles = "".join(re.findall(r"<style.*?</style>", made.page, re.DOTALL))
+    assert "@import" not in styles
+    assert "@font-face" not in styles
+    assert "http" not in re.sub(r'xmlns(:xlink)?="[^"]*"', "", made.page)
+
+
+def test_links_lead_to_places_that_are_there_once(made: Made) -> None:
+    page = Page(made.page)
+    assert len(page.ids) == len(set(page.ids))
+    assert {address[1:] for address in page.addresses if address.startswith("#")} <= set(page.ids)
+    assert f"layer-{LAYER}" in page.ids
+
+
+def test_every_row_is_on_the_page_and_what_could_not_run_says_why(made: Made) -> None:
+    rows = Page(made.page).rows
+    assert [row["precision"] for row in made.data["rows"]] == ["fp32", "fp16"]
+    for row in made.data["rows"]:
+        assert any(text.strip().startswith(row["precision"]) and f"{row['psnr']:.2f}" in text for text in rows)
+    assert [(m["target"], m["precision"]) for m in made.data["missing"]] == [("onnx", "int8")]
+    why = " ".join(made.data["missing"][0]["why"].split())
+    assert any(text.strip().startswith("int8") and why in text for text in rows)
+    assert why in made.markdown
+
+
+def test_colours_are_the_pages_own(made: Made) -> None:
+    """A colour of matplotlib's in a chart would not turn with light and dark."""
+    charts = "".join(re.findall(r"<svg.*?</svg>", made.page, re.DOTALL))
+    assert charts.count("<svg") == 8  # four charts, each for a wide and for a narrow window
+    assert set(re.findall(r"(?:fill|stroke): (?!none)([^;\"]+)", charts)) <= {
+        f"var(--{name})" for name in re.findall(r"--([\w-]+):", made.page)
+    }
+
+
+def test_missing_parts_are_named_with_the_command_that_supplies_them(made: Made) -> None:
+    absent = {part["part"]: part["command"] for part in made.data["absent"]}
+    assert set(absent) == {"identity", "layers to blame for the worst faces"}
+    for part, command in absent.items():
+        assert part in made.page
+        assert command in made.markdown
+
+
+def test_figures_are_those_of_the_artifact(made: Made, tiny_checkpoint: Path) -> None:
+    """fp32 in ONNX loses nothing against PyTorch; the means are those of the faces, measured here once more."""
+    checkpoint = load_checkpoint(tiny_checkpoint)
+    faces = spread(faces_of_samples(checkpoint.model.config), 3)
+    restore = Restorer(TorchRuntime(checkpoint.model, checkpoint.model.config))
+    from edgesr.metrics import psnr, ssim
+
+    expected = np.mean([psnr(restore(face), face.truth) for face in faces])
+    fp32, fp16 = made.data["rows"]
+    assert made.data["anchors"]["float"]["psnr"] == pytest.approx(expected, abs=1e-6)
+    assert fp32["psnr"] == pytest.approx(expected, abs=0.01)
+    assert fp32["ssim"] == pytest.approx(np.mean([ssim(restore(face), face.truth) for face in faces]), abs=1e-3)
+    assert abs(fp32["psnr_loss_max"]) < 0.01
+    assert len(fp32["loss_per_face"]) == fp32["faces"] == 3
+    assert fp16["size_bytes"] < fp32["size_bytes"]
+    assert fp32["ratio"] == 1.0
+    assert fp32["ms_p10"] <= fp32["ms_median"] <= fp32["ms_p90"]
+    assert fp32["identity_loss"] is None
+
+
+def test_nothing_of_this_machine_is_written_down(made: Made) -> None:
+    for text in (made.page, made.markdown, json.dumps(made.data)):
+        assert str(made.folder) not in text
+        assert str(Path.home()) not in text or str(Path.home()) == "/"
+
+
+def test_an_existing_report_is_refused_before_anything_is_measured(
+    made: Made, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["report", "--output", str(made.folder / "report.html"), "--json"]) == EXIT_USAGE
+    assert "already exists" in json.loads(capsys.readouterr().out)["error"]
+
+
+def test_given_bundles_are_measured_and_figures_kept(
+    made: Made, tiny_checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same bundles again: no face is measured anew, and the ratios are those of the run before."""
+    kept = {
+        path: path.read_bytes()
+        for path in (made.folder / "report.work").glob("**/*.json*")
+        if "bundles" not in str(path)
+    }
+    arguments = [
+        "report", "--checkpoint", str(tiny_checkpoint), "--bundles", str(made.folder / "report.work" / "bundles"),
+        "--limit", "3", "--no-identity", "--runs", "3", "--worst", "0", "--work", str(made.folder / "report.work"),
+        "-o", str(made.folder / "again.html"), "--json",
+    ]  # fmt: skip
+    assert run(arguments) == EXIT_OK
+    printed = json.loads(capsys.readouterr().out)
+    promised = {
+        "precision", "target", "psnr", "psnr_loss_mean", "psnr_loss_max", "identity_loss", "size_bytes", "ms_median",
+        "ratio",
+    }  # fmt: skip
+    assert printed["ok"] is True
+    assert all(promised <= set(row) for row in printed["rows"])
+    assert [row["ms_median"] for row in printed["rows"]] == [row["ms_median"] for row in made.data["rows"]]
+    assert {path: path.read_bytes() for path in kept} == kept
+    page = (made.folder / "again.html").read_text()
+    assert "No faces are shown" in page
+    assert "Layer sensitivity was not measured: no folder of faces" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--targets", "android"], EXIT_USAGE, "unknown target 'android'"),
+        (["--precisions", "int7"], EXIT_USAGE, "unknown precision 'int7'"),
+        (["--checkpoint", "nobody"], EXIT_IO, "no checkpoint 'nobody'"),
+        (["--bundles", "nowhere"], EXIT_IO, "no bundle nowhere"),
+        (["--device-results", "nowhere.json"], EXIT_IO, "no file nowhere.json"),
+        (["--split", "test"], EXIT_USAGE, "are of a folder of faces"),
+        (["--quantized", "hime-small-x4"], EXIT_USAGE, "is a float network"),
+        (["-o", "report.pdf"], EXIT_USAGE, "its name ends in .html"),
+        (["--targets", "onnx", "--precisions", "mixed"], 3, "there is nothing to measure"),
+    ],
+)
+def test_bad_input_is_refused(
+    arguments: list[str],
+    code: int,
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["report", *arguments, "--sensitivity-faces", "0", "--json"]) == code
+    failure = json.loads(capsys.readouterr().out)
+    assert said in f"{failure['error']} {failure['hint']}"
+    assert not list(tmp_path.glob("report.*[!k]"))
+
+
+def test_bundles_of_another_network_are_refused(made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_checkpoint(tmp_path / "other", "other", lively(TINY, seed=1), training={})
+    bundle = next((made.folder / "report.work" / "bundles").iterdir())
+    arguments = ["--checkpoint", str(tmp_path / "other"), "--bundles", str(bundle), "-o", str(tmp_path / "r.html")]
+    assert run(["report", *arguments, "--no-identity", "--json"]) == EXIT_USAGE
+    assert "feature space" in json.loads(capsys.readouterr().out)["error"]
+
+
+# Figures
+
+
+class Counting:
+    """Restores like bicubic and counts what it was asked for."""
+
+    def __init__(self) -> None:
+        self.faces = 0
+
+    def __call__(self, face: Any) -> Any:
+        self.faces += 1
+        return bicubic(face)
+
+
+def test_an_interrupted_measurement_goes_on(tmp_path: Path) -> None:
+    """Also past a line that was torn, and where the same name has other pixels."""
+    faces = faces_of_samples(TINY)
+    first, second = Counting(), Counting()
+    measured = measure_faces(lambda: first, faces[:4], FigureCache(tmp_path, "net"), None)
+    with (tmp_path / "net.jsonl").open("a") as stream:
+        stream.write('{"face": "torn')
+    changed = dataclasses.replace(faces[0], truth=255 - faces[0].truth)
+    again = measure_faces(lambda: second, [*faces[:5], changed], FigureCache(tmp_path, "net"), None)
+    assert (first.faces, second.faces) == (4, 2)
+    assert again[:4] == measured
+    third = measure_faces(lambda: pytest.fail("opened"), [*faces[:5], changed], FigureCache(tmp_path, "net"), None)  # type: ignore[arg-type]
+    assert third == again
+
+
+def test_losses_are_float_minus_artifact_and_the_worst_is_named() -> None:
+    faces = faces_of_samples(TINY)[:3]
+    wanted = [Figures(30.0, 0.9, 0.95), Figures(31.0, 0.9, 0.97), Figures(math.inf, 1.0, 1.0)]
+    got = [Figures(29.5, 0.88, 0.94), Figures(31.1, 0.91, 0.97), Figures(math.inf, 1.0, 1.0)]
+    row = loss_figures(faces, got, wanted)
+    assert row["psnr_loss_max"] == pytest.approx(0.5)
+    assert row["worst"][0]["face"] == faces[0].label
+    assert row["worst"][0]["identity_loss"] == pytest.approx(0.01)
+    assert row["psnr_loss_mean"] == pytest.approx((0.5 - 0.1 + 0.0) / 3)
+    assert row["identity_loss"] == pytest.approx(0.01 / 3)
+
+
+@pytest.mark.parametrize(
+    ("counted", "expected"),
+    [
+        ({"encode": {"int8": 8, "float": 1}, "restore": {"int8": 60, "float": 4}}, {"int8": 68, "all": 73}),
+        (17, {"int8": 17, "all": None}),
+        (None, {"int8": 0, "all": None}),
+    ],
+)
+def test_convolutions_are_summed_over_both_graphs(counted: Any, expected: dict[str, int | None]) -> None:
+    assert convolutions({"int8_convs": counted}) == expected
+
+
+def test_faces_are_spread_over_the_list() -> None:
+    assert spread(list(range(100)), 3) == [0, 50, 99]
+    assert spread([1, 2], 5) == [1, 2]
+
+
+def row(target: str, precision: str, mean: float, worst: float, size: int, ms: float | None) -> dict[str, Any]:
+    return {
+        "target": target, "precision": precision, "faces": 9, "psnr_loss_mean": mean, "psnr_loss_max": worst,
+        "identity_loss": None, "size_bytes": size, "ms_median": ms,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "chosen"),
+    [
+        ([row("onnx", "fp32", 0, 0, 40, 30.0), row("onnx", "int8", 0.02, 0.2, 10, 12.0)], "int8"),
+        ([row("onnx", "fp32", 0, 0, 40, 30.0), row("onnx", "int8", 0.06, 0.2, 10, 12.0)], "fp32"),
+        ([row("onnx", "fp32", 0, 0, 40, 30.0), row("onnx", "int8", 0.02, 0.6, 10, 12.0)], "fp32"),
+        ([row("onnx", "fp32", 0, 0, 40, 30.0), row("onnx", "int8", 0.02, 0.2, 10, 60.0)], "fp32"),
+        ([row("onnx", "fp32", 0, 0, 40, 30.0), row("onnx", "fp16", 0, 0, 20, 30.5)], "fp16"),
+        ([row("coreml", "fp32", 0, 0, 40, None), row("coreml", "fp16", 0, 0, 20, None)], "fp16"),
+        ([row("onnx", "int8", 0.2, 2.0, 10, 12.0)], None),
+    ],
+    ids=["faster", "mean too high", "worst too high", "slower", "as fast but smaller", "untimed", "none"],
+)
+def test_the_verdict_ships_the_fastest_within_the_limits(rows: list[dict[str, Any]], chosen: str | None) -> None:
+    found = verdict(rows, Limits())
+    assert [line["precision"] for line in found["lines"]] == [chosen]
+    assert ("none" in found["headline"]) == (chosen is None)
+    rejected = [r["precision"] for r in found["lines"][0]["rejected"]]
+    assert rejected == [r["precision"] for r in rows if Limits().broken(r)]
+
+
+def test_the_verdict_says_where_its_choice_fails_on_another_split() -> None:
+    found = verdict([row("onnx", "int8", 0.02, 0.2, 10, 12.0)], Limits())
+    splits = [{"split": "london", "rows": [row("onnx", "int8", 0.08, 0.2, 10, None)]}]
+    add_other_splits(found, splits, Limits())
+    assert [other["split"] for other in found["lines"][0]["elsewhere"]] == ["london"]
+    assert "but on london: mean loss 0.080 dB" in found["lines"][0]["text"]
+
+
+def test_the_verdict_says_where_no_int8_was_measured() -> None:
+    assert "No int8 network was measured" in verdict([row("onnx", "fp32", 0, 0, 1, 1.0)], Limits())["headline"]
+
+
+def test_small_losses_keep_their_digits_and_zero_has_no_sign() -> None:
+    assert [decibel(v) for v in (0.0214, 0.214, -0.0001, -0.02)] == ["0.021", "0.21", "0.000", "\N{MINUS SIGN}0.020"]
+
+
+# Layers to blame
+
+
+def test_the_layer_that_was_spoilt_is_blamed(tiny_checkpoint: Path) -> None:
+    """One layer's step is made twenty times as coarse: sparing it must win back more than any other."""
+    pytest.importorskip("torchao")
+    import torch
+
+    from edgesr.quantize.ptq import CalibrationFace, calibrate
+    from edgesr.quantize.report_blame import SparedNetwork, blame
+    from edgesr.quantize.scheme import QParams
+
+    def tensor(image: Any) -> torch.Tensor:
+        return torch.from_numpy(image.copy()).permute(2, 0, 1)
+
+    checkpoint = load_checkpoint(tiny_checkpoint)
+    samples = sample_faces(checkpoint.model.config.hr_size)[:2]
+    calibration = [CalibrationFace(tensor(s.target), tensor(s.exemplar)[None]) for s in samples]
+    quantization = calibrate(checkpoint, calibration)
+    layer = "restore.reconstructor.up2"  # everything goes through it
+    spoilt = f"{layer}:out"
+    points = {**quantization.points, spoilt: QParams(quantization.points[spoilt].scale * 20)}
+    network = SparedNetwork(checkpoint, dataclasses.replace(quantization, points=points))
+    faces = faces_of_samples(checkpoint.model.config)[:2]
+    found = blame(network, faces, count=2)
+    assert [found[face.key][0]["layer"] for face in faces] == [layer, layer]
+    assert all(found[face.key][0]["gain_db"] > found[face.key][1]["gain_db"] for face in faces)
+
+
+# What phones measured
+
+
+def changed(**fields: Any) -> dict[str, Any]:
+    return {**DEVICE, "results": [{**RESULT, **fields}]}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ([], '"format" is not'),
+        ({**DEVICE, "format_version": 2}, "format version 2"),
+        ({**DEVICE, "device": ""}, "device is '', not a text"),
+        ({k: v for k, v in DEVICE.items() if k != "os"}, "os is missing"),
+        ({**DEVICE, "results": []}, "results is no list with at least one result"),
+        ({**DEVICE, "results": ["fast"]}, "results[0] is no object"),
+        (changed(graph="decode"), "results[0].graph is 'decode', not one of encode, restore"),
+        (changed(ms_median="9.8"), "results[0].ms_median is '9.8', not a number"),
+        (changed(ms_p90=True), "results[0].ms_p90 is True"),
+        (changed(ms_p10=20), "not in this order above 0"),
+        (changed(memory_mib=-1), "results[0].memory_mib is -1"),
+        (changed(checkpoint_sha256="60"), "results[0].checkpoint_sha256 is no SHA-256"),
+        (changed(checkpoint_sha256=""), "neither checkpoint_sha256 nor bundle_sha256"),
+    ],
+)
+def test_device_results_are_checked_field_by_field(content: Any, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "phone.json"
+    file.write_text(json.dumps(content))
+    with pytest.raises(InputOutputError) as error:
+        read_device_results(file)
+    assert said in error.value.what
+    assert str(file) in error.value.what
+    assert error.value.hint
+
+
+def test_the_documented_device_results_are_valid(tmp_path: Path) -> None:
+    documented = (Path(__file__).parent.parent / "docs" / "report.md").read_text()
+    example = next(b for b in re.findall(r"```json\n(.*?)```", documented, re.DOTALL) if "device-results" in b)
+    (tmp_path / "phone.json").write_text(example)
+    result = read_device_results(tmp_path / "phone.json")[0]
+    assert (result.device, result.graph, result.runs, result.unit) == ("Pixel 8", "restore", 50, "cpu")
+
+
+def test_results_of_another_network_are_marked(made: Made) -> None:
+    assert any("Pixel 8, Android 16" in text and "another" in text for text in Page(made.page).rows)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "cannot read"),
+        ("[]", "holds no layer sensitivities"),
+        ('[{"layer": "a"}]', "row 0 has no graph"),
+        (json.dumps([{**SENSITIVITY[0], "only_loss_db": "much"}]), "not a number"),
+    ],
+)
+def test_damaged_sensitivities_are_refused(content: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "s.json").write_text(content)
+    with pytest.raises(InputOutputError, match=said):
+        read_sensitivity(tmp_path / "s.json")
+
+
+# Quoted figures
+
+
+def test_marked_figures_are_written_anew_and_nothing_else(made: Made, tmp_path: Path) -> None:
+    block: Callable[[str, str], str] = lambda name, inside: f"<!-- figures:{name} -->\n{inside}\n<!-- /figures -->"  # noqa: E731
+    text = f"# Before\n\n{block('tiny/short-table', 'old')}\n\nbetween\n\n{block('other/table', 'theirs')}\n"
+    file, untouched = tmp_path / "README.md", tmp_path / "plain.md"
+    file.write_text(text)
+    untouched.write_text("no figures here\n")
+    assert rewrite([file, untouched], made.data) == [file]
+    after = file.read_text()
+    assert "| ONNX | fp32 |" in after
+    assert "old" not in after
+    assert block("other/table", "theirs") in after
+    assert after.startswith("# Before\n\n<!-- figures:tiny/short-table -->\n|")
+    assert rewrite([file, untouched], made.data) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("<!-- figures:tiny/cake -->\nx\n<!-- /figures -->\n", "unknown figures 'cake'"),
+        ("<!-- figures:tiny/table -->\nx\n", "without its twin"),
+        ("<!-- /figures -->\n", "without its twin"),
+    ],
+)
+def test_faulty_marks_are_refused(made: Made, text: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        with_figures(text, made.data)
