@@ -26,8 +26,6 @@ from .scheme import Quantization
 
 FROZEN_FROM = 2 / 3
 """Share of the run after which scales stay as they are."""
-FEATURE_SHARE = 0.5
-"""Of steps whose exemplars the float network encodes: the restorer must take galleries of both."""
 
 
 def qat_config(

@@ -1,0 +1,226 @@
+package io.edgesr.booth
+
+import android.content.Context
+import android.net.Uri
+import android.os.Handler
+import android.os.Looper
+import io.edgesr.core.Bicubic
+import io.edgesr.core.Descriptor
+import io.edgesr.core.Enhance
+import io.edgesr.core.Entry
+import io.edgesr.core.Face
+import io.edgesr.core.FaceDetector
+import io.edgesr.core.Gallery
+import io.edgesr.core.GalleryFile
+import io.edgesr.core.GalleryHeader
+import io.edgesr.core.Label
+import io.edgesr.core.Pixels
+import io.edgesr.core.Quality
+import io.edgesr.core.Refusal
+import io.edgesr.engine.AssetSource
+import io.edgesr.engine.BundleSource
+import io.edgesr.engine.Engine
+import io.edgesr.engine.EngineWorker
+import io.edgesr.engine.TfliteEngine
+import io.edgesr.engine.TfliteFaceNetwork
+import java.io.File
+import java.io.IOException
+import java.util.concurrent.Executor
+
+/** Which of the two networks runs. */
+enum class Precision(val folder: String) { INT8("int8"), FLOAT("float") }
+
+/** A photo that was decoded, and the faces in it, the largest first. */
+class Looked(val photo: Pixels, val faces: List<Face>)
+
+/** A restored face and how it came about. */
+class Outcome(
+    val lr: Pixels,
+    /** The network's own result. */
+    val sr: Pixels,
+    /** The face before, enlarged plainly, and after: what the slider compares. */
+    val before: Pixels,
+    val after: Pixels,
+    val photoBefore: Pixels,
+    val photoAfter: Pixels,
+    /** Indices into the gallery, the best first, and how much each counted, [slots, h, w]. */
+    val exemplars: List<Int>,
+    val weights: FloatArray,
+    /** How far the exemplars were believed, 0 to 1. */
+    val share: Double,
+    /** Side of the face's square in photo pixels. */
+    val side: Double,
+    val millis: Double,
+    val precision: Precision,
+)
+
+/** What the app does, without a screen: everything slow runs on [worker], every answer comes on [main]. */
+class Booth(private val context: Context) {
+    val worker = EngineWorker()
+    val main = Executor { Handler(Looper.getMainLooper()).post(it) }
+
+    /** Where models come from; tests put other folders here. */
+    var sources: (String) -> BundleSource = { AssetSource(context.assets, "models/$it") }
+
+    /** Bytes left where galleries lie; tests put other figures here. */
+    var freeBytes: () -> Long = { context.noBackupFilesDir.usableSpace }
+
+    /** What was measured since the process began. */
+    var measured: List<Measured> = emptyList()
+
+    private val settings = context.getSharedPreferences("booth", Context.MODE_PRIVATE)
+    private val engines = HashMap<Precision, Engine>()
+    private var network: TfliteFaceNetwork? = null
+    private var looked: Pair<String, Looked>? = null
+
+    val galleryFile = GalleryFile(File(context.noBackupFilesDir, "me.gallery"))
+
+    /** The photo that is being restored: a copy, since the right to read a picked photo ends with the process. */
+    val photoFile = File(context.noBackupFilesDir, "photo")
+    val shareFolder = File(context.cacheDir, "share")
+
+    var consented: Boolean
+        get() = settings.getBoolean("consented", false)
+        set(value) = settings.edit().putBoolean("consented", value).apply()
+
+    var precision: Precision
+        get() = Precision.values().firstOrNull { it.name == settings.getString("precision", null) && it in available } ?: available.first()
+        set(value) = settings.edit().putString("precision", value.name).apply()
+
+    /** The networks in this build, the one to prefer first. */
+    val available: List<Precision> by lazy {
+        Precision.values().filter { p -> runCatching { context.assets.list("models/${p.folder}")!!.isNotEmpty() }.getOrDefault(false) }
+            .ifEmpty { listOf(Precision.FLOAT) }
+    }
+
+    /** On [worker] only. */
+    fun engine(precision: Precision): Engine = engines.getOrPut(precision) { open(precision) }
+
+    /** A network of its own, which the caller closes. */
+    fun open(precision: Precision): Engine = TfliteEngine.open(sources(precision.folder))
+
+    private fun detector(): FaceDetector {
+        val opened = network ?: TfliteFaceNetwork.open(sources("detector")).also { network = it }
+        return FaceDetector(opened)
+    }
+
+    /** The gallery, empty where there is none. @throws io.edgesr.core.GalleryException where it cannot be used. */
+    fun gallery(): Gallery {
+        val manifest = engine(precision).manifest
+        return (galleryFile.read() ?: manifest.emptyGallery()).also(manifest::check)
+    }
+
+    /** Learn from a photo, or say why not (a string resource). @throws IOException where it cannot be stored. */
+    fun add(uri: Uri): Int? {
+        val engine = engine(precision)
+        val gallery = gallery()
+        val content: ByteArray
+        val photo: Pixels
+        try {
+            content = PhotoDecoder.read(context.contentResolver, uri)
+            photo = PhotoDecoder.decode(content)
+        } catch (error: ProblemException) {
+            return if (error.problem == Problem.TOO_LARGE) R.string.why_huge else R.string.why_no_image
+        }
+        val found = detector().detect(photo)
+        if (found.isEmpty()) return R.string.why_no_face
+        val widths = found.map { maxOf(it.width, it.height) }
+        if (widths.count { it >= AMBIGUOUS * widths.max() } > 1) return R.string.why_several
+        val face = detector().refine(photo, found[0])
+        val square = face.alignment
+        val size = engine.manifest.hrSize
+        val crop = square.crop(photo, size)
+        val landmarks = face.landmarks.map(square.cropFromPhoto(size)::map)
+        val quality = Quality.judge(crop, landmarks, square.side)
+        quality.refusals.firstOrNull()?.let { return reason(it) }
+        val label = Label(
+            PhotoDecoder.sha256(content),
+            mapOf("sharpness" to quality.sharpness, "size_px" to quality.sizePx, "exposure" to quality.exposure).mapValues { GalleryHeader.thousandths(it.value) },
+            mapOf("yaw_deg" to quality.yawDeg, "pitch_deg" to quality.pitchDeg, "roll_deg" to quality.rollDeg).mapValues { GalleryHeader.thousandths(it.value) },
+        )
+        store(gallery.adding(Entry(gallery.pack(engine.encode(crop).value), Descriptor.of(crop, landmarks), label)))
+        return null
+    }
+
+    fun remove(index: Int) = store(gallery().let { all -> all.with(all.entries.filterIndexed { i, _ -> i != index }) })
+
+    private fun store(gallery: Gallery) {
+        if (freeBytes() < ROOM) throw IOException("no room")
+        galleryFile.write(gallery)
+    }
+
+    /** Overwrite and delete all that the app holds of anybody. */
+    fun wipe() {
+        galleryFile.erase()
+        GalleryFile(photoFile).erase()
+        shareFolder.deleteRecursively()
+        looked = null
+    }
+
+    /** Keep a copy of the photo to restore. */
+    fun take(content: ByteArray) {
+        if (freeBytes() < ROOM + content.size) throw ProblemException(Problem.STORAGE)
+        photoFile.writeBytes(content)
+    }
+
+    /** The faces in the photo that was taken last. */
+    fun look(): Looked {
+        if (!photoFile.isFile) throw ProblemException(Problem.NO_IMAGE)
+        val content = photoFile.readBytes()
+        val key = PhotoDecoder.sha256(content)
+        looked?.let { if (it.first == key) return it.second }
+        val photo = PhotoDecoder.decode(content)
+        val faces = detector().detect(photo)
+        if (faces.isEmpty()) throw ProblemException(Problem.NO_FACE)
+        return Looked(photo, faces.map { detector().refine(photo, it) }).also { looked = Pair(key, it) }
+    }
+
+    /** Restore face [index] of what [look] found. */
+    fun restore(looked: Looked, index: Int, precision: Precision): Outcome {
+        val engine = engine(precision)
+        val gallery = gallery()
+        val face = looked.faces[index]
+        val native = Enhance.nativeCrop(looked.photo, face.alignment)
+        val lr = Enhance.lrCrop(native, engine.manifest.lrSize)
+        val inLr = face.landmarks.map(face.alignment.cropFromPhoto(engine.manifest.lrSize)::map)
+        val chosen = gallery.choose(Descriptor.of(lr, inLr), engine.manifest.slots)
+        val restored = engine.restore(lr, gallery, chosen)
+        val (believed, share) = if (chosen.isEmpty()) {
+            Pair(restored.value.face, 1.0)
+        } else {
+            Enhance.believe(restored.value.face, engine.restore(lr, gallery, emptyList()).value.face, lr)
+        }
+        val after = Enhance.keepOwnDetail(believed, native)
+        val size = engine.manifest.hrSize
+        val enlarged = enlarged(looked.photo, face)
+        val square = face.alignment.scaled(enlarged.width.toDouble() / looked.photo.width)
+        return Outcome(
+            lr, restored.value.face, Bicubic.resize(native, size, size), after, enlarged, Enhance.paste(enlarged, after, square),
+            chosen, restored.value.weights, share, face.alignment.side, restored.millis, precision,
+        )
+    }
+
+    /** The photo so large that the restored face finds its pixels in it, within reason. */
+    private fun enlarged(photo: Pixels, face: Face): Pixels {
+        val factor = Math.ceil(SHOWN / face.alignment.side).toInt().coerceIn(1, 4)
+        if (photo.width.toLong() * photo.height * factor * factor > MOST_ENLARGED) return photo
+        return if (factor == 1) photo else Bicubic.resize(photo, photo.width * factor, photo.height * factor)
+    }
+
+    private fun reason(refusal: Refusal): Int = when (refusal) {
+        Refusal.TOO_SMALL -> R.string.why_small
+        Refusal.TOO_DARK -> R.string.why_dark
+        Refusal.TOO_BRIGHT -> R.string.why_bright
+        Refusal.BLURRED -> R.string.why_blurred
+        Refusal.TURNED_AWAY -> R.string.why_turned
+    }
+
+    private companion object {
+        const val AMBIGUOUS = 0.6
+        const val ROOM = 8L shl 20
+
+        /** 0.75 of a restored face's pixels. */
+        const val SHOWN = 96.0
+        const val MOST_ENLARGED = 4_000_000L
+    }
+}

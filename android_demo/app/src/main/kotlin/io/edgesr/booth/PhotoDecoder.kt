@@ -1,0 +1,77 @@
+package io.edgesr.booth
+
+import android.content.ContentResolver
+import android.graphics.Bitmap
+import android.graphics.ColorSpace
+import android.graphics.ImageDecoder
+import android.net.Uri
+import io.edgesr.core.Pixels
+import java.io.File
+import java.io.IOException
+import java.nio.ByteBuffer
+import java.security.MessageDigest
+
+/** Photos of any format that Android reads, upright, in sRGB, at most [MOST_DECODED] pixels. */
+object PhotoDecoder {
+    /** Pixels beyond which a photo is refused, as edgesr does on a desktop. */
+    const val MOST_PIXELS = 120_000_000L
+
+    /** Larger photos are decoded at a half, a third or a quarter of their size. */
+    const val MOST_DECODED = 16_000_000L
+
+    private const val MOST_BYTES = 256 shl 20
+
+    /** The file behind [uri]. @throws ProblemException where it cannot be read. */
+    fun read(resolver: ContentResolver, uri: Uri): ByteArray = try {
+        val stream = resolver.openInputStream(uri) ?: throw IOException("no stream")
+        stream.use { it.readBytes() }.also { if (it.size > MOST_BYTES) throw ProblemException(Problem.TOO_LARGE) }
+    } catch (error: IOException) {
+        throw ProblemException(Problem.NO_IMAGE, error)
+    } catch (error: SecurityException) {
+        throw ProblemException(Problem.NO_IMAGE, error)
+    }
+
+    fun decode(file: File): Pixels = decode(file.readBytes())
+
+    /** @throws ProblemException where [content] is no image, or too large. */
+    fun decode(content: ByteArray): Pixels {
+        val bitmap = try {
+            ImageDecoder.decodeBitmap(ImageDecoder.createSource(ByteBuffer.wrap(content))) { decoder, info, _ ->
+                val count = info.size.width.toLong() * info.size.height
+                if (count > MOST_PIXELS) throw ProblemException(Problem.TOO_LARGE)
+                decoder.allocator = ImageDecoder.ALLOCATOR_SOFTWARE
+                decoder.setTargetColorSpace(ColorSpace.get(ColorSpace.Named.SRGB))
+                var sample = 1
+                while (count / (sample * sample) > MOST_DECODED) sample++
+                if (sample > 1) decoder.setTargetSampleSize(sample)
+            }
+        } catch (error: ProblemException) {
+            throw error
+        } catch (error: IOException) {
+            throw ProblemException(Problem.NO_IMAGE, error)
+        } catch (error: RuntimeException) {
+            throw ProblemException(Problem.NO_IMAGE, error)
+        }
+        return toPixels(bitmap).also { bitmap.recycle() }
+    }
+
+    /** A strip at a time: the whole photo as integers would take as much memory again. */
+    private fun toPixels(bitmap: Bitmap): Pixels {
+        val result = Pixels(bitmap.width, bitmap.height)
+        val rows = maxOf(1, (1 shl 18) / bitmap.width)
+        val strip = IntArray(rows * bitmap.width)
+        for (top in 0 until bitmap.height step rows) {
+            val count = minOf(rows, bitmap.height - top)
+            bitmap.getPixels(strip, 0, bitmap.width, 0, top, bitmap.width, count)
+            val part = Pixels.fromArgb(bitmap.width, count, strip)
+            System.arraycopy(part.rgb, 0, result.rgb, top * bitmap.width * 3, part.rgb.size)
+        }
+        return result
+    }
+
+    fun toBitmap(pixels: Pixels): Bitmap =
+        Bitmap.createBitmap(pixels.toArgb(), pixels.width, pixels.height, Bitmap.Config.ARGB_8888)
+
+    fun sha256(content: ByteArray): String =
+        MessageDigest.getInstance("SHA-256").digest(content).joinToString("") { String.format("%02x", it) }
+}

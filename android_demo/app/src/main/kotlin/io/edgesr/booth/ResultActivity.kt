@@ -1,0 +1,266 @@
+package io.edgesr.booth
+
+import android.content.ClipData
+import android.content.Intent
+import android.graphics.Bitmap
+import android.os.Bundle
+import android.view.Gravity
+import android.view.View
+import android.widget.LinearLayout
+import android.widget.ProgressBar
+import android.widget.TextView
+import android.widget.Toast
+import io.edgesr.booth.ui.CompareView
+import io.edgesr.booth.ui.MATCH
+import io.edgesr.booth.ui.Pictures
+import io.edgesr.booth.ui.Tile
+import io.edgesr.booth.ui.WRAP
+import io.edgesr.booth.ui.add
+import io.edgesr.booth.ui.breathing
+import io.edgesr.booth.ui.button
+import io.edgesr.booth.ui.column
+import io.edgesr.booth.ui.dp
+import io.edgesr.booth.ui.row
+import io.edgesr.booth.ui.screen
+import io.edgesr.booth.ui.segments
+import io.edgesr.booth.ui.size
+import io.edgesr.booth.ui.text
+import io.edgesr.core.Bicubic
+import io.edgesr.core.Enhance
+import io.edgesr.core.Pixels
+import java.io.File
+
+/** One photo: whose face, the face before and after, the photo before and after, and which exemplar counted where. */
+class ResultActivity : BoothActivity() {
+    override val title = R.string.result_title
+    private var view = R.id.view_face
+    private var face = -1
+    private var fresh = true
+
+    /** What is on the screen; null while it is being made. */
+    var outcome: Outcome? = null
+        private set
+
+    override fun onCreate(state: Bundle?) {
+        super.onCreate(state)
+        if (isFinishing) return
+        view = state?.getInt("view") ?: R.id.view_face
+        face = state?.getInt("face") ?: -1
+        fresh = state == null
+        start()
+    }
+
+    override fun onSaveInstanceState(state: Bundle) {
+        super.onSaveInstanceState(state)
+        state.putInt("view", view)
+        state.putInt("face", face)
+    }
+
+    private fun start() {
+        clearProblem()
+        busy(R.string.working_decode)
+        work({ booth.look() }, { show(it, ::start) }) { looked ->
+            when {
+                looked.faces.size == 1 -> restore(looked, 0)
+                face in looked.faces.indices -> restore(looked, face)
+                else -> who(looked)
+            }
+        }
+    }
+
+    private fun restore(looked: Looked, index: Int) {
+        face = index
+        if (outcome == null) busy(R.string.working_restore)
+        val precision = booth.precision
+        work({ booth.restore(looked, index, precision) }, { show(it, ::start) }) {
+            outcome = it
+            show(looked, it)
+        }
+    }
+
+    private fun busy(label: Int) {
+        val content = column(R.dimen.two)
+        content.id = R.id.busy
+        content.gravity = Gravity.CENTER
+        content.addView(ProgressBar(this), LinearLayout.LayoutParams(dp(48), dp(48)))
+        content.addView(text(R.style.Text_Body, label), LinearLayout.LayoutParams(WRAP, WRAP))
+        content.accessibilityLiveRegion = View.ACCESSIBILITY_LIVE_REGION_POLITE
+        screen(title, content)
+    }
+
+    private fun who(looked: Looked) {
+        val content = column(R.dimen.three)
+        val words = column(R.dimen.one)
+        words.add(heading(text(R.style.Text_Display, R.string.who_title)))
+        words.add(text(R.style.Text_Body, getString(R.string.who_text, looked.faces.size)).apply { setTextColor(getColor(R.color.ink_2)) })
+        content.add(words)
+        val grid = android.widget.GridLayout(this)
+        grid.id = R.id.faces
+        grid.columnCount = if (resources.configuration.screenWidthDp >= 600) 5 else 3
+        looked.faces.forEachIndexed { i, found ->
+            val tile = Tile(this, PhotoDecoder.toBitmap(found.alignment.crop(looked.photo, 128)), smooth = true)
+            tile.contentDescription = getString(R.string.face_n, i + 1)
+            tile.isClickable = true
+            tile.isFocusable = true
+            tile.setOnClickListener { restore(looked, i) }
+            val place = android.widget.GridLayout.LayoutParams(
+                android.widget.GridLayout.spec(android.widget.GridLayout.UNDEFINED),
+                android.widget.GridLayout.spec(android.widget.GridLayout.UNDEFINED, 1f),
+            )
+            place.width = 0
+            val space = dp(4)
+            place.setMargins(space, space, space, space)
+            grid.addView(tile, place)
+        }
+        repeat((grid.columnCount - looked.faces.size % grid.columnCount) % grid.columnCount) {
+            val place = android.widget.GridLayout.LayoutParams(
+                android.widget.GridLayout.spec(android.widget.GridLayout.UNDEFINED),
+                android.widget.GridLayout.spec(android.widget.GridLayout.UNDEFINED, 1f),
+            )
+            place.width = 0
+            place.setMargins(dp(4), dp(4), dp(4), dp(4))
+            grid.addView(View(this), place)
+        }
+        content.add(grid)
+        (grid.layoutParams as LinearLayout.LayoutParams).setMargins(dp(-4), 0, dp(-4), 0)
+        screen(title, content.breathing())
+    }
+
+    private fun show(looked: Looked, outcome: Outcome) {
+        val wide = resources.configuration.let { it.screenWidthDp >= 600 && it.screenWidthDp > it.screenHeightDp }
+        val picture = column(R.dimen.two)
+        val controls = column(R.dimen.two)
+        val choices = listOf(R.id.view_face to R.string.view_face, R.id.view_photo to R.string.view_photo, R.id.view_why to R.string.view_why)
+        picture.add(segments(choices, view) {
+            view = it
+            show(looked, outcome)
+        })
+        if (view == R.id.view_why) picture.add(why(outcome)) else picture.add(compare(outcome))
+        controls.add(explanation(outcome))
+        controls.add(switch(looked, outcome))
+        val buttons = row(R.dimen.one)
+        val save = button(R.style.Button_Tonal, R.string.save, R.drawable.ic_save)
+        save.id = R.id.save
+        save.setOnClickListener { save() }
+        buttons.add(save, 0, WRAP, 1f)
+        val share = button(R.style.Button_Filled, R.string.share, R.drawable.ic_share)
+        share.id = R.id.share
+        share.setOnClickListener { share() }
+        buttons.add(share, 0, WRAP, 1f)
+        if (wide) {
+            controls.add(buttons)
+            val both = row(R.dimen.three)
+            both.gravity = Gravity.TOP
+            both.add(picture, 0, WRAP, 1f)
+            both.add(controls, 0, WRAP, 1f)
+            screen(title, both.breathing(), wide = true)
+        } else {
+            val content = column(R.dimen.two)
+            content.add(picture)
+            content.add(controls)
+            screen(title, content.breathing(), buttons.breathing())
+        }
+        fresh = false
+    }
+
+    private fun compare(outcome: Outcome): View = CompareView(this).apply {
+        id = R.id.compare
+        val (before, after) = if (view == R.id.view_photo) Pair(outcome.photoBefore, outcome.photoAfter) else Pair(outcome.before, outcome.after)
+        show(PhotoDecoder.toBitmap(before), PhotoDecoder.toBitmap(after), reveal = fresh)
+    }
+
+    private fun why(outcome: Outcome): View {
+        val content = column(R.dimen.two)
+        content.id = R.id.heatmaps
+        content.add(heading(text(R.style.Text_Title, R.string.why_title)))
+        if (outcome.exemplars.isEmpty()) {
+            content.add(text(R.style.Text_Body, R.string.why_empty))
+            return content
+        }
+        content.add(text(R.style.Text_Body, R.string.why_text).apply { setTextColor(getColor(R.color.ink_2)) })
+        val maps = row(R.dimen.one)
+        maps.gravity = Gravity.TOP
+        val slots = outcome.weights.size / (outcome.lr.width * outcome.lr.height)
+        outcome.exemplars.forEachIndexed { i, index ->
+            val (map, mean) = Pictures.heatmap(outcome.after, outcome.weights, i, slots, outcome.exemplars.size)
+            val percent = (mean * 100 + 0.5f).toInt()
+            val one = column(R.dimen.half)
+            val tile = Tile(this, PhotoDecoder.toBitmap(map), smooth = true)
+            tile.contentDescription = getString(R.string.heatmap_description, index + 1, percent)
+            one.add(tile)
+            one.add(text(R.style.Text_Caption, getString(R.string.counted, index + 1, percent)))
+            maps.add(one, 0, WRAP, 1f)
+        }
+        content.add(maps, MATCH, WRAP)
+        return content
+    }
+
+    private fun explanation(outcome: Outcome): TextView {
+        val count = outcome.exemplars.size
+        val said = when {
+            outcome.side > 3 * outcome.lr.width -> getString(R.string.used_large)
+            count == 0 -> getString(R.string.used_none)
+            outcome.share < 0.995 -> getString(R.string.used_doubted, (outcome.share * 100).toInt())
+            else -> resources.getQuantityString(R.plurals.used, count, count)
+        }
+        return text(R.style.Text_Body, said).apply { id = R.id.caption }
+    }
+
+    private fun switch(looked: Looked, outcome: Outcome): View {
+        val line = row(R.dimen.two)
+        val latency = text(R.style.Text_Label, getString(R.string.latency, outcome.millis))
+        latency.id = R.id.latency
+        latency.setTextColor(getColor(R.color.ink_2))
+        if (booth.available.size < 2) {
+            line.add(text(R.style.Text_Caption, R.string.precision_only), 0, WRAP, 1f)
+        } else {
+            val choices = listOf(R.id.precision_int8 to R.string.precision_int8, R.id.precision_float to R.string.precision_float)
+            val chosen = if (outcome.precision == Precision.INT8) R.id.precision_int8 else R.id.precision_float
+            line.add(segments(choices, chosen) {
+                booth.precision = if (it == R.id.precision_int8) Precision.INT8 else Precision.FLOAT
+                restore(looked, face)
+            }, 0, WRAP, 1f)
+        }
+        line.addView(latency)
+        return line
+    }
+
+    private fun result(): Bitmap? = outcome?.let { PhotoDecoder.toBitmap(if (view == R.id.view_photo) it.photoAfter else it.after) }
+
+    private fun save() = startActivityForResult(
+        Intent(Intent.ACTION_CREATE_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("image/png").putExtra(Intent.EXTRA_TITLE, "face.png"), SAVE,
+    )
+
+    private fun share() {
+        val bitmap = result() ?: return
+        val file = File(booth.shareFolder, "face.png")
+        work({
+            booth.shareFolder.mkdirs()
+            file.outputStream().use { bitmap.compress(Bitmap.CompressFormat.PNG, 100, it) }
+        }, { show(it, ::start) }) {
+            val address = ShareProvider.address(file)
+            val send = Intent(Intent.ACTION_SEND).setType("image/png").putExtra(Intent.EXTRA_STREAM, address)
+                .addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION)
+            send.clipData = ClipData.newRawUri("", address)
+            startActivity(Intent.createChooser(send, null))
+        }
+    }
+
+    @Deprecated("the platform's way")
+    @Suppress("DEPRECATION")
+    override fun onActivityResult(request: Int, result: Int, data: Intent?) {
+        super.onActivityResult(request, result, data)
+        val uri = data?.data
+        val bitmap = result()
+        if (request != SAVE || result != RESULT_OK || uri == null || bitmap == null) return
+        work({
+            val stream = contentResolver.openOutputStream(uri) ?: throw java.io.IOException("no stream")
+            stream.use { bitmap.compress(Bitmap.CompressFormat.PNG, 100, it) }
+        }, { show(it, ::start) }) { Toast.makeText(this, R.string.saved, Toast.LENGTH_SHORT).show() }
+    }
+
+    companion object {
+        const val NEW = "new"
+        private const val SAVE = 3
+    }
+}

@@ -1,0 +1,68 @@
+package io.edgesr.core
+
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertTrue
+import org.junit.Test
+import kotlin.math.abs
+
+class FaceTest {
+    @Test
+    fun descriptorsAndQualityAreThoseOfPython() {
+        for ((name, value) in Vectors.map(Vectors.all["photos"])) {
+            val seen = Vectors.map(value)
+            val crop = Vectors.pixels(128, seen["crop"])
+            val landmarks = Vectors.points(seen["crop_landmarks"])
+            val descriptor = Descriptor.of(crop, landmarks)
+            val expected = Vectors.doubles(seen["descriptor"])
+            assertEquals(Descriptor.SIZE, expected.size)
+            for (i in expected.indices) assertEquals("$name $i", expected[i], descriptor[i].toDouble(), 1e-5)
+            val quality = Vectors.map(seen["quality"])
+            val judged = Quality.judge(crop, landmarks, (quality["size_px"] as Number).toDouble())
+            fun same(key: String, got: Double) = assertEquals("$name $key", (quality[key] as Number).toDouble(), got, 1e-6)
+            same("sharpness", judged.sharpness)
+            same("exposure", judged.exposure)
+            same("yaw_deg", judged.yawDeg)
+            same("pitch_deg", judged.pitchDeg)
+            same("roll_deg", judged.rollDeg)
+            assertEquals(name as String, quality["reasons"], judged.refusals.size.toLong())
+        }
+    }
+
+    @Test
+    fun facesComeOutOfPhotosAndGoBackAsInPython() {
+        for (precision in Vectors.precisions) {
+            val expected = Vectors.map(Vectors.all["restored-$precision"])
+            val photo = Vectors.decode(Vectors.photo("small.jpg"))
+            val square = Alignment.of(Vectors.points(expected["landmarks"]))
+            val side = kotlin.math.ceil(square.side).toInt()
+            val native = Vectors.pixels(side, expected["native"])
+            assertTrue("native ${Vectors.psnr(native, Enhance.nativeCrop(photo, square))}", Vectors.psnr(native, Enhance.nativeCrop(photo, square)) > 45)
+            val lr = Vectors.pixels(32, expected["lr"])
+            assertTrue(Enhance.lrCrop(native, 32).rgb.indices.all { abs(Enhance.lrCrop(native, 32).rgb[it] - lr.rgb[it]) <= 1 || abs(Enhance.lrCrop(native, 32).rgb[it] - lr.rgb[it]) >= 255 })
+            val sr = Vectors.pixels(128, expected["sr"])
+            val detailed = Vectors.pixels(128, expected["detailed"])
+            assertTrue("detail", Vectors.psnr(detailed, Enhance.keepOwnDetail(sr, native)) > 55)
+            val pasted = Vectors.pixels(photo.width, expected["pasted"])
+            val got = Enhance.paste(photo, sr, square)
+            assertTrue("paste ${Vectors.psnr(pasted, got)}", Vectors.psnr(pasted, got) > 42)
+            assertEquals(photo.at(0, 0, 0), got.at(0, 0, 0))
+        }
+    }
+
+    @Test
+    fun theMaskEndsBeforeTheSquareDoes() {
+        assertEquals(1.0, Enhance.feather(0.0, 0.0), 0.0)
+        assertEquals(1.0, Enhance.feather(0.6, 0.0), 0.0)
+        assertEquals(0.0, Enhance.feather(1.0, 0.0), 0.0)
+        assertEquals(0.0, Enhance.feather(0.9, 0.9), 0.0)
+        assertTrue(Enhance.feather(0.8, 0.1) in 0.01..0.99)
+    }
+
+    @Test
+    fun exemplarsAreBelievedAsFarAsTheyExplainThePhoto() {
+        val face = Vectors.pixels(128, Vectors.map(Vectors.all["restored-float"])["sr"])
+        val lr = Enhance.lrCrop(face, 32)
+        assertEquals(1.0, Enhance.believe(face, face, lr).second, 0.0)
+        assertEquals(face, Enhance.believe(face.mirrored(), face, lr).first)
+    }
+}

@@ -1,0 +1,135 @@
+package io.edgesr.core
+
+import org.junit.Assert.assertArrayEquals
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNull
+import org.junit.Assert.assertThrows
+import org.junit.Assert.assertTrue
+import org.junit.Rule
+import org.junit.Test
+import org.junit.rules.TemporaryFolder
+import java.io.File
+
+class GalleryTest {
+    @get:Rule
+    val folder = TemporaryFolder()
+
+    private val files = Vectors.galleries.listFiles { f -> f.name.endsWith(".gallery") }!!.sorted()
+
+    @Test
+    fun pythonsFilesAreReadAndWrittenAgainByteForByte() {
+        assertTrue("${files.size} files", files.size >= 5)
+        for (file in files) assertArrayEquals(file.name, file.readBytes(), Gallery.decode(file.readBytes()).encode())
+    }
+
+    @Test
+    fun contentIsWhatPythonSaysItIs() {
+        for (file in files) {
+            val expected = Json.parse(File(file.path.removeSuffix(".gallery") + ".json").readBytes()) as Map<*, *>
+            val gallery = Gallery.decode(file.readBytes())
+            assertEquals(expected["feature_space"], gallery.featureSpace)
+            assertEquals(expected["lr_size"], gallery.lrSize.toLong())
+            assertEquals(expected["dtype"], if (gallery.steps == null) "fp16" else "int8")
+            val entries = expected["entries"] as List<*>
+            assertEquals(entries.size, gallery.entries.size)
+            for ((fields, entry) in entries.map(Vectors::map).zip(gallery.entries)) {
+                assertEquals(fields["photo_sha256"], entry.label.photoSha256)
+                assertEquals(fields["name"], entry.label.name)
+                for ((key, value) in Vectors.map(fields["quality"])) {
+                    assertEquals(GalleryHeader.thousandths((value as Number).toDouble()), entry.label.quality[key])
+                }
+                val stored = java.nio.ByteBuffer.wrap(entry.features)
+                assertEquals(fields["stored_sha256"], Manifest.sha256Of(stored))
+            }
+        }
+    }
+
+    @Test
+    fun roundingIsThatOfTheFormat() {
+        val gallery = Gallery.decode(File(Vectors.galleries, "example.gallery").readBytes())
+        val features = FloatArray(32).also {
+            it[0] = 0.25f
+            it[1] = -0.375f
+            it[2] = 0.75f
+            it[3] = 100f
+        }
+        assertArrayEquals(gallery.entries[0].features, gallery.pack(features))
+        assertEquals(812L, GalleryHeader.thousandths(0.8125))
+        assertThrows(GalleryException::class.java) { gallery.pack(features.also { it[5] = Float.NaN }) }
+    }
+
+    @Test
+    fun halvesAreExact() {
+        for (bits in 0 until 65536) {
+            if (bits shr 10 and 31 == 31) continue
+            assertEquals(bits, Half.fromFloat(Half.toFloat(bits)))
+        }
+        assertEquals(0x7bff, Half.fromFloat(1e9f))
+        assertEquals(0x3c00, Half.fromFloat(1f + 1f / 2048)) // half way: to the even one
+        assertEquals(0x3c02, Half.fromFloat(1f + 3f / 2048))
+    }
+
+    @Test
+    fun everyCutAndEveryDamagedByteOfTheHeaderIsRefusedOrReadTheSame() {
+        val content = File(Vectors.galleries, "example.gallery").readBytes()
+        for (length in content.indices) {
+            assertThrows(GalleryException::class.java) { Gallery.decode(content.copyOf(length)) }
+        }
+        for (at in content.indices) {
+            val damaged = content.clone().also { it[at] = (it[at].toInt() xor 0x15).toByte() }
+            runCatching { Gallery.decode(damaged) }.exceptionOrNull()?.let { assertTrue("$at: $it", it is GalleryException) }
+        }
+    }
+
+    @Test
+    fun whatTheFormatForbidsIsRefused() {
+        val good = String(File(Vectors.galleries, "tiny-empty.gallery").readBytes().drop(8).toByteArray())
+        fun refused(old: String, new: String) {
+            assertTrue(old, old in good)
+            val header = good.replaceFirst(old, new).trimEnd().toByteArray()
+            val length = java.nio.ByteBuffer.allocate(8).order(java.nio.ByteOrder.LITTLE_ENDIAN).putLong(header.size.toLong()).array()
+            assertThrows("$old -> $new", GalleryException::class.java) { Gallery.decode(length + header) }
+        }
+        refused("\"format_version\":\"1\"", "\"format_version\":\"2\"")
+        refused("\"format\":\"edgesr-gallery\"", "\"format\":\"edgesr-thumbnail\"")
+        refused("\"scale\":\"", "\"thumbnail\":\"x\",\"scale\":\"")
+        refused("\"scale\":\"", "\"scale\":\"3")
+        refused("{\"__metadata__\"", "{\"extra\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]},\"__metadata__\"")
+        refused("[0,0]", "[0.0,0]")
+    }
+
+    @Test
+    fun addingReplacesAndRemovingLeavesNoTrace() {
+        val gallery = Gallery.decode(File(Vectors.galleries, "hime-small-x4-int8.gallery").readBytes())
+        val first = gallery.entries[0]
+        assertEquals(gallery.entries.size, gallery.adding(first).entries.size)
+        val file = GalleryFile(File(folder.root, "me.gallery"))
+        assertNull(file.read())
+        file.write(gallery.adding(Entry(first.features, first.descriptor, first.label.copy(photoSha256 = "f".repeat(64)))))
+        assertEquals(gallery.entries.size + 1, file.read()!!.entries.size)
+        file.write(gallery)
+        assertFalse(String(file.file.readBytes(), Charsets.ISO_8859_1).contains("f".repeat(64)))
+        assertEquals(listOf("me.gallery"), folder.root.list()!!.toList())
+        file.erase()
+        assertEquals(0, folder.root.list()!!.size)
+    }
+
+    @Test
+    fun exemplarsAreThoseThatPythonChooses() {
+        var count = 0
+        for (set in Vectors.all["choices"] as List<*>) {
+            val described = Vectors.map(set)
+            fun floats(value: Any?) = Vectors.doubles(value).map { it.toFloat() }.toFloatArray()
+            val everyone = (described["gallery"] as List<*>).map(::floats)
+            val sharpness = Vectors.doubles(described["sharpness"]).toDoubleArray()
+            for (query in (described["queries"] as List<*>).map(Vectors::map)) {
+                val face = floats(query["query"])
+                assertEquals(Vectors.doubles(query["chosen"]).map { it.toInt() }, Choice.choose(everyone, face, 5, sharpness))
+                assertEquals(Vectors.doubles(query["without_sharpness"]).map { it.toInt() }, Choice.choose(everyone, face, 5))
+                count++
+            }
+        }
+        assertTrue(count >= 6)
+    }
+}

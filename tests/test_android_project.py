@@ -1,0 +1,250 @@
+"""The Android project's two builds are one: modules, versions, sources; and what cannot be compiled here is read."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import tomllib
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+ROOT = REPOSITORY / "android_demo"
+ANDROID = "{http://schemas.android.com/apk/res/android}"
+NOT_BUILT = {"engine-executorch"}
+EXECUTORCH_API = {"EValue", "Module", "Tensor"}
+"""Classes of org.pytorch.executorch that the twin may use."""
+EXECUTORCH_CALLS = {
+    "Module": {"load", "execute", "destroy"},
+    "Tensor": {"fromBlob", "dataAsFloatArray"},
+    "EValue": {"from", "toTensor"},
+}
+
+pytestmark = pytest.mark.skipif(not ROOT.is_dir(), reason="no checkout")
+
+
+def catalog() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "gradle" / "libs.versions.toml").read_text())
+
+
+def plain_build(name: str, variable: str) -> Any:
+    """A constant of one of the plain build's programs, without running it."""
+    for node in ast.parse((ROOT / "tools" / name).read_text()).body:
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        if any(isinstance(t, ast.Name) and t.id == variable for t in targets):
+            assert isinstance(node, ast.Assign | ast.AnnAssign)
+            assert node.value is not None
+            return ast.literal_eval(node.value)
+    raise AssertionError(f"{name} has no {variable}")
+
+
+def kotlin(module: str, part: str = "main") -> dict[Path, str]:
+    found = {p: p.read_text() for p in sorted((ROOT / module / "src" / part / "kotlin").rglob("*.kt"))}
+    assert found or part == "test"
+    return found
+
+
+def package_of(source: str) -> str:
+    found = re.search(r"^package ([\w.]+)$", source, re.M)
+    return found[1] if found else ""
+
+
+def without_text(source: str) -> str:
+    """Kotlin without comments and strings."""
+    literal = r"'(?:\\.|[^'\\])'|\"(?:\\.|\$\{[^}]*\}|[^\"\\])*\""
+    kept = {"'": "' '", '"': '""', "/": ""}
+    return re.sub(rf"{literal}|/\*.*?\*/|//[^\n]*", lambda found: kept[found[0][0]], source, flags=re.S)
+
+
+def test_both_builds_have_the_same_modules() -> None:
+    included = re.search(r"include\((.*)\)", (ROOT / "settings.gradle.kts").read_text())
+    assert included is not None
+    gradle = {name.removeprefix(":") for name in re.findall(r'"([^"]+)"', included[1])}
+    plain: dict[str, list[str]] = plain_build("build.py", "MODULES")
+    assert gradle == set(plain) | NOT_BUILT
+    for module in gradle:
+        script = (ROOT / module / "build.gradle.kts").read_text()
+        uses = set(re.findall(r'project\(":([\w-]+)"\)', script))
+        # `api` hands on what a module uses itself.
+        reached = uses | {
+            u
+            for one in uses
+            for u in re.findall(r'api\(project\(":([\w-]+)"', (ROOT / one / "build.gradle.kts").read_text())
+        }
+        assert module in NOT_BUILT or reached == set(plain[module]), module
+
+
+def test_versions_stand_in_the_catalog_alone() -> None:
+    versions = catalog()["versions"]
+    assert (versions["minSdk"], versions["compileSdk"], versions["targetSdk"]) == ("28", "35", "35")
+    for script in ROOT.rglob("*.gradle.kts"):
+        text = script.read_text()
+        assert not re.search(r"(minSdk|compileSdk|targetSdk|versionCode) = \d|:\d+\.\d+", text), script
+    for library in catalog()["libraries"].values():
+        assert library["version"]["ref"] in versions
+    assert plain_build("pom.py", "FRAMEWORK").startswith("15-")  # Android 15 is API 35
+    build = (ROOT / "tools" / "build.py").read_text() + (ROOT / "tools" / "pom.py").read_text()
+    for literal in (versions["kotlin"], versions["tensorflowLite"], versions["robolectric"], versions["executorch"]):
+        assert f'"{literal}"' not in build
+    for used in (
+        "kotlin",
+        "minSdk",
+        "targetSdk",
+        "versionCode",
+        "versionName",
+        "tensorflowLite",
+        "junit",
+        "robolectric",
+    ):
+        assert re.search(rf"""["']{used}["']""", build), used
+    manifest = (ROOT / "app" / "src" / "main" / "AndroidManifest.xml").read_text()
+    assert "uses-sdk" not in manifest
+    assert "versionCode" not in manifest
+
+
+def test_executorch_is_the_release_that_makes_the_models() -> None:
+    pinned = re.search(r"^executorch==(\S+)$", (REPOSITORY / "constraints.txt").read_text(), re.M)
+    assert pinned is not None
+    assert catalog()["versions"]["executorch"] == pinned[1]
+
+
+def test_the_application_is_the_same() -> None:
+    script = (ROOT / "app" / "build.gradle.kts").read_text()
+    assert f'namespace = "{plain_build("build.py", "PACKAGE")}"' in script
+    assert all(f'"{abi}"' in script for abi in plain_build("build.py", "ABIS"))
+    assert 'noCompress += "tflite"' in script
+    assert "make android-assets" in script
+
+
+@pytest.mark.parametrize("module", ["core", "engine", "engine-executorch", "app"])
+def test_sources_lie_where_their_package_says(module: str) -> None:
+    for path, text in (kotlin(module) | kotlin(module, "test")).items():
+        assert package_of(text), path
+        assert path.parent.as_posix().endswith("kotlin/" + package_of(text).replace(".", "/")), path
+        bare = without_text(text)
+        for pair in ("()", "{}", "[]"):
+            assert bare.count(pair[0]) == bare.count(pair[1]), f"{path}: {pair}"
+
+
+def test_imports_run_one_way() -> None:
+    forbidden = {
+        "core": r"android|androidx|org\.tensorflow|org\.pytorch|javax\.imageio|java\.awt|io\.edgesr\.(engine|booth)",
+        "engine": r"androidx|org\.pytorch|io\.edgesr\.booth|android\.(view|widget|app|graphics)",
+        "engine-executorch": r"android|org\.tensorflow|io\.edgesr\.booth",
+        "app": r"androidx|org\.tensorflow|org\.pytorch|com\.google|java\.net\.",
+    }
+    for module, pattern in forbidden.items():
+        for path, text in kotlin(module).items():
+            for name in re.findall(r"^import ([\w.]+)", text, re.M):
+                assert not re.match(rf"({pattern})(\.|$)", name), f"{path} imports {name}"
+
+
+def test_the_executorch_twin_uses_what_exists() -> None:
+    ours = kotlin("core") | kotlin("engine")
+    declared = {
+        f"{package_of(text)}.{name}"
+        for text in ours.values()
+        for name in re.findall(r"^(?:\w+ )*(?:class|interface|object) (\w+)", text, re.M)
+    }
+    interface = next(text for path, text in ours.items() if path.name == "Engine.kt")
+    body = interface[interface.index("interface Engine ") :].partition("\n}")[0]
+    members = set(re.findall(r"^    (?:val|fun) (\w+)", body, re.M)) | {"close"}
+    for path, text in kotlin("engine-executorch").items():
+        bare = without_text(text)
+        for name in re.findall(r"^import ([\w.]+)", text, re.M):
+            package, _, last = name.rpartition(".")
+            if package == "org.pytorch.executorch":
+                assert last in EXECUTORCH_API, name
+            elif name.startswith("io.edgesr"):
+                assert name in declared, name
+            else:
+                assert package.startswith("java."), name
+            code = re.sub(r"^import .*$", "", bare, flags=re.M)
+            assert re.search(rf"\b{last}\b", code) or f"[{last}]" in text or f"@throws {last}" in text, (
+                f"{path}: {last} is not used"
+            )
+        assert members <= set(re.findall(r"override (?:val|fun) (\w+)", bare))
+        assert set(re.findall(r"\bModule\.(\w+)|\bmodule\.(\w+)", bare)) <= {
+            (a, b) for a in ("", *EXECUTORCH_CALLS["Module"]) for b in ("", *EXECUTORCH_CALLS["Module"])
+        }
+        assert set(re.findall(r"\bTensor\.(\w+)", bare)) <= EXECUTORCH_CALLS["Tensor"]
+        assert set(re.findall(r"\bEValue\.(\w+)", bare)) <= EXECUTORCH_CALLS["EValue"]
+
+
+def test_the_manifest_names_what_exists_and_no_network() -> None:
+    manifest = ET.parse(ROOT / "app" / "src" / "main" / "AndroidManifest.xml").getroot()
+    asked = [node.get(f"{ANDROID}name") for node in manifest.iter("uses-permission")]
+    assert asked == ["android.permission.CAMERA"]
+    declared = "\n".join(kotlin("app").values())
+    for kind in ("application", "activity", "provider"):
+        for node in manifest.iter(kind):
+            name = str(node.get(f"{ANDROID}name"))
+            assert re.search(rf"^class {name.rpartition('.')[2]}\b", declared, re.M), name
+    application = manifest.find("application")
+    assert application is not None
+    assert application.get(f"{ANDROID}allowBackup") == "false"
+    exported = [n.get(f"{ANDROID}name") for n in manifest.iter() if n.get(f"{ANDROID}exported") == "true"]
+    assert exported == ["io.edgesr.booth.HomeActivity"]
+
+
+def test_every_resource_is_there_and_used() -> None:
+    res = ROOT / "app" / "src" / "main" / "res"
+    texts = "\n".join([*kotlin("app").values(), *(p.read_text() for p in res.rglob("*.xml"))])
+    texts += (ROOT / "app" / "src" / "main" / "AndroidManifest.xml").read_text()
+    strings = ET.parse(res / "values" / "strings.xml").getroot()
+    names = {str(node.get("name")) for node in strings}
+    used = set(re.findall(r"R\.(?:string|plurals)\.(\w+)|@string/(\w+)", texts))
+    assert {a or b for a, b in used} == names
+    for kind in ("drawable", "mipmap", "xml"):
+        there = {p.stem for p in res.glob(f"{kind}*/*")}
+        assert there == {a or b for a, b in re.findall(rf"R\.{kind}\.(\w+)|@{kind}/(\w+)", texts)}, kind
+    light, night = (
+        {str(n.get("name")) for n in ET.parse(res / folder / "colors.xml").getroot()}
+        for folder in ("values", "values-night")
+    )
+    assert night == light - {"icon_back"}
+    # Text that a person reads stands in strings.xml.
+    for path, text in kotlin("app").items():
+        assert not re.search(r'(?:setText|text = |contentDescription = )\(?"[A-Za-z]{3}', text), path
+
+
+def test_nothing_made_is_committed() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "android_demo"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    made = [
+        name
+        for name in listed.stdout.split()
+        if name.endswith((".jar", ".apk", ".tflite", ".aar", ".gallery", ".p12", ".pte"))
+    ]
+    assert not made
+
+
+def test_rules_have_the_numbers_that_python_has() -> None:
+    """Thresholds move; the app must move with them."""
+    from edgesr.enhance import consistency, paste
+    from edgesr.gallery import choice, quality
+
+    def constants(file: str) -> dict[str, float]:
+        text = (ROOT / "core" / "src" / "main" / "kotlin" / "io" / "edgesr" / "core" / file).read_text()
+        return {name: float(value) for name, value in re.findall(r"const val (\w+) = ([-\d.e]+)$", text, re.M)}
+
+    for file, module, names in (
+        (
+            "Quality.kt",
+            quality,
+            "SIDE LEAST_SHARPNESS ONE_AXIS LEAST_SIZE DARKEST BRIGHT MOST_BRIGHT MOST_YAW MOST_PITCH NOSE_DEPTH "
+            "NOSE_HEIGHT EYES_TO_MOUTH",
+        ),
+        ("Choice.kt", choice, "LEAST_DIFFERENCE LEAST_TURN SHARPNESS_POWER"),
+        ("Enhance.kt", consistency, "BELIEVED NOT_BELIEVED LEAST_ERROR"),
+        ("Enhance.kt", paste, "FEATHER ROUNDNESS"),
+    ):
+        found = constants(file)
+        assert {name: found[name] for name in names.split()} == {name: getattr(module, name) for name in names.split()}
