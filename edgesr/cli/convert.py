@@ -15,8 +15,15 @@ from edgesr.cli import output
 @click.option("--target", "-t", required=True, metavar="NAME", help="executorch, coreml, tflite or onnx.")
 @click.option("--precision", "-p", metavar="NAME", help="Default: the target's (edgesr targets).")
 @click.option("--checkpoint", "-c", default=DEFAULT_CHECKPOINT, show_default=True, help="A shipped name or a folder.")
-@click.option("--calibrate", type=click.Path(path_type=Path), metavar="FOLDER", help="int8-ptq, mixed: faces to measure scales on.")
-@click.option("--recipe", type=click.Path(path_type=Path), metavar="FILE", help="With --calibrate: precision of each layer.")
+@click.option(
+    "--calibrate",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="int8-ptq, mixed: faces to measure scales on.",
+)
+@click.option(
+    "--recipe", type=click.Path(path_type=Path), metavar="FILE", help="With --calibrate: precision of each layer."
+)
 @click.option("--lr-size", type=click.IntRange(4, 512), help="Side of the LR face. Default: the checkpoint's.")
 @click.option("--slots", type=click.IntRange(1, 16), help="Exemplar slots. Default: the checkpoint's.")
 @click.option("--lowering", metavar="NAME", help="grid_sample, rows or tent. Default: the target's best.")
