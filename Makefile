@@ -1,7 +1,8 @@
 # Everything goes through ./bootstrap, which needs no make; these are the usual names for it.
-.PHONY: help demo test env lint wheel bench release android-assets android-apk android-check clean
+.PHONY: help demo test env lint wheel bench release fuzz android-assets android-apk android-check clean
 
 FACES ?= ../shared/faces
+SECONDS ?= 60
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' Makefile

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
-import platform
 from pathlib import Path
 from typing import Any
 
-from edgesr import __version__
 from edgesr.bundle import FORMAT_VERSION, MANIFEST, hashes
 from edgesr.models import Checkpoint
 from edgesr.models.config import HIMEConfig
 from edgesr.quantize.scheme import Quantization
+from edgesr.versions import installed_versions
 
 from .graphs import Graphs
 from .parity import Parity
 from .target import Conversion, Precision, Target
-
-TOOLS = ("torch", "executorch", "coremltools", "onnx", "onnxruntime", "ai-edge-litert", "numpy")
 
 
 def write_manifest(
@@ -68,7 +64,7 @@ def write_manifest(
         "quantization": quantization.to_dict() if quantization else None,
         "golden": "golden.safetensors",
         "toolchain": conversion.toolchain,
-        "tools": tool_versions(),
+        "tools": installed_versions(),
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
     return manifest
@@ -101,14 +97,3 @@ def describe_features(checkpoint: Checkpoint, config: HIMEConfig) -> dict[str, A
             for name, channels in config.feature_parts.items()
         ],
     }
-
-
-def tool_versions() -> dict[str, str]:
-    """Versions of what took part in a conversion, as installed."""
-    found = {"edgesr": __version__, "python": platform.python_version()}
-    for tool in TOOLS:
-        try:
-            found[tool] = importlib.metadata.version(tool)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found

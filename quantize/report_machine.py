@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 from pathlib import Path
@@ -10,12 +9,10 @@ from typing import Any
 
 import psutil
 
-from edgesr import __version__
+from edgesr.versions import installed_versions
 
-TOOLS = (
-    "torch", "executorch", "torchao", "coremltools", "onnx", "onnxruntime", "ai-edge-litert", "numpy", "matplotlib",
-    "dlib-bin",
-)  # fmt: skip
+TOOLS = ("torchao", "matplotlib", "dlib-bin")
+"""What a report depends on beside the converters."""
 
 
 def machine() -> dict[str, Any]:
@@ -32,13 +29,7 @@ def machine() -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Of edgesr, Python and every tool that is installed."""
-    found = {"edgesr": __version__, "python": platform.python_version()}
-    for tool in TOOLS:
-        try:
-            found[tool] = importlib.metadata.version(tool)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    return installed_versions(TOOLS)
 
 
 def _processor() -> str:

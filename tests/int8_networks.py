@@ -14,8 +14,9 @@ from torch import nn
 from torch.fx import GraphModule
 
 from edgesr.convert.graphs import Graphs, deployed_graphs
-from edgesr.convert.int8 import CONVOLUTIONS
+from edgesr.convert.int8 import CONVOLUTIONS, count, int8_checks
 from edgesr.convert.parity import Case, Check, Expected, expected, measure_parity, real_cases
+from edgesr.convert.target import Conversion
 from edgesr.data.samples import sample_faces
 from edgesr.models import Checkpoint, save_checkpoint
 from edgesr.models.checkpoint import load_checkpoint
@@ -67,6 +68,18 @@ def failures(runtime: Runtime, lowering: str) -> list[Check]:
     """What of the parity gate an artifact fails."""
     cases, correct = truth(lowering)
     return [check for check in measure_parity(runtime, cases, correct, "int8").checks if not check.ok]
+
+
+def assert_every_int8_convolution_keeps_its_steps(conversion: Conversion, lowering: str) -> None:
+    """Counted and compared in the saved file: offsets, CoFA's two and its sum are float, nothing is in the encoder."""
+    graphs = quantized(lowering)
+    checks = int8_checks(conversion.convolutions, graphs)
+    assert len(checks) == 4
+    assert all(check.ok for check in checks)
+    assert count(conversion.convolutions, graphs) == {
+        "encode": {"int8": 5, "float": 0, "expected": 5},
+        "restore": {"int8": 12, "float": 5, "expected": 12},
+    }
 
 
 def with_wrong_step(graphs: Graphs, node: str = "relu", factor: float = 1.3) -> Graphs:

@@ -5,13 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from int8_networks import failures, names, network, quantized, with_wrong_step
+from int8_networks import (
+    assert_every_int8_convolution_keeps_its_steps,
+    failures,
+    names,
+    network,
+    quantized,
+    with_wrong_step,
+)
 
 pytest.importorskip("coremltools")
 
 from edgesr.convert.coreml import convert
 from edgesr.convert.graphs import deployed_graphs
-from edgesr.convert.int8 import count, int8_checks
+from edgesr.convert.int8 import int8_checks
 from edgesr.convert.mil_evaluator import MILEvaluator
 from edgesr.convert.mil_program import load_program, operations
 from edgesr.convert.parity import expected, measure_parity, real_cases
@@ -38,16 +45,9 @@ def test_the_saved_program_computes_what_the_quantized_graphs_do(artifact: Conve
 
 
 def test_every_int8_convolution_is_in_the_program_with_its_own_steps(artifact: Converted) -> None:
-    conversion, graphs = artifact[0], quantized(LOWERING)
-    checks = int8_checks(conversion.convolutions, graphs)
-    assert len(checks) == 4
-    assert all(check.ok for check in checks)
-    assert count(conversion.convolutions, graphs) == {
-        "encode": {"int8": 5, "float": 0, "expected": 5},
-        "restore": {"int8": 12, "float": 5, "expected": 12},
-    }
-    assert conversion.arithmetic["weights"] == "fp16 and int8"
-    assert conversion.arithmetic["sampling coordinates"] == "fp32"
+    assert_every_int8_convolution_keeps_its_steps(artifact[0], LOWERING)
+    assert artifact[0].arithmetic["weights"] == "fp16 and int8"
+    assert artifact[0].arithmetic["sampling coordinates"] == "fp32"
 
 
 def test_additions_keep_their_own_steps(artifact: Converted) -> None:

@@ -9,10 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import TINY, lively
-from int8_networks import failures, names, quantized, with_float_layer, with_wrong_step
+from int8_networks import (
+    assert_every_int8_convolution_keeps_its_steps,
+    failures,
+    names,
+    quantized,
+    with_float_layer,
+    with_wrong_step,
+)
 
 from edgesr.convert.graphs import GRAPH_INPUTS, deployed_graphs
-from edgesr.convert.int8 import Convolutions, count, int8_checks, shortfall, wanted
+from edgesr.convert.int8 import Convolutions, int8_checks, shortfall, wanted
 from edgesr.convert.onnx import convert
 from edgesr.convert.parity import INT8_PSNR_DB
 from edgesr.convert.target import Conversion
@@ -41,16 +48,8 @@ def test_the_runtime_computes_what_the_quantized_graphs_do(artifact: Converted) 
 
 
 def test_every_int8_convolution_is_in_the_file_with_its_own_steps(artifact: Converted) -> None:
-    conversion, graphs = artifact[0], quantized(LOWERING)
-    checks = int8_checks(conversion.convolutions, graphs)
-    assert len(checks) == 4
-    assert all(check.ok for check in checks)
-    # Offsets, CoFA's two and its sum are float, in the restorer; nothing is in the encoder.
-    assert count(conversion.convolutions, graphs) == {
-        "encode": {"int8": 5, "float": 0, "expected": 5},
-        "restore": {"int8": 12, "float": 5, "expected": 12},
-    }
-    assert conversion.computes_in == "int8"
+    assert_every_int8_convolution_keeps_its_steps(artifact[0], LOWERING)
+    assert artifact[0].computes_in == "int8"
 
 
 def test_weights_are_stored_as_int8_and_biases_as_int32(artifact: Converted) -> None:

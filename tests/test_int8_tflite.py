@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from int8_networks import failures, quantized
+from int8_networks import assert_every_int8_convolution_keeps_its_steps, failures, quantized
 
 from edgesr.convert import tflite
-from edgesr.convert.int8 import count, int8_checks
 from edgesr.convert.onnx import export_graph
 from edgesr.convert.target import Conversion
 from edgesr.convert.tflite_environment import tflite_environment
@@ -40,14 +39,7 @@ def test_litert_computes_what_the_quantized_graphs_do(artifact: Converted) -> No
 
 @pytest.mark.tflite
 def test_scales_in_the_file_are_the_networks(artifact: Converted) -> None:
-    conversion, graphs = artifact[0], quantized(LOWERING)
-    checks = int8_checks(conversion.convolutions, graphs)
-    assert len(checks) == 4
-    assert all(check.ok for check in checks)
-    assert count(conversion.convolutions, graphs) == {
-        "encode": {"int8": 5, "float": 0, "expected": 5},
-        "restore": {"int8": 12, "float": 5, "expected": 12},
-    }
+    assert_every_int8_convolution_keeps_its_steps(artifact[0], LOWERING)
 
 
 @pytest.mark.tflite

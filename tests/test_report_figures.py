@@ -1,0 +1,148 @@
+"""What a report counts and concludes: losses face by face, the verdict, the layers to blame."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import TINY
+
+from edgesr.data.samples import sample_faces
+from edgesr.models import load_checkpoint
+from edgesr.quantize.report_faces import faces_of_samples, spread
+from edgesr.quantize.report_measure import FigureCache, Figures, bicubic, measure_faces
+from edgesr.quantize.report_rows import Limits, convolutions, loss_figures
+from edgesr.quantize.report_verdict import add_other_splits, decibel, verdict
+
+# Figures
+
+
+class Counting:
+    """Restores like bicubic and counts what it was asked for."""
+
+    def __init__(self) -> None:
+        self.faces = 0
+
+    def __call__(self, face: Any) -> Any:
+        self.faces += 1
+        return bicubic(face)
+
+
+def test_an_interrupted_measurement_goes_on(tmp_path: Path) -> None:
+    """Also past a line that was torn, and where the same name has other pixels."""
+    faces = faces_of_samples(TINY)
+    first, second = Counting(), Counting()
+    measured = measure_faces(lambda: first, faces[:4], FigureCache(tmp_path, "net"), None)
+    with (tmp_path / "net.jsonl").open("a") as stream:
+        stream.write('{"face": "torn')
+    changed = dataclasses.replace(faces[0], truth=255 - faces[0].truth)
+    again = measure_faces(lambda: second, [*faces[:5], changed], FigureCache(tmp_path, "net"), None)
+    assert (first.faces, second.faces) == (4, 2)
+    assert again[:4] == measured
+    third = measure_faces(lambda: pytest.fail("opened"), [*faces[:5], changed], FigureCache(tmp_path, "net"), None)  # type: ignore[arg-type]
+    assert third == again
+
+
+def test_losses_are_float_minus_artifact_and_the_worst_is_named() -> None:
+    faces = faces_of_samples(TINY)[:3]
+    wanted = [Figures(30.0, 0.9, 0.95), Figures(31.0, 0.9, 0.97), Figures(math.inf, 1.0, 1.0)]
+    got = [Figures(29.5, 0.88, 0.94), Figures(31.1, 0.91, 0.97), Figures(math.inf, 1.0, 1.0)]
+    row = loss_figures(faces, got, wanted)
+    assert row["psnr_loss_max"] == pytest.approx(0.5)
+    assert row["worst"][0]["face"] == faces[0].label
+    assert row["worst"][0]["identity_loss"] == pytest.approx(0.01)
+    assert row["psnr_loss_mean"] == pytest.approx((0.5 - 0.1 + 0.0) / 3)
+    assert row["identity_loss"] == pytest.approx(0.01 / 3)
+
+
+@pytest.mark.parametrize(
+    ("counted", "expected"),
+    [
+        ({"encode": {"int8": 8, "float": 1}, "restore": {"int8": 60, "float": 4}}, {"int8": 68, "all": 73}),
+        (17, {"int8": 17, "all": None}),
+        (None, {"int8": 0, "all": None}),
+    ],
+)
+def test_convolutions_are_summed_over_both_graphs(counted: Any, expected: dict[str, int | None]) -> None:
+    assert convolutions({"int8_convs": counted}) == expected
+
+
+def test_faces_are_spread_over_the_list() -> None:
+    assert spread(list(range(100)), 3) == [0, 50, 99]
+    assert spread([1, 2], 5) == [1, 2]
+
+
+def row(target: str, precision: str, mean: float, worst: float, size: int, ms: float | None) -> dict[str, Any]:
+    return {
+        "target": target, "precision": precision, "faces": 9, "psnr_loss_mean": mean, "psnr_loss_max": worst,
+        "identity_loss": None, "size_bytes": size, "ms_median": ms,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "chosen"),
+    [
+        ([row("onnx", "fp32", 0, 0, 40, 30.0), row("onnx", "int8", 0.02, 0.2, 10, 12.0)], "int8"),
+        ([row("onnx", "fp32", 0, 0, 40, 30.0), row("onnx", "int8", 0.06, 0.2, 10, 12.0)], "fp32"),
+        ([row("onnx", "fp32", 0, 0, 40, 30.0), row("onnx", "int8", 0.02, 0.6, 10, 12.0)], "fp32"),
+        ([row("onnx", "fp32", 0, 0, 40, 30.0), row("onnx", "int8", 0.02, 0.2, 10, 60.0)], "fp32"),
+        ([row("onnx", "fp32", 0, 0, 40, 30.0), row("onnx", "fp16", 0, 0, 20, 30.5)], "fp16"),
+        ([row("coreml", "fp32", 0, 0, 40, None), row("coreml", "fp16", 0, 0, 20, None)], "fp16"),
+        ([row("onnx", "int8", 0.2, 2.0, 10, 12.0)], None),
+    ],
+    ids=["faster", "mean too high", "worst too high", "slower", "as fast but smaller", "untimed", "none"],
+)
+def test_the_verdict_ships_the_fastest_within_the_limits(rows: list[dict[str, Any]], chosen: str | None) -> None:
+    found = verdict(rows, Limits())
+    assert [line["precision"] for line in found["lines"]] == [chosen]
+    assert ("none" in found["headline"]) == (chosen is None)
+    rejected = [r["precision"] for r in found["lines"][0]["rejected"]]
+    assert rejected == [r["precision"] for r in rows if Limits().broken(r)]
+
+
+def test_the_verdict_says_where_its_choice_fails_on_another_split() -> None:
+    found = verdict([row("onnx", "int8", 0.02, 0.2, 10, 12.0)], Limits())
+    splits = [{"split": "london", "rows": [row("onnx", "int8", 0.08, 0.2, 10, None)]}]
+    add_other_splits(found, splits, Limits())
+    assert [other["split"] for other in found["lines"][0]["elsewhere"]] == ["london"]
+    assert "but on london: mean loss 0.080 dB" in found["lines"][0]["text"]
+
+
+def test_the_verdict_says_where_no_int8_was_measured() -> None:
+    assert "No int8 network was measured" in verdict([row("onnx", "fp32", 0, 0, 1, 1.0)], Limits())["headline"]
+
+
+def test_small_losses_keep_their_digits_and_zero_has_no_sign() -> None:
+    assert [decibel(v) for v in (0.0214, 0.214, -0.0001, -0.02)] == ["0.021", "0.21", "0.000", "\N{MINUS SIGN}0.020"]
+
+
+# Layers to blame
+
+
+def test_the_layer_that_was_spoilt_is_blamed(tiny_checkpoint: Path) -> None:
+    """One layer's step is made twenty times as coarse: sparing it must win back more than any other."""
+    pytest.importorskip("torchao")
+    import torch
+
+    from edgesr.quantize.ptq import CalibrationFace, calibrate
+    from edgesr.quantize.report_blame import SparedNetwork, blame
+    from edgesr.quantize.scheme import QParams
+
+    def tensor(image: Any) -> torch.Tensor:
+        return torch.from_numpy(image.copy()).permute(2, 0, 1)
+
+    checkpoint = load_checkpoint(tiny_checkpoint)
+    samples = sample_faces(checkpoint.model.config.hr_size)[:2]
+    calibration = [CalibrationFace(tensor(s.target), tensor(s.exemplar)[None]) for s in samples]
+    quantization = calibrate(checkpoint, calibration)
+    layer = "restore.reconstructor.up2"  # everything goes through it
+    spoilt = f"{layer}:out"
+    points = {**quantization.points, spoilt: QParams(quantization.points[spoilt].scale * 20)}
+    network = SparedNetwork(checkpoint, dataclasses.replace(quantization, points=points))
+    faces = faces_of_samples(checkpoint.model.config)[:2]
+    found = blame(network, faces, count=2)
+    assert [found[face.key][0]["layer"] for face in faces] == [layer, layer]
+    assert all(found[face.key][0]["gain_db"] > found[face.key][1]["gain_db"] for face in faces)
