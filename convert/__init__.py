@@ -1,1 +1,1 @@
-"""Conversion: lowerings, one file a target, parity gate."""
+"""Conversion: one file a target, parity gate, manifest."""

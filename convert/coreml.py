@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
+from edgesr.deployment.graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, GraphName, Graphs
 from edgesr.errors import UsageError
 
-from .graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, GraphName, Graphs
 from .mil_int8 import convolutions
 from .mil_program import count_operations, describe_arithmetic, load_program, quiet_coremltools
 from .target import QUANTIZED, Conversion, Precision, Report

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
+from edgesr.deployment.graphs import GRAPH_INPUTS, Graphs
 from edgesr.quiet import quiet
 
-from .graphs import GRAPH_INPUTS, Graphs
 from .int8 import arithmetic_of
 from .target import Conversion, Precision, Report
 from .xnnpack_program import saved_convolutions

@@ -17,7 +17,8 @@ import torch
 from torch import nn
 from torch.fx import GraphModule, Node
 
-from .graphs import GRAPH_INPUTS, Graphs
+from edgesr.deployment.graphs import GRAPH_INPUTS, Graphs
+
 from .parity import Check
 
 STEP_TOLERANCE = 1e-5

@@ -17,13 +17,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from edgesr.deployment.graphs import GraphName, Graphs
+from edgesr.deployment.lowerings import Sampling
+from edgesr.deployment.rewrites import ConvSkip, FoldedAggregation, MatmulSkip
 from edgesr.metrics import psnr_unit
 from edgesr.runtime.base import Array
 
-from .graphs import GraphName, Graphs
-from .lowerings import Sampling
 from .parity import FP16_PSNR_DB, FP32_MAX_ABS_ERROR
-from .rewrites import ConvSkip, FoldedAggregation, MatmulSkip
 from .target import Conversion, Report
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from edgesr.bundle import FORMAT_VERSION, MANIFEST, hashes
+from edgesr.deployment.graphs import Graphs
 from edgesr.models import Checkpoint
 from edgesr.models.config import HIMEConfig
 from edgesr.quantize.scheme import Quantization
 from edgesr.versions import installed_versions
 
-from .graphs import Graphs
 from .parity import Parity
 from .target import Conversion, Precision, Target
 

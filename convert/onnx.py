@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from edgesr.deployment.graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, GraphName, Graphs
 from edgesr.quiet import quiet
 
-from .graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, GraphName, Graphs
 from .int8 import Convolutions, arithmetic_of
 from .onnx_int8 import Activations, convolutions, prepare_for_runtimes
 from .target import QUANTIZED, Conversion, Precision, Report

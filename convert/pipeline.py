@@ -14,6 +14,7 @@ import safetensors.numpy
 
 from edgesr import DEFAULT_CHECKPOINT
 from edgesr.bundle import GOLDEN, default_name, write_aside
+from edgesr.deployment.graphs import GraphName, Graphs, deployed_graphs
 from edgesr.errors import ParityError, UnavailableError, UsageError
 from edgesr.models import Checkpoint
 from edgesr.models.config import HIMEConfig
@@ -21,7 +22,6 @@ from edgesr.quantize.scheme import Quantization
 from edgesr.runtime.base import Array, Runtime, fill_slots
 
 from .artifact import engine_or_evaluator
-from .graphs import GraphName, Graphs, deployed_graphs
 from .int8 import count, int8_checks, shortfall
 from .locate import first_departing_module
 from .manifest import write_manifest

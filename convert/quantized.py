@@ -7,6 +7,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
+from edgesr.deployment.graphs import Graphs
 from edgesr.errors import CheckpointError, UnavailableError, UsageError
 from edgesr.models import Checkpoint, load_checkpoint
 from edgesr.models.checkpoint import shipped_names
@@ -16,7 +17,6 @@ from edgesr.quantize.scheme import Quantization
 from edgesr.runtime.base import Runtime
 from edgesr.runtime.torch import TorchRuntime
 
-from .graphs import Graphs
 from .target import QUANTIZED, Precision, Report
 
 SUFFIX = "-int8"

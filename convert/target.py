@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from edgesr.errors import UsageError
 
 if TYPE_CHECKING:
-    from .graphs import Graphs
+    from edgesr.deployment.graphs import Graphs
+
     from .int8 import Convolutions
     from .parity import Check
 

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from edgesr.deployment.graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, Graphs
 from edgesr.errors import EdgesrError, InputOutputError, UnavailableError
 
 from .child import ChildTimeoutError, last_meaningful_line, run_child
-from .graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, Graphs
 from .int8 import arithmetic_of
 from .onnx import export_graph
 from .parity import FP32_MAX_ABS_ERROR, Check, psnr_threshold

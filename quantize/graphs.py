@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgesr.convert.graphs import GRAPH_INPUTS, Graphs, deployed_graphs
+from edgesr.deployment.graphs import GRAPH_INPUTS, Graphs, deployed_graphs
 from edgesr.errors import CheckpointError
 from edgesr.models.checkpoint import Checkpoint
 from edgesr.models.config import HIMEConfig

@@ -22,7 +22,7 @@ aten = torch.ops.aten
 
 CONVOLUTION, ADDITION = (
     "torch.nn.modules.conv.Conv2d",
-    ("edgesr.convert.graphs.Add", "edgesr.models.blocks.ResidualBlock"),
+    ("edgesr.deployment.graphs.Add", "edgesr.models.blocks.ResidualBlock"),
 )
 TRANSPARENT = (
     aten.pixel_shuffle.default,

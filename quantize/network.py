@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.fx import GraphModule
 from torchao.quantization.pt2e.quantize_pt2e import prepare_qat_pt2e
 
-from edgesr.convert.graphs import EncodeGraph
+from edgesr.deployment.graphs import EncodeGraph
 from edgesr.errors import UsageError
 from edgesr.models.bicubic import bicubic_upsample
 from edgesr.models.hime import HIME

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from edgesr.convert.graphs import GRAPH_INPUTS, Graphs, deployed_graphs
 from edgesr.data.faces import load_faces, people, split_folder
+from edgesr.deployment.graphs import GRAPH_INPUTS, Graphs, deployed_graphs
 from edgesr.models.bicubic import bicubic_downsample
 from edgesr.models.checkpoint import Checkpoint
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.fx import GraphModule
 
-from edgesr.convert.graphs import GRAPH_INPUTS, deployed_graphs
+from edgesr.deployment.graphs import GRAPH_INPUTS, deployed_graphs
 from edgesr.imaging import Pixels, to_pixels, to_unit
 from edgesr.metrics import psnr
 from edgesr.models.checkpoint import Checkpoint

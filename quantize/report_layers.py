@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edgesr.convert.graphs import deployed_graphs
-from edgesr.convert.offsets import report_offsets
+from edgesr.deployment.graphs import deployed_graphs
+from edgesr.deployment.offsets import report_offsets
 from edgesr.imaging import Pixels, to_unit
 from edgesr.models.checkpoint import Checkpoint
 

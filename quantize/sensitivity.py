@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule
 
-from edgesr.convert.graphs import GRAPH_INPUTS, deployed_graphs
 from edgesr.data.faces import EvalPair
+from edgesr.deployment.graphs import GRAPH_INPUTS, deployed_graphs
 from edgesr.errors import UsageError
 from edgesr.evaluation import degrade
 from edgesr.imaging import Pixels, read_image, to_unit

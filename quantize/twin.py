@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgesr.convert.graphs import Add, EncodeGraph
-from edgesr.convert.lowerings import GridSample
-from edgesr.convert.rewrites import convolution, split_offset_convolution
+from edgesr.deployment.graphs import Add, EncodeGraph
+from edgesr.deployment.lowerings import GridSample
+from edgesr.deployment.rewrites import convolution, split_offset_convolution
 from edgesr.models.config import HIMEConfig
 from edgesr.models.hime import HIME, ContentConditionedAggregation
 
@@ -21,7 +21,7 @@ CONVOLUTIONS = ("offset_y", "offset_x", "projection")
 
 
 class TwinAlignment(nn.Module):
-    """``convert.graphs.Alignment`` for B faces of n exemplars each."""
+    """``deployment.graphs.Alignment`` for B faces of n exemplars each."""
 
     def __init__(self, model: HIME, batch: int, slots: int) -> None:
         super().__init__()

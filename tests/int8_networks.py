@@ -13,11 +13,11 @@ from conftest import TINY, lively
 from torch import nn
 from torch.fx import GraphModule
 
-from edgesr.convert.graphs import Graphs, deployed_graphs
 from edgesr.convert.int8 import CONVOLUTIONS, count, int8_checks
 from edgesr.convert.parity import Case, Check, Expected, expected, measure_parity, real_cases
 from edgesr.convert.target import Conversion
 from edgesr.data.samples import sample_faces
+from edgesr.deployment.graphs import Graphs, deployed_graphs
 from edgesr.models import Checkpoint, save_checkpoint
 from edgesr.models.checkpoint import load_checkpoint
 from edgesr.quantize.graphs import GraphsRuntime, quantize_graphs

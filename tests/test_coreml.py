@@ -16,9 +16,9 @@ import pytest
 import torch
 from conftest import TINY, lively
 
-from edgesr.convert.graphs import Graphs, deployed_graphs
-from edgesr.convert.lowerings import LOWERINGS
 from edgesr.convert.target import Conversion
+from edgesr.deployment.graphs import Graphs, deployed_graphs
+from edgesr.deployment.lowerings import LOWERINGS
 from edgesr.errors import BundleError, UnavailableError, UsageError
 from edgesr.metrics import psnr_unit
 from edgesr.runtime.coreml import CoreMLRuntime

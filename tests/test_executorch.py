@@ -11,9 +11,9 @@ import torch
 from conftest import TINY, lively
 
 from edgesr.convert.executorch import convert
-from edgesr.convert.graphs import GraphName, Graphs, deployed_graphs
-from edgesr.convert.lowerings import LOWERINGS
 from edgesr.convert.target import Conversion
+from edgesr.deployment.graphs import GraphName, Graphs, deployed_graphs
+from edgesr.deployment.lowerings import LOWERINGS
 from edgesr.errors import BundleError
 from edgesr.runtime.engines import open_engine
 from edgesr.runtime.executorch import ExecuTorchRuntime

@@ -12,9 +12,9 @@ from conftest import TINY, lively
 pytest.importorskip("executorch")
 
 from edgesr.convert.executorch import convert
-from edgesr.convert.graphs import Graphs, deployed_graphs
 from edgesr.convert.int8 import count, int8_checks
 from edgesr.convert.target import Conversion
+from edgesr.deployment.graphs import Graphs, deployed_graphs
 from edgesr.metrics import psnr_unit
 from edgesr.models import Checkpoint
 from edgesr.quantize.graphs import GraphsRuntime, quantize_graphs

@@ -15,9 +15,9 @@ from PIL import Image
 
 import edgesr
 from edgesr.api import Model
-from edgesr.convert.graphs import deployed_graphs
 from edgesr.convert.tflite_environment import tflite_environment
 from edgesr.data.samples import sample_faces
+from edgesr.deployment.graphs import deployed_graphs
 from edgesr.errors import GalleryError
 from edgesr.gallery.build import empty_gallery
 from edgesr.gallery.descriptor import describe

@@ -10,9 +10,9 @@ import torch
 from conftest import TINY, lively
 from torch import Tensor
 
-from edgesr.convert.graphs import Graphs, deployed_graphs
-from edgesr.convert.lowerings import LOWERINGS
-from edgesr.convert.rewrites import SKIPS
+from edgesr.deployment.graphs import Graphs, deployed_graphs
+from edgesr.deployment.lowerings import LOWERINGS
+from edgesr.deployment.rewrites import SKIPS
 from edgesr.errors import CheckpointError, UsageError
 from edgesr.models import HIME, HIMEConfig
 

@@ -17,12 +17,12 @@ from int8_networks import (
 pytest.importorskip("coremltools")
 
 from edgesr.convert.coreml import convert
-from edgesr.convert.graphs import deployed_graphs
 from edgesr.convert.int8 import int8_checks
 from edgesr.convert.mil_evaluator import MILEvaluator
 from edgesr.convert.mil_program import load_program, operations
 from edgesr.convert.parity import expected, measure_parity, real_cases
 from edgesr.convert.target import Conversion
+from edgesr.deployment.graphs import deployed_graphs
 from edgesr.runtime.torch import TorchRuntime
 
 LOWERING = "grid_sample"

@@ -18,11 +18,11 @@ from int8_networks import (
     with_wrong_step,
 )
 
-from edgesr.convert.graphs import GRAPH_INPUTS, deployed_graphs
 from edgesr.convert.int8 import Convolutions, int8_checks, shortfall, wanted
 from edgesr.convert.onnx import convert
 from edgesr.convert.parity import INT8_PSNR_DB
 from edgesr.convert.target import Conversion
+from edgesr.deployment.graphs import GRAPH_INPUTS, deployed_graphs
 from edgesr.runtime.onnxruntime import OnnxRuntime
 
 onnx = pytest.importorskip("onnx")

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from conftest import TINY, lively
 from torch import Tensor
 
-from edgesr.convert.lowerings import LOWERINGS, Sampling, lowering_named
-from edgesr.convert.offsets import report_offsets
+from edgesr.deployment.lowerings import LOWERINGS, Sampling, lowering_named
+from edgesr.deployment.offsets import report_offsets
 from edgesr.errors import UsageError
 from edgesr.models.deform import TAPS, DeformableConv2d
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from conftest import TINY, lively
 
-from edgesr.convert.graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, Graphs, deployed_graphs
-from edgesr.convert.lowerings import LOWERINGS
 from edgesr.convert.onnx import OPSET, convert
-from edgesr.convert.rewrites import SKIPS
 from edgesr.convert.target import Conversion, Precision
+from edgesr.deployment.graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, Graphs, deployed_graphs
+from edgesr.deployment.lowerings import LOWERINGS
+from edgesr.deployment.rewrites import SKIPS
 from edgesr.errors import BundleError
 from edgesr.runtime.engines import open_engine
 from edgesr.runtime.onnxruntime import OnnxRuntime

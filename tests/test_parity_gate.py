@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from edgesr.convert import pipeline
-from edgesr.convert.graphs import Graphs
 from edgesr.convert.parity import Check, measure_golden
 from edgesr.convert.pipeline import convert, make_graphs, plan
 from edgesr.convert.target import TARGETS
 from edgesr.convert.verify import verify
+from edgesr.deployment.graphs import Graphs
 from edgesr.errors import CheckpointError, ParityError, UnavailableError, UsageError
 
 TARGET_PARAMS = [pytest.param(name, marks=pytest.mark.tflite if name == "tflite" else ()) for name in TARGETS]

@@ -17,8 +17,8 @@ from torch import Tensor
 pytest.importorskip("torchao", reason="quantization needs torchao: pip install 'edgesr[executorch]'")
 pytest.importorskip("lightning_fabric", reason="training needs lightning-fabric: pip install 'edgesr[train]'")
 
-from edgesr.convert.graphs import deployed_graphs
 from edgesr.data.faces import FaceSet
+from edgesr.deployment.graphs import deployed_graphs
 from edgesr.errors import CheckpointError, EdgesrError, UsageError
 from edgesr.models import Checkpoint, load_checkpoint, save_checkpoint
 from edgesr.models.bicubic import bicubic_upsample

@@ -16,9 +16,9 @@ pytest.importorskip("torchao", reason="quantization needs torchao: pip install '
 
 import edgesr
 from edgesr.cli.main import run
-from edgesr.convert.graphs import GRAPH_INPUTS, Graphs, deployed_graphs
 from edgesr.convert.int8 import wanted
 from edgesr.convert.quantized import Calibration, choose_checkpoint
+from edgesr.deployment.graphs import GRAPH_INPUTS, Graphs, deployed_graphs
 from edgesr.errors import CheckpointError, InputOutputError, UsageError
 from edgesr.metrics import psnr_unit
 from edgesr.models import Checkpoint, load_checkpoint

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from conftest import TINY, lively
 from torch import Tensor, nn
 
-from edgesr.convert.rewrites import (
+from edgesr.deployment.rewrites import (
     SKIPS,
     FoldedAggregation,
     WeightsBeforeSampling,

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 import edgesr
-from edgesr.convert.graphs import deployed_graphs
-from edgesr.convert.lowerings import LOWERINGS
-from edgesr.convert.offsets import report_offsets
 from edgesr.convert.parity import expected, real_cases
 from edgesr.data.faces import read_eval_list
 from edgesr.data.samples import sample_faces
+from edgesr.deployment.graphs import deployed_graphs
+from edgesr.deployment.lowerings import LOWERINGS
+from edgesr.deployment.offsets import report_offsets
 from edgesr.evaluation import degrade, evaluate
 from edgesr.imaging import resize_bicubic
 from edgesr.metrics import psnr

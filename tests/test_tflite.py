@@ -15,9 +15,9 @@ import torch
 from conftest import TINY, lively
 
 from edgesr.convert import tflite
-from edgesr.convert.graphs import Graphs, deployed_graphs
 from edgesr.convert.target import Conversion, Precision
 from edgesr.convert.tflite_environment import tflite_environment
+from edgesr.deployment.graphs import Graphs, deployed_graphs
 from edgesr.errors import BundleError, EdgesrError
 from edgesr.metrics import psnr_unit
 from edgesr.models import HIMEConfig

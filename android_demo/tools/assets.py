@@ -23,9 +23,9 @@ NETWORK = "hime-small-x4"
 CONVERTER = (
     "convert/tflite.py",
     "convert/tflite_worker.py",
-    "convert/graphs.py",
-    "convert/rewrites.py",
-    "convert/lowerings.py",
+    "edgesr/deployment/graphs.py",
+    "edgesr/deployment/rewrites.py",
+    "edgesr/deployment/lowerings.py",
     "edgesr/models",
 )
 """What a bundle depends on beside its checkpoint."""

@@ -82,8 +82,8 @@ def offsets(checkpoint: Checkpoint) -> dict[str, Any]:
     """The trained offsets on the sample faces, against their bound."""
     import torch
 
-    from edgesr.convert.offsets import report_offsets
     from edgesr.data.samples import sample_faces
+    from edgesr.deployment.offsets import report_offsets
     from edgesr.evaluation import degrade
     from edgesr.imaging import to_unit
 
