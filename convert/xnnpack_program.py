@@ -16,7 +16,7 @@ from edgesr.quiet import quiet
 
 from .int8 import Convolutions, Int8Conv, Step
 
-QINT8, CONVOLUTIONS = ("xnn_datatype_qint8", "xnn_datatype_qcint8"), ("XNNConv2d", "XNNFullyConnected")
+QINT8 = ("xnn_datatype_qint8", "xnn_datatype_qcint8")
 
 
 def saved_convolutions(program: Path) -> dict[str, Convolutions]:

@@ -130,8 +130,9 @@ def read_recipe(path: Path) -> Recipe:
         fields = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except ValueError as error:
         raise UsageError(f"{path} is no {'JSON' if path.suffix == '.json' else 'TOML'}: {error}") from error
-    if path.suffix != ".json" and "rule" in fields:
-        fields["rules"] = [*fields.get("rules", ()), *fields.pop("rule")]
+    if isinstance(fields, dict) and path.suffix != ".json" and "rule" in fields:
+        named, more = fields.get("rules", []), fields.pop("rule")
+        fields["rules"] = [*named, *more] if isinstance(named, list) and isinstance(more, list) else None
     if not isinstance(fields, dict):
         raise UsageError(f"{path} holds no recipe", "edgesr quantize --write-recipe FILE writes one to start from")
     return Recipe.from_dict({"name": path.stem, **fields})

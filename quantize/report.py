@@ -13,7 +13,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from edgesr.bundle import MANIFEST, Bundle
 from edgesr.errors import EdgesrError, UnavailableError, UsageError
@@ -33,7 +33,6 @@ from .report_verdict import add_other_splits, verdict
 from .report_worst import worst_faces
 
 FORMAT, FORMAT_VERSION = "edgesr-report", 1
-T = TypeVar("T")
 LAYER_FACES = 8
 """Faces that weights' and activations' ranges and the offsets are looked at on."""
 

@@ -17,12 +17,13 @@ from edgesr.models.checkpoint import Checkpoint
 from .report_faces import spread
 
 FIELDS = ("graph", "layer", "kind", "macs", "only_loss_db", "spared_gain_db", "sqnr_db")
-HINT = "edgesr quantize --search writes one"
+HINT = "edgesr quantize --search --json prints one"
 Track = Callable[[Sequence[Any], str], Iterator[Any]]
 
 
 def read_sensitivity(path: Path) -> list[dict[str, Any]]:
-    """Rows of ``LayerSensitivity`` from a JSON file: a list of them, or an object that holds it as ``sensitivity``.
+    """Rows of ``LayerSensitivity`` from a JSON file: a list of them, or an object that holds it as
+    ``sensitivity`` or, as ``edgesr quantize --search --json`` prints it, ``layers``.
 
     Raises:
         InputOutputError: it cannot be read, or a field is missing or no number.
@@ -31,7 +32,7 @@ def read_sensitivity(path: Path) -> list[dict[str, Any]]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputOutputError(f"cannot read {path}: {error}", HINT) from error
-    rows = found.get("sensitivity") if isinstance(found, dict) else found
+    rows = found.get("sensitivity", found.get("layers")) if isinstance(found, dict) else found
     if not isinstance(rows, list) or not rows:
         raise InputOutputError(f"{path} holds no layer sensitivities", HINT)
     for i, row in enumerate(rows):

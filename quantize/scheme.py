@@ -43,7 +43,7 @@ class Quantization:
     points: dict[str, QParams]
     """By name (see ``layers``); features.* are the feature space's."""
     observer: str
-    """How the ranges were found: ``mse`` or ``percentile``."""
+    """How the ranges were found: ``mse``, ``percentile`` or ``cubic``."""
     float_sha256: str
     """Of the float network's weights that it was made of."""
     float_name: str = ""

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgesr.deployment.graphs import Add, EncodeGraph
+from edgesr.deployment.graphs import Add
 from edgesr.deployment.lowerings import GridSample
 from edgesr.deployment.rewrites import convolution, split_offset_convolution
 from edgesr.models.config import HIMEConfig
@@ -131,6 +131,3 @@ def to_hime(model: HIME, alignment: TwinAlignment) -> HIME:
     assert alignment.projection.bias is not None
     rfa.deform.bias.copy_(alignment.projection.bias)
     return model
-
-
-__all__ = ["EncodeGraph", "PlainTwin", "RestoreTwin", "inputs_of", "share_alignment", "to_hime"]

@@ -16,7 +16,7 @@ import edgesr
 from edgesr import detection
 from edgesr.cli.main import run
 from edgesr.data.samples import sample_faces
-from edgesr.enhance.batch import JOURNAL
+from edgesr.enhance.batch import JOURNAL, Job, Journal
 from edgesr.gallery.format import write_gallery
 
 PLACE = Place((60.0, 50.0), 12.0, 0.2)
@@ -210,3 +210,18 @@ def test_the_gallerys_network_is_found(call: Call, known: KnownFaces, tmp_path: 
     Image.fromarray(background((64, 48))).save(tmp_path / "a.png")
     code, _, _ = call("enhance", tmp_path / "a.png", "-g", tmp_path / "x8.gallery", "-o", tmp_path / "o.png")
     assert code == 0
+
+
+def test_a_photo_that_was_begun_and_not_finished_is_done_again(tmp_path: Path) -> None:
+    source, target = tmp_path / "a.png", tmp_path / "out" / "a.png"
+    source.write_bytes(b"photo")
+    job = Job(source, target)
+    Journal(target.parent, {"strength": 1}).begin(job)
+    target.write_bytes(b"of who knows what")
+    again = Journal(target.parent, {"strength": 1})
+    assert again.done(job) is None
+    assert again.unfinished(job)
+    again.finish(job, {"faces": []})
+    assert Journal(target.parent, {"strength": 1}).done(job) == {"faces": []}
+    assert not Journal(target.parent, {"strength": 1}).unfinished(job)
+    assert not Journal(target.parent, {"strength": 0.5}).unfinished(job)

@@ -368,3 +368,12 @@ def test_a_kill_while_wiping_leaves_no_gallery_of_that_name_or_the_whole(tmp_pat
             break
     else:
         pytest.fail("wiping never came to its end")
+
+
+def test_erasing_a_folder_is_refused_and_leaves_it_where_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(b"a")
+    with pytest.raises(InputOutputError, match="is no file"):
+        erase(folder)
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["a.jpg", "photos"]

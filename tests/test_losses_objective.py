@@ -126,6 +126,10 @@ def test_reconstruction_alone_needs_nothing_and_is_the_charbonnier_loss() -> Non
     objective = PerceptionLoss.build(LossConfig())
     total, terms = objective(sr, hr)
     assert torch.equal(total, charbonnier(sr, hr))
+    blunt = PerceptionLoss.build(LossConfig(charbonnier_epsilon=0.1))
+    assert torch.equal(blunt(sr, hr)[0], charbonnier(sr, hr, 0.1))
+    with pytest.raises(UsageError, match="Charbonnier"):
+        LossConfig(charbonnier_epsilon=0)
     assert list(terms) == ["rec"]
     assert list(objective.parameters()) == []
     with pytest.raises(UsageError, match="no discriminator"):

@@ -214,8 +214,8 @@ def test_a_loss_that_is_not_finite_is_an_error_and_is_never_saved(
     before = state(good), sha256_of(good.checkpoint / "model.safetensors")
     diverging = new_trainer(config=config)
 
-    def loss(sr: Tensor, hr: Tensor) -> Tensor:
-        return charbonnier(sr, hr) * (bad if diverging.step >= when else 1)
+    def loss(sr: Tensor, hr: Tensor, epsilon: float) -> Tensor:
+        return charbonnier(sr, hr, epsilon) * (bad if diverging.step >= when else 1)
 
     monkeypatch.setattr(objective, "charbonnier", loss)
     with pytest.raises(EdgesrError, match=r"(loss is|not finite).*lower --learning-rate.*holds the last good state"):
@@ -228,7 +228,7 @@ def test_a_loss_that_is_not_finite_is_an_error_and_is_never_saved(
 def test_diverging_before_the_first_save_leaves_no_state(
     new_trainer: NewTrainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(objective, "charbonnier", lambda sr, hr: (sr - hr).sum() * math.nan)
+    monkeypatch.setattr(objective, "charbonnier", lambda sr, hr, epsilon: (sr - hr).sum() * math.nan)
     trainer = new_trainer()
     with pytest.raises(EdgesrError) as failure:
         trainer.fit()

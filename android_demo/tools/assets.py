@@ -30,6 +30,19 @@ CONVERTER = (
 )
 """What a bundle depends on beside its checkpoint."""
 
+VECTORS = (
+    "docs/alignment.md",
+    "edgesr/alignment.py",
+    "edgesr/detection.py",
+    "edgesr/imaging.py",
+    "edgesr/data/samples.py",
+    "edgesr/enhance",
+    "edgesr/gallery",
+    "edgesr/samples",
+    "tests/data/galleries",
+)
+"""What the vectors that Kotlin is tested against are computed from."""
+
 NEIGHBOUR = REPOSITORY.parent / "shared" / "weights" / "face_detection_yunet.onnx"
 """Where a copy of the detector may lie beside the checkout; the tests of edgesr look there, too."""
 
@@ -121,9 +134,12 @@ def digest(*parts: str) -> str:
         f"edgesr/checkpoints/{NETWORK}-int8",
         "android_demo/tools/assets.py",
         "android_demo/tools/testdata.py",
+        *VECTORS,
     )
     for part in listed:
         path = REPOSITORY / part
+        if not path.exists() and not part.endswith("-int8"):  # the one that need not be there
+            raise SystemExit(f"{part} is not there: the list of what assets depend on is out of date")
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file() and "__pycache__" not in file.parts:
                 result.update(str(file.relative_to(REPOSITORY)).encode() + file.read_bytes())

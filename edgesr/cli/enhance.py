@@ -143,7 +143,7 @@ def attempt(job: Job, enhancer: Enhancer, journal: Any, options: dict[str, Any])
         before = journal.done(job)
         if before is not None and not options["force"]:
             return {**row, "faces": before.get("faces", []), "status": "skipped"}
-        if job.target.exists() and not options["force"]:
+        if job.target.exists() and not options["force"] and not journal.unfinished(job):
             raise UsageError(f"{job.target} already exists and was not made by this run", "pass --force to replace it")
         result = enhance_one(job, enhancer, journal, options)
         journal.finish(job, result)

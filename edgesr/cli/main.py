@@ -33,7 +33,7 @@ COMMANDS = {
     "bench": "Milliseconds and memory of bundles, as ratios measured in one run.",
     "info": "Parameters, GMACs, configuration and offsets of a checkpoint.",
     "targets": "What can be converted to, what runs here, and what is missing.",
-    "setup": "Make the environments that conversion needs (TFLite).",
+    "setup": "Make the TFLite environment; fetch the face detector.",
     "doctor": "Check this installation and say what to mend.",
     "demo": "Convert for every phone target, restore a sample face with each, and draw it.",
 }

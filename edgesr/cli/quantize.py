@@ -14,6 +14,7 @@ from edgesr.cli import output
 from edgesr.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
+    from edgesr.data.faces import EvalPair
     from edgesr.models import Checkpoint
     from edgesr.quantize.scheme import Quantization
 
@@ -126,6 +127,8 @@ def command(
     out = out or Path(name)
     refuse_existing(out, force)
     config = source.model.config
+    # What is measured at the end is read first: a mistake there must not cost the training.
+    evaluation = read_evaluation(data, eval_split or ("val",), config.hr_size, identity)
     output.say(f"calibrating on {faces} faces of {data}")
     chosen = calibration_faces(data, split, config.hr_size, config.slots, faces)
     provenance = {"split": split}
@@ -150,7 +153,7 @@ def command(
             f"steps of {batch_size} faces: Charbonnier to the original plus {distil:g} times that to the float\n"
             f"network's output, Adam at {learning_rate:g}, scales learned (LSQ) and frozen for the last third."
         )
-    rows = measured(source, made, data, eval_split or ("val",), identity)
+    rows = measured(source, made, evaluation)
     keep(out, name, source, *list(made.values())[-1], rows, how)
     if as_json:
         output.write_json({"ok": True, "checkpoint": str(out), "name": name, "done": done, "rows": rows})
@@ -209,27 +212,33 @@ def train(
     return (tuned, trained), trainer.step >= config.steps
 
 
+def read_evaluation(
+    data: Path, splits: tuple[str, ...], hr_size: int, identity: bool
+) -> tuple[dict[str, list[EvalPair]], Any]:
+    """The pairs of each split, and how they are measured; no split where the folder has no evaluation list."""
+    from edgesr.cli.eval import identity_meter, measure_with
+    from edgesr.data.faces import read_eval_list
+
+    measure = measure_with(identity_meter(True, None) if identity else None, None)
+    if not (data / "eval_list.csv").is_file():
+        output.say(f"note: no eval_list.csv in {data}, so the loss is not measured")
+        return {}, measure
+    return {split: read_eval_list(data, split, hr_size) for split in splits}, measure
+
+
 def measured(
     source: Checkpoint,
     made: dict[str, tuple[Checkpoint, Quantization]],
-    data: Path,
-    splits: tuple[str, ...],
-    identity: bool,
+    evaluation: tuple[dict[str, list[EvalPair]], Any],
 ) -> list[dict[str, Any]]:
-    """A row for each split and precision; none where the folder has no evaluation list."""
-    from edgesr.cli.eval import identity_meter, measure_with
-    from edgesr.data.faces import read_eval_list
+    """A row for each split and precision."""
     from edgesr.quantize.graphs import quantized_runtime
     from edgesr.quantize.quality import evaluate_n, quality_loss
     from edgesr.runtime.torch import TorchRuntime
 
-    if not (data / "eval_list.csv").is_file():
-        output.say(f"note: no eval_list.csv in {data}, so the loss is not measured")
-        return []
-    measure = measure_with(identity_meter(True, None) if identity else None, None)
+    by_split, measure = evaluation
     rows: list[dict[str, Any]] = []
-    for split in splits:
-        pairs = read_eval_list(data, split, source.model.config.hr_size)
+    for split, pairs in by_split.items():
         wanted, method = evaluate_n(
             TorchRuntime(source.model), pairs, measure=measure, track=lambda items: output.track(items, "float")
         )

@@ -12,7 +12,7 @@ import click
 
 from edgesr import DEFAULT_CHECKPOINT
 from edgesr.cli import output
-from edgesr.errors import UnavailableError, UsageError
+from edgesr.errors import EdgesrError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from edgesr.models import Checkpoint
@@ -242,7 +242,7 @@ def with_sensitivity(
     try:
         output.say(f"sensitivity of every layer on {count} faces of val")
         rows = sensitivity_of(subject.checkpoint, data, calibration, count, work, output.track)
-    except UnavailableError as error:
+    except EdgesrError as error:
         return dataclasses.replace(subject, sensitivity_missing=f"{error.what}\n{error.hint}")
     return dataclasses.replace(subject, sensitivity=rows)
 

@@ -19,6 +19,7 @@ _WEIGHT = click.FloatRange(0)
 _FILE = click.Path(path_type=Path)
 
 _OPTIONS = (
+    click.option("--charbonnier-epsilon", default=1e-3, show_default=True, help="eps of the reconstruction loss."),
     click.option("--correlation", default=0.0, type=_WEIGHT, help="Weight of the correlation loss. Paper: 0.1."),
     click.option("--correlation-window", default=5, show_default=True, help="Its k, odd."),
     click.option("--adversarial", default=0.0, type=_WEIGHT, help="Weight of the GAN. Paper: 0.1."),
@@ -58,5 +59,10 @@ def losses(options: dict[str, Any], hr_size: int) -> tuple[LossConfig, LossFiles
     discriminator = DiscriminatorConfig()
     if weights.adv:
         discriminator = DiscriminatorConfig(hr_size, options["discriminator_channels"])
-    config = LossConfig(weights, options["correlation_window"], discriminator=discriminator)
+    config = LossConfig(
+        weights,
+        options["correlation_window"],
+        discriminator=discriminator,
+        charbonnier_epsilon=options["charbonnier_epsilon"],
+    )
     return config, LossFiles(vgg19=options["vgg19"], embedder=options["embedder"])

@@ -120,11 +120,18 @@ class Journal:
 
     def done(self, job: Job) -> dict[str, Any] | None:
         """What a former run said of this photo, where its output is there and neither photo nor settings changed."""
+        row = self._begun(job)
+        result = row.get("result") if row and job.target.exists() else None
+        return result if isinstance(result, dict) else None
+
+    def unfinished(self, job: Job) -> bool:
+        """Whether a former run with these settings was stopped at this photo: what it left may be replaced."""
+        row = self._begun(job)
+        return row is not None and row.get("result") is None
+
+    def _begun(self, job: Job) -> dict[str, Any] | None:
         row = self._rows.get(self._name(job))
-        if row is None or not job.target.exists() or row.get("key") != self._key(job):
-            return None
-        result = row.get("result")
-        return result if isinstance(result, dict) else {}
+        return row if row is not None and row.get("key") == self._key(job) else None
 
     def begin(self, job: Job) -> None:
         """The photo's output is about to be written."""

@@ -134,6 +134,10 @@ def erase(path: Path) -> int:
         try:
             if not path.exists() and not aside.exists():
                 raise InputOutputError(f"no file {path}")
+            if path.exists():
+                if not path.is_file():
+                    raise InputOutputError(f"{path} is no file", "name the gallery itself")
+                os.close(os.open(path, os.O_RDWR))  # what cannot be overwritten keeps its name
             count = _erase_now(aside)
             if path.exists():
                 path.rename(aside)

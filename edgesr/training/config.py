@@ -47,6 +47,8 @@ class TrainConfig:
         fields = dataclasses.asdict(self)
         if self.loss == LossConfig():
             del fields["loss"], fields["discriminator_learning_rate"]
+        elif fields["loss"]["charbonnier_epsilon"] == _default(self.loss, "charbonnier_epsilon"):
+            del fields["loss"]["charbonnier_epsilon"]
         for name in ("degradation", "offset_learning_rate"):
             if fields[name] == _default(self, name):
                 del fields[name]

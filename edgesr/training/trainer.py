@@ -244,7 +244,7 @@ class Trainer:
 
     def validate(self, pairs: list[EvalPair]) -> dict[str, float]:
         """PSNR in dB of the averaged weights on ``pairs``, with the two diagnostics of exemplar use."""
-        runtime, degradation = TorchRuntime(self.averaged_model()), self.config.degradation
+        runtime, degradation = self.averaged_runtime(), self.config.degradation
         result = evaluate(runtime, pairs, counts=(0, 1, 3), with_target=True, degradation=degradation)
         measured = {method: result.interval(method).mean for method in result.psnr}
         most = max(method for method in measured if method.startswith("n="))
@@ -253,7 +253,7 @@ class Trainer:
 
     def save_samples(self, pairs: list[EvalPair]) -> None:
         """A few restored faces as ``samples/step-NNNNNN.png``."""
-        sheet = sample_sheet(TorchRuntime(self.averaged_model()), pairs, self.config.degradation)
+        sheet = sample_sheet(self.averaged_runtime(), pairs, self.config.degradation)
         write_image(np.asarray(sheet), self.run / "samples" / f"step-{self.step:06}.png")
 
     def save(self) -> None:

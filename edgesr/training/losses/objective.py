@@ -59,8 +59,12 @@ class LossConfig:
     correlation_dilation: int = 1
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     embedder: EmbedderInput = EmbedderInput()
+    charbonnier_epsilon: float = 1e-3
+    """eps of L_rec, as in the paper. Errors well below it count by their square, those above by their size."""
 
     def __post_init__(self) -> None:
+        if not 0 < self.charbonnier_epsilon <= 1:
+            raise UsageError(f"Charbonnier's eps is {self.charbonnier_epsilon}", "above 0 and at most 1")
         check_window(self.correlation_window, self.correlation_dilation)
 
 
@@ -152,7 +156,7 @@ class PerceptionLoss(nn.Module):
 
     def _terms(self) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
         return {
-            "rec": charbonnier,
+            "rec": lambda sr, hr: charbonnier(sr, hr, self.config.charbonnier_epsilon),
             "adv": self._adversarial,
             "per": lambda sr, hr: _given(self.perceptual)(sr, hr),
             "cor": lambda sr, hr: correlation_loss(

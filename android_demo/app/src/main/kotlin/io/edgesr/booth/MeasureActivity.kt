@@ -99,7 +99,7 @@ class MeasureActivity : BoothActivity() {
         if (request != EXPORT || result != RESULT_OK || uri == null) return
         val version = packageManager.getPackageInfo(packageName, 0).versionName.orEmpty()
         work({
-            val stream = contentResolver.openOutputStream(uri) ?: throw java.io.IOException("no stream")
+            val stream = contentResolver.openOutputStream(uri, "wt") ?: throw java.io.IOException("no stream")
             stream.use { it.write(Measurement.toJson(rows, version).toByteArray()) }
         }) { android.widget.Toast.makeText(this, R.string.saved, android.widget.Toast.LENGTH_SHORT).show() }
     }

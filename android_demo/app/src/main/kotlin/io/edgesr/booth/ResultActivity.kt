@@ -236,7 +236,7 @@ class ResultActivity : BoothActivity() {
         val file = File(booth.shareFolder, "face.png")
         work({
             booth.shareFolder.mkdirs()
-            file.outputStream().use { bitmap.compress(Bitmap.CompressFormat.PNG, 100, it) }
+            file.outputStream().use { bitmap.writePng(it) }
         }, { show(it, ::start) }) {
             val address = ShareProvider.address(file)
             val send = Intent(Intent.ACTION_SEND).setType("image/png").putExtra(Intent.EXTRA_STREAM, address)
@@ -244,6 +244,11 @@ class ResultActivity : BoothActivity() {
             send.clipData = ClipData.newRawUri("", address)
             startActivity(Intent.createChooser(send, null))
         }
+    }
+
+    /** A stream that fails makes `compress` answer false, and throws nothing. */
+    private fun Bitmap.writePng(stream: java.io.OutputStream) {
+        if (!compress(Bitmap.CompressFormat.PNG, 100, stream)) throw java.io.IOException("the picture was not written")
     }
 
     @Deprecated("the platform's way")
@@ -254,8 +259,8 @@ class ResultActivity : BoothActivity() {
         val bitmap = result()
         if (request != SAVE || result != RESULT_OK || uri == null || bitmap == null) return
         work({
-            val stream = contentResolver.openOutputStream(uri) ?: throw java.io.IOException("no stream")
-            stream.use { bitmap.compress(Bitmap.CompressFormat.PNG, 100, it) }
+            val stream = contentResolver.openOutputStream(uri, "wt") ?: throw java.io.IOException("no stream")
+            stream.use { bitmap.writePng(it) }
         }, { show(it, ::start) }) { Toast.makeText(this, R.string.saved, Toast.LENGTH_SHORT).show() }
     }
 
