@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import math
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from conftest import TINY, Call
 
 pytest.importorskip("lightning_fabric", reason="training needs lightning-fabric: pip install 'edgesr[train]'")
@@ -22,7 +24,7 @@ from edgesr.ablations.runs import RowResult
 from edgesr.data.batches import Curriculum
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.evaluation import Evaluation
-from edgesr.models import PRESETS
+from edgesr.models import PRESETS, load_checkpoint
 from edgesr.training.config import TrainConfig
 from edgesr.training.trainer import Trainer
 
@@ -270,6 +272,29 @@ def test_an_interrupted_row_goes_on_with_the_steps_it_was_given(
     again = ablate("exemplars", "--minutes", MINUTES, "--rows", "1", "-o", tmp_path / "whole")[1]
     assert (tmp_path / "whole" / "one-exemplar" / "result.json").exists()
     assert again["tables"][0]["rows"][1]["splits"] == answer["tables"][0]["rows"][1]["splits"]
+
+
+def test_rows_start_from_the_weights_that_are_given_and_from_no_others(
+    ablate: Callable[..., Any], tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(monkeypatch)
+    started: list[dict[str, Any]] = []
+    fit = Trainer.fit
+    monkeypatch.setattr(
+        Trainer,
+        "fit",
+        lambda self, **options: (started.append(copy.deepcopy(self.model.state_dict())), fit(self, **options)),
+    )
+    call = ("exemplars", "--minutes", MINUTES, "--rows", "0,1", "--init", tiny_checkpoint)
+    code, answer, log = ablate(*call)
+    assert code == 0, log
+    wanted = load_checkpoint(tiny_checkpoint).model.state_dict()
+    assert [all(torch.equal(state[k], wanted[k]) for k in wanted) for state in started] == [True, True]
+    assert ablate(*call, "--report")[1] == answer
+    code, answer, _ = ablate(*call[:-2])
+    assert (code, "from other weights" in answer["error"]) == (2, True)
+    code, answer, _ = ablate("alignment", "--minutes", MINUTES, "--rows", "convolution", "--init", tiny_checkpoint)
+    assert (code, "another network" in answer["error"]) == (2, True)
 
 
 def test_other_photos_are_noticed(ablate: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

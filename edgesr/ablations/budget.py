@@ -23,8 +23,10 @@ from edgesr.ablations.definitions import Row
 from edgesr.atomic import file_aside
 from edgesr.data.faces import FaceSet
 from edgesr.errors import InputOutputError, UsageError
+from edgesr.models import Checkpoint
 from edgesr.models.config import HIMEConfig
 from edgesr.training.config import TrainConfig
+from edgesr.training.setup import initial_weights
 from edgesr.training.state import digest
 from edgesr.training.trainer import Trainer
 
@@ -46,6 +48,8 @@ class Budget:
     """``cpu``: seconds of the process, over all threads; ``wall``: where a GPU does the work."""
     photos: str
     """Digest of the training photos."""
+    start: str = ""
+    """SHA-256 of the weights that the rows start from; empty where they start at random."""
 
 
 def described(row: Row) -> dict[str, Any]:
@@ -56,11 +60,11 @@ def described(row: Row) -> dict[str, Any]:
     return json.loads(json.dumps(fields))  # tuples become lists, as they will be read
 
 
-def read_budget(run: Path, row: Row, minutes: float) -> Budget | None:
+def read_budget(run: Path, row: Row, minutes: float, start: Checkpoint | None = None) -> Budget | None:
     """What the run got when it was begun; None where it was not.
 
     Raises:
-        UsageError: the folder holds a run of other minutes or settings.
+        UsageError: the folder holds a run of other minutes, settings or initial weights.
         InputOutputError: its file is damaged.
     """
     path = run / FILE
@@ -73,6 +77,8 @@ def read_budget(run: Path, row: Row, minutes: float) -> Budget | None:
     what = ""
     if budget.minutes != minutes:
         what = f"for {budget.minutes:g} minutes, not {minutes:g}"
+    elif budget.start != (start.sha256 if start else ""):
+        what = "from other weights"
     elif not _agree(budget.row, described(row), _DEFAULTS):
         what = "with other settings"
     if what:
@@ -107,18 +113,22 @@ def photos_digest(faces: FaceSet) -> str:
 
 
 def set_budgets(
-    runs: Sequence[tuple[Path, Row]], minutes: float, faces: FaceSet, say: Callable[[str], None]
+    runs: Sequence[tuple[Path, Row]],
+    minutes: float,
+    faces: FaceSet,
+    say: Callable[[str], None],
+    start: Checkpoint | None = None,
 ) -> dict[str, Budget]:
     """Time every row, and keep in its run's folder what it gets."""
     photos = photos_digest(faces)
     with tempfile.TemporaryDirectory(prefix="edgesr-ablate-") as scratch:
-        trainers = [new_trainer(Path(scratch) / row.name, row, faces, steps=100_000) for _, row in runs]
+        trainers = [new_trainer(Path(scratch) / row.name, row, faces, 100_000, start) for _, row in runs]
         seconds = step_seconds(trainers)
         clock = "cpu" if on_cpu(trainers[0]) else "wall"
     budgets = {}
     for (run, row), each in zip(runs, seconds, strict=True):
         steps = max(1, round(minutes * 60 / each))
-        budget = Budget(described(row), minutes, each, steps, clock, photos)
+        budget = Budget(described(row), minutes, each, steps, clock, photos, start.sha256 if start else "")
         with file_aside(run / FILE) as aside:
             aside.write_text(json.dumps(dataclasses.asdict(budget), indent=2) + "\n")
         say(f"{row.name}: {each * 1000:.0f} ms of {clock} time a step, so {minutes:g} minutes are {steps} steps")
@@ -134,9 +144,14 @@ def step_seconds(trainers: Sequence[Trainer]) -> list[float]:
     return [statistics.median(times) for times in zip(*rounds, strict=True)]
 
 
-def new_trainer(run: Path, row: Row, faces: FaceSet, steps: int) -> Trainer:
-    """The run of a row; on the folder of an interrupted one it goes on."""
-    return Trainer(run, row.name, row.network, dataclasses.replace(row.training, steps=steps), faces)
+def new_trainer(run: Path, row: Row, faces: FaceSet, steps: int, start: Checkpoint | None = None) -> Trainer:
+    """The run of a row, from the weights of ``start``; on the folder of an interrupted one it goes on.
+
+    Raises:
+        UsageError: ``start`` is another network than the row's.
+    """
+    init = initial_weights(start, row.network) if start else None
+    return Trainer(run, row.name, row.network, dataclasses.replace(row.training, steps=steps), faces, init=init)
 
 
 def on_cpu(trainer: Trainer) -> bool:

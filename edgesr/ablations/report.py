@@ -141,6 +141,7 @@ def remarks(reports: Sequence[TableReport], minutes: float) -> list[str]:
     return [
         f"{minutes:g} {clock} of training a row: each row's step was timed beforehand, and its steps are the minutes"
         " over that, so rows differ in steps and a busy machine takes nothing from one of them",
+        *(["every row starts from the same trained weights"] if budgets[0].start else []),
         f"all figures but PSNR {CHOSEN_ON} are of {REPORTED_ON}; the paper trained longer, on another set of faces",
     ]
 

@@ -13,7 +13,7 @@ from edgesr.atomic import file_aside
 from edgesr.data.faces import EvalPair, FaceSet
 from edgesr.errors import InputOutputError
 from edgesr.evaluation import Evaluation, Measure, Methods, measure_methods
-from edgesr.models import load_checkpoint
+from edgesr.models import Checkpoint, load_checkpoint
 from edgesr.runtime.torch import TorchRuntime
 from edgesr.training.trainer import Trainer
 
@@ -48,6 +48,8 @@ class Ablation:
     measure: Measure
     metrics: Sequence[str]
     """What ``measure`` gives."""
+    start: Checkpoint | None = None
+    """What every row starts from, instead of at random."""
 
     def run(self, row: Row) -> Path:
         """The folder of a row."""
@@ -60,7 +62,7 @@ class Ablation:
             UsageError: the folder holds a run of other minutes or settings.
             InputOutputError: a file of it is damaged.
         """
-        budget = read_budget(self.run(row), row, self.minutes)
+        budget = read_budget(self.run(row), row, self.minutes, self.start)
         path = self.run(row) / FILE
         if budget is None or not path.exists():
             return None
@@ -88,7 +90,7 @@ class Ablation:
         if not left:
             return
         faces = read_faces()
-        budgets = {row.name: read_budget(self.run(row), row, self.minutes) for row in left}
+        budgets = {row.name: read_budget(self.run(row), row, self.minutes, self.start) for row in left}
         for row in left:
             budget = budgets[row.name]
             if budget is not None:
@@ -96,11 +98,11 @@ class Ablation:
         new = [(self.run(row), row) for row in left if budgets[row.name] is None]
         if new:
             say(f"timing a step of {', '.join(row.name for _, row in new)}")
-            budgets |= set_budgets(new, self.minutes, faces, say)
+            budgets |= set_budgets(new, self.minutes, faces, say, self.start)
         for row in left:
             budget = budgets[row.name]
             assert budget is not None
-            trainer = new_trainer(self.run(row), row, faces, budget.steps)
+            trainer = new_trainer(self.run(row), row, faces, budget.steps, self.start)
             at = f"from step {trainer.step} " if trainer.step else ""
             say(f"{row.name} ({row.about}): {at}to step {budget.steps}")
             fit(trainer)

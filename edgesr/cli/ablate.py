@@ -25,6 +25,7 @@ _path = click.Path(path_type=Path)
 @click.option("--rows", metavar="ROW,ROW,...", help="Train only these; the table shows all that are finished.")
 @click.option("--report", is_flag=True, help="Train nothing: print what is finished, also beside a run that goes on.")
 @click.option("--network", default="hime-small-x8", show_default=True, help="A preset, or a config.json with widths.")
+@click.option("--init", help="Start every row from this checkpoint instead of at random.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--threads", type=click.IntRange(1, 256), help="CPU threads. Default: all cores.")
 @click.option("--identity", is_flag=True, help="Measure identity similarity too, with dlib.")
@@ -38,6 +39,7 @@ def command(
     rows: str | None,
     report: bool,
     network: str,
+    init: str | None,
     seed: int,
     threads: int | None,
     identity: bool,
@@ -51,6 +53,7 @@ def command(
     edgesr ablate alignment --data ../shared/faces
     edgesr ablate alignment aggregation exemplars --data ../shared/faces --minutes 60 --threads 1
     edgesr ablate alignment --rows deformable --data ../shared/faces
+    edgesr ablate curriculum --init hime-small-x8 --data ../shared/faces
 
     Minutes are those of the CPU where it does the work: a row's step is timed first, and the steps it gets are the
     minutes over that, so that what else the machine does takes nothing from one row. The same command again goes on
@@ -69,6 +72,7 @@ def command(
     from edgesr.cli.eval import identity_meter, measure_with
     from edgesr.cli.training_progress import fit
     from edgesr.data.faces import FaceSet, read_eval_list
+    from edgesr.models import load_checkpoint
     from edgesr.training.config import TrainConfig
     from edgesr.training.setup import network_config
 
@@ -87,7 +91,8 @@ def command(
     pairs = {split: read_eval_list(data, split, config.hr_size) for split in ("val", "test")}
     meter = identity_meter(True, None) if identity else None
     metrics = [metric for metric in METRICS if metric != "identity" or identity]
-    ablation = Ablation(folder, list(known.values()), minutes, pairs, measure_with(meter, None), metrics)
+    start = load_checkpoint(init) if init else None
+    ablation = Ablation(folder, list(known.values()), minutes, pairs, measure_with(meter, None), metrics, start)
 
     def read_faces() -> FaceSet:
         output.say(f"reading photos from {data}")
