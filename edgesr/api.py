@@ -131,8 +131,10 @@ class Model:
         """Refuse a gallery whose features mean something else to this network.
 
         Raises:
-            GalleryError: another feature space, scale, LR size or division of the channels.
+            GalleryError: another feature space, scale, LR size or division of the channels, or other descriptors.
         """
+        from edgesr.gallery.descriptor import SIZE
+
         config = self.config
         ours = (self.feature_space, config.scale, config.lr_size, config.feature_parts)
         theirs = (gallery.feature_space, gallery.scale, gallery.lr_size, dict(gallery.feature_parts))
@@ -143,6 +145,12 @@ class Model:
                     f"the gallery has {name} {there}, and {self.name} takes {here}",
                     "build the gallery with this network, or restore with the one that it was built with",
                 )
+        described = gallery.descriptors.shape[1]
+        if gallery.entries and described != SIZE:
+            raise GalleryError(
+                f"the gallery's descriptors have {described} numbers, and this edgesr's have {SIZE}",
+                "another version of edgesr made it: build it again",
+            )
 
 
 def load(name_or_path: str | Path, *, least_slots: int = 0, threads: int | None = None) -> Model:

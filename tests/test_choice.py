@@ -30,16 +30,16 @@ def by_hand(d: Array, q: Array, sharpness: float | None) -> float:
     """docs/gallery-format.md, "Choosing exemplars by it", cell by cell, for descriptors with landmarks."""
 
     def weight(i: int, j: int) -> float:
-        return math.exp(-(((j - 7.5) / 5) ** 2) - ((i - 8.5) / 6) ** 2)
+        return math.exp(-(((j - 3.5) / 2) ** 2) - ((i - 4) / 2.5) ** 2)
 
-    e = [[d[16 * i + j] - q[16 * i + j] for j in range(16)] for i in range(16)]
-    cells = [(i, j) for i in range(16) for j in range(16)]
-    inner = [(i, j) for i in range(15) for j in range(15)]
+    e = [[d[8 * i + j] - q[8 * i + j] for j in range(8)] for i in range(8)]
+    cells = [(i, j) for i in range(8) for j in range(8)]
+    inner = [(i, j) for i in range(7) for j in range(7)]
     a = sum(weight(i, j) * e[i][j] ** 2 for i, j in cells) / sum(weight(i, j) for i, j in cells)
     steps = sum(weight(i, j) * ((e[i][j + 1] - e[i][j]) ** 2 + (e[i + 1][j] - e[i][j]) ** 2) for i, j in inner) / sum(
         weight(i, j) for i, j in inner
     )
-    p = sum((d[k] - q[k]) ** 2 for k in range(290, 300)) / 10
+    p = sum((d[k] - q[k]) ** 2 for k in range(98, 108)) / 10
     return (
         (a + 1e-3) * (steps + 1e-3) * math.sqrt(p + 1e-5) / (1 if sharpness is None else max(sharpness, 1e-3) ** 0.25)
     )

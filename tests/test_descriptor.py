@@ -50,9 +50,9 @@ def by_hand(face: Pixels, landmarks: list[list[float]] | None) -> list[float]:
 
     red, green, blue = ([[float(v) / 255 for v in row] for row in face[..., c]] for c in range(3))
     luma = [[0.299 * red[p][q] + 0.587 * green[p][q] + 0.114 * blue[p][q] for q in range(size)] for p in range(size)]
-    grid = cells(luma, 16)
-    mean = sum(grid) / 256
-    contrast = (sum((v - mean) ** 2 for v in grid) / 256) ** 0.5
+    grid = cells(luma, 8)
+    mean = sum(grid) / 64
+    contrast = (sum((v - mean) ** 2 for v in grid) / 64) ** 0.5
     result = [(v - mean) / max(contrast, 1 / 255) for v in grid] + [mean, contrast]
     for channel in (red, blue):
         result += cells([[channel[p][q] - luma[p][q] for q in range(size)] for p in range(size)], 4)
@@ -83,7 +83,7 @@ def test_the_parts_lie_where_the_names_say() -> None:
     face = sample_faces(128)[1].target
     found = describe(face, POINTS)
     luma = face.astype(float) @ [0.299, 0.587, 0.114] / 255
-    cells = luma.reshape(16, 8, 16, 8).mean((1, 3))
+    cells = luma.reshape(8, 16, 8, 16).mean((1, 3))
     np.testing.assert_allclose(found[LUMINANCE].reshape(GRID, GRID) * cells.std() + cells.mean(), cells, atol=1e-5)
     assert found[MEAN] == pytest.approx(luma.mean(), abs=1e-5)
     assert found[CONTRAST] == pytest.approx(cells.std(), abs=1e-5)

@@ -145,6 +145,14 @@ def test_an_empty_gallery_is_plain_super_resolution(tiny: Model) -> None:
     assert len(weights) == 0
 
 
+def test_a_gallery_with_other_descriptors_is_refused(tiny: Model, tmp_path: Path) -> None:
+    """As of edgesr before its grid had 8 x 8 cells: nothing could be chosen by them."""
+    gallery = written_by(tiny, "int8", tmp_path / "a.gallery")
+    older = [dataclasses.replace(entry, descriptor=np.zeros(301, np.float32)) for entry in gallery.entries]
+    with pytest.raises(GalleryError, match=r"301 numbers, and this edgesr's have 109"):
+        tiny.restore(faces(tiny)[0][1], gallery.replace(entries=tuple(older)))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -14,7 +14,7 @@ from edgesr.gallery.descriptor import GRID, HAS_LANDMARKS, LANDMARKS, LUMINANCE,
 
 Array = npt.NDArray[np.float64]
 
-CENTRE, SPREAD = (7.5, 8.5), (5.0, 6.0)
+CENTRE, SPREAD = (3.5, 4.0), (2.0, 2.5)
 """Cells count by a Gaussian around the face's middle (x, y in cells): hair and background differ from day to day."""
 
 LEAST_DIFFERENCE, LEAST_TURN = 1e-3, 1e-5

@@ -1,4 +1,4 @@
-"""What a face looks like and where it turns, in 301 numbers: exemplars are chosen by them, on every platform alike.
+"""What a face looks like and where it turns, in 109 numbers: exemplars are chosen by them, on every platform alike.
 
 ``docs/gallery-format.md`` writes the arithmetic down for other languages; a test holds its example.
 """
@@ -13,8 +13,9 @@ from edgesr.imaging import Pixels
 
 Descriptor = npt.NDArray[np.float32]
 
-GRID, CHROMA_GRID = 16, 4
-"""Cells a side: an LR face of 16 pixels is the smallest that is restored, so nothing finer is known of every face."""
+GRID, CHROMA_GRID = 8, 4
+"""Cells a side: as few as choosing needs, since a gallery keeps them. 16 would be a thumbnail and choose no better
+(docs/personalization.md)."""
 
 LUMA = (0.299, 0.587, 0.114)
 
@@ -46,7 +47,7 @@ def describe(face: Pixels, landmarks: npt.ArrayLike | None) -> Descriptor:
     ``face`` uint8 [S, S, 3], RGB, LR or HR, any S >= 1; ``landmarks`` [5, 2] in the crop's pixels (eyes, nose, mouth
     corners, image left first), or None where they are not known. Always finite.
 
-    - ``LUMINANCE``: means of the cells of a 16x16 grid, less their mean, over their standard deviation; by rows.
+    - ``LUMINANCE``: means of the cells of an 8x8 grid, less their mean, over their standard deviation; by rows.
     - ``MEAN``, ``CONTRAST``: that mean and standard deviation, in [0, 1].
     - ``CHROMA``: R - Y of a 4x4 grid, then B - Y.
     - ``LANDMARKS``: landmarks over S less ``TEMPLATE``: x, y of each; 0 where they are not known.

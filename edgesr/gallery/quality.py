@@ -47,13 +47,14 @@ NOSE_HEIGHT, EYES_TO_MOUTH = 0.565, 1.01
 """Where the nose's tip lies on the way from eyes to mouth in a face that looks into the camera, and how long the way
 is in eye distances: medians of the training crops."""
 
-SAME_PHOTO, SAME_FACE = 0.006, 0.002
+SAME_PHOTO, SAME_FACE = 0.006, 0.00125
 """Mean squared differences below which two fingerprints, or two descriptors once shifted onto each other, show one
 photo."""
 
 
-FINGERPRINT = GRID * GRID
-"""Numbers of a fingerprint."""
+PRINT_GRID = 16
+FINGERPRINT = PRINT_GRID * PRINT_GRID
+"""Cells a side of a fingerprint, and its numbers. It is of the whole photo, and never stored."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,7 +169,7 @@ def pose(landmarks: npt.ArrayLike) -> tuple[float, float, float]:
 def fingerprint(photo: Pixels) -> npt.NDArray[np.float32]:
     """What tells a whole photo from others but not from its own copies, [256]: its luminance, less its mean over its
     deviation, on a grid of 16x16. ``photo`` uint8 [H, W, 3], upright."""
-    grid = Image.fromarray(photo).convert("L").resize((GRID, GRID), Image.Resampling.BOX)
+    grid = Image.fromarray(photo).convert("L").resize((PRINT_GRID, PRINT_GRID), Image.Resampling.BOX)
     cells = np.asarray(grid, np.float32).reshape(-1)
     result: npt.NDArray[np.float32] = (cells - cells.mean()) / max(float(cells.std()), 1.0)
     return result
@@ -202,7 +203,7 @@ def duplicates(
 
 
 def _difference(a: Array, b: Array) -> float:
-    """Mean squared difference of two luminance grids [256] after the best small shift, turn, zoom and change of light:
+    """Mean squared difference of two luminance grids [64] after the best small shift, turn, zoom and change of light:
     crops of one photo's copies are aligned a little differently."""
     inner = slice(1, GRID - 1)
     first, second = a.reshape(GRID, GRID), b.reshape(GRID, GRID)

@@ -12,8 +12,8 @@ object Choice {
     private const val SHARPNESS_POWER = 0.25
     private const val GRID = Descriptor.GRID
     private val WEIGHTS = DoubleArray(GRID * GRID) { i ->
-        val x = (i % GRID - 7.5) / 5.0
-        val y = (i / GRID - 8.5) / 6.0
+        val x = (i % GRID - 3.5) / 2.0
+        val y = (i / GRID - 4.0) / 2.5
         exp(-x * x - y * y)
     }
 

@@ -4,9 +4,9 @@ import kotlin.math.max
 import kotlin.math.min
 import kotlin.math.sqrt
 
-/** What a face looks like and where it turns, in 301 numbers (`docs/gallery-format.md`, Descriptor). */
+/** What a face looks like and where it turns, in 109 numbers (`docs/gallery-format.md`, Descriptor). */
 object Descriptor {
-    const val GRID = 16
+    const val GRID = 8
     private const val CHROMA_GRID = 4
     const val MEAN = GRID * GRID
     const val CONTRAST = MEAN + 1

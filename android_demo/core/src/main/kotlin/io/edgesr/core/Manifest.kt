@@ -39,11 +39,14 @@ class Manifest(
     /** An empty gallery of this network's features. */
     fun emptyGallery() = Gallery(featureSpace, scale, lrSize, parts, steps, emptyList())
 
-    /** @throws GalleryException where the gallery's features mean something else to this network. */
+    /** @throws GalleryException where the gallery's features or descriptors mean something else here. */
     fun check(gallery: Gallery) {
         val ours = listOf(featureSpace, scale, lrSize, parts)
         val theirs = listOf(gallery.featureSpace, gallery.scale, gallery.lrSize, gallery.parts)
         if (ours != theirs) throw GalleryException("the gallery was made with another network", "build it again with this one")
+        if (gallery.entries.any { it.descriptor.size != Descriptor.SIZE }) {
+            throw GalleryException("the gallery's descriptors are of another version", "build it again")
+        }
     }
 
     companion object {

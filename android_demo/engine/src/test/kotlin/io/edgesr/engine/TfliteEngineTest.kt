@@ -1,7 +1,9 @@
 package io.edgesr.engine
 
 import io.edgesr.core.BundleException
+import io.edgesr.core.Entry
 import io.edgesr.core.Gallery
+import io.edgesr.core.GalleryException
 import io.edgesr.core.Safetensors
 import io.edgesr.core.Vectors
 import org.junit.Assert.assertEquals
@@ -65,6 +67,19 @@ class TfliteEngineTest {
             val with = engine.restore(lr, gallery, listOf(0)).value.face
             assertEquals(without, engine.restore(lr, gallery, emptyList()).value.face)
             assertTrue("exemplars change the face", Vectors.psnr(with, without) < 60)
+        }
+    }
+
+    @Test
+    fun aGalleryOfAnotherNetworkOrVersionIsRefused() {
+        TfliteEngine.open(FolderSource(bundle("float"))).use { engine ->
+            val gallery = Gallery.decode(File(Vectors.testdata, "python-float.gallery").readBytes())
+            engine.manifest.check(gallery)
+            val one = gallery.entries[0]
+            val longer = gallery.with(listOf(Entry(one.features, FloatArray(301), one.label))) // as the grid was once
+            assertTrue("version" in assertThrows(GalleryException::class.java) { engine.manifest.check(longer) }.what)
+            val other = Gallery.decode(File(Vectors.galleries, "tiny-int8-names.gallery").readBytes())
+            assertTrue("network" in assertThrows(GalleryException::class.java) { engine.manifest.check(other) }.what)
         }
     }
 

@@ -41,7 +41,7 @@ internal object Pictures {
         return Pair(result, mean)
     }
 
-    /** The picture that a descriptor amounts to: 16 x 16 cells of light, 4 x 4 of colour. */
+    /** The picture that a descriptor amounts to: 8 x 8 cells of light, 4 x 4 of colour. */
     fun remembered(descriptor: FloatArray): Pixels {
         val grid = Descriptor.GRID
         val small = FloatArray(grid * grid * 3)
