@@ -16,9 +16,14 @@ from .target import Target
 def engine_or_evaluator(
     target: Target, folder: Path, files: Mapping[str, str], config: HIMEConfig, tensors: Mapping[str, Any]
 ) -> Runtime:
-    """The target's engine, or for Core ML off a Mac the evaluator of its saved program."""
+    """The target's engine; for Core ML off a Mac the evaluator of its saved program, for the web without a browser ONNX
+    Runtime."""
     if target.executes_here:
         return open_engine(target.name, folder, files, config, tensors)
+    if target.name == "web":
+        runtime = open_engine("onnx", folder, files, config, tensors)
+        runtime.name = "onnxruntime, for want of Chromium"
+        return runtime
     from .mil_evaluator import MILEvaluator
 
     return MILEvaluator(folder, files, config, tensors)

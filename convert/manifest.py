@@ -28,8 +28,9 @@ def write_manifest(
     seconds: float,
     quantization: Quantization | None = None,
     int8_convs: dict[str, dict[str, int]] | None = None,
+    further: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Write the manifest of the files that lie in ``folder``, and return it."""
+    """Write the manifest of the files that lie in ``folder``, with ``further`` keys of its target, and return it."""
     config = graphs.config
     sha256 = hashes(folder)
     artifact = [f for f in sha256 if any(f == name or f.startswith(f"{name}/") for name in conversion.files.values())]
@@ -65,6 +66,7 @@ def write_manifest(
         "golden": "golden.safetensors",
         "toolchain": conversion.toolchain,
         "tools": installed_versions(),
+        **(further or {}),
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
     return manifest

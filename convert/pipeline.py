@@ -44,6 +44,22 @@ class Plan:
     quantization: Quantization | None = None
     """Of the checkpoint, where the precision needs one and it is not to be calibrated first."""
     calibration: Calibration | None = None
+    notes: tuple[str, ...] = ()
+    """Choices that the user did not make and should know of."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Proven:
+    """An artifact that passed the gate."""
+
+    plan: Plan
+    """With its quantization, where it has one."""
+    graphs: Graphs
+    conversion: Conversion
+    parity: Parity
+    golden: dict[str, Array]
+    int8_convs: dict[str, dict[str, int]]
+    seconds: float
 
 
 def plan(
@@ -65,6 +81,7 @@ def plan(
         CheckpointError: the checkpoint is missing, damaged or foreign, or a size is out of range.
     """
     record = target_named(target)
+    by_default = precision is None
     precision = precision or record.default_precision
     if precision not in record.precisions:
         raise UsageError(
@@ -78,15 +95,24 @@ def plan(
             f"cannot convert to {target} here: {', '.join(missing)} missing",
             record.remedy,
         )
-    loaded, quantization = choose_checkpoint(checkpoint, precision, calibration)
+    taken: Precision = precision
+    notes: tuple[str, ...] = ()
+    try:
+        loaded, quantization = choose_checkpoint(checkpoint, taken, calibration)
+    except UsageError as error:
+        # Only where int8 is a default, and not a wish.
+        if not by_default or calibration or taken not in QUANTIZED:
+            raise
+        taken, notes = "fp32", (f"{error.what}: it is converted in float alone ({error.hint})",)
+        loaded, quantization = choose_checkpoint(checkpoint, taken, None)
     sizes = {name: value for name, value in (("lr_size", lr_size), ("slots", slots)) if value is not None}
     config = loaded.model.config.replace(**sizes)
     default_lowering = lowering == record.lowerings[0]
     # A bundle's name says its precision already.
     base = quantization.float_name if quantization and quantization.float_name else loaded.name
-    name = default_name(base, config, target, precision, None if default_lowering else lowering)
+    name = default_name(base, config, target, taken, None if default_lowering else lowering)
     output = output or Path.cwd() / name
-    return Plan(loaded, record, precision, lowering, config, output, quantization, calibration)
+    return Plan(loaded, record, taken, lowering, config, output, quantization, calibration, notes)
 
 
 def convert(
@@ -103,40 +129,58 @@ def convert(
     """
     started = time.monotonic()
     with write_aside(plan.output, force) as folder:
-        if plan.calibration is not None:
-            quantization = calibrated(plan.checkpoint, plan.calibration, report)
-            plan = dataclasses.replace(plan, quantization=quantization, calibration=None)
-        report("rewriting the network for deployment")
-        wanted = make_graphs(plan)
-        graphs = graphs or wanted
-        conversion = plan.target.convert(graphs, plan.precision, folder, report)
-        report("comparing with PyTorch on real faces")
-        cases = real_cases(plan.config)
-        truth = expected(reference_runtime(plan.checkpoint, plan.config, plan.lowering, plan.quantization), cases)
-        golden = golden_vectors(cases[1], truth[1], plan.config)
-        parity = measure_parity(open_artifact(plan, folder, conversion), cases, truth, plan.precision)
-        parity = dataclasses.replace(parity, checks=parity.checks + conversion.checks)
-        if plan.precision in QUANTIZED:
-            parity = dataclasses.replace(parity, checks=parity.checks + int8_checks(conversion.convolutions, wanted))
-        if parity.ok and plan.precision in ("fp16", "int8-weights"):
-            report("comparing its fp32 twin with PyTorch")
-            parity = dataclasses.replace(parity, checks=parity.checks + twin_checks(plan, graphs, cases, truth))
-        if not parity.ok:
-            raise ParityError(*describe_failure(plan, graphs, parity, golden, report))
-        safetensors.numpy.save_file(golden, folder / GOLDEN)
-        seconds = time.monotonic() - started
-        return write_manifest(
-            folder,
-            plan.checkpoint,
-            plan.target,
-            plan.precision,
-            graphs,
-            conversion,
-            parity,
-            seconds,
-            quantization=plan.quantization,
-            int8_convs=count(conversion.convolutions, wanted),
-        )
+        proven = prove(plan, folder, report, graphs)
+        further = plan.target.complete(proven, folder, report)
+        proven = dataclasses.replace(proven, seconds=time.monotonic() - started)
+        return write_bundle(proven, folder, further=further)
+
+
+def prove(plan: Plan, folder: Path, report: Report, graphs: Graphs | None = None) -> Proven:
+    """Write the plan's artifact into ``folder`` and compare it with PyTorch. Raises as ``convert``."""
+    started = time.monotonic()
+    if plan.calibration is not None:
+        quantization = calibrated(plan.checkpoint, plan.calibration, report)
+        plan = dataclasses.replace(plan, quantization=quantization, calibration=None)
+    report("rewriting the network for deployment")
+    wanted = make_graphs(plan)
+    graphs = graphs or wanted
+    conversion = plan.target.convert(graphs, plan.precision, folder, report)
+    report("comparing with PyTorch on real faces")
+    cases = real_cases(plan.config)
+    truth = expected(reference_runtime(plan.checkpoint, plan.config, plan.lowering, plan.quantization), cases)
+    golden = golden_vectors(cases[1], truth[1], plan.config)
+    parity = measure_parity(open_artifact(plan, folder, conversion), cases, truth, plan.precision)
+    parity = dataclasses.replace(parity, checks=parity.checks + conversion.checks)
+    if plan.precision in QUANTIZED:
+        parity = dataclasses.replace(parity, checks=parity.checks + int8_checks(conversion.convolutions, wanted))
+    if parity.ok and plan.precision in ("fp16", "int8-weights"):
+        report("comparing its fp32 twin with PyTorch")
+        parity = dataclasses.replace(parity, checks=parity.checks + twin_checks(plan, graphs, cases, truth))
+    if not parity.ok:
+        raise ParityError(*describe_failure(plan, graphs, parity, golden, report))
+    int8_convs = count(conversion.convolutions, wanted)
+    return Proven(plan, graphs, conversion, parity, golden, int8_convs, time.monotonic() - started)
+
+
+def write_bundle(
+    proven: Proven, folder: Path, target: Target | None = None, further: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Write golden vectors and the manifest beside a proven artifact; ``target`` stands in for the plan's."""
+    plan = proven.plan
+    safetensors.numpy.save_file(proven.golden, folder / GOLDEN)
+    return write_manifest(
+        folder,
+        plan.checkpoint,
+        target or plan.target,
+        plan.precision,
+        proven.graphs,
+        proven.conversion,
+        proven.parity,
+        proven.seconds,
+        quantization=plan.quantization,
+        int8_convs=proven.int8_convs,
+        further=further,
+    )
 
 
 def make_graphs(plan: Plan) -> Graphs:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from .int8 import Convolutions
     from .parity import Check
+    from .pipeline import Proven
 
 Precision = Literal["fp32", "fp16", "int8", "int8-ptq", "mixed", "int8-weights"]
 QUANTIZED: tuple[Precision, ...] = ("int8", "int8-ptq", "mixed")
@@ -27,6 +28,14 @@ Report = Callable[[str], None]
 
 TFLITE_ENVIRONMENT = "tflite environment"
 """As ``Target.missing`` names the environment of ``edgesr setup tflite``."""
+WEB_PAGE, WEB_DETECTOR = "the booth's built page", "the face detector"
+"""As ``Target.missing`` names what a web bundle is made of beside its networks."""
+REMEDIES = {
+    TFLITE_ENVIRONMENT: "edgesr setup tflite",
+    WEB_PAGE: "python web_demo/tools/build.py (in a checkout; the wheel of a release holds the page)",
+    WEB_DETECTOR: "edgesr setup detector",
+}
+"""What supplies those things; anything else comes with the target's extra."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +80,9 @@ class Target:
     requires: tuple[str, ...]
     """Modules that must be importable to convert."""
     executes_on: str
-    """``any`` host, or ``darwin`` only."""
+    """``any`` host, ``darwin`` only, or where there is ``chromium``."""
+    otherwise: str = "its saved program was evaluated op by op instead"
+    """What is done with its artifacts on other hosts."""
 
     def missing(self) -> list[str]:
         """What keeps this target from converting here, as names of modules or environments."""
@@ -82,19 +93,29 @@ class Target:
     @property
     def remedy(self) -> str:
         """The command that supplies what is missing."""
-        return (
-            "edgesr setup tflite" if self.missing() == [TFLITE_ENVIRONMENT] else f"pip install 'edgesr[{self.extra}]'"
-        )
+        missing = self.missing()
+        named = [REMEDIES[name] for name in missing if name in REMEDIES]
+        return "; ".join(named) if len(named) == len(missing) > 0 else f"pip install 'edgesr[{self.extra}]'"
 
     @property
     def executes_here(self) -> bool:
         """Whether this machine can execute the artifact (otherwise it can only be evaluated)."""
+        if self.executes_on == "chromium":
+            from edgesr.booth.chromium import find_chromium
+
+            return find_chromium() is not None
         return self.executes_on == "any" or sys.platform == self.executes_on
 
     def convert(self, graphs: Graphs, precision: Precision, folder: Path, report: Report) -> Conversion:
         """Write the artifact's files into ``folder``."""
         conversion: Conversion = importlib.import_module(self.module).convert(graphs, precision, folder, report)
         return conversion
+
+    def complete(self, proven: Proven, folder: Path, report: Report) -> dict[str, Any]:
+        """Add what a target's bundle holds beside a proven artifact; further keys of its manifest."""
+        completing = getattr(importlib.import_module(self.module), "complete", None)
+        further: dict[str, Any] = completing(proven, folder, report) if completing else {}
+        return further
 
 
 TARGETS = {
@@ -143,6 +164,18 @@ TARGETS = {
             extra="onnx",
             requires=("onnx", "onnxscript", "onnxruntime"),
             executes_on="any",
+        ),
+        Target(
+            name="web",
+            module="edgesr.convert.web",
+            precisions=("int8", "fp32", "int8-ptq", "mixed"),
+            default_precision="int8",
+            lowerings=("rows", "grid_sample", "tent"),
+            skip="matmul",
+            extra="web",
+            requires=("onnx", "onnxscript", "onnxruntime"),
+            executes_on="chromium",
+            otherwise="its ONNX graphs were run by onnxruntime instead",
         ),
     )
 }

@@ -78,7 +78,7 @@ def runtime_or_evaluator(bundle: Bundle) -> tuple[Runtime, list[str]]:
     runtime = engine_or_evaluator(target, bundle.folder, m["files"], bundle.config, m["tensors"])
     if target.executes_here:
         return runtime, []
-    return runtime, [f"{target.name} does not execute on this system: its saved program was evaluated op by op instead"]
+    return runtime, [f"{target.name} does not execute on this system: {target.otherwise}"]
 
 
 def find_reference(bundle: Bundle, checkpoint: str | Path | None) -> Runtime | None:

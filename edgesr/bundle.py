@@ -127,8 +127,8 @@ def _check_file(folder: Path, name: str, sha256: str) -> None:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file below ``folder`` but the manifest, by relative path."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
+    """SHA-256 of every file below ``folder`` but its manifest, by relative path."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / MANIFEST)
     return {p.relative_to(folder).as_posix(): sha256_of(p) for p in files}
 
 

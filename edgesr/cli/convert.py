@@ -12,7 +12,7 @@ from edgesr.cli import output
 
 
 @click.command("convert")
-@click.option("--target", "-t", required=True, metavar="NAME", help="executorch, coreml, tflite or onnx.")
+@click.option("--target", "-t", required=True, metavar="NAME", help="executorch, coreml, tflite, onnx or web.")
 @click.option("--precision", "-p", metavar="NAME", help="Default: the target's (edgesr targets).")
 @click.option("--checkpoint", "-c", default=DEFAULT_CHECKPOINT, show_default=True, help="A shipped name or a folder.")
 @click.option(
@@ -81,6 +81,8 @@ def command(
         if chosen.quantization:
             report(f"int8 network {chosen.checkpoint.name}, made of {chosen.quantization.float_name}")
         manifest = convert(chosen, force=force, report=report)
+    for note in (*chosen.notes, *manifest.get("notes", ())):
+        output.say(f"note: {note}")
     if as_json:
         keys = ("target", "precision", "precision_got", "lowering", "size_bytes", "seconds", "parity", "delegation")
         output.write_json({"ok": True, "bundle": str(chosen.output), **{key: manifest[key] for key in keys}})
@@ -96,6 +98,11 @@ def summarize(bundle: Path, manifest: dict[str, Any]) -> None:
     output.write(f"{bundle}")
     output.write(f"  network    {manifest['name']}, {sizes}, {manifest['precision']}, lowering {manifest['lowering']}")
     output.write(f"  size       {output.size(manifest['size_bytes'])}")
+    if "first_visit_bytes" in manifest:
+        models = ", ".join(f"{key} {output.size(model['bytes'])}" for key, model in manifest["models"].items())
+        output.write(
+            f"  page       {output.size(manifest['first_visit_bytes'])} compressed at the first visit ({models})"
+        )
     output.write(
         f"  parity     max abs error {parity['max_abs_error']:.1e}, PSNR {psnr} to PyTorch on real faces"
         f" ({parity['evaluated_with']})"

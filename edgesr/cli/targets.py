@@ -13,7 +13,7 @@ from edgesr.cli import output
 @output.json_option
 def command(as_json: bool) -> None:
     """What can be converted to, in which precisions, what runs here, and what each still needs."""
-    from edgesr.convert.target import TARGETS
+    from edgesr.convert.target import TARGETS, target_named
 
     rows: list[dict[str, Any]] = []
     for target in TARGETS.values():
@@ -40,7 +40,7 @@ def command(as_json: bool) -> None:
                 ", ".join(f"{p}*" if p == row["default_precision"] else p for p in row["precisions"]),
                 ", ".join(row["lowerings"]),
                 "yes" if row["available"] else f"no: {', '.join(row['missing'])} missing",
-                "yes" if row["executes_here"] else "no: evaluated op by op instead",
+                "yes" if row["executes_here"] else f"no: {target_named(row['name']).otherwise}",
             )
             for row in rows
         ],

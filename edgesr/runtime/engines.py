@@ -16,6 +16,7 @@ ENGINES = {
     "tflite": ("edgesr.runtime.litert", "LiteRTRuntime", "tflite"),
     "onnx": ("edgesr.runtime.onnxruntime", "OnnxRuntime", "onnx"),
     "coreml": ("edgesr.runtime.coreml", "CoreMLRuntime", "coreml"),
+    "web": ("edgesr.runtime.web", "WebRuntime", "web"),
 }
 """Target to the engine's module, class and the extra that installs it."""
 

@@ -1,0 +1,104 @@
+"""Web: the photo booth as a folder for any static host, with the ONNX twins of a network in int8 and in float.
+
+What runs in the page is what ``onnx`` makes, with uint8 activations, so each of ``models/int8`` and ``models/fp32``
+is an ordinary ONNX bundle as well. docs/web.md says what else the folder holds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgesr.booth import site
+from edgesr.deployment.graphs import Graphs
+from edgesr.models import Checkpoint, load_checkpoint
+from edgesr.models.checkpoint import shipped_names
+
+from . import onnx, web_folder
+from .target import QUANTIZED, WEB_DETECTOR, WEB_PAGE, Conversion, Precision, Report, target_named
+
+if TYPE_CHECKING:
+    from .pipeline import Plan, Proven
+
+INT8: Precision = "int8"
+FLOAT: Precision = "fp32"
+"""Keys of a network's two forms, and the folders below ``models`` that hold them."""
+
+
+def missing() -> list[str]:
+    """What of the folder is not here and may not be fetched."""
+    absent = [] if site.is_built() else [WEB_PAGE]
+    return absent if web_folder.detector_at_hand() else [*absent, WEB_DETECTOR]
+
+
+def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) -> Conversion:
+    """Write both graphs below ``models``.
+
+    Raises:
+        UnavailableError: the detector cannot be had; said now, and not when the networks are done.
+    """
+    web_folder.detector_file(report)
+    place = f"models/{key_of(precision)}"
+    (folder / place).mkdir(parents=True)
+    conversion = onnx.convert(graphs, precision, folder / place, report)
+    return dataclasses.replace(conversion, files={graph: f"{place}/{file}" for graph, file in conversion.files.items()})
+
+
+def complete(proven: Proven, folder: Path, report: Report) -> dict[str, Any]:
+    """Add the network's float form, through the same gate, and the page, the detector and ``booth.json``.
+
+    Raises:
+        ParityError: the float form does not compute what PyTorch computes.
+        UnavailableError: the page is not built, or the detector cannot be had.
+    """
+    from .pipeline import prove
+
+    forms: dict[str, Proven] = {key_of(proven.plan.precision): proven}
+    notes = []
+    if proven.plan.precision in QUANTIZED:
+        network = float_network(proven.plan)
+        if network is None:
+            notes.append(f"the float network of {proven.plan.checkpoint.name} is not here: the page has int8 alone")
+        else:
+            report("its float form")
+            plain = dataclasses.replace(proven.plan, checkpoint=network, precision=FLOAT, quantization=None)
+            forms[FLOAT] = prove(plain, folder, report)
+    for key, form in forms.items():
+        write_onnx_bundle(form, folder / "models" / key)
+    if not proven.plan.target.executes_here:
+        notes.append(f"there is no Chromium here: {proven.plan.target.otherwise}")
+    report("adding the page")
+    booth = web_folder.fill(folder, forms, key_of(proven.plan.precision), report)
+    return {
+        "first_visit_bytes": booth["first_visit_bytes"],
+        "models": booth["models"],
+        "detector": booth["detector"],
+        "notes": notes,
+    }
+
+
+def key_of(precision: Precision) -> str:
+    """Of the form that a precision is of."""
+    return INT8 if precision in QUANTIZED else FLOAT
+
+
+def float_network(plan: Plan) -> Checkpoint | None:
+    """The float network that a plan's quantized one was made of: itself, where it is calibrated, or a shipped one."""
+    quantization = plan.checkpoint.quantization
+    if quantization is None:
+        return plan.checkpoint
+    for name in shipped_names():
+        candidate = load_checkpoint(name, quantized=True)
+        if candidate.sha256 == quantization.get("float_sha256"):
+            return candidate
+    return None
+
+
+def write_onnx_bundle(form: Proven, folder: Path) -> None:
+    """Make of the graphs in ``folder`` a bundle of target ``onnx``."""
+    from .pipeline import write_bundle
+
+    files = {graph: Path(file).name for graph, file in form.conversion.files.items()}
+    inside = dataclasses.replace(form, conversion=dataclasses.replace(form.conversion, files=files))
+    write_bundle(inside, folder, target_named("onnx"))

@@ -1,0 +1,1 @@
+"""The web booth on this machine: the built page, a server for it, and the browser that its parity gate runs in."""
