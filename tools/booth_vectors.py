@@ -1,4 +1,5 @@
-"""Photos for the app's tests, composed of the sample faces (London set, CC-BY 4.0), and what Python makes of them."""
+"""Photos for the photo booths' tests, composed of the sample faces (London set, CC-BY 4.0), and what Python makes of
+them: the Kotlin core and the TypeScript core are tested against the same vectors."""
 
 from __future__ import annotations
 
@@ -34,7 +35,7 @@ SMALL = 40
 
 
 def write(folder: Path, bundles: dict[str, Path]) -> None:
-    """Everything the tests read, into ``folder``."""
+    """Everything the tests read, into ``folder``; ``bundles`` to restore with, by the names that tests call them."""
     photos = folder / "photos"
     shutil.rmtree(photos, ignore_errors=True)
     photos.mkdir(parents=True)
