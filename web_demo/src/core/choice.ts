@@ -8,8 +8,8 @@ const LEAST_DIFFERENCE = 1e-3;
 const LEAST_TURN = 1e-5;
 const SHARPNESS_POWER = 0.25;
 /** Cells count by a Gaussian around the face's middle: hair and background differ from day to day. */
-const CENTRE = { x: 7.5, y: 8.5 };
-const SPREAD = { x: 5, y: 6 };
+const CENTRE = { x: 3.5, y: 4 };
+const SPREAD = { x: 2, y: 2.5 };
 const WEIGHTS = Float64Array.from({ length: GRID * GRID }, (_, i) => {
     const x = ((i % GRID) - CENTRE.x) / SPREAD.x;
     const y = (Math.floor(i / GRID) - CENTRE.y) / SPREAD.y;

@@ -3,7 +3,7 @@ import { BoothError } from "./errors";
 import type { Pixels } from "./pixels";
 
 /** What a face looks like and where it turns (`docs/gallery-format.md`, Descriptor): cells a side, and what lies where. */
-export const GRID = 16;
+export const GRID = 8;
 const CHROMA_GRID = 4;
 export const MEAN = GRID * GRID;
 export const CONTRAST = MEAN + 1;

@@ -1,3 +1,4 @@
+import { DESCRIPTOR_SIZE } from "./descriptor";
 import { BundleError, GalleryError } from "./errors";
 import { Gallery, type GalleryKind } from "./gallery";
 import { channelsOf, type FeaturePart, LEAST_LR, MOST_CHANNELS, MOST_LR, SCALES, SHA256 } from "./galleryHeader";
@@ -101,7 +102,7 @@ export class Manifest {
         return name;
     }
 
-    /** Check the bytes of a file of the bundle. @throws BundleException where they are not what was converted. */
+    /** Check the bytes of a file of the bundle. @throws BundleError where they are not what was converted. */
     async check(file: string, content: Uint8Array<ArrayBuffer>): Promise<void> {
         const expected = this.sha256.get(file);
         if (expected === undefined) throw new BundleError(`the bundle has no hash for ${file}`, AGAIN);
@@ -115,7 +116,7 @@ export class Manifest {
         return new Gallery({ ...this.fields, embedder: null }, []);
     }
 
-    /** @throws GalleryError where the gallery's features mean something else to this network. */
+    /** @throws GalleryError where the gallery's features or descriptors mean something else here. */
     checkGallery(gallery: Gallery): void {
         const meaning = ({ featureSpace, scale, lrSize, parts }: Gallery | Fields) =>
             JSON.stringify([featureSpace, scale, lrSize, parts.map((part) => [part.name, part.channels])]);
@@ -124,6 +125,9 @@ export class Manifest {
                 `the gallery has features of ${gallery.featureSpace}, and this network takes ${this.featureSpace}`,
                 "build the gallery again with this network",
             );
+        }
+        if (gallery.entries.some((entry) => entry.descriptor.length !== DESCRIPTOR_SIZE)) {
+            throw new GalleryError("the gallery's descriptors are of another version", "build the gallery again");
         }
     }
 }

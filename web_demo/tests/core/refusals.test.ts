@@ -1,0 +1,225 @@
+import { expect, test } from "vitest";
+import { BundleError, GalleryError } from "../../src/core/errors";
+import { decodeGallery, encodeGallery } from "../../src/core/gallery";
+import { compactJson, JsonError, parseJson } from "../../src/core/json";
+import { decodeManifest } from "../../src/core/manifest";
+import { decodeSafetensors } from "../../src/core/safetensors";
+import { bytesOf, galleries, galleryNamed, precisions } from "./vectors";
+
+/** Damaged files give the errors that the page has words for, or a correct result: never another error. */
+
+const utf8 = new TextEncoder();
+const { content } = galleryNamed("tiny-empty.gallery");
+const headerLength = Number(new DataView(content.buffer).getBigUint64(0, true));
+const good = new TextDecoder().decode(content.subarray(8, 8 + headerLength)).trimEnd();
+const tensors = content.subarray(8 + headerLength);
+
+function withHeader(text: string | Uint8Array, fill = 0, rest = tensors): Uint8Array {
+    const written = typeof text === "string" ? utf8.encode(text) : text;
+    const result = new Uint8Array(8 + written.length + fill + rest.length).fill(0x20);
+    new DataView(result.buffer).setBigUint64(0, BigInt(written.length + fill), true);
+    result.set(written, 8);
+    result.set(rest, 8 + written.length + fill);
+    return result;
+}
+
+test("a reader takes other spaces, orders and escapes", () => {
+    for (const file of [
+        withHeader(good),
+        withHeader(good, 3),
+        withHeader(good.replace('{"__metadata__"', '\n{ "__metadata__"')),
+        withHeader(good.replace('"format":"edgesr-gallery"', '"format":"edgesr\\u002dgallery"')),
+        withHeader(good.replaceAll("[0,0]", "[-0,0]")),
+    ]) {
+        expect(Buffer.compare(encodeGallery(decodeGallery(file)), content)).toBe(0);
+    }
+});
+
+test.each([
+    ['"format_version":"1"', '"format_version":"2"'],
+    ['"format":"edgesr-gallery"', '"format":"edgesr-thumbnail"'],
+    ['"scale":"', '"thumbnail":"x","scale":"'],
+    ['"scale":"', '"scale":"3'],
+    ['"scale":"', '"scale":"0'],
+    ['"scale":"4"', '"scale":4'],
+    ['"scale":"4",', ""],
+    ['"lr_size":"', '"lr_size":"999'],
+    ['"lr_size":"8"', '"lr_size":"3"'],
+    ['"entries":"[]"', '"entries":"{}"'],
+    ['"entries":"[]"', '"entries":"[null]"'],
+    ['"entries":"[]"', '"entries":"[]]"'],
+    ['"entries":"[]"', '"entries":"[1e3]"'],
+    ['"entries":"[]"', '"entries":"[NaN]"'],
+    ['"feature_space":"', '"feature_space":"\\ud800'],
+    ['"feature_space":"', '"feature_space":"\\u0007'],
+    ['"feature_space":"', '"feature_space":"\\u007f'],
+    ['"feature_space":"', `"feature_space":"${"x".repeat(200)}`],
+    ['{"__metadata__"', '{"extra":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"__metadata__"'],
+    ['{"__metadata__"', '{"__proto__":{},"__metadata__"'],
+    ['{"__metadata__"', '{"__metadata__":{},"__metadata__"'],
+    ["[0,0]", "[0.0,0]"],
+    ['"data_offsets":[0,0]', '"data_offsets":[0,1]'],
+    ['"data_offsets":[0,0]', '"data_offsets":[0]'],
+    ['"dtype":"F32"', '"dtype":"F64"'],
+    ['"dtype":"F32"', '"dtype":"toString"'],
+    ['"shape":[0,', '"shape":[9007199254740993,'],
+    ['"shape":[0,', `"shape":[1${"0".repeat(400)},`],
+    ['"shape":[0,', '"shape":[-1,'],
+])("the format forbids it: %s -> %s", (old, changed) => {
+    expect(good).toContain(old);
+    expect(() => decodeGallery(withHeader(good.replace(old, () => changed)))).toThrow(GalleryError);
+});
+
+test("what is no header is refused", () => {
+    const deep = "[".repeat(200_000);
+    for (const text of [
+        "",
+        "null",
+        "[]",
+        "{}",
+        "{",
+        deep,
+        `{"a":${deep}`,
+        `\ufeff${good}`,
+        `${good}x`,
+        `${good.slice(0, -1)},}`,
+    ]) {
+        expect(() => decodeGallery(withHeader(text)), text.slice(0, 20)).toThrow(GalleryError);
+    }
+    const bad = utf8.encode(good);
+    bad[bad.length - 3] = 0xff;
+    expect(() => decodeGallery(withHeader(bad))).toThrow("UTF-8");
+    expect(() => decodeGallery(withHeader(good, 1 << 20))).toThrow(GalleryError);
+    expect(() => decodeGallery(Uint8Array.from([...content, 0]))).toThrow("bytes");
+    const long = content.slice();
+    long[7] = 0xff;
+    expect(() => decodeGallery(long)).toThrow(GalleryError);
+});
+
+test("sizes are checked before anything is allocated by them", () => {
+    const label = `{\\"photo_sha256\\":\\"${"0".repeat(64)}\\",\\"quality\\":{},\\"pose\\":{}}`;
+    const huge = good.replace('"entries":"[]"', `"entries":"[${label}]"`).replaceAll("[0,", "[536870912,");
+    const before = process.memoryUsage().arrayBuffers;
+    expect(() => decodeGallery(withHeader(huge))).toThrow(GalleryError);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1 << 20);
+});
+
+/** Numbers that look random and are the same every time (mulberry32). */
+function random(seed: number): () => number {
+    let state = seed;
+    return () => {
+        state = (state + 0x6d2b79f5) | 0;
+        let t = Math.imul(state ^ (state >>> 15), 1 | state);
+        t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+        return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+    };
+}
+
+/** A file with some bytes changed, cut out, doubled or exchanged for what JSON is made of. */
+function damaged(file: Uint8Array, within: number, next: () => number): Uint8Array {
+    const signs = utf8.encode('{}[]":,0123456789-+.eE\\u nulltruefalse\u0000\u00ff');
+    let bytes = Array.from(file);
+    for (let n = 1 + Math.floor(next() * 3); n > 0; n--) {
+        const at = Math.floor(next() * Math.min(within, bytes.length));
+        const kind = Math.floor(next() * 5);
+        if (kind === 0) bytes[at] = Math.floor(next() * 256);
+        else if (kind === 1) bytes[at] = signs[Math.floor(next() * signs.length)];
+        else if (kind === 2) bytes.splice(at, 1 + Math.floor(next() * 8));
+        else if (kind === 3) bytes.splice(at, 0, ...bytes.slice(at, at + 1 + Math.floor(next() * 40)));
+        else if (next() < 0.1) bytes = bytes.slice(0, at);
+        else bytes[at] ^= 1 << Math.floor(next() * 8);
+    }
+    return Uint8Array.from(bytes);
+}
+
+function survive(read: () => unknown, kind: new (...words: never[]) => Error, what: string): boolean {
+    try {
+        read();
+        return true;
+    } catch (error) {
+        if (error instanceof kind) return false;
+        throw new Error(`${what}: ${error}`, { cause: error });
+    }
+}
+
+test("thousands of damaged galleries are refused, or read as what they then say", () => {
+    const next = random(8);
+    let [read, refused] = [0, 0];
+    for (const file of galleries) {
+        const within = 8 + Number(new DataView(file.content.buffer).getBigUint64(0, true)) + 64;
+        const rounds = file.content.length > 100_000 ? 150 : 1200;
+        for (let i = 0; i < rounds; i++) {
+            const bytes = damaged(file.content, within, next);
+            const check = () => {
+                const gallery = decodeGallery(bytes);
+                const again = encodeGallery(gallery); // whatever was read is a gallery, and goes there and back
+                expect(Buffer.compare(encodeGallery(decodeGallery(again)), again)).toBe(0);
+            };
+            if (survive(check, GalleryError, `${file.name} ${i}`)) read++;
+            else refused++;
+        }
+    }
+    expect(read + refused).toBeGreaterThan(4000);
+    expect(read).toBeGreaterThan(20);
+    expect(refused).toBeGreaterThan(2000);
+});
+
+test("every cut of a gallery is refused", () => {
+    const { content: whole } = galleryNamed("example.gallery");
+    for (let length = 0; length < whole.length; length++) {
+        expect(() => decodeGallery(whole.subarray(0, length))).toThrow(GalleryError);
+    }
+});
+
+test("thousands of damaged manifests and golden vectors are refused, or read", () => {
+    const next = random(9);
+    const manifest = bytesOf(`bundle-${precisions[0]}`, "manifest.json");
+    const golden = decodeSafetensors(bytesOf(`bundle-${precisions[0]}`, "golden.safetensors"));
+    expect(golden.get("restore.in.valid")?.shape).toEqual([3]);
+    const small = withHeader('{"a":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]}}', 0, new Uint8Array(8));
+    expect([...(decodeSafetensors(small).get("a")?.values ?? [])]).toEqual([0, 0]);
+    const seen = { manifest: [0, 0], golden: [0, 0] };
+    for (let i = 0; i < 2500; i++) {
+        const bytes = damaged(manifest, manifest.length, next);
+        seen.manifest[Number(survive(() => decodeManifest(bytes), BundleError, `manifest ${i}`))]++;
+        const vectors = damaged(small, small.length, next);
+        seen.golden[Number(survive(() => decodeSafetensors(vectors), BundleError, `golden ${i}`))]++;
+    }
+    for (const [refused, read] of Object.values(seen)) {
+        expect(refused).toBeGreaterThan(200);
+        expect(read).toBeGreaterThan(20);
+    }
+});
+
+test("JSON is read as Python reads it", () => {
+    expect(parseJson('{"b":[1,-2.5e1,"\\u00e9\\n",true,null,{}],"a":1}')).toEqual(
+        new Map<string, unknown>([
+            ["b", [1, -25, "é\n", true, null, new Map()]],
+            ["a", 1],
+        ]),
+    );
+    expect(Object.is(parseJson("-0", true), 0)).toBe(true);
+    for (const text of [
+        "",
+        "01",
+        "+1",
+        ".5",
+        "1.",
+        "[1,]",
+        "{a:1}",
+        '"\t"',
+        '"\\x"',
+        '"\\u12g4"',
+        '"',
+        "tru",
+        "1 2",
+        "NaN",
+        "\u00a01",
+        '{"a":1,"a":1}',
+    ]) {
+        expect(() => parseJson(text), text).toThrow(JsonError);
+    }
+    for (const text of ["1.0", "1e3", "[1,2.5]"]) expect(() => parseJson(text, true), text).toThrow(JsonError);
+    const text = '{"a\\"":["\\\\",-1,0,true,null],"":{}}';
+    expect(compactJson(parseJson(text))).toBe(text);
+});
