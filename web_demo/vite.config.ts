@@ -39,6 +39,11 @@ export default defineConfig({
             input: {
                 index: resolve(import.meta.dirname, "index.html"),
                 verify: resolve(import.meta.dirname, "verify.html"),
+                sw: resolve(import.meta.dirname, "src/sw.ts"),
+            },
+            output: {
+                // A service worker's name must stay, and its folder is what it may serve.
+                entryFileNames: ({ name }) => (name === "sw" ? "sw.js" : "assets/[name]-[hash].js"),
             },
         },
     },

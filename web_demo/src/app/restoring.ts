@@ -1,0 +1,82 @@
+import { useCallback, useEffect, useRef, useState } from "react";
+import type { Looked, Outcome, Photo, Precision, Progress } from "../engine/protocol";
+import { useBooth } from "./booth";
+
+/** A photo on its way from file to restored face. */
+export interface Restoring {
+    looked: Looked | null;
+    face: number | null;
+    outcome: Outcome | null;
+    /** What is being done now, null where it waits for somebody. */
+    busy: { stage: Progress["stage"]; share: number; closer: boolean } | null;
+    pick: (face: number | null) => void;
+    lookCloser: () => void;
+}
+
+export function useRestoring(photo: Photo, precision: Precision): Restoring {
+    const { client, fail, clear } = useBooth();
+    const [looked, setLooked] = useState<Looked | null>(null);
+    const [face, pick] = useState<number | null>(null);
+    const [outcome, setOutcome] = useState<Outcome | null>(null);
+    const [busy, setBusy] = useState<Restoring["busy"]>({ stage: "photo", share: -1, closer: false });
+    const [attempt, setAttempt] = useState(0);
+    const running = useRef<AbortController | null>(null);
+
+    const again = useCallback(() => {
+        clear();
+        setAttempt((n) => n + 1);
+    }, [clear]);
+
+    const look = useCallback(
+        async (thorough: boolean) => {
+            running.current?.abort();
+            const controller = new AbortController();
+            running.current = controller;
+            const progress = ({ stage, share }: Progress) => setBusy({ stage, share, closer: thorough });
+            try {
+                progress({ stage: "photo", share: -1 });
+                const found = await client.ask("look", { photo, thorough }, { signal: controller.signal, progress });
+                setLooked(found);
+                setOutcome(null);
+                pick(found.faces.length === 1 ? 0 : null);
+                setBusy(null);
+            } catch (error) {
+                fail(error, again);
+            }
+        },
+        [client, photo, fail, again],
+    );
+
+    useEffect(() => {
+        void look(false);
+        return () => running.current?.abort();
+    }, [look, attempt]);
+
+    useEffect(() => {
+        if (!looked || face === null) return;
+        const controller = new AbortController();
+        const progress = ({ stage, share }: Progress) => setBusy({ stage, share, closer: false });
+        progress({ stage: "restore", share: -1 });
+        client
+            .ask(
+                "restore",
+                { photo, thorough: looked.thorough, face, precision },
+                { signal: controller.signal, progress },
+            )
+            .then(
+                (done) => {
+                    setOutcome(done);
+                    setBusy(null);
+                },
+                (error) => fail(error, again),
+            );
+        return () => controller.abort();
+    }, [client, photo, looked, face, precision, fail, again, attempt]);
+
+    const choose = useCallback((next: number | null) => {
+        if (next === null) setOutcome(null);
+        pick(next);
+    }, []);
+    const lookCloser = useCallback(() => void look(true), [look]);
+    return { looked, face, outcome, busy, pick: choose, lookCloser };
+}

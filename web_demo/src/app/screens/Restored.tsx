@@ -1,0 +1,147 @@
+import { Plus, Search } from "lucide-react";
+import { useState } from "react";
+import type { Looked, Outcome, Photo } from "../../engine/protocol";
+import { useBooth } from "../booth";
+import type { Restoring } from "../restoring";
+import { go } from "../route";
+import { Action } from "../ui/Action";
+import { Busy } from "../ui/Busy";
+import { Compare } from "../ui/Compare";
+import { PhotoTrigger } from "../ui/PhotoTrigger";
+import { PictureView } from "../ui/Picture";
+import { Segments } from "../ui/Segments";
+import { Strength } from "../ui/Strength";
+import { words } from "../words";
+import { labelOf } from "./Result";
+import { Save } from "./Save";
+import { Why } from "./Why";
+
+type View = "face" | "photo" | "why";
+
+interface Props {
+    photo: Photo;
+    restoring: Restoring;
+    looked: Looked;
+    outcome: Outcome;
+}
+
+/** A restored face: seen, explained, adjusted, saved. */
+export function Restored({ photo, restoring, looked, outcome }: Props) {
+    const { gallery } = useBooth();
+    const [view, setView] = useState<View>("face");
+    const [strength, setStrength] = useState(1);
+    const [fresh, setFresh] = useState(true);
+    const { busy, pick, face } = restoring;
+    const show = (next: View) => {
+        setFresh(false);
+        setView(next);
+    };
+    return (
+        <div className="result__both">
+            <div className="stack">
+                <Segments
+                    label={words.result.view}
+                    chosen={view}
+                    choose={show}
+                    options={[
+                        { key: "face", content: words.result.face },
+                        { key: "photo", content: words.result.photo },
+                        { key: "why", content: words.result.why },
+                    ]}
+                />
+                {view === "face" && (
+                    <Compare
+                        before={<PictureView picture={outcome.before} label={words.result.before} />}
+                        after={<PictureView picture={outcome.after} label={words.result.after} />}
+                        strength={strength}
+                        reveal={fresh}
+                    />
+                )}
+                {view === "photo" && (
+                    <Compare
+                        photo
+                        before={<PictureView picture={outcome.photoBefore} label={words.result.before} />}
+                        after={<PictureView picture={outcome.photoAfter} label={words.result.after} />}
+                        strength={strength}
+                        reveal={false}
+                    />
+                )}
+                {view === "why" && <Why outcome={outcome} />}
+            </div>
+            <div className="stack stack--loose">
+                <p data-testid="said">{said(outcome)}</p>
+                {looked.reduced > 1 && <p className="small quiet">{words.result.reduced(looked.reduced)}</p>}
+                {looked.faces.length > 1 && (
+                    <Segments
+                        className="strip"
+                        label={words.result.faces}
+                        chosen={String(face)}
+                        choose={(key) => pick(Number(key))}
+                        options={looked.faces.map(({ tile }, i) => ({
+                            key: String(i),
+                            name: words.result.faceN(i + 1),
+                            content: <PictureView picture={tile} label="" />,
+                        }))}
+                    />
+                )}
+                {view !== "why" && <Strength value={strength} change={setStrength} />}
+                <Precisions outcome={outcome} />
+                {busy ? (
+                    <Busy label={labelOf(busy)} share={busy.share} />
+                ) : (
+                    <Save
+                        photo={photo}
+                        looked={looked}
+                        outcome={outcome}
+                        what={view === "photo" ? "photo" : "face"}
+                        strength={strength}
+                    />
+                )}
+                <div className="row row--one row--wrap">
+                    {gallery?.remembered.length === 0 && (
+                        <Action look="plain" icon={<Plus size={18} aria-hidden />} onPress={() => go("gallery")}>
+                            {words.result.addPhotos}
+                        </Action>
+                    )}
+                    {!looked.thorough && (
+                        <Action look="plain" icon={<Search size={18} aria-hidden />} onPress={restoring.lookCloser}>
+                            {words.result.closer}
+                        </Action>
+                    )}
+                    <PhotoTrigger look="plain" label={words.result.again} />
+                </div>
+            </div>
+        </div>
+    );
+}
+
+function said(outcome: Outcome): string {
+    const count = outcome.heatmaps.length;
+    if (outcome.side > 3 * outcome.lrSize) return words.result.large;
+    if (count === 0) return words.result.usedNone;
+    if (outcome.share < 0.995) return words.result.doubted(Math.round(outcome.share * 100));
+    return words.result.used(count);
+}
+
+/** Which network, and how long it takes here. */
+function Precisions({ outcome }: { outcome: Outcome }) {
+    const { precision, setPrecision } = useBooth();
+    const runtime = outcome.provider === "webgpu" ? words.about.webgpu : words.about.wasm;
+    return (
+        <div className="row row--wrap">
+            <Segments
+                snug
+                label={words.result.network8}
+                chosen={precision}
+                choose={setPrecision}
+                options={[
+                    { key: "int8", content: words.result.int8 },
+                    { key: "fp32", content: words.result.fp32 },
+                ]}
+            />
+            <p className="small quiet" title={words.result.latencyLong(outcome.runs)}>
+                {words.result.latency(outcome.medianMillis.toFixed(1), runtime)}
+            </p>
+        </div>
+    );
+}

@@ -1,0 +1,38 @@
+import type { Photo } from "../../engine/protocol";
+import { useBooth } from "../booth";
+import { type Restoring, useRestoring } from "../restoring";
+import { Busy } from "../ui/Busy";
+import { Screen } from "../ui/Screen";
+import { words } from "../words";
+import { Restored } from "./Restored";
+import { Who } from "./Who";
+
+/** One photo: whose face, the face before and after, the photo before and after, and which exemplar counted where. */
+export function Result({ photo }: { photo: Photo }) {
+    const { precision } = useBooth();
+    const restoring = useRestoring(photo, precision);
+    const { looked, face, outcome, busy } = restoring;
+    return (
+        <Screen title={words.result.title} bar wide className="result">
+            <p className="unseen" role="status">
+                {outcome && !busy ? words.result.after : busy ? labelOf(busy) : ""}
+            </p>
+            {looked && face !== null && outcome ? (
+                <Restored photo={photo} restoring={restoring} looked={looked} outcome={outcome} />
+            ) : looked && face === null && !busy ? (
+                <Who looked={looked} pick={restoring.pick} closer={restoring.lookCloser} />
+            ) : (
+                <div className="middle busy stack">
+                    <Busy label={busy ? labelOf(busy) : words.result.restoring} share={busy?.share ?? -1} />
+                </div>
+            )}
+        </Screen>
+    );
+}
+
+export function labelOf({ stage, closer }: NonNullable<Restoring["busy"]>): string {
+    if (stage === "network") return words.result.network;
+    if (stage === "restore") return words.result.restoring;
+    if (stage === "save") return words.result.saving;
+    return closer ? words.result.lookingCloser : words.result.looking;
+}

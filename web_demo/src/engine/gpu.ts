@@ -1,0 +1,119 @@
+import { DESCRIPTOR_SIZE } from "../core/descriptor";
+import { Gallery } from "../core/gallery";
+import { type Pixels, picture } from "../core/pixels";
+import type { Bundle } from "./bundle";
+import { quantile } from "./latency";
+import { Network } from "./network";
+import type { GpuTrial, Precision } from "./protocol";
+import { gpuPossible } from "./runtime";
+import { readSetting, writeSetting } from "./store";
+
+/** From here on two runtimes give the same picture: what is left is rounding. */
+export const LEAST_PSNR = 50;
+const RUNS = 5;
+
+/** What is remembered of a trial: another adapter, network or runtime is another device. */
+interface Remembered extends GpuTrial {
+    key: string;
+}
+
+/**
+ * Whether WebGPU may run the network here: its face must be WebAssembly's, and come sooner. Asked once per device,
+ * network and runtime, and remembered.
+ */
+export async function tryGpu(bundle: Bundle, wasm: Network, precision: Precision, again: boolean): Promise<GpuTrial> {
+    const no = { adapter: false, agrees: false, psnr: 0, wasmMillis: 0, gpuMillis: 0, used: false };
+    if (!gpuPossible(bundle)) return { ...no, why: "no WebGPU in this browser" };
+    const adapter = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" }).catch(() => null);
+    if (!adapter) return { ...no, why: "no WebGPU adapter" };
+    const { vendor, architecture } = adapter.info;
+    const key = [vendor, architecture, navigator.userAgent, bundle.index.buildId, bundle.index.runtime.version].join(
+        "|",
+    );
+    const before = (await readSetting(`gpu-${precision}`).catch(() => null)) as Remembered | null;
+    if (!again && before?.key === key) return before;
+    const result = await trial(bundle, wasm, precision);
+    await writeSetting(`gpu-${precision}`, { ...result, key }).catch(() => undefined); // it is asked again, then
+    return result;
+}
+
+async function trial(bundle: Bundle, wasm: Network, precision: Precision): Promise<GpuTrial> {
+    const none = { adapter: true, agrees: false, psnr: 0, wasmMillis: 0, gpuMillis: 0, used: false };
+    let gpu: Network | null = null;
+    try {
+        gpu = await Network.open(bundle, precision, "webgpu");
+        const [expected, found] = [await run(wasm), await run(gpu)];
+        const psnr = Math.min(expected.sr.psnr(found.sr), expected.features.psnr(found.features));
+        const agrees = psnr >= LEAST_PSNR;
+        const used = agrees && found.millis < expected.millis;
+        const why = used
+            ? "it agrees and is faster"
+            : agrees
+              ? "it agrees, and is not faster"
+              : `it disagrees: ${psnr.toFixed(1)} dB`;
+        return { adapter: true, agrees, psnr, wasmMillis: expected.millis, gpuMillis: found.millis, used, why };
+    } catch (error) {
+        return { ...none, why: `it does not run the network: ${error instanceof Error ? error.message : error}` };
+    } finally {
+        await gpu?.close();
+    }
+}
+
+/** Both graphs on one drawn face, which every device draws alike. */
+async function run(network: Network) {
+    const { lrSize, hrSize } = network.manifest;
+    const lr = drawn(lrSize);
+    const empty = network.manifest.emptyGallery();
+    const features = (await network.encode(drawn(hrSize))).value;
+    const label = { photoSha256: "0".repeat(64), quality: new Map(), pose: new Map(), name: null };
+    const entry = {
+        features: empty.pack(features),
+        descriptor: new Float32Array(DESCRIPTOR_SIZE),
+        label,
+        embedding: null,
+    };
+    const gallery = new Gallery(empty, [entry]);
+    const millis: number[] = [];
+    let face = (await network.restore(lr, gallery, [0])).value.face;
+    for (let i = 0; i < RUNS; i++) {
+        const timed = await network.restore(lr, gallery, [0]);
+        face = timed.value.face;
+        millis.push(timed.millis);
+    }
+    return { features: new Signal(features, 0), sr: new Signal(face.rgb, 255), millis: quantile(millis, 0.5) };
+}
+
+/** Numbers to compare; a `range` of 0 stands for the largest magnitude among them. */
+class Signal {
+    constructor(
+        private readonly values: ArrayLike<number>,
+        private readonly range: number,
+    ) {}
+
+    psnr(other: Signal): number {
+        let [squares, most] = [0, this.range];
+        for (let i = 0; i < this.values.length; i++) {
+            squares += (this.values[i] - other.values[i]) ** 2;
+            if (this.range === 0) most = Math.max(most, Math.abs(this.values[i]));
+        }
+        const mean = squares / this.values.length;
+        return mean === 0 ? 120 : 10 * Math.log10((most * most) / mean);
+    }
+}
+
+/** Something like a face: a lit oval with two eyes and a mouth before a wall with a grain. */
+function drawn(side: number): Pixels {
+    const result = picture(side, side);
+    for (let y = 0; y < side; y++) {
+        for (let x = 0; x < side; x++) {
+            const [u, v] = [(x + 0.5) / side - 0.5, (y + 0.5) / side - 0.5];
+            const within = u * u * 6 + v * v * 4 < 0.8;
+            const dark =
+                Math.hypot(Math.abs(u) - 0.12, v + 0.03) < 0.04 || (Math.abs(v - 0.22) < 0.02 && Math.abs(u) < 0.1);
+            const grain = ((x * 73 + y * 151) % 17) - 8;
+            const light = dark ? 60 : within ? 205 - 120 * u : 120 + 60 * v;
+            for (let c = 0; c < 3; c++) result.rgb[(y * side + x) * 3 + c] = light * (1 - 0.12 * c) + grain;
+        }
+    }
+    return result;
+}

@@ -1,0 +1,41 @@
+import { picture } from "../core/pixels";
+import { quantile } from "./latency";
+import type { Network } from "./network";
+import type { Measured } from "./protocol";
+
+const WARM_UP = 3;
+
+/** Milliseconds of both graphs of a network, warm, from pixels in to results out. */
+export async function measure(
+    network: Network,
+    runs: number,
+    step: (share: number) => Promise<void>,
+): Promise<Measured[]> {
+    const { lrSize, hrSize } = network.manifest;
+    const gallery = network.manifest.emptyGallery();
+    const [sharp, tiny] = [picture(hrSize, hrSize), picture(lrSize, lrSize)];
+    const graphs = {
+        encode: async () => (await network.encode(sharp)).millis,
+        restore: async () => (await network.restore(tiny, gallery, [])).millis,
+    };
+    const results: Measured[] = [];
+    for (const [done, graph] of (["encode", "restore"] as const).entries()) {
+        const millis: number[] = [];
+        for (let run = -WARM_UP; run < runs; run++) {
+            const one = await graphs[graph]();
+            if (run >= 0) millis.push(one);
+            await step((done + (run + WARM_UP) / (runs + WARM_UP)) / 2);
+        }
+        const at = (share: number) => quantile(millis, share);
+        results.push({
+            precision: network.precision,
+            provider: network.provider,
+            graph,
+            median: at(0.5),
+            p10: at(0.1),
+            p90: at(0.9),
+            runs,
+        });
+    }
+    return results;
+}

@@ -1,0 +1,181 @@
+import type { Refusal as PoorQuality } from "../core/quality";
+import type { Problem } from "./problems";
+
+/** Which of the two networks runs. */
+export type Precision = "int8" | "fp32";
+export const PRECISIONS: readonly Precision[] = ["int8", "fp32"];
+
+/** What runs the graphs. */
+export type Provider = "wasm" | "webgpu";
+
+/** Pixels as a canvas takes them: red, green, blue and opacity, row by row. */
+export interface Picture {
+    width: number;
+    height: number;
+    rgba: Uint8ClampedArray<ArrayBuffer>;
+}
+
+/** A photo that somebody chose; `id` is new for each choice, so that the worker knows what it has decoded already. */
+export interface Photo {
+    id: string;
+    name: string;
+    content: Blob;
+}
+
+/** Why a photo was not learned from. */
+export type Refusal = PoorQuality | "no-face" | "no-image" | "heic" | "huge" | "duplicate";
+
+/** A face of a photo: its box in shares of the photo's width and height, and what it looks like. */
+export interface SeenFace {
+    box: { left: number; top: number; width: number; height: number };
+    /** Side of the aligned square in photo pixels. */
+    side: number;
+    tile: Picture;
+}
+
+export interface Opened {
+    /** Of edgesr. */
+    version: string;
+    name: string;
+    available: Precision[];
+    precision: Precision;
+    provider: Provider;
+    lrSize: number;
+    hrSize: number;
+    slots: number;
+}
+
+/** A photo that is remembered: what its stored description amounts to, and how sharp it was, 0 to 1. */
+export interface Remembered {
+    picture: Picture;
+    sharpness: number;
+}
+
+export interface GalleryState {
+    remembered: Remembered[];
+    /** Bytes of the file. */
+    bytes: number;
+    /** False where the browser keeps nothing: the gallery lasts until the page is closed. */
+    lasting: boolean;
+}
+
+export type Learned =
+    | { kind: "learned"; gallery: GalleryState }
+    | { kind: "refused"; reason: Refusal }
+    | { kind: "whose"; faces: SeenFace[] };
+
+export interface Looked {
+    width: number;
+    height: number;
+    /** How many times smaller than the file's pixels, 1 for all but very large photos. */
+    reduced: number;
+    preview: ImageBitmap;
+    /** Whether parts of it were searched at full size, too. */
+    thorough: boolean;
+    faces: SeenFace[];
+}
+
+export interface Heatmap {
+    /** Index into the gallery. */
+    exemplar: number;
+    /** Its mean share of all weights, 0 to 1. */
+    share: number;
+    picture: Picture;
+}
+
+/** A restored face and how it came about. */
+export interface Outcome {
+    face: number;
+    precision: Precision;
+    provider: Provider;
+    /** The face before, enlarged plainly, and after: what the slider compares. */
+    before: Picture;
+    after: Picture;
+    /** The photo with and without the restored face, scaled down to what a screen shows. */
+    photoBefore: ImageBitmap;
+    photoAfter: ImageBitmap;
+    /** Of the photo as it is saved. */
+    photoWidth: number;
+    photoHeight: number;
+    heatmaps: Heatmap[];
+    /** How far the exemplars were believed, 0 to 1; 1 where there were none. */
+    share: number;
+    /** Side of the face's square in photo pixels, and of what the network takes. */
+    side: number;
+    lrSize: number;
+    /** Milliseconds from pixels in to results out, of this run and the median of the last ones like it. */
+    millis: number;
+    medianMillis: number;
+    runs: number;
+}
+
+export interface GpuTrial {
+    adapter: boolean;
+    /** Whether its output agrees with WebAssembly's; dB of the face. */
+    agrees: boolean;
+    psnr: number;
+    wasmMillis: number;
+    gpuMillis: number;
+    /** It agrees and is faster: it runs from now on. */
+    used: boolean;
+    why: string;
+}
+
+export interface Measured {
+    precision: Precision;
+    provider: Provider;
+    graph: "encode" | "restore";
+    median: number;
+    p10: number;
+    p90: number;
+    runs: number;
+}
+
+/** A face among those that were found in a photo, by the same search, and the network that restores it. */
+export interface Wanted {
+    photo: Photo;
+    thorough: boolean;
+    face: number;
+    precision: Precision;
+}
+
+/** Every question that the page asks, with what it brings and what comes back. */
+export interface Calls {
+    open: { args: { precision: Precision }; answer: Opened };
+    gallery: { args: Record<string, never>; answer: GalleryState };
+    learn: { args: { photo: Photo; face?: number }; answer: Learned };
+    forget: { args: { index: number }; answer: GalleryState };
+    export: { args: Record<string, never>; answer: Blob };
+    import: { args: { content: Blob }; answer: GalleryState };
+    wipe: { args: Record<string, never>; answer: null };
+    look: { args: { photo: Photo; thorough: boolean }; answer: Looked };
+    restore: { args: Wanted; answer: Outcome };
+    save: { args: Wanted & { what: "face" | "photo"; type: "png" | "jpeg"; strength: number }; answer: Blob };
+    tryGpu: { args: { precision: Precision; again: boolean }; answer: GpuTrial };
+    measure: { args: { precision: Precision; runs: number }; answer: Measured[] };
+}
+
+export type Kind = keyof Calls;
+
+export type Question = { [K in Kind]: { id: number; kind: K; args: Calls[K]["args"] } }[Kind];
+
+export type ToWorker = Question | { cancel: number } | { configure: Configuration };
+
+/** What the page tells the worker before anything else. */
+export interface Configuration {
+    /** Where `booth.json` lies. */
+    base: string;
+    /** False after "use without remembering". */
+    lasting: boolean;
+}
+
+export type FromWorker =
+    | { id: number; ok: true; value: unknown }
+    | { id: number; ok: false; problem: Problem | "cancelled"; message: string; hint: string }
+    | { id: number; progress: Progress };
+
+export interface Progress {
+    stage: "network" | "photo" | "faces" | "restore" | "gpu" | "save" | "measure";
+    /** 0 to 1, or -1 where nobody knows. */
+    share: number;
+}

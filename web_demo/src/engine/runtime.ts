@@ -1,0 +1,49 @@
+import type * as Ort from "onnxruntime-common";
+import type { Bundle } from "./bundle";
+import { ProblemError } from "./problems";
+import type { Provider } from "./protocol";
+
+type OrtModule = Pick<typeof Ort, "env" | "InferenceSession" | "Tensor">;
+
+/** onnxruntime-web, of one of its builds. */
+export interface Runtime {
+    readonly provider: Provider;
+    session(model: Uint8Array): Promise<Ort.InferenceSession>;
+    tensor(values: Float32Array, shape: readonly number[]): Ort.Tensor;
+}
+
+const loaded = new Map<Provider, Promise<Runtime>>();
+
+/** The runtime for a provider, loaded once; WebGPU's build is fetched only when somebody asks for it. */
+export function runtimeFor(provider: Provider, bundle: Bundle): Promise<Runtime> {
+    const known = loaded.get(provider);
+    if (known) return known;
+    const made = load(provider, bundle);
+    loaded.set(provider, made);
+    made.catch(() => loaded.delete(provider)); // the next one may have a connection
+    return made;
+}
+
+/** Whether this browser can run the build that uses WebGPU: it suspends WebAssembly while the GPU works. */
+export function gpuPossible(bundle: Bundle): boolean {
+    const files = bundle.index.runtime.webgpu;
+    if (!files || !("gpu" in navigator)) return false;
+    return !files.wasm.includes("jspi") || "Suspending" in WebAssembly;
+}
+
+async function load(provider: Provider, bundle: Bundle): Promise<Runtime> {
+    const files = provider === "webgpu" ? bundle.index.runtime.webgpu : bundle.index.runtime.wasm;
+    if (!files) throw new ProblemError("model-missing", "the booth came without WebGPU's runtime", "it works without");
+    const [wasm] = await Promise.all([bundle.read(files.wasm), bundle.read(files.mjs)]);
+    const ort: OrtModule =
+        provider === "webgpu" ? await import("onnxruntime-web/jspi") : await import("onnxruntime-web/wasm");
+    ort.env.logLevel = "error";
+    ort.env.wasm.numThreads = 1; // more would need headers that static hosts do not send, and gains little
+    ort.env.wasm.wasmPaths = { mjs: bundle.url(files.mjs), wasm: bundle.url(files.wasm) };
+    ort.env.wasm.wasmBinary = wasm.buffer;
+    return {
+        provider,
+        session: (model) => ort.InferenceSession.create(model, { executionProviders: [provider], logSeverityLevel: 3 }),
+        tensor: (values, shape) => new ort.Tensor("float32", values, shape),
+    };
+}
