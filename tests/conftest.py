@@ -13,12 +13,20 @@ import pytest
 import torch
 from PIL import Image
 
+from edgesr.booth.chromium import find_chromium
+from edgesr.booth.site import BUILD, is_built
 from edgesr.cli.main import run
 from edgesr.convert.pipeline import convert, plan
 from edgesr.convert.tflite_environment import tflite_environment
 from edgesr.data.samples import sample_faces
 from edgesr.evaluation import degrade
 from edgesr.models import HIME, HIMEConfig, save_checkpoint
+
+YUNET = Path(
+    os.environ.get("EDGESR_YUNET")
+    or Path(__file__).parent.parent.parent / "shared" / "weights" / "face_detection_yunet.onnx"
+)
+"""The face detector's file."""
 
 # Tiny networks lose more to starting threads than they gain, and one thread always sums in the same order.
 torch.set_num_threads(1)
@@ -58,12 +66,27 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of TFLite need its environment; CI makes it (``edgesr setup tflite``), so there nothing is skipped."""
-    problem = tflite_environment().problem()
-    if problem and not os.environ.get("CI"):
-        for item in items:
-            if item.get_closest_marker("tflite"):
-                item.add_marker(pytest.mark.skip(reason=f"no TFLite environment: {problem}; edgesr setup tflite"))
+    """What tests of TFLite and of the web booth need is made by CI, so there nothing is skipped."""
+    if os.environ.get("CI"):
+        return
+    environment = tflite_environment().problem()
+    problems = {
+        "tflite": f"no TFLite environment: {environment}; edgesr setup tflite" if environment else None,
+        "chromium": booth_problem(),
+    }
+    for item in items:
+        for marker, problem in problems.items():
+            if problem and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=problem))
+
+
+def booth_problem() -> str | None:
+    """What of a browser, the built page and the detector is not here."""
+    if find_chromium() is None:
+        return "no Chromium: apt-get install chromium, or set EDGESR_CHROMIUM"
+    if not is_built():
+        return f"the booth's page is not built: {BUILD}"
+    return None if YUNET.is_file() else f"no face detector {YUNET}: set EDGESR_YUNET to YuNet's file"
 
 
 MakePeople = Callable[..., Path]
@@ -105,12 +128,9 @@ def faces_folder() -> Path:
 def yunet() -> Path:
     """The face detector's file, for tests marked ``faces``."""
     pytest.importorskip("cv2", reason="no OpenCV: pip install 'edgesr[faces]'")
-    given = os.environ.get("EDGESR_YUNET")
-    weights = Path(__file__).parent.parent.parent / "shared" / "weights"
-    path = Path(given) if given else weights / "face_detection_yunet.onnx"
-    if not path.is_file():
-        pytest.skip(f"no face detector {path}: set EDGESR_YUNET to YuNet's file")
-    return path
+    if not YUNET.is_file():
+        pytest.skip(f"no face detector {YUNET}: set EDGESR_YUNET to YuNet's file")
+    return YUNET
 
 
 @pytest.fixture
@@ -124,6 +144,13 @@ def call(capsys: pytest.CaptureFixture[str]) -> Call:
         return code, json.loads(captured.out), captured.err
 
     return called
+
+
+@pytest.fixture
+def booth_detector(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The face detector where web bundles take it from, for tests marked ``chromium``."""
+    monkeypatch.setenv("EDGESR_YUNET", str(YUNET))
+    return YUNET
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,8 @@ Files are listed when it starts, and only names of that list are answered, so no
 
 from __future__ import annotations
 
+import contextlib
+import fnmatch
 import gzip
 import hashlib
 import sys
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from edgesr.booth.site import LATER
 from edgesr.errors import InputOutputError
 
 ADDRESS = "127.0.0.1"
@@ -61,6 +64,11 @@ def compressed(content: bytes) -> bytes:
     return gzip.compress(content, GZIP_LEVEL, mtime=0)
 
 
+def is_compressible(name: str) -> bool:
+    """Whether compressing a file by this name is worth anything."""
+    return Path(name).suffix not in UNCOMPRESSED
+
+
 def listed(*folders: Path) -> dict[str, Path]:
     """Every file of the folders by its name below them; an earlier folder's file hides a later one's.
 
@@ -96,7 +104,7 @@ class FolderServer(ThreadingHTTPServer):
         """
         self.files, self.prefix, self.gzipped = files, prefix, gzipped
         self._prepared: dict[tuple[str, bool], tuple[bytes, str]] = {}
-        self._preparing = threading.Lock()
+        self._preparing = {key: threading.Lock() for name in files for key in ((name, False), (name, True))}
         try:
             super().__init__((ADDRESS, port), handler or FolderHandler)
         except OSError as error:
@@ -116,12 +124,23 @@ class FolderServer(ThreadingHTTPServer):
     def content(self, name: str, zipped: bool) -> tuple[bytes, str]:
         """A file's content as it is sent, and its entity tag; compressed once and kept."""
         key = (name, zipped)
-        with self._preparing:
+        with self._preparing[key]:
             if key not in self._prepared:
                 content = self.files[name].read_bytes()
                 tag = f'"{hashlib.sha256(content).hexdigest()[:32]}{"-gzip" if zipped else ""}"'
                 self._prepared[key] = (compressed(content) if zipped else content, tag)
             return self._prepared[key]
+
+    def prepare_in_background(self) -> None:
+        """Compress what a browser will ask for while the browser is still starting."""
+
+        def prepare() -> None:
+            for name in self.files:
+                if is_compressible(name) and not any(fnmatch.fnmatchcase(name, pattern) for pattern in LATER):
+                    with contextlib.suppress(OSError):
+                        self.content(name, True)
+
+        threading.Thread(target=prepare, daemon=True).start()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that hangs up, or keeps a connection open and silent, is no fault of ours."""
@@ -179,7 +198,7 @@ class FolderHandler(BaseHTTPRequestHandler):
             return
         suffix = Path(name).suffix
         takes = {part.split(";")[0].strip() for part in self.headers.get("Accept-Encoding", "").split(",")}
-        zipped = self.server.gzipped and suffix not in UNCOMPRESSED and "gzip" in takes
+        zipped = self.server.gzipped and is_compressible(name) and "gzip" in takes
         try:
             content, tag = self.server.content(name, zipped)
         except OSError:

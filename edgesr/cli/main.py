@@ -31,6 +31,7 @@ COMMANDS = {
     "eval": "PSNR, SSIM, identity: bicubic, 0, 1, 3 exemplars, the wrong person's; with intervals.",
     "report": "What each precision loses on each target, in one HTML file: faces, layers, size, speed.",
     "bench": "Milliseconds and memory of bundles, as ratios measured in one run.",
+    "booth": "Open the photo booth in the browser: everything happens in the page.",
     "info": "Parameters, GMACs, configuration and offsets of a checkpoint.",
     "targets": "What can be converted to, what runs here, and what is missing.",
     "setup": "Make the TFLite environment; fetch the face detector.",

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,14 @@ class Runtime(abc.ABC):
     """Runs the two graphs of one network, one exemplar and one LR face at a time."""
 
     name: str
-    """Of the engine: torch, executorch, litert, onnxruntime, coreml, mil-evaluator."""
+    """Of the engine: torch, executorch, litert, onnxruntime, coreml, mil-evaluator, onnxruntime-web and its browser."""
     config: HIMEConfig
     """With the ``lr_size`` and ``slots`` that the graphs were made for."""
+
+    @property
+    def planar(self) -> bool:
+        """Whether ``restore`` takes features soonest where a channel's values lie together in memory."""
+        return False
 
     @abc.abstractmethod
     def encode(self, exemplar: Array) -> Array:
@@ -99,6 +105,10 @@ class GraphRuntime(Runtime):
         }
         self._open(folder, files, threads)
 
+    @property
+    def planar(self) -> bool:
+        return any(spec.name == "features" and spec.layout == "NCHW" for spec in self.specs["restore"]["inputs"])
+
     @abc.abstractmethod
     def _open(self, folder: Path, files: Mapping[str, str], threads: int | None) -> None:
         """Load the artifact."""
@@ -106,6 +116,10 @@ class GraphRuntime(Runtime):
     @abc.abstractmethod
     def run(self, graph: str, inputs: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
         """Run ``encode`` or ``restore``: arrays in the order and layout of the manifest's tensors."""
+
+    def milliseconds(self, graph: str, inputs: list[npt.NDArray[Any]], count: int) -> list[float]:
+        """Of each of ``count`` runs, as ``timed``."""
+        return timed(lambda: self.run(graph, inputs), count)
 
     def encode(self, exemplar: Array) -> Array:
         return self._call("encode", {"exemplar": exemplar})["features"][0]
@@ -118,6 +132,17 @@ class GraphRuntime(Runtime):
         specs = self.specs[graph]
         outputs = self.run(graph, [spec.from_canonical(arrays[spec.name]) for spec in specs["inputs"]])
         return {spec.name: spec.to_canonical(array) for spec, array in zip(specs["outputs"], outputs, strict=True)}
+
+
+def timed(call: Callable[[], object], count: int) -> list[float]:
+    """Milliseconds of each of ``count`` calls, after one that is not timed and brings their memory into the caches."""
+    call()
+    taken = []
+    for _ in range(count):
+        started = time.perf_counter()
+        call()
+        taken.append((time.perf_counter() - started) * 1000)
+    return taken
 
 
 def fill_slots(features: Sequence[Array], config: HIMEConfig) -> tuple[Array, Array]:

@@ -1,0 +1,44 @@
+"""Web bundles that ``edgesr booth`` made of checkpoints: used again until anything they are made of changes.
+
+Nothing here imports torch, so that a booth that was opened before opens at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from edgesr import __version__
+from edgesr.booth.site import DESCRIPTION, site_folder
+from edgesr.detector_setup import YUNET_VARIABLE, cached_yunet
+
+SHIPPED = Path(__file__).parent.parent / "checkpoints"
+
+
+def cache_folder(checkpoint: str) -> Path:
+    """Where the bundle of a shipped checkpoint's name, or of a checkpoint's folder, lies or will lie.
+
+    Its name holds a digest of the checkpoint, the shipped networks (its int8 form may be one of them), the page, the
+    detector, and edgesr's version.
+
+    Raises:
+        UnavailableError: the page is not built.
+    """
+    given = Path(checkpoint).expanduser()
+    shipped = SHIPPED / checkpoint
+    folder = shipped if given.name == checkpoint and not given.exists() and shipped.is_dir() else given
+    folder = folder if folder.is_dir() else folder.parent  # of the weights file, which names a checkpoint as well
+    detector = os.environ.get(YUNET_VARIABLE)
+    parts = [
+        site_folder() / DESCRIPTION,
+        Path(detector) if detector else cached_yunet(),
+        *sorted(SHIPPED.glob("*/*")),
+        *sorted(path for path in folder.glob("*") if path.suffix in (".safetensors", ".json")),
+    ]
+    digest = hashlib.sha256(f"{__version__} {checkpoint}".encode())
+    for part in parts:
+        digest.update(part.read_bytes() if part.is_file() else b"")
+    cache = os.environ.get("XDG_CACHE_HOME")
+    base = Path(cache) if cache else Path.home() / ".cache"
+    return base / "edgesr" / "booth" / f"{given.name or 'booth'}-{digest.hexdigest()[:16]}"
