@@ -81,7 +81,7 @@ def describe(folder: Path, forms: Mapping[str, Proven], default: str, page: list
         *(model[role] for model in models.values() for role in ("manifest", "encode", "restore")),
         DETECTOR,
         *site.WASM,
-        *(name for name in site.WEBGPU if name in sha256),
+        *(webgpu := site.webgpu_files(page)),
     ]
     plan = forms[default].plan
     first = sorted(
@@ -111,7 +111,7 @@ def describe(folder: Path, forms: Mapping[str, Proven], default: str, page: list
             "version": site.runtime_version(),
             "folder": site.RUNTIME_FOLDER,
             "wasm": list(site.WASM),
-            "webgpu": [name for name in site.WEBGPU if name in sha256],
+            "webgpu": webgpu,
         },
         "sha256": {name: sha256[name] for name in fetched},
         "first_visit": [*first, BOOTH],

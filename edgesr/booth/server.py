@@ -6,7 +6,6 @@ Files are listed when it starts, and only names of that list are answered, so no
 from __future__ import annotations
 
 import contextlib
-import fnmatch
 import gzip
 import hashlib
 import sys
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from edgesr.booth.site import LATER
+from edgesr.booth.site import first_visit
 from edgesr.errors import InputOutputError
 
 ADDRESS = "127.0.0.1"
@@ -135,8 +134,8 @@ class FolderServer(ThreadingHTTPServer):
         """Compress what a browser will ask for while the browser is still starting."""
 
         def prepare() -> None:
-            for name in self.files:
-                if is_compressible(name) and not any(fnmatch.fnmatchcase(name, pattern) for pattern in LATER):
+            for name in first_visit(self.files):
+                if is_compressible(name):
                     with contextlib.suppress(OSError):
                         self.content(name, True)
 

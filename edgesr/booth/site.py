@@ -18,9 +18,8 @@ BUILD = "python web_demo/tools/build.py"
 
 RUNTIME_FOLDER = "ort/"
 WASM = ("ort/ort-wasm-simd-threaded.mjs", "ort/ort-wasm-simd-threaded.wasm")
-WEBGPU = ("ort/ort-wasm-simd-threaded.asyncify.mjs", "ort/ort-wasm-simd-threaded.asyncify.wasm")
-LATER = ("verify.html", "assets/verify-*", "licences.txt", *WEBGPU)
-"""Patterns of files that nobody's first visit needs."""
+LATER = ("verify.html", "assets/verify-*", "licences.txt", "assets/ort.jspi*", "assets/ort.webgpu*")
+"""Patterns of files that a first visit does not need: the gate's, and WebGPU's, which is tried afterwards."""
 
 
 def is_built() -> bool:
@@ -56,4 +55,11 @@ def site_files(folder: Path) -> list[str]:
 
 def first_visit(names: Iterable[str]) -> list[str]:
     """Those of the page's files that a first visit fetches."""
-    return [name for name in names if not any(fnmatch.fnmatchcase(name, pattern) for pattern in LATER)]
+    names = list(names)
+    later = set(webgpu_files(names))
+    return [name for name in names if name not in later and not any(fnmatch.fnmatchcase(name, p) for p in LATER)]
+
+
+def webgpu_files(names: Iterable[str]) -> list[str]:
+    """Those of the page's files that are onnxruntime-web's for WebGPU: whatever of it is not for WASM alone."""
+    return [name for name in names if name.startswith(RUNTIME_FOLDER) and name not in WASM]
