@@ -34,20 +34,30 @@ export function resizeArea(image: Pixels, width: number, height: number): Pixels
 
 /** By whole factors: means of whole blocks. OpenCV rounds those of 2 x 2 half up, all others half to even. */
 function averaged(image: Pixels, width: number, height: number): Pixels {
+    const { rgb } = image;
     const across = image.width / width;
     const down = image.height / height;
-    const share = Math.fround(1 / (across * down));
-    const halves = across === 2 && down === 2;
+    const stride = image.width * 3;
     const result = picture(width, height);
-    for (let y = 0; y < height; y++) {
-        for (let x = 0; x < width; x++) {
-            for (let c = 0; c < 3; c++) {
+    if (across === 2 && down === 2) {
+        for (let y = 0, to = 0; y < height; y++) {
+            for (let x = 0, at = 2 * y * stride; x < width; x++, at += 6) {
+                for (let c = at; c < at + 3; c++) {
+                    result.rgb[to++] = (rgb[c] + rgb[c + 3] + rgb[c + stride] + rgb[c + stride + 3] + 2) >> 2;
+                }
+            }
+        }
+        return result;
+    }
+    const share = Math.fround(1 / (across * down));
+    for (let y = 0, to = 0; y < height; y++) {
+        for (let at = y * down * stride; at < y * down * stride + stride; at += 3 * across) {
+            for (let c = at; c < at + 3; c++) {
                 let sum = 0;
                 for (let j = 0; j < down; j++) {
-                    const start = ((y * down + j) * image.width + x * across) * 3 + c;
-                    for (let i = 0; i < across; i++) sum += image.rgb[start + 3 * i];
+                    for (let i = 0; i < across; i++) sum += rgb[c + j * stride + 3 * i];
                 }
-                result.rgb[(y * width + x) * 3 + c] = halves ? (sum + 2) >> 2 : roundHalfEven(Math.fround(sum * share));
+                result.rgb[to++] = roundHalfEven(Math.fround(sum * share));
             }
         }
     }

@@ -1,9 +1,9 @@
 import { type Affine, Alignment, align, mapPoint, type Point } from "./alignment";
 import { resizeArea } from "./areaResize";
 import { FaceError } from "./errors";
-import { mirrored, type Pixels, picture, region } from "./pixels";
-import { clamp, roundHalfEven } from "./rounding";
-import { Sampler } from "./sampler";
+import { mirrored, type Pixels, region } from "./pixels";
+import { roundHalfEven } from "./rounding";
+import { warpLinear } from "./warp";
 import { type Face, type FaceNetwork, scaledFace, searchFaces } from "./yunet";
 
 /** Photos are searched at this many pixels, then at half and a quarter of it where nothing was found. */
@@ -113,16 +113,11 @@ function upright(photo: Pixels, alignment: Alignment): { patch: Pixels; toPhoto:
     const reduced = resizeArea(region(photo, left, top, columns * factor, rows * factor), columns, rows);
     const toPhoto = wide.photoFromCrop(count);
     const k = Math.max(1, Math.ceil(wide.side / factor / count));
-    const fine = picture(count * k, count * k);
-    const sampler = new Sampler({ ...reduced, values: reduced.rgb }, false);
-    const sums = new Float64Array(3);
-    for (let y = 0; y < count * k; y++) {
-        for (let x = 0; x < count * k; x++) {
-            const { x: px, y: py } = mapPoint(toPhoto, { x: (x + 0.5) / k, y: (y + 0.5) / k });
-            sums.fill(0);
-            sampler.add((px - left) / factor - 0.5, (py - top) / factor - 0.5, sums);
-            for (let c = 0; c < 3; c++) fine.rgb[(y * count * k + x) * 3 + c] = clamp(roundHalfEven(sums[c]), 0, 255);
-        }
-    }
+    const scale = 1 / (factor * k);
+    const [a, b, d, e] = [toPhoto.a, toPhoto.b, toPhoto.d, toPhoto.e].map((value) => value * scale);
+    // OpenCV counts from the centre of the first pixel, on both sides.
+    const c = (toPhoto.c - left) / factor + (a + b) / 2 - 0.5;
+    const f = (toPhoto.f - top) / factor + (d + e) / 2 - 0.5;
+    const fine = warpLinear(reduced, { a, b, c, d, e, f }, count * k);
     return { patch: resizeArea(fine, count, count), toPhoto };
 }

@@ -7,42 +7,46 @@ export interface Samples {
 
 /** Values of a picture between its pixels: bilinear or cubic (Keys, a = -0.5), mirrored beyond the edges. */
 export class Sampler {
-    private readonly count: number;
-    private readonly first: number;
     private readonly wx: Float64Array;
     private readonly wy: Float64Array;
+    /** Places of the columns' first values in a row. */
     private readonly columns: Int32Array;
 
     constructor(
         private readonly source: Samples,
         cubic: boolean,
     ) {
-        this.count = cubic ? 4 : 2;
-        this.first = 1 - this.count / 2;
-        this.wx = new Float64Array(this.count);
-        this.wy = new Float64Array(this.count);
-        this.columns = new Int32Array(this.count);
+        const count = cubic ? 4 : 2;
+        this.wx = new Float64Array(count);
+        this.wy = new Float64Array(count);
+        this.columns = new Int32Array(count);
     }
 
     /** Add the three values at pixel index (x, y), where whole numbers are pixel centres, to `sums`. */
     add(x: number, y: number, sums: Float64Array): void {
-        const { count, wx, wy, columns } = this;
+        const { wx, wy, columns } = this;
         const { width, height, values } = this.source;
+        const count = wx.length;
         const left = Math.floor(x);
         const top = Math.floor(y);
         weights(x - left, wx);
         weights(y - top, wy);
-        for (let i = 0; i < count; i++) columns[i] = mirror(left + this.first + i, width);
+        for (let i = 0; i < count; i++) columns[i] = 3 * mirror(left + 1 - count / 2 + i, width);
+        let [red, green, blue] = [sums[0], sums[1], sums[2]];
         for (let j = 0; j < count; j++) {
-            const row = mirror(top + this.first + j, height) * width;
+            const row = 3 * width * mirror(top + 1 - count / 2 + j, height);
+            const down = wy[j];
             for (let i = 0; i < count; i++) {
-                const weight = wx[i] * wy[j];
-                const at = (row + columns[i]) * 3;
-                sums[0] += weight * values[at];
-                sums[1] += weight * values[at + 1];
-                sums[2] += weight * values[at + 2];
+                const weight = wx[i] * down;
+                const at = row + columns[i];
+                red += weight * values[at];
+                green += weight * values[at + 1];
+                blue += weight * values[at + 2];
             }
         }
+        sums[0] = red;
+        sums[1] = green;
+        sums[2] = blue;
     }
 }
 
