@@ -91,7 +91,11 @@ class Model:
                 f"{self.name} takes aligned LR faces of {size}x{size} pixels",
             )
         if isinstance(features, Gallery):
-            features = features.floats(self.choose(image, features))
+            chosen = self.choose(image, features)
+            valid = (np.arange(slots) < len(chosen)).astype(np.float32)
+            filled = features.floats(chosen, slots=slots, planar=self.runtime.planar)
+            sr, weights = self.runtime.restore(to_unit(image), filled, valid)
+            return to_pixels(sr), weights[: len(chosen)]
         shape = feature_shape(self.config)
         if features.shape[1:] != shape:
             raise UsageError(
@@ -145,8 +149,8 @@ class Model:
                     f"the gallery has {name} {there}, and {self.name} takes {here}",
                     "build the gallery with this network, or restore with the one that it was built with",
                 )
-        described = gallery.descriptors.shape[1]
-        if gallery.entries and described != SIZE:
+        described = gallery.entries[0].descriptor.size if gallery.entries else SIZE
+        if described != SIZE:
             raise GalleryError(
                 f"the gallery's descriptors have {described} numbers, and this edgesr's have {SIZE}",
                 "another version of edgesr made it: build it again",

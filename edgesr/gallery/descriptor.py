@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 
@@ -87,11 +89,12 @@ def box_means(image: npt.NDArray[np.float64], cells: int) -> npt.NDArray[np.floa
 
     Pixel p lies in cell c by the length that [p, p + 1] and [c S / cells, (c + 1) S / cells] share.
     """
-    size = image.shape[0]
-    weights = _overlaps(size, cells)
-    return np.einsum("ip,jq,pq...->ij...", weights, weights, image, optimize=True)
+    weights = _overlaps(image.shape[0], cells)
+    planes = weights @ np.moveaxis(image.reshape(*image.shape[:2], -1), 2, 0) @ weights.T
+    return np.moveaxis(planes, 0, 2).reshape(cells, cells, *image.shape[2:])
 
 
+@functools.lru_cache(maxsize=32)
 def _overlaps(size: int, cells: int) -> npt.NDArray[np.float64]:
     """Each pixel's share [cells, size] of each cell; rows sum to 1."""
     pixel = np.arange(size) * cells  # in units of 1 / cells of a pixel everything is whole

@@ -194,7 +194,7 @@ def duplicates(
     for i in np.argsort(rank, kind="stable").tolist():
         for j in kept:
             off = float(((prints[i] - prints[j]) ** 2).mean())
-            if _difference(grids[i], grids[j]) < SAME_FACE if math.isnan(off) else off < SAME_PHOTO:
+            if face_difference(grids[i], grids[j]) < SAME_FACE if math.isnan(off) else off < SAME_PHOTO:
                 result[i] = j
                 break
         else:
@@ -202,7 +202,7 @@ def duplicates(
     return result
 
 
-def _difference(a: Array, b: Array) -> float:
+def face_difference(a: Array, b: Array) -> float:
     """Mean squared difference of two luminance grids [64] after the best small shift, turn, zoom and change of light:
     crops of one photo's copies are aligned a little differently."""
     inner = slice(1, GRID - 1)
