@@ -26,7 +26,7 @@ export const words = {
     onboarding: {
         title: "Before you start",
         keepsTitle: "What is kept",
-        keeps: "Numbers that describe the faces in the photos you pick, so that other photos of the same person can be restored. Among them a blurred outline of each face, 16 by 16 cells. Not the photos. They are biometric data: add other people only if they agree.",
+        keeps: "Numbers that describe the faces in the photos you pick, so that other photos of the same person can be restored. Among them a blurred outline of each face, 8 by 8 cells. Not the photos. They are biometric data: add other people only if they agree.",
         whereTitle: "Where",
         where: "In this browser’s storage for this page, on this device. The page fetches its own parts and sends nothing: no photo and no number leaves the browser. A photo that you restore is forgotten when you close the page.",
         deleteTitle: "How to undo it",
@@ -118,9 +118,8 @@ export const words = {
         int8: "int8",
         fp32: "float",
         only: (name: string) => `Only the ${name} network is in this booth.`,
-        latency: (ms: string, runtime: string) => `${ms} ms here, ${runtime}`,
-        latencyLong: (runs: number) =>
-            `Median of the last ${plural(runs, "run", "# runs")}, from pixels in to results out`,
+        latency: (ms: string) => `${ms} ms here`,
+        latencyLong: (runtime: string, runs: number) => `${runtime}, median of ${plural(runs, "1 run", "# runs")}`,
         usedNone: "Restored without photos of this person. Add some to bring back their own features.",
         used: (n: number) =>
             plural(n, "With the features of 1 photo of yours.", "With the features of # photos of yours."),

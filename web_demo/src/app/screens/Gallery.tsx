@@ -60,7 +60,7 @@ function AddPhotos({ learning }: { learning: Learning }) {
         <DropZone
             className="drop"
             aria-label={words.gallery.drop}
-            getDropOperation={(types) => (types.has("image/heic") || [...PHOTOS].length > 0 ? "copy" : "cancel")}
+            getDropOperation={() => "copy"}
             onDrop={async ({ items }) =>
                 add(await Promise.all(items.filter(isFileDropItem).map((item) => item.getFile())))
             }
@@ -113,17 +113,19 @@ function Remembered({ gallery }: { gallery: GalleryState }) {
                 {gallery.remembered.map((one, i) => (
                     <li key={i} className="tile tile--cells">
                         <PictureView picture={one.picture} label="" />
-                        <span className="tile__name">{words.gallery.photoN(i + 1)}</span>
-                        <span className="caption">
-                            {words.gallery.sharp(Math.round(Math.min(one.sharpness, 1) * 100))}
-                        </span>
-                        <Action
-                            look="icon"
-                            className="tile__forget"
-                            aria-label={words.gallery.forget(i + 1)}
-                            icon={<X size={18} aria-hidden />}
-                            onPress={() => setForgetting(i)}
-                        />
+                        <div className="tile__foot">
+                            <div>
+                                <p className="tile__name">{words.gallery.photoN(i + 1)}</p>
+                                <p className="caption">{words.gallery.sharp(percent(one.sharpness))}</p>
+                            </div>
+                            <Action
+                                look="icon"
+                                className="tile__forget"
+                                aria-label={words.gallery.forget(i + 1)}
+                                icon={<X size={18} aria-hidden />}
+                                onPress={() => setForgetting(i)}
+                            />
+                        </div>
                     </li>
                 ))}
             </ul>
@@ -138,3 +140,5 @@ function Remembered({ gallery }: { gallery: GalleryState }) {
         </>
     );
 }
+
+const percent = (share: number) => Math.round(Math.min(share, 1) * 100);

@@ -139,9 +139,10 @@ function Precisions({ outcome }: { outcome: Outcome }) {
                     { key: "fp32", content: words.result.fp32 },
                 ]}
             />
-            <p className="small quiet" title={words.result.latencyLong(outcome.runs)}>
-                {words.result.latency(outcome.medianMillis.toFixed(1), runtime)}
-            </p>
+            <div>
+                <p className="label">{words.result.latency(outcome.medianMillis.toFixed(1))}</p>
+                <p className="caption">{words.result.latencyLong(runtime, outcome.runs)}</p>
+            </div>
         </div>
     );
 }

@@ -68,8 +68,6 @@ export function Save({ photo, looked, outcome, what, strength }: Props) {
                         { key: "jpeg", content: "JPEG" },
                     ]}
                 />
-            </div>
-            <div className="row row--one">
                 <Action
                     look="filled"
                     className="grow"

@@ -16,7 +16,7 @@ export function Strength({ value, change }: { value: number; change: (value: num
             <Label>{words.result.strength}</Label>
             <SliderOutput />
             <SliderTrack className="strength__track">
-                <div className="strength__fill" style={{ width: `${value * 100}%` }} />
+                <div className="strength__fill" style={{ width: `calc(12px + ${value * 100}%)` }} />
                 <SliderThumb className="strength__thumb" />
             </SliderTrack>
         </Slider>
