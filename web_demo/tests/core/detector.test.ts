@@ -1,11 +1,11 @@
-import * as ort from "onnxruntime-web";
 import { beforeAll, expect, test } from "vitest";
 import { FaceError } from "../../src/core/errors";
 import { FaceDetector } from "../../src/core/faceDetector";
 import { findFaces } from "../../src/core/faces";
 import { picture } from "../../src/core/pixels";
 import { decodeFaces, type FaceNetwork, yunetInput } from "../../src/core/yunet";
-import { bytesOf, furthest, pixelsOf, points, vectors, web } from "./vectors";
+import { openDetector } from "./graph";
+import { furthest, pixelsOf, points, vectors, web } from "./vectors";
 
 /** YuNet's own graph in onnxruntime-web, as in the page, against YuNet on OpenCV. */
 
@@ -15,16 +15,7 @@ const SENSITIVE = 0.3;
 let network: FaceNetwork;
 
 beforeAll(async () => {
-    ort.env.wasm.numThreads = 1;
-    const session = await ort.InferenceSession.create(bytesOf("detector.onnx"), { executionProviders: ["wasm"] });
-    network = {
-        async run({ data, shape }) {
-            const results = await session.run({ input: new ort.Tensor("float32", data, shape) });
-            return Object.fromEntries(
-                Object.entries(results).map(([name, { data: values }]) => [name, values as Float32Array]),
-            );
-        },
-    };
+    network = await openDetector();
 });
 
 test("faces and landmarks are those of OpenCV", async () => {
