@@ -131,7 +131,9 @@ export function packFeatures(features: Float32Array, kind: Pick<GalleryKind, "pa
 export function unpackFeatures(stored: Uint8Array, kind: Pick<GalleryKind, "parts" | "steps">): Float32Array {
     const view = new DataView(stored.buffer, stored.byteOffset, stored.byteLength);
     if (kind.steps === null) {
-        return Float32Array.from({ length: stored.length / 2 }, (_, i) => halfToFloat(view.getUint16(2 * i, true)));
+        const values = new Float32Array(stored.length / 2);
+        for (let i = 0; i < values.length; i++) values[i] = halfToFloat(view.getUint16(2 * i, true));
+        return values;
     }
     const steps = stepOfChannel(kind.parts, kind.steps);
     const result = new Float32Array(stored.length);

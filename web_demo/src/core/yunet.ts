@@ -1,6 +1,6 @@
 import { type Alignment, align, type Point } from "./alignment";
 import { BoothError } from "./errors";
-import { type Pixels, picture } from "./pixels";
+import type { Pixels } from "./pixels";
 
 /** A face: its box (left, top, width, height), five landmarks (eyes, nose, mouth corners, image left first), a score. */
 export interface Face {
@@ -133,9 +133,4 @@ function wholeOverlap(a: Face, b: Face): number {
     const down = Math.max(0, Math.min(p[1] + p[3], q[1] + q[3]) - Math.max(p[1], q[1]));
     const both = p[2] * p[3] + q[2] * q[3];
     return both <= 0 ? 1 : (across * down) / (both - across * down);
-}
-
-/** A picture for a first run: compiling happens before the first photo. */
-export function blankLook(): YunetInput {
-    return yunetInput(picture(160, 160));
 }
