@@ -16,5 +16,5 @@ if (!("groupBy" in Map)) {
 }
 
 export default defineConfig({
-    test: { include: ["tests/core/**/*.test.ts"], environment: "node", testTimeout: 60_000 },
+    test: { include: ["tests/core/**/*.test.ts"], environment: "node", testTimeout: 300_000 },
 });
