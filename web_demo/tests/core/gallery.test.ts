@@ -9,7 +9,7 @@ import { labelOf, thousandths } from "../../src/core/galleryHeader";
 import { floatToHalf, halfToFloat } from "../../src/core/half";
 import { sha256Of } from "../../src/core/manifest";
 import type { Quality } from "../../src/core/quality";
-import { bytesOf, galleries, galleryNamed, precisions, repository, unpacked, web } from "./vectors";
+import { bytesOf, galleries, galleryNamed, precisions, python, repository, unpacked, web } from "./vectors";
 
 test("Python's files are read and written again byte for byte", () => {
     expect(galleries.length).toBeGreaterThanOrEqual(5);
@@ -166,7 +166,6 @@ test("Python reads what TypeScript wrote", () => {
     try {
         const file = join(folder, "typescript.gallery");
         writeFileSync(file, encodeGallery(gallery.adding(entry)), { mode: 0o600 });
-        const python = process.env.EDGESR_PYTHON ?? join(repository, ".venv", "bin", "python");
         const edgesr = (...words: string[]) =>
             JSON.parse(
                 execFileSync(python, ["-m", "edgesr.cli", "gallery", ...words, "--json"], {

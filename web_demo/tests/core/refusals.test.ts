@@ -1,10 +1,12 @@
+import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { BundleError, GalleryError } from "../../src/core/errors";
 import { decodeGallery, encodeGallery } from "../../src/core/gallery";
 import { compactJson, JsonError, parseJson } from "../../src/core/json";
 import { decodeManifest } from "../../src/core/manifest";
 import { decodeSafetensors } from "../../src/core/safetensors";
-import { bytesOf, galleries, galleryNamed, precisions } from "./vectors";
+import { damaged, headerOf, random } from "./damage";
+import { bytesOf, galleries, galleryNamed, precisions, python, repository } from "./vectors";
 
 /** Damaged files give the errors that the page has words for, or a correct result: never another error. */
 
@@ -104,34 +106,6 @@ test("sizes are checked before anything is allocated by them", () => {
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1 << 20);
 });
 
-/** Numbers that look random and are the same every time (mulberry32). */
-function random(seed: number): () => number {
-    let state = seed;
-    return () => {
-        state = (state + 0x6d2b79f5) | 0;
-        let t = Math.imul(state ^ (state >>> 15), 1 | state);
-        t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-        return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-    };
-}
-
-/** A file with some bytes changed, cut out, doubled or exchanged for what JSON is made of. */
-function damaged(file: Uint8Array, within: number, next: () => number): Uint8Array {
-    const signs = utf8.encode('{}[]":,0123456789-+.eE\\u nulltruefalse\u0000\u00ff');
-    let bytes = Array.from(file);
-    for (let n = 1 + Math.floor(next() * 3); n > 0; n--) {
-        const at = Math.floor(next() * Math.min(within, bytes.length));
-        const kind = Math.floor(next() * 5);
-        if (kind === 0) bytes[at] = Math.floor(next() * 256);
-        else if (kind === 1) bytes[at] = signs[Math.floor(next() * signs.length)];
-        else if (kind === 2) bytes.splice(at, 1 + Math.floor(next() * 8));
-        else if (kind === 3) bytes.splice(at, 0, ...bytes.slice(at, at + 1 + Math.floor(next() * 40)));
-        else if (next() < 0.1) bytes = bytes.slice(0, at);
-        else bytes[at] ^= 1 << Math.floor(next() * 8);
-    }
-    return Uint8Array.from(bytes);
-}
-
 function survive(read: () => unknown, kind: new (...words: never[]) => Error, what: string): boolean {
     try {
         read();
@@ -146,7 +120,7 @@ test("thousands of damaged galleries are refused, or read as what they then say"
     const next = random(8);
     let [read, refused] = [0, 0];
     for (const file of galleries) {
-        const within = 8 + Number(new DataView(file.content.buffer).getBigUint64(0, true)) + 64;
+        const within = headerOf(file.content) + 64;
         const rounds = file.content.length > 100_000 ? 150 : 1200;
         for (let i = 0; i < rounds; i++) {
             const bytes = damaged(file.content, within, next);
@@ -162,6 +136,41 @@ test("thousands of damaged galleries are refused, or read as what they then say"
     expect(read + refused).toBeGreaterThan(4000);
     expect(read).toBeGreaterThan(20);
     expect(refused).toBeGreaterThan(2000);
+});
+
+test("Python refuses and reads the same damaged galleries", () => {
+    const next = random(10);
+    const files = galleries
+        .filter(({ content: whole }) => whole.length < 100_000)
+        .flatMap(({ content: whole }) => Array.from({ length: 400 }, () => damaged(whole, headerOf(whole) + 64, next)));
+    const ours = files.map((bytes) => {
+        try {
+            return Buffer.from(encodeGallery(decodeGallery(bytes))).toString("base64");
+        } catch {
+            return "refused";
+        }
+    });
+    const program = `
+import base64, sys
+from edgesr.errors import GalleryError
+from edgesr.gallery.format import decode_gallery, encode_gallery
+for line in sys.stdin:
+    try:
+        print(base64.b64encode(b"".join(encode_gallery(decode_gallery(base64.b64decode(line))))).decode())
+    except GalleryError:
+        print("refused")
+`;
+    const input = files.map((bytes) => `${Buffer.from(bytes).toString("base64")}\n`).join("");
+    const options = { cwd: repository, encoding: "utf-8", input, maxBuffer: 1 << 28 } as const;
+    const theirs = execFileSync(python, ["-c", program], options).trimEnd().split("\n");
+    expect(theirs.length).toBe(files.length);
+    theirs.forEach((verdict, i) => {
+        if (verdict !== ours[i]) {
+            const start = Buffer.from(files[i]).toString("latin1");
+            throw new Error(`Python: ${verdict.slice(0, 40)}, here: ${ours[i].slice(0, 40)}: ${start.slice(0, 1500)}`);
+        }
+    });
+    expect(new Set(theirs).size).toBeGreaterThan(5);
 });
 
 test("every cut of a gallery is refused", () => {

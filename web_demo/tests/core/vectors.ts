@@ -8,6 +8,8 @@ import { type Pixels, picture } from "../../src/core/pixels";
 const root = join(import.meta.dirname, "..", "..");
 export const repository = join(root, "..");
 export const testdata = join(root, "testdata");
+/** The interpreter that has edgesr. */
+export const python = process.env.EDGESR_PYTHON ?? join(repository, ".venv", "bin", "python");
 const galleryFolder = join(repository, "tests", "data", "galleries");
 
 if (!existsSync(join(testdata, "vectors.stamp"))) {
@@ -35,6 +37,8 @@ interface PhotoVector {
     crop_landmarks: [number, number][];
     quality: Record<string, number>;
     descriptor: number[];
+    fingerprint: number[];
+    crop_fingerprint: number[];
 }
 
 interface RestoredVector {
@@ -63,6 +67,7 @@ interface Vectors {
         sharpness: number[];
         queries: { query: number[]; chosen: number[]; without_sharpness: number[] }[];
     }[];
+    duplicates: { one: number[]; other: number[]; difference: number; same: boolean }[];
     "restored-fp32": RestoredVector;
     "restored-int8"?: RestoredVector;
 }
