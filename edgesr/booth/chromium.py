@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import weakref
 from pathlib import Path
 from typing import IO
@@ -56,6 +57,9 @@ def find_chromium() -> Path | None:
     return None
 
 
+CLEANING_SECONDS = 5.0
+
+
 class Chromium:
     """The browser on one address, in a session and with a profile of its own.
 
@@ -72,7 +76,8 @@ class Chromium:
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by _end)
         commands, answers = os.pipe(), os.pipe()
         # Chromium reads commands from descriptor 3 and answers on 4, by these numbers; sh can duplicate 0 to 9 alone.
-        shell = f'exec "$0" "$@" 3</dev/fd/{commands[0]} 4>/dev/fd/{answers[1]}'
+        # The shell stays, and should Python be killed, removes the profile when Chromium has ended.
+        shell = f'"$0" "$@" 3</dev/fd/{commands[0]} 4>/dev/fd/{answers[1]}; rm -rf "$PROFILE"'
         arguments = [*OPTIONS, "--remote-debugging-pipe", f"--user-data-dir={self._profile.name}", address]
         try:
             self._process = subprocess.Popen(
@@ -81,7 +86,8 @@ class Chromium:
                 stdout=self._log,
                 stderr=self._log,
                 pass_fds=(commands[0], answers[1]),
-                env={**os.environ, "TMPDIR": self._profile.name},  # what it leaves there goes with the profile
+                # What it leaves in TMPDIR goes with the profile.
+                env={**os.environ, "TMPDIR": self._profile.name, "PROFILE": self._profile.name},
                 start_new_session=True,  # Ctrl-C reaches us alone
             )
         except OSError as error:
@@ -116,4 +122,9 @@ def _end(
     for descriptor in pipe:
         os.close(descriptor)
     log.close()
+    # Those that it started die by the same signal, a moment later, and may still be writing.
+    deadline = time.monotonic() + CLEANING_SECONDS
+    while Path(profile.name).exists() and time.monotonic() < deadline:
+        shutil.rmtree(profile.name, ignore_errors=True)
+        time.sleep(0.02)
     profile.cleanup()
