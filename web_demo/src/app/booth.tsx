@@ -42,7 +42,8 @@ export interface BoothContext {
     offline: OfflineState;
     laterUpdate(): void;
     gpu: GpuTrial | null;
-    tryGpu(): Promise<void>;
+    /** Whether WebGPU serves here; `again` asks though the answer is known. */
+    tryGpu(again: boolean): Promise<void>;
 }
 
 const Context = createContext<BoothContext | null>(null);
@@ -175,7 +176,7 @@ export function BoothProvider({ children }: { children: ReactNode }) {
             offline: offlineState,
             laterUpdate: () => offline.later(),
             gpu,
-            tryGpu: async () => setGpu(await client.ask("tryGpu", { precision, again: true })),
+            tryGpu: async (again) => setGpu(await client.ask("tryGpu", { precision, again })),
         };
     }, [
         client,

@@ -1,7 +1,7 @@
 import { ProblemError } from "../engine/problems";
 
 /** Larger pictures gain nothing: the booth is for small faces. */
-const IDEAL = { width: { ideal: 1920 }, height: { ideal: 1080 } };
+const IDEAL = { width: { ideal: 1280 }, height: { ideal: 720 } };
 
 export type Facing = "user" | "environment";
 

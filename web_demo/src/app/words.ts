@@ -26,7 +26,7 @@ export const words = {
     onboarding: {
         title: "Before you start",
         keepsTitle: "What is kept",
-        keeps: "Numbers that describe the faces in the photos you pick, so that other photos of the same person can be restored. Among them a blurred outline of each face, 8 by 8 cells. Not the photos. They are biometric data: add other people only if they agree.",
+        keeps: "Numbers that describe the faces in the photos you pick, so that other photos of the same person can be restored. Among them how light each face is, in 8 by 8 cells. Not the photos. They are biometric data: add other people only if they agree.",
         whereTitle: "Where",
         where: "In this browser’s storage for this page, on this device. The page fetches its own parts and sends nothing: no photo and no number leaves the browser. A photo that you restore is forgotten when you close the page.",
         deleteTitle: "How to undo it",

@@ -1,9 +1,10 @@
 import { type Alignment, cropFace } from "../core/alignment";
+import { describe } from "../core/descriptor";
 import { blend, pasteInto, sideOf } from "../core/enhance";
 import { FaceError } from "../core/errors";
 import { findFaces } from "../core/faces";
 import { encodeGallery, type Gallery } from "../core/gallery";
-import type { Pixels } from "../core/pixels";
+import { fromRgba, type Pixels } from "../core/pixels";
 import { factorFor } from "../core/regions";
 import { alignmentOf, type Face } from "../core/yunet";
 import { sha256 } from "./bundle";
@@ -107,6 +108,14 @@ export class Booth {
         look: ({ photo, thorough }, asked) => this.look(photo, thorough, asked),
         restore: (wanted, asked) => this.restore(wanted, asked),
         save: (wanted, asked) => this.save(wanted, asked),
+        restoreAligned: async ({ lr, precision }, asked) => {
+            const gallery = await this.gallery(asked);
+            const network = await this.networks.get(precision, asked);
+            const pixels = fromRgba(lr.width, lr.height, lr.rgba);
+            const exemplars = gallery.choose(describe(pixels, null), network.manifest.slots);
+            const { face } = (await network.restore(pixels, gallery, exemplars)).value;
+            return { face: toPicture(face), exemplars };
+        },
         tryGpu: async ({ precision, again }, asked) => {
             const bundle = await this.networks.files(asked);
             const fitting = bundle.fitting(precision);

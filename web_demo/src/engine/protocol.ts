@@ -150,6 +150,8 @@ export interface Calls {
     wipe: { args: Record<string, never>; answer: null };
     look: { args: { photo: Photo; thorough: boolean }; answer: Looked };
     restore: { args: Wanted; answer: Outcome };
+    /** An aligned LR face as it is, with the gallery: as `edgesr restore` does it, and what is held against it. */
+    restoreAligned: { args: { lr: Picture; precision: Precision }; answer: { face: Picture; exemplars: number[] } };
     save: { args: Wanted & { what: "face" | "photo"; type: "png" | "jpeg"; strength: number }; answer: Blob };
     tryGpu: { args: { precision: Precision; again: boolean }; answer: GpuTrial };
     measure: { args: { precision: Precision; runs: number }; answer: Measured[] };

@@ -45,7 +45,7 @@ export class Visit {
         browser: Browser,
         address: string,
         options: BrowserContextOptions = {},
-        prepare?: (context: BrowserContext) => Promise<void>,
+        prepare?: (context: BrowserContext) => Promise<unknown>,
     ): Promise<Visit> {
         const context = await browser.newContext({
             acceptDownloads: true,
@@ -53,6 +53,7 @@ export class Visit {
             viewport: { width: 390, height: 844 },
             ...options,
         });
+        context.setDefaultTimeout(60_000);
         await prepare?.(context);
         const page = await context.newPage();
         const visit = new Visit(context, page, address);

@@ -20,7 +20,6 @@ export class Server {
             "from edgesr.cli.main import main; main()",
             "booth",
             "--no-browser",
-            "--json",
             "--port",
             String(port),
             "--bundle",
@@ -34,7 +33,7 @@ export class Server {
             lines.once("line", answer);
             child.once("exit", (code) => refuse(new Error(`edgesr booth ended with ${code}: ${said.join("")}`)));
         });
-        return new Server(child, JSON.parse(first).address);
+        return new Server(child, first.trim());
     }
 
     get port(): number {

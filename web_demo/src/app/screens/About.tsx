@@ -73,7 +73,7 @@ export function About() {
                             <Action look="tonal" onPress={measure}>
                                 {words.about.measure}
                             </Action>
-                            <Action look="plain" onPress={() => work(words.about.gpuTrying, tryGpu)}>
+                            <Action look="plain" onPress={() => work(words.about.gpuTrying, () => tryGpu(true))}>
                                 {words.about.gpuAsk}
                             </Action>
                         </div>

@@ -1,5 +1,5 @@
 import { Plus, Search } from "lucide-react";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import type { Looked, Outcome, Photo } from "../../engine/protocol";
 import { useBooth } from "../booth";
 import type { Restoring } from "../restoring";
@@ -28,6 +28,7 @@ interface Props {
 /** A restored face: seen, explained, adjusted, saved. */
 export function Restored({ photo, restoring, looked, outcome }: Props) {
     const { gallery } = useBooth();
+    useGpuTrial();
     const [view, setView] = useState<View>("face");
     const [strength, setStrength] = useState(1);
     const [fresh, setFresh] = useState(true);
@@ -113,6 +114,27 @@ export function Restored({ photo, restoring, looked, outcome }: Props) {
             </div>
         </div>
     );
+}
+
+/** WebGPU's own runtime is large, so it is fetched once a face is shown and nobody asks for anything. */
+const QUIET = 3000;
+
+function useGpuTrial(): void {
+    const { gpu, tryGpu, precision } = useBooth();
+    const tried = useRef("");
+    useEffect(() => {
+        if (tried.current === precision || gpu?.adapter === false || savesData()) return;
+        const timer = setTimeout(() => {
+            tried.current = precision;
+            // Without it everything works as before; the about screen says why, when asked.
+            tryGpu(false).catch(() => undefined);
+        }, QUIET);
+        return () => clearTimeout(timer);
+    }, [gpu, tryGpu, precision]);
+}
+
+function savesData(): boolean {
+    return (navigator as { connection?: { saveData?: boolean } }).connection?.saveData ?? false;
 }
 
 function said(outcome: Outcome): string {
