@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from edgesr.booth import site
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -42,6 +44,13 @@ def test_the_wheel_holds_the_package_and_nothing_beside_it(wheel: Path) -> None:
         "edgesr/checkpoints/hime-small-x4/model.safetensors",
     )
     assert set(wanted) <= set(names)
+
+
+@pytest.mark.chromium
+def test_the_wheel_holds_the_booths_page(wheel: Path) -> None:
+    """So that who installs it needs no Node."""
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("edgesr/booth/site/")}
+    assert names == {f"edgesr/booth/site/{name}" for name in (*site.site_files(site.site_folder()), site.DESCRIPTION)}
 
 
 def test_the_installed_wheel_converts_from_another_folder(wheel: Path, tmp_path: Path) -> None:
