@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from edgesr.booth.site import BUILD
 from edgesr.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ WEB_PAGE, WEB_DETECTOR = "the booth's built page", "the face detector"
 """As ``Target.missing`` names what a web bundle is made of beside its networks."""
 REMEDIES = {
     TFLITE_ENVIRONMENT: "edgesr setup tflite",
-    WEB_PAGE: "python web_demo/tools/build.py (in a checkout; the wheel of a release holds the page)",
+    WEB_PAGE: f"{BUILD} (in a checkout; the wheel of a release holds the page)",
     WEB_DETECTOR: "edgesr setup detector",
 }
 """What supplies those things; anything else comes with the target's extra."""

@@ -19,14 +19,13 @@ from edgesr.cli.main import run
 from edgesr.convert.pipeline import convert, plan
 from edgesr.convert.tflite_environment import tflite_environment
 from edgesr.data.samples import sample_faces
+from edgesr.detector_setup import cached_yunet
 from edgesr.evaluation import degrade
 from edgesr.models import HIME, HIMEConfig, save_checkpoint
 
-YUNET = Path(
-    os.environ.get("EDGESR_YUNET")
-    or Path(__file__).parent.parent.parent / "shared" / "weights" / "face_detection_yunet.onnx"
-)
-"""The face detector's file."""
+BESIDE = Path(__file__).parent.parent.parent / "shared" / "weights" / "face_detection_yunet.onnx"
+YUNET = Path(os.environ.get("EDGESR_YUNET") or (BESIDE if BESIDE.is_file() else cached_yunet()))
+"""The face detector's file: the variable's, the one beside the checkout, or the user's own."""
 
 # Tiny networks lose more to starting threads than they gain, and one thread always sums in the same order.
 torch.set_num_threads(1)
@@ -66,14 +65,12 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What tests of TFLite and of the web booth need is made by CI, so there nothing is skipped."""
-    if os.environ.get("CI"):
-        return
-    environment = tflite_environment().problem()
-    problems = {
-        "tflite": f"no TFLite environment: {environment}; edgesr setup tflite" if environment else None,
-        "chromium": booth_problem(),
-    }
+    """What tests of TFLite and of the web booth need is made by CI, so there nothing is skipped for want of it."""
+    problems: dict[str, str | None] = {"chromium": detector_problem()}
+    if not os.environ.get("CI"):
+        environment = tflite_environment().problem()
+        problems["tflite"] = f"no TFLite environment: {environment}; edgesr setup tflite" if environment else None
+        problems["chromium"] = booth_problem() or detector_problem()
     for item in items:
         for marker, problem in problems.items():
             if problem and item.get_closest_marker(marker):
@@ -81,12 +78,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def booth_problem() -> str | None:
-    """What of a browser, the built page and the detector is not here."""
+    """What of a browser and the built page is not here."""
     if find_chromium() is None:
         return "no Chromium: apt-get install chromium, or set EDGESR_CHROMIUM"
     if not is_built():
         return f"the booth's page is not built: {BUILD}"
-    return None if YUNET.is_file() else f"no face detector {YUNET}: set EDGESR_YUNET to YuNet's file"
+    return None
+
+
+def detector_problem() -> str | None:
+    """That there is no detector, which CI may have no connection to fetch."""
+    return None if YUNET.is_file() else f"no face detector {YUNET}: edgesr setup detector, or set EDGESR_YUNET"
 
 
 MakePeople = Callable[..., Path]
@@ -128,8 +130,8 @@ def faces_folder() -> Path:
 def yunet() -> Path:
     """The face detector's file, for tests marked ``faces``."""
     pytest.importorskip("cv2", reason="no OpenCV: pip install 'edgesr[faces]'")
-    if not YUNET.is_file():
-        pytest.skip(f"no face detector {YUNET}: set EDGESR_YUNET to YuNet's file")
+    if problem := detector_problem():
+        pytest.skip(problem)
     return YUNET
 
 

@@ -85,7 +85,9 @@ def command(
         output.say(f"note: {note}")
     if as_json:
         keys = ("target", "precision", "precision_got", "lowering", "size_bytes", "seconds", "parity", "delegation")
-        output.write_json({"ok": True, "bundle": str(chosen.output), **{key: manifest[key] for key in keys}})
+        further = {key: manifest[key] for key in ("first_visit_bytes", "notes") if key in manifest}
+        said = {key: manifest[key] for key in keys}
+        output.write_json({"ok": True, "bundle": str(chosen.output), **said, **further})
     else:
         summarize(chosen.output, manifest)
 
