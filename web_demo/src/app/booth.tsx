@@ -79,6 +79,18 @@ export function BoothProvider({ children }: { children: ReactNode }) {
         });
     }, []);
 
+    // Stable, all of them: an effect that asks the worker must not ask again because something else has changed.
+    const clear = useCallback(() => setObstacle(null), []);
+    const choose = useCallback((content: Blob, name: string) => {
+        setObstacle(null);
+        setPhoto({ id: crypto.randomUUID(), name, content });
+        go("result");
+    }, []);
+    const tryGpu = useCallback(
+        async (again: boolean) => setGpu(await client.ask("tryGpu", { precision, again })),
+        [client, precision],
+    );
+
     const begin = useCallback(async () => {
         setObstacle(null);
         try {
@@ -142,14 +154,10 @@ export function BoothProvider({ children }: { children: ReactNode }) {
                 keep("precision", next);
             },
             photo,
-            choose: (content, name) => {
-                setObstacle(null);
-                setPhoto({ id: crypto.randomUUID(), name, content });
-                go("result");
-            },
+            choose,
             obstacle,
             fail,
-            clear: () => setObstacle(null),
+            clear,
             forgetful: () => {
                 lasting.current = false;
                 client.configure({ lasting: false });
@@ -176,7 +184,7 @@ export function BoothProvider({ children }: { children: ReactNode }) {
             offline: offlineState,
             laterUpdate: () => offline.later(),
             gpu,
-            tryGpu: async (again) => setGpu(await client.ask("tryGpu", { precision, again })),
+            tryGpu,
         };
     }, [
         client,
@@ -193,6 +201,9 @@ export function BoothProvider({ children }: { children: ReactNode }) {
         begin,
         offline,
         gpu,
+        clear,
+        choose,
+        tryGpu,
     ]);
 
     return <Context value={value}>{children}</Context>;

@@ -82,7 +82,7 @@ function AddPhotos({ learning }: { learning: Learning }) {
                             {words.gallery.add}
                         </Action>
                     </FileTrigger>
-                    <div>
+                    <div className="with-pointer">
                         <Text slot="label" className="small">
                             {words.gallery.drop}
                         </Text>

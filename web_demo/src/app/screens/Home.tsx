@@ -41,7 +41,7 @@ export function Home() {
                             {words.home.take}
                         </Action>
                         <PhotoTrigger look="tonal" label={words.home.choose} />
-                        <p className="caption home__foot">{words.home.drop}</p>
+                        <p className="caption home__foot with-pointer">{words.home.drop}</p>
                     </div>
                 </div>
             </div>

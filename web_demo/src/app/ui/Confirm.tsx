@@ -19,7 +19,7 @@ interface Props {
 export function Confirm({ open, title, text, action, confirm, close, cancel = words.cancel, children }: Props) {
     return (
         <ModalOverlay className="overlay" isOpen={open} onOpenChange={(next) => !next && close()} isDismissable>
-            <Modal>
+            <Modal className="modal">
                 <Dialog role="alertdialog" className="dialog stack">
                     <Heading slot="title">{title}</Heading>
                     <p className="quiet">{text}</p>
