@@ -66,7 +66,7 @@ def test_both_builds_have_the_same_modules() -> None:
     included = re.search(r"include\((.*)\)", (ROOT / "settings.gradle.kts").read_text())
     assert included is not None
     gradle = {name.removeprefix(":") for name in re.findall(r'"([^"]+)"', included[1])}
-    plain: dict[str, list[str]] = plain_build("build.py", "MODULES")
+    plain: dict[str, list[str]] = plain_build("compiling.py", "MODULES")
     assert gradle == set(plain) | NOT_BUILT
     for module in gradle:
         script = (ROOT / module / "build.gradle.kts").read_text()
@@ -89,7 +89,7 @@ def test_versions_stand_in_the_catalog_alone() -> None:
     for library in catalog()["libraries"].values():
         assert library["version"]["ref"] in versions
     assert plain_build("pom.py", "FRAMEWORK").startswith("15-")  # Android 15 is API 35
-    build = (ROOT / "tools" / "build.py").read_text() + (ROOT / "tools" / "pom.py").read_text()
+    build = "".join(program.read_text() for program in (ROOT / "tools").glob("*.py"))
     for literal in (versions["kotlin"], versions["tensorflowLite"], versions["robolectric"], versions["executorch"]):
         assert f'"{literal}"' not in build
     for used in (
@@ -116,8 +116,8 @@ def test_executorch_is_the_release_that_makes_the_models() -> None:
 
 def test_the_application_is_the_same() -> None:
     script = (ROOT / "app" / "build.gradle.kts").read_text()
-    assert f'namespace = "{plain_build("build.py", "PACKAGE")}"' in script
-    assert all(f'"{abi}"' in script for abi in plain_build("build.py", "ABIS"))
+    assert f'namespace = "{plain_build("compiling.py", "PACKAGE")}"' in script
+    assert all(f'"{abi}"' in script for abi in plain_build("package.py", "ABIS"))
     assert 'noCompress += "tflite"' in script
     assert "make android-assets" in script
 

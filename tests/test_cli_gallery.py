@@ -180,6 +180,25 @@ def test_restore_takes_a_gallery(
     assert run(["restore", str(lr), "--gallery", str(built), "--exemplars", str(lr), "-o", str(plain), "--force"]) == 2
 
 
+def test_a_gallery_that_a_bundle_encoded_serves_the_checkpoint(
+    photos: Path, tiny_bundle: Path, tiny_checkpoint: Path, built: Path, tmp_path: Path
+) -> None:
+    """A gallery for the phone is built by the very artifact that runs there."""
+    made = tmp_path / "phone.gallery"
+    assert run(["gallery", "build", str(photos), "-o", str(made), "--model", str(tiny_bundle)]) == 0
+    ours, theirs = read_gallery(made), read_gallery(built)
+    assert [e.photo_sha256 for e in ours.entries] == [e.photo_sha256 for e in theirs.entries]
+    for one, other in zip(ours.entries, theirs.entries, strict=True):
+        assert np.abs(one.features.astype(int) - other.features.astype(int)).max() <= 1  # a step of int8
+    lr = tmp_path / "lr.png"
+    write_image(resize_bicubic(sample_faces(32)[0].target, 8, 8), lr)
+    for gallery, model, out in ((made, tiny_checkpoint, "a.png"), (built, tiny_bundle, "b.png")):
+        arguments = ["--gallery", str(gallery), "-o", str(tmp_path / out), "-m", str(model)]
+        assert run(["restore", str(lr), *arguments]) == 0
+    one, other = (np.asarray(Image.open(tmp_path / name)).astype(int) for name in ("a.png", "b.png"))
+    assert np.abs(one - other).max() <= 2
+
+
 def test_restore_refuses_a_gallery_of_another_network(
     built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
 import json
 import shutil
 from pathlib import Path
@@ -22,9 +23,9 @@ from edgesr.enhance.detail import keep_own_detail
 from edgesr.enhance.faces import lr_crop, native_crop
 from edgesr.enhance.paste import paste
 from edgesr.gallery.choice import choose
-from edgesr.gallery.descriptor import describe
+from edgesr.gallery.descriptor import LUMINANCE, Descriptor, describe
 from edgesr.gallery.format import Entry, Gallery, pack_features, read_gallery, write_gallery
-from edgesr.gallery.quality import judge
+from edgesr.gallery.quality import duplicates, face_difference, fingerprint, judge
 from edgesr.imaging import Pixels, read_image
 from edgesr.models.bicubic import bicubic_downsample
 
@@ -32,6 +33,9 @@ REPOSITORY = FOLDER.parent.parent
 PERSON = "london_0027"
 SMALL = 40
 """Side in pixels of the tiny face's crop in the photo of one person."""
+
+COPY = "copy-0027_1.jpg"
+"""The person's portrait, stored smaller and compressed more."""
 
 
 def write(folder: Path, bundles: dict[str, Path]) -> None:
@@ -48,6 +52,7 @@ def write(folder: Path, bundles: dict[str, Path]) -> None:
             p.name: looked_at(p, detector) for p in sorted(photos.glob("*.jpg")) if not p.name.startswith("no-")
         },
         "choices": choices(),
+        "duplicates": duplicates_example(detector),
     }
     for name, bundle in bundles.items():
         vectors[f"restored-{name}"] = restored(folder, photos / "small.jpg", detector, bundle, name)
@@ -70,6 +75,8 @@ def make_photos(folder: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # to be shown turned clockwise by a quarter
     turned.save(folder / "turned.jpg", quality=95, exif=exif)
+    stored_again = Image.fromarray(read_image(FOLDER / f"{PERSON}_1.jpg")).resize((180, 180), Image.Resampling.BICUBIC)
+    stored_again.save(folder / COPY, quality=70)
     dark = (read_image(FOLDER / "london_0042_1.jpg") * 0.12).astype(np.uint8)
     save(dark, folder / "no-dark.jpg")
     blurred = Image.fromarray(read_image(FOLDER / "london_0036_1.jpg")).resize((28, 28)).resize((256, 256))
@@ -125,10 +132,35 @@ def looked_at(path: Path, detector: FaceDetector) -> dict[str, Any]:
         "refined": face.landmarks.tolist(),
         "crop_sha256": hashlib.sha256(crop.tobytes()).hexdigest(),
         "crop": crop.reshape(-1).tolist(),
+        "fingerprint": fingerprint(photo).tolist(),
+        "crop_fingerprint": fingerprint(crop).tolist(),
         "crop_landmarks": landmarks.tolist(),
         "quality": {**dataclasses.asdict(quality), "reasons": len(quality.reasons)},
         "descriptor": describe(crop, landmarks).tolist(),
     }
+
+
+def duplicates_example(detector: FaceDetector) -> list[dict[str, Any]]:
+    """Pairs of descriptors of photos, and whether they show one: a portrait and its copy, or two of a session."""
+
+    def described(photo: Pixels) -> Descriptor:
+        face = detector.refine(photo, detector.detect(photo)[0])
+        return describe(crop_face(photo, face.alignment, 128), None)
+
+    pairs = []
+    for path in sorted(FOLDER.glob("*_1.jpg")):
+        photo = read_image(path)
+        encoded = io.BytesIO()
+        Image.fromarray(photo).save(encoded, "JPEG", quality=40)
+        copy = np.asarray(Image.open(encoded).convert("RGB"))
+        other = read_image(path.with_name(path.name.replace("_1.", "_2.")))
+        one = described(photo)
+        for two in (described(copy), described(other)):
+            off = face_difference(one[LUMINANCE].astype(np.float64), two[LUMINANCE].astype(np.float64))
+            pairs.append(
+                {"one": one.tolist(), "other": two.tolist(), "difference": off, "same": duplicates([one, two])[1] == 0}
+            )
+    return pairs
 
 
 def choices() -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import android.os.Handler
 import android.os.Looper
 import io.edgesr.core.Bicubic
 import io.edgesr.core.Descriptor
+import io.edgesr.core.Duplicates
 import io.edgesr.core.Enhance
 import io.edgesr.core.Entry
 import io.edgesr.core.Face
@@ -73,6 +74,9 @@ class Booth(private val context: Context) {
     private var network: TfliteFaceNetwork? = null
     private var looked: Pair<String, Looked>? = null
 
+    /** Of the photos that were learned since the process began, by their SHA-256; pictures in effect, so never stored. */
+    private val fingerprints = HashMap<String, FloatArray>()
+
     val galleryFile = GalleryFile(File(context.noBackupFilesDir, "me.gallery"))
 
     /** The photo that is being restored: a copy, since the right to read a picked photo ends with the process. */
@@ -118,6 +122,7 @@ class Booth(private val context: Context) {
         val photo: Pixels
         try {
             content = PhotoDecoder.read(context.contentResolver, uri)
+            if (gallery.entries.any { it.label.photoSha256 == PhotoDecoder.sha256(content) }) return R.string.why_known
             photo = PhotoDecoder.decode(content)
         } catch (error: ProblemException) {
             return if (error.problem == Problem.TOO_LARGE) R.string.why_huge else R.string.why_no_image
@@ -138,8 +143,26 @@ class Booth(private val context: Context) {
             mapOf("sharpness" to quality.sharpness, "size_px" to quality.sizePx, "exposure" to quality.exposure).mapValues { GalleryHeader.thousandths(it.value) },
             mapOf("yaw_deg" to quality.yawDeg, "pitch_deg" to quality.pitchDeg, "roll_deg" to quality.rollDeg).mapValues { GalleryHeader.thousandths(it.value) },
         )
-        store(gallery.adding(Entry(gallery.pack(engine.encode(crop).value), Descriptor.of(crop, landmarks), label)))
+        val descriptor = Descriptor.of(crop, landmarks)
+        val fingerprint = Duplicates.fingerprint(photo)
+        val twin = gallery.entries.firstOrNull { same(it, descriptor, fingerprint) }
+        // What was learned in an earlier session stays; of copies that come together the better one does.
+        if (twin != null && (twin.label.photoSha256 !in fingerprints || worth(twin.label) >= worth(label))) return R.string.why_known
+        val rest = gallery.with(gallery.entries.filter { it !== twin })
+        store(rest.adding(Entry(gallery.pack(engine.encode(crop).value), descriptor, label)))
+        fingerprints[label.photoSha256] = fingerprint
         return null
+    }
+
+    private fun same(entry: Entry, descriptor: FloatArray, fingerprint: FloatArray): Boolean {
+        val known = fingerprints[entry.label.photoSha256] ?: return Duplicates.sameFace(entry.descriptor, descriptor)
+        return Duplicates.samePhoto(known, fingerprint)
+    }
+
+    /** Ranks copies of one photo: the larger first, by steps of 40 %, then the sharper. */
+    private fun worth(label: Label): Double {
+        val side = label.quality.getValue("size_px") / 1000.0
+        return Math.rint(2 * Math.log(maxOf(side, 1.0)) / Math.log(2.0)) + minOf(label.quality.getValue("sharpness") / 1000.0, 0.99)
     }
 
     fun remove(index: Int) = store(gallery().let { all -> all.with(all.entries.filterIndexed { i, _ -> i != index }) })
@@ -155,6 +178,7 @@ class Booth(private val context: Context) {
         GalleryFile(photoFile).erase()
         shareFolder.deleteRecursively()
         looked = null
+        fingerprints.clear()
     }
 
     /** Keep a copy of the photo to restore. */

@@ -40,7 +40,7 @@ object Measurement {
         val stored = empty.pack(features)
         val gallery = empty.with(
             List(manifest.slots) {
-                io.edgesr.core.Entry(stored, FloatArray(1), io.edgesr.core.Label(it.toString(16).repeat(64), emptyMap(), emptyMap()))
+                io.edgesr.core.Entry(stored, FloatArray(io.edgesr.core.Descriptor.SIZE), io.edgesr.core.Label(it.toString(16).repeat(64), emptyMap(), emptyMap()))
             },
         )
         val encode = Latency.measure(WARM_UP, runs) { engine.encode(exemplar).millis }

@@ -36,7 +36,7 @@ enum class Problem(val title: Int, val text: Int, val action: Int, val wayOut: W
                 "for " in error.what || "version" in error.what -> MODEL_OTHER
                 else -> MODEL_DAMAGED
             }
-            is GalleryException -> if ("another network" in error.what) GALLERY_OTHER else GALLERY_DAMAGED
+            is GalleryException -> if ("another network" in error.what || "another version" in error.what) GALLERY_OTHER else GALLERY_DAMAGED
             is FaceException -> NO_FACE
             is IOException -> STORAGE
             is OutOfMemoryError -> TOO_LARGE

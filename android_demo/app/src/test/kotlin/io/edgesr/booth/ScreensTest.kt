@@ -74,6 +74,22 @@ class ScreensTest {
     }
 
     @Test
+    fun onePictureIsLearnedOnceAndOfItsCopiesTheBest() {
+        val gallery = Stage.learn("copy-0027_1.jpg", "portrait-0027_1.jpg", "portrait-0027_1.jpg", "portrait-0027_2.jpg", "copy-0027_1.jpg").get()
+        val best = PhotoDecoder.sha256(Vectors.photo("portrait-0027_1.jpg").readBytes())
+        val other = PhotoDecoder.sha256(Vectors.photo("portrait-0027_2.jpg").readBytes())
+        assertEquals(listOf(best, other), Stage.booth.galleryFile.read()!!.entries.map { it.label.photoSha256 })
+        val shown = Stage.views(gallery.findViewById(R.id.refused)).filterIsInstance<android.widget.TextView>().map { it.text.toString() }
+        assertEquals(2, shown.count { it == gallery.getString(R.string.why_known) }) // the same file, and the smaller copy
+        // In another session there are no fingerprints: the copy is known by what is stored of the face.
+        val later = Booth(Stage.application)
+        assertEquals(R.string.why_known, later.add(Stage.photo("copy-0027_1.jpg")))
+        assertEquals(R.string.why_known, later.add(Stage.photo("portrait-0027_2.jpg")))
+        assertNull(later.add(Stage.photo("portrait-0036_1.jpg")))
+        assertEquals(3, Stage.booth.galleryFile.read()!!.entries.size)
+    }
+
+    @Test
     fun onePhotoIsForgottenAndEverythingIsDeleted() {
         val gallery = Stage.learn("portrait-0027_1.jpg", "portrait-0036_1.jpg").get()
         val kept = Stage.booth.galleryFile.read()!!.entries[1].label.photoSha256
