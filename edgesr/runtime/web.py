@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgesr.booth.chromium import VARIABLE, Chromium, find_chromium
+from edgesr.booth.chromium import NONE, VARIABLE, Chromium, find_chromium
 from edgesr.booth.server import FolderHandler, FolderServer, listed
 from edgesr.booth.site import site_folder
 from edgesr.errors import BundleError, EdgesrError, UnavailableError
@@ -30,7 +30,7 @@ from edgesr.runtime.base import GraphRuntime
 PAGE, JOB, RESULT = "verify.html", "verify/job", "verify/result"
 WAIT = 5.0
 """Seconds that the page's question for a job stays open."""
-START_SECONDS, RUN_SECONDS = 60.0, 300.0
+START_SECONDS, RUN_SECONDS = 120.0, 300.0
 """Until the page first asks, and until a job is done: generous, since a loaded machine is no wrong picture."""
 MOST_BYTES = 1 << 28
 WORD = 4
@@ -121,7 +121,7 @@ class Page:
                 if self._chromium.ended:
                     raise UnavailableError(
                         f"Chromium ended before it could {what}: {self._chromium.last_words():.300}",
-                        f"{VARIABLE} names another browser; with none, the graphs are run by onnxruntime",
+                        f"{VARIABLE} names another browser; {VARIABLE}={NONE} has the graphs run by onnxruntime",
                     ) from None
         raise EdgesrError(f"Chromium took more than {seconds:.0f} s to {what}", "is the machine overloaded? try again")
 
