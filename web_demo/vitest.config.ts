@@ -16,5 +16,9 @@ if (!("groupBy" in Map)) {
 }
 
 export default defineConfig({
-    test: { include: ["tests/core/**/*.test.ts"], environment: "node", testTimeout: 300_000 },
+    test: {
+        include: ["tests/core/**/*.test.ts", "tests/engine/**/*.test.ts"],
+        environment: "node",
+        testTimeout: 300_000,
+    },
 });

@@ -13,7 +13,7 @@ import { encodePicture } from "./encode";
 import { enlarge, MOST_SAVED } from "./enlarge";
 import { Galleries } from "./galleries";
 import { tryGpu } from "./gpu";
-import { candidates, learnFrom } from "./learn";
+import { candidates, Learner } from "./learn";
 import { measure } from "./measure";
 import type { Network } from "./network";
 import { type Asked, Networks } from "./networks";
@@ -57,6 +57,7 @@ const TILE = 128;
 /** What the booth does, without a screen. Lives in the worker; one question at a time. */
 export class Booth {
     private readonly networks: Networks;
+    private readonly learner = new Learner();
     private looked: LookedAt | null = null;
     readonly galleries: Galleries;
 
@@ -151,10 +152,11 @@ export class Booth {
         if (found.length === 0) return { kind: "refused", reason: "no-face" };
         if (found.length > 1 && which === undefined)
             return { kind: "whose", faces: found.map((face) => seen(pixels, face)) };
-        const entry = await learnFrom(pixels, hash, found[which ?? 0] ?? found[0], gallery, detector, network);
+        const face = found[which ?? 0] ?? found[0];
+        const grown = await this.learner.learn(pixels, hash, face, gallery, detector, network);
         await this.step("faces", 1, asked);
-        if (typeof entry === "string") return { kind: "refused", reason: entry };
-        return { kind: "learned", gallery: await this.galleries.keep(gallery.adding(entry)) };
+        if (typeof grown === "string") return { kind: "refused", reason: grown };
+        return { kind: "learned", gallery: await this.galleries.keep(grown) };
     }
 
     private async look(photo: Photo, thorough: boolean, asked: Asked): Promise<Looked> {

@@ -170,7 +170,7 @@ test("photos are refused with a reason each, and asked about where several peopl
         "3-no-face.jpg No face was found in it.",
         "4-no-image.jpg It is no image that this browser can read.",
         "5-no-huge.jpg It has more than 64 megapixels.",
-        "6-portrait-0027_1.jpg It is among your photos already.",
+        "6-portrait-0027_1.jpg The same picture has been learned already.",
         "phone.heic It is a HEIC photo, which this browser does not read. Safari does; anywhere else save it as a JPEG first.",
     ]);
     const kept = visit.page.getByRole("list", { name: "Remembered photos" }).getByRole("listitem");

@@ -1,6 +1,7 @@
 import { TriangleAlert } from "lucide-react";
 import type { Refusal } from "../../engine/protocol";
-import { refusals, words } from "../words";
+import { refusals } from "../obstacles";
+import { words } from "../words";
 
 /** Photos that were not learned from, and why. */
 export function NotUsed({ refused }: { refused: { name: string; reason: Refusal }[] }) {

@@ -11,12 +11,13 @@ import {
 } from "lucide-react";
 import type { Problem as Kind } from "../../engine/problems";
 import { type Obstacle, useBooth } from "../booth";
+import { problems } from "../obstacles";
 import { go } from "../route";
 import { Action } from "../ui/Action";
 import { PhotoTrigger } from "../ui/PhotoTrigger";
 import { Screen } from "../ui/Screen";
 import { State } from "../ui/State";
-import { problems, words } from "../words";
+import { words } from "../words";
 
 const ICONS: Partial<Record<Kind, LucideIcon>> = {
     offline: CloudOff,
