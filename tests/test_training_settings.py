@@ -91,6 +91,20 @@ def test_detail_is_dropped_of_so_many_lr_faces(sharp: FaceSet, drop: float, leas
     assert least <= torch.stack(shares).mean() <= most
 
 
+def test_an_augmented_target_is_warped_and_relit_before_it_is_degraded_and_its_exemplars_are_not(
+    sharp: FaceSet,
+) -> None:
+    usual = Curriculum(self_probability=0, copy_share=0, slot_probabilities=(0, 1))
+    plain = sampler(sharp, curriculum=usual).batch(3, 0.3)
+    moved = sampler(sharp, curriculum=dataclasses.replace(usual, augment=0.5)).batch(3, 0.3)
+    far = sampler(sharp, curriculum=dataclasses.replace(usual, augment=1.0)).batch(3, 0.3)
+    assert torch.equal(moved.exemplars, plain.exemplars)
+    assert torch.equal(moved.lr, bicubic_downsample(moved.hr, 4))
+    step, further = ((batch.hr - plain.hr).abs().flatten(1).mean(1) for batch in (moved, far))
+    assert (step > 0.001).all()
+    assert further.mean() > step.mean()
+
+
 def test_a_face_without_detail_is_one_of_half_the_size(sharp: FaceSet) -> None:
     lr = bicubic_downsample(sharp.images.float() / 255, 4)
     halved = halve_detail(lr)
@@ -136,6 +150,7 @@ def state(trainer: Trainer) -> dict[str, Tensor]:
 SETTINGS: list[dict[str, Any]] = [
     {"degradation": "phone"},
     {"curriculum": Curriculum(0.2, detail_drop=0.5)},
+    {"curriculum": Curriculum(0.2, augment=0.5)},
     {"offset_learning_rate": 3.0},
 ]
 
@@ -164,7 +179,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(new_trainer: NewTrainer, chan
 def test_settings_at_their_defaults_leave_older_runs_resumable() -> None:
     identity = CONFIG.identity()
     assert not {"degradation", "offset_learning_rate"} & set(identity)
-    assert "detail_drop" not in identity["curriculum"]
+    assert not {"detail_drop", "augment"} & set(identity["curriculum"])
     for changes in SETTINGS:
         assert dataclasses.replace(CONFIG, **changes).identity() != identity
 
@@ -192,6 +207,8 @@ def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
         dataclasses.replace(CONFIG, **wrong)
     with pytest.raises(UsageError, match="detail_drop"):
         Curriculum(detail_drop=1.5)
+    with pytest.raises(UsageError, match="augment"):
+        Curriculum(augment=-1)
 
 
 # Validation

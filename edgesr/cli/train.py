@@ -38,6 +38,7 @@ from edgesr.errors import UnavailableError, UsageError
 @click.option("--flips", default="even", show_default=True, type=click.Choice(["even", "none", "uneven"]))
 @click.option("--degradation", default="bicubic", show_default=True, type=click.Choice(["bicubic", "phone"]))
 @click.option("--detail-drop", default=0.0, show_default=True, help="Probability of an LR face of half the detail.")
+@click.option("--augment", default=0.0, show_default=True, help="How far targets are warped and relit, 0 to 2.")
 @click.option("--offset-learning-rate", default=1.0, show_default=True, help="Offset head's, over that of the rest.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--threads", type=click.IntRange(1, 256), help="CPU threads. Default: all cores.")
@@ -65,6 +66,7 @@ def command(
     flips: str,
     degradation: str,
     detail_drop: float,
+    augment: float,
     offset_learning_rate: float,
     seed: int,
     threads: int | None,
@@ -120,7 +122,7 @@ def command(
         precision=precision,
         seed=seed,
         curriculum=Curriculum(
-            copy_share, self_probability, self_until, numbers(slot_probabilities), flips, detail_drop
+            copy_share, self_probability, self_until, numbers(slot_probabilities), flips, detail_drop, augment
         ),
         loss=loss_config,
         degradation=degradation,

@@ -52,6 +52,9 @@ class Curriculum:
     detail_drop: float = 0.0
     """Probability that an LR face loses half its resolution, for the LR extractor and the bicubic skip alike: what it
     lost can come from the exemplars alone. Target and exemplars stay sharp."""
+    augment: float = 0.0
+    """How far the target is warped and relit before it is degraded: 1 is as far as a target that is shown as its own
+    exemplar. It keeps a network from learning some thousand photos by heart."""
 
     def __post_init__(self) -> None:
         if self.flips not in FLIPS:
@@ -63,6 +66,8 @@ class Curriculum:
             )
         if not 0 <= self.detail_drop <= 1:
             raise UsageError(f"detail_drop is {self.detail_drop}", "it is a probability, from 0 to 1")
+        if not 0 <= self.augment <= 2:
+            raise UsageError(f"augment is {self.augment}", "it is an amount, from 0 to 2")
 
 
 class BatchSampler:
@@ -114,6 +119,8 @@ class BatchSampler:
         hr = torch.where(flip[:, None, None, None], hr.flip(-1), hr)
         exemplars = torch.where(flip_exemplars[:, None, None, None, None], exemplars.flip(-1), exemplars)
         valid = valid[part]
+        if amount := self.curriculum.augment:
+            hr = warp_and_relight(hr, amount, random, b, part)
         if slots:
             exemplars, valid = self._show_target(hr, exemplars, valid, progress, random, part)
         return Batch(self._degrade(hr, random, part), hr, exemplars, valid.to(hr))

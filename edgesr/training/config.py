@@ -52,8 +52,9 @@ class TrainConfig:
         for name in ("degradation", "offset_learning_rate"):
             if fields[name] == _default(self, name):
                 del fields[name]
-        if fields["curriculum"]["detail_drop"] == _default(self.curriculum, "detail_drop"):
-            del fields["curriculum"]["detail_drop"]
+        for name in ("detail_drop", "augment"):
+            if fields["curriculum"][name] == _default(self.curriculum, name):
+                del fields["curriculum"][name]
         return fields
 
 
