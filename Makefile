@@ -1,5 +1,5 @@
 # Everything goes through ./bootstrap, which needs no make; these are the usual names for it.
-.PHONY: help demo test env lint wheel bench release fuzz android-assets android-apk android-check clean
+.PHONY: help demo test env lint wheel bench release fuzz android-assets android-apk android-check web web-check clean
 
 FACES ?= ../shared/faces
 SECONDS ?= 60
@@ -31,5 +31,9 @@ android-apk: android-assets
 android-check:  ## build the APK, verify it, run the app's tests, take its screenshots
 android-check: android-assets
 	.venv/bin/python android_demo/tools/build.py check
+web:            ## the web booth's page, into edgesr/booth/site
+	.venv/bin/python web_demo/tools/build.py
+web-check:      ## build the page, check it, run its tests in a real browser
+	.venv/bin/python web_demo/tools/check.py
 clean:          ## remove what was made, but the environments
 	rm -rf build dist out *.egg-info .pytest_cache .mypy_cache .ruff_cache
