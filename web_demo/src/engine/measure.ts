@@ -1,22 +1,23 @@
-import { picture } from "../core/pixels";
 import { quantile } from "./latency";
 import type { Network } from "./network";
 import type { Measured } from "./protocol";
+import { drawnFace, drawnGallery } from "./samples";
 
 const WARM_UP = 3;
 
-/** Milliseconds of both graphs of a network, warm, from pixels in to results out. */
+/** Milliseconds of both graphs of a network with all slots filled, warm, from pixels in to results out. */
 export async function measure(
     network: Network,
     runs: number,
     step: (share: number) => Promise<void>,
 ): Promise<Measured[]> {
-    const { lrSize, hrSize } = network.manifest;
-    const gallery = network.manifest.emptyGallery();
-    const [sharp, tiny] = [picture(hrSize, hrSize), picture(lrSize, lrSize)];
+    const { lrSize, hrSize, slots } = network.manifest;
+    const [sharp, tiny] = [drawnFace(hrSize), drawnFace(lrSize)];
+    const gallery = drawnGallery(network.manifest, (await network.encode(sharp)).value, slots);
+    const exemplars = Array.from({ length: slots }, (_, i) => i);
     const graphs = {
         encode: async () => (await network.encode(sharp)).millis,
-        restore: async () => (await network.restore(tiny, gallery, [])).millis,
+        restore: async () => (await network.restore(tiny, gallery, exemplars)).millis,
     };
     const results: Measured[] = [];
     for (const [done, graph] of (["encode", "restore"] as const).entries()) {

@@ -24,11 +24,9 @@ export function runtimeFor(provider: Provider, bundle: Bundle): Promise<Runtime>
     return made;
 }
 
-/** Whether this browser can run the build that uses WebGPU: it suspends WebAssembly while the GPU works. */
+/** Whether WebGPU may be asked for an adapter at all. */
 export function gpuPossible(bundle: Bundle): boolean {
-    const files = bundle.index.runtime.webgpu;
-    if (!files || !("gpu" in navigator)) return false;
-    return !files.wasm.includes("jspi") || "Suspending" in WebAssembly;
+    return bundle.index.runtime.webgpu !== null && "gpu" in navigator;
 }
 
 async function load(provider: Provider, bundle: Bundle): Promise<Runtime> {
@@ -36,7 +34,7 @@ async function load(provider: Provider, bundle: Bundle): Promise<Runtime> {
     if (!files) throw new ProblemError("model-missing", "the booth came without WebGPU's runtime", "it works without");
     const [wasm] = await Promise.all([bundle.read(files.wasm), bundle.read(files.mjs)]);
     const ort: OrtModule =
-        provider === "webgpu" ? await import("onnxruntime-web/jspi") : await import("onnxruntime-web/wasm");
+        provider === "webgpu" ? await import("onnxruntime-web/webgpu") : await import("onnxruntime-web/wasm");
     ort.env.logLevel = "error";
     ort.env.wasm.numThreads = 1; // more would need headers that static hosts do not send, and gains little
     ort.env.wasm.wasmPaths = { mjs: bundle.url(files.mjs), wasm: bundle.url(files.wasm) };

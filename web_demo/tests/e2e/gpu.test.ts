@@ -19,7 +19,7 @@ test("without an adapter the booth says so, and fetches nothing of WebGPU's", as
     await visit.page.goto(`${visit.address}#/about`);
     await visit.button("Try WebGPU").click();
     await visit.page.getByText(/^no WebGPU/).waitFor();
-    expect(visit.requests.filter((url) => /ort\/.*(asyncify|jspi)/.test(url))).toEqual([]);
+    expect(visit.requests.filter((url) => /ort\/.*(asyncify)/.test(url))).toEqual([]);
     await visit.end();
     await browser.close();
 });

@@ -23,7 +23,7 @@ test("works with the server stopped after the first visit, and keeps what is use
     await visit.agree();
     await visit.page.getByText("Works offline").waitFor();
     await visit.learn("portrait-0027_1.jpg");
-    const fetched = visit.requests.filter((url) => /webgpu|asyncify|jspi\.wasm|fp32/.test(url));
+    const fetched = visit.requests.filter((url) => /webgpu|asyncify\.wasm|fp32/.test(url));
     expect(fetched).toEqual([]);
 
     await server.stop();
@@ -56,7 +56,7 @@ test("a first visit fetches at most 6 MB, compressed", async () => {
     }
     expect(sum).toBeGreaterThan(3 * MEGABYTE); // else not everything was counted
     expect(sum).toBeLessThanOrEqual(6 * MEGABYTE);
-    expect(index.first_visit.filter((file: string) => /fp32|asyncify|jspi\.wasm|verify/.test(file))).toEqual([]);
+    expect(index.first_visit.filter((file: string) => /fp32|asyncify\.wasm|verify/.test(file))).toEqual([]);
     await visit.end();
     await server.stop();
 });

@@ -5,6 +5,8 @@ import { createInterface } from "node:readline";
 
 export const ROOT = resolve(import.meta.dirname, "../..");
 
+export const PYTHON = process.env.EDGESR_PYTHON ?? resolve(ROOT, "../.venv/bin/python");
+
 /** `edgesr booth`, as a user starts it. */
 export class Server {
     private constructor(
@@ -14,7 +16,6 @@ export class Server {
 
     /** `port` 0 takes a free one; a browser knows a page by its port. */
     static async start(port = 0, bundle = bundleFolder()): Promise<Server> {
-        const python = process.env.EDGESR_PYTHON ?? resolve(ROOT, "../.venv/bin/python");
         const command = [
             "-c",
             "from edgesr.cli.main import main; main()",
@@ -25,7 +26,7 @@ export class Server {
             "--bundle",
             bundle,
         ];
-        const child = spawn(python, command, { stdio: ["ignore", "pipe", "pipe"] });
+        const child = spawn(PYTHON, command, { stdio: ["ignore", "pipe", "pipe"] });
         const said: string[] = [];
         child.stderr.on("data", (data) => said.push(String(data)));
         const lines = createInterface({ input: child.stdout });
