@@ -1,5 +1,5 @@
 // For what it does about Node 20.
-import "./vitest.config";
+import "./vitest.config.ts";
 import { defineConfig } from "vitest/config";
 
 /** The page in a real browser, served by `edgesr booth`: one browser and one server at a time. */

@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "react";
 import { useBooth } from "./booth";
 import { useRoute } from "./route";
 import { About } from "./screens/About";
@@ -30,8 +31,14 @@ function skip(event: React.MouseEvent) {
 }
 
 function Current() {
-    const { consented, obstacle, photo, wiped } = useBooth();
+    const { consented, obstacle, photo, wiped, clear } = useBooth();
     const route = useRoute();
+    const before = useRef(route);
+    useEffect(() => {
+        // The browser's own back button leads out of a problem as well.
+        if (consented && before.current !== route) clear();
+        before.current = route;
+    }, [route, consented, clear]);
     if (wiped) return <Wiped />;
     if (obstacle) return <Problem key={obstacle.problem} obstacle={obstacle} />;
     if (consented === null) return null;

@@ -232,6 +232,7 @@ export class Booth {
         return {
             face,
             precision: network.precision,
+            available: (await this.networks.files(asked)).available,
             provider: network.provider,
             before: toPicture(result.before),
             after: toPicture(result.after),

@@ -87,6 +87,8 @@ export interface Heatmap {
 export interface Outcome {
     face: number;
     precision: Precision;
+    /** The networks that there are. */
+    available: Precision[];
     provider: Provider;
     /** The face before, enlarged plainly, and after: what the slider compares. */
     before: Picture;

@@ -1,7 +1,8 @@
+import { rmSync } from "node:fs";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { launch, Visit } from "./browser";
-import { Server } from "./server";
+import { nextBundle, Server } from "./server";
 
 let browser: Browser;
 let server: Server;
@@ -41,6 +42,29 @@ test("works with the server stopped after the first visit, and keeps what is use
     await visit.restore("small.jpg");
     await visit.page.getByRole("radio", { name: "float", checked: true }).waitFor();
     await visit.end(/Failed to load resource|ERR_CONNECTION_REFUSED|Failed to update a ServiceWorker/);
+});
+
+test("a new build waits beside the old one until somebody lets it in; the gallery stays", async () => {
+    server = await Server.start();
+    const visit = await Visit.start(browser, server.address);
+    await visit.agree();
+    await visit.page.getByText("Works offline").waitFor();
+    await visit.learn("portrait-0027_1.jpg");
+    await server.stop();
+    const folder = nextBundle();
+    server = await Server.start(server.port, folder);
+    await visit.page.goto(`${server.address}#/about`);
+    await visit.page.reload();
+    await visit.page.getByText("A new version of this page is ready.").waitFor();
+    expect(await visit.page.locator("body").getAttribute("data-version")).toBeNull();
+    await visit.button("Load it").click();
+    await visit.page.locator("body[data-version=next]").waitFor();
+    await visit.page.goto(`${server.address}#/gallery`);
+    await visit.page.getByText("Photo 1").waitFor();
+    expect(await visit.page.evaluate(() => caches.keys())).toEqual(["edgesr-booth-0123456789abcdef"]);
+    await visit.end(/Failed to load resource|ERR_CONNECTION_REFUSED/);
+    await server.stop();
+    rmSync(folder, { recursive: true });
 });
 
 test("a first visit fetches at most 6 MB, compressed", async () => {

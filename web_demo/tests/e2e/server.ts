@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 
 export const ROOT = resolve(import.meta.dirname, "../..");
@@ -47,6 +49,29 @@ export class Server {
         this.child.kill("SIGTERM");
         await gone;
     }
+}
+
+/** A copy of the bundle with another build id and one more word on its page: the next version, so to say. */
+export function nextBundle(): string {
+    const folder = mkdtempSync(join(tmpdir(), "edgesr-booth-"));
+    cpSync(bundleFolder(), folder, { recursive: true });
+    const change = (name: string, edit: (text: string) => string) => {
+        const path = join(folder, name);
+        writeFileSync(path, edit(readFileSync(path, "utf8")));
+        return createHash("sha256").update(readFileSync(path)).digest("hex");
+    };
+    const sha256 = {
+        "index.html": change("index.html", (text) => text.replace("<body>", '<body data-version="next">')),
+        "booth.json": change("booth.json", (text) =>
+            text.replace(/"build_id": "[0-9a-f]{16}"/, '"build_id": "0123456789abcdef"'),
+        ),
+    };
+    change("manifest.json", (text) => {
+        const manifest = JSON.parse(text);
+        Object.assign(manifest.sha256, sha256);
+        return JSON.stringify(manifest);
+    });
+    return folder;
 }
 
 /** A bundle of `edgesr convert --target web`; .ci/run makes one. */

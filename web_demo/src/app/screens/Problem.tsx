@@ -45,7 +45,13 @@ export function Problem({ obstacle }: { obstacle: Obstacle }) {
         go("home");
     };
     const anew = async () => {
-        await booth.wipe().catch((error) => booth.fail(error, booth.clear));
+        try {
+            await booth.client.ask("wipe", {});
+            await booth.loadGallery();
+            obstacle.again();
+        } catch (error) {
+            booth.fail(error, booth.clear);
+        }
     };
     const ways = {
         home: leave,

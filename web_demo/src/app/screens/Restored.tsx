@@ -151,16 +151,20 @@ function Precisions({ outcome }: { outcome: Outcome }) {
     const runtime = outcome.provider === "webgpu" ? words.about.webgpu : words.about.wasm;
     return (
         <div className="row row--wrap">
-            <Segments
-                snug
-                label={words.result.network8}
-                chosen={precision}
-                choose={setPrecision}
-                options={[
-                    { key: "int8", content: words.result.int8 },
-                    { key: "fp32", content: words.result.fp32 },
-                ]}
-            />
+            {outcome.available.length === 1 ? (
+                <p className="small">{words.result.only(words.result[outcome.precision])}</p>
+            ) : (
+                <Segments
+                    snug
+                    label={words.result.network}
+                    chosen={precision}
+                    choose={setPrecision}
+                    options={[
+                        { key: "int8", content: words.result.int8 },
+                        { key: "fp32", content: words.result.fp32 },
+                    ]}
+                />
+            )}
             <div>
                 <p className="label">{words.result.latency(outcome.medianMillis.toFixed(1))}</p>
                 <p className="caption">{words.result.latencyLong(runtime, outcome.runs)}</p>

@@ -31,7 +31,7 @@ export function Result({ photo }: { photo: Photo }) {
 }
 
 export function labelOf({ stage, closer }: NonNullable<Restoring["busy"]>): string {
-    if (stage === "network") return words.result.network;
+    if (stage === "network") return words.result.opening;
     if (stage === "restore") return words.result.restoring;
     if (stage === "save") return words.result.saving;
     return closer ? words.result.lookingCloser : words.result.looking;
