@@ -58,7 +58,7 @@ def test_info_and_targets_promise_their_keys(call: Call) -> None:
         assert f"{info['gmacs_paper']:.{len(gmacs) - 2}f}" == gmacs
     code, targets, _ = call("targets")
     assert code == 0
-    assert [row["name"] for row in targets["targets"]] == ["executorch", "coreml", "tflite", "onnx"]
+    assert [row["name"] for row in targets["targets"]] == ["executorch", "coreml", "tflite", "onnx", "web"]
     keys = {"precisions", "default_precision", "lowerings", "available", "executes_here", "missing"}
     assert all(set(row) >= keys for row in targets["targets"])
 
