@@ -6,8 +6,10 @@ import android.graphics.ColorSpace
 import android.graphics.ImageDecoder
 import android.net.Uri
 import io.edgesr.core.Pixels
+import java.io.ByteArrayOutputStream
 import java.io.File
 import java.io.IOException
+import java.io.InputStream
 import java.nio.ByteBuffer
 import java.security.MessageDigest
 
@@ -24,11 +26,23 @@ object PhotoDecoder {
     /** The file behind [uri]. @throws ProblemException where it cannot be read. */
     fun read(resolver: ContentResolver, uri: Uri): ByteArray = try {
         val stream = resolver.openInputStream(uri) ?: throw IOException("no stream")
-        stream.use { it.readBytes() }.also { if (it.size > MOST_BYTES) throw ProblemException(Problem.TOO_LARGE) }
+        stream.use { bounded(it) }
     } catch (error: IOException) {
         throw ProblemException(Problem.NO_IMAGE, error)
     } catch (error: SecurityException) {
         throw ProblemException(Problem.NO_IMAGE, error)
+    }
+
+    /** All bytes of [stream], which is left as soon as it gives more than any photo has. */
+    fun bounded(stream: InputStream, most: Int = MOST_BYTES): ByteArray {
+        val content = ByteArrayOutputStream(1 shl 20)
+        val part = ByteArray(1 shl 16)
+        while (true) {
+            val count = stream.read(part)
+            if (count < 0) return content.toByteArray()
+            if (content.size() + count > most) throw ProblemException(Problem.TOO_LARGE)
+            content.write(part, 0, count)
+        }
     }
 
     fun decode(file: File): Pixels = decode(file.readBytes())

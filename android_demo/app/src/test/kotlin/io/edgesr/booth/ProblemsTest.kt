@@ -14,6 +14,7 @@ import io.edgesr.engine.FolderSource
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNotNull
+import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
 import org.junit.Rule
 import org.junit.Test
@@ -112,6 +113,16 @@ class ProblemsTest {
         shows(large, Problem.TOO_LARGE)
         Stage.click(large, R.id.state_action)
         assertEquals(MediaStore.ACTION_PICK_IMAGES, shadowOf(large).nextStartedActivityForResult.intent.action)
+    }
+
+    @Test
+    fun aStreamWithoutEndIsLeft() {
+        val endless = object : java.io.InputStream() {
+            override fun read() = 1
+        }
+        val error = assertThrows(ProblemException::class.java) { PhotoDecoder.bounded(endless, most = 1 shl 20) }
+        assertEquals(Problem.TOO_LARGE, error.problem)
+        assertEquals(70_000, PhotoDecoder.bounded(java.io.ByteArrayInputStream(ByteArray(70_000)), most = 1 shl 20).size)
     }
 
     @Test
