@@ -14,6 +14,7 @@ from edgesr.quiet import quiet
 from .int8 import arithmetic_of
 from .target import Conversion, Precision, Report
 from .xnnpack_program import saved_convolutions
+from .xnnpack_rewrites import for_xnnpack
 
 FILE = "model.pte"
 NO_KERNEL = "getitem"
@@ -31,7 +32,9 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
         from executorch.exir import to_edge_transform_and_lower
 
         report("exporting encoder and restorer")
-        programs = {name: torch.export.export(getattr(graphs, name), graphs.inputs(name)) for name in GRAPH_INPUTS}
+        programs = {
+            name: torch.export.export(for_xnnpack(getattr(graphs, name)), graphs.inputs(name)) for name in GRAPH_INPUTS
+        }
         report("lowering to XNNPACK")
         edge = to_edge_transform_and_lower(
             dict(programs),

@@ -155,7 +155,7 @@ def _departure(correct: npt.ArrayLike, got: npt.ArrayLike, dtype: str) -> float:
 
 def _int8_conv(module: GraphModule, node: Node) -> Int8Conv | None:
     x, weight, output = node.args[0], node.args[1], _output_step(node)
-    if not _is(x, DEQUANTIZE) or not _is(weight, DEQUANTIZE_WEIGHTS) or output is None:
+    if not is_operation(x, DEQUANTIZE) or not is_operation(weight, DEQUANTIZE_WEIGHTS) or output is None:
         return None
     assert isinstance(x, Node)
     assert isinstance(weight, Node)
@@ -169,7 +169,7 @@ def _output_step(node: Node) -> Step | None:
     while len(users) == 1 and users[0].target in (torch.ops.aten.relu.default, torch.ops.aten.relu_.default):
         users = list(users[0].users)
     # With one reader in float the runtime computes the convolution in float for it.
-    return _step(users[0]) if users and all(_is(user, QUANTIZE) for user in users) else None
+    return _step(users[0]) if users and all(is_operation(user, QUANTIZE) for user in users) else None
 
 
 def _step(node: Node) -> Step:
@@ -188,7 +188,8 @@ def _constant(module: GraphModule, argument: Any) -> npt.NDArray[Any]:
     return array
 
 
-def _is(node: Any, operation: str) -> bool:
+def is_operation(node: Any, operation: str) -> bool:
+    """Whether a node of a graph is this operation of quantization (``QUANTIZE``, ``DEQUANTIZE``, ...)."""
     return isinstance(node, Node) and str(node.target) == f"quantized_decomposed.{operation}"
 
 

@@ -26,7 +26,14 @@ from .int8 import count, int8_checks, shortfall
 from .locate import first_departing_module
 from .manifest import write_manifest
 from .parity import Case, Check, Expected, Parity, expected, measure_parity, real_cases
-from .quantized import Calibration, calibrated, choose_checkpoint, quantized_graphs, reference_runtime
+from .quantized import (
+    Calibration,
+    calibrated,
+    choose_checkpoint,
+    quantization_lacks,
+    quantized_graphs,
+    reference_runtime,
+)
 from .target import QUANTIZED, Conversion, Precision, Report, Target, target_named
 
 
@@ -97,6 +104,11 @@ def plan(
         )
     taken: Precision = precision
     notes: tuple[str, ...] = ()
+    if by_default and not calibration and taken in QUANTIZED and (lacking := quantization_lacks()):
+        taken, notes = (
+            "fp32",
+            (f"{taken} needs {lacking}: it is converted in float (pip install 'edgesr[executorch]')",),
+        )
     try:
         loaded, quantization = choose_checkpoint(checkpoint, taken, calibration)
     except UsageError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,11 @@ def reference_runtime(
         return TorchRuntime(checkpoint.model, config)
     runtime: Runtime = _import("graphs").quantized_runtime(checkpoint, config, quantization, lowering)
     return runtime
+
+
+def quantization_lacks() -> str | None:
+    """What would have to be installed for quantized graphs; None where nothing is missing."""
+    return None if importlib.util.find_spec("torchao") else "torchao"
 
 
 def _import(name: str) -> Any:

@@ -72,6 +72,7 @@ class Target:
     """Module of this package with ``convert(graphs, precision, folder, report) -> Conversion``."""
     precisions: tuple[Precision, ...]
     default_precision: Precision
+    """int8 means: of a float network that ships with an int8 one; of others it is fp32, which is said."""
     lowerings: tuple[str, ...]
     """Lowerings of the deformable convolution that work here, the best first."""
     skip: str
@@ -126,7 +127,7 @@ TARGETS = {
             name="executorch",
             module="edgesr.convert.executorch",
             precisions=("fp32", "int8", "int8-ptq", "mixed"),
-            default_precision="fp32",
+            default_precision="int8",
             lowerings=("rows", "tent", "grid_sample"),
             skip="matmul",
             extra="executorch",
@@ -148,7 +149,7 @@ TARGETS = {
             name="tflite",
             module="edgesr.convert.tflite",
             precisions=("fp32", "fp16", "int8", "int8-ptq", "mixed"),
-            default_precision="fp32",
+            default_precision="int8",
             lowerings=("rows", "tent", "grid_sample"),
             skip="matmul",
             extra="tflite",
@@ -159,7 +160,7 @@ TARGETS = {
             name="onnx",
             module="edgesr.convert.onnx",
             precisions=("fp32", "fp16", "int8", "int8-ptq", "mixed"),
-            default_precision="fp32",
+            default_precision="int8",
             lowerings=("rows", "grid_sample", "tent"),
             skip="matmul",
             extra="onnx",

@@ -16,6 +16,7 @@ from edgesr.quiet import quiet
 
 from .int8 import Convolutions, Int8Conv, Step
 
+CONVOLUTION, PRODUCT = "XNNConv2d", "XNNFullyConnected"
 QINT8 = ("xnn_datatype_qint8", "xnn_datatype_qcint8")
 
 
@@ -36,9 +37,9 @@ def saved_convolutions(program: Path) -> dict[str, Convolutions]:
                 continue
             payload = bytes(file.program.backend_delegate_data[delegate.processed.index].data)
             graph, values = _graph(payload)
-            for node in _convolutions(graph):
+            for node, kind in _products(graph):
                 conv = _int8_conv(node, values, constants, graph["constant_data"])
-                others += conv is None
+                others += conv is None and kind == CONVOLUTION
                 int8 += [conv] if conv else []
         if int8 or others:
             found[plan.name] = Convolutions(tuple(int8), others)
@@ -70,11 +71,11 @@ def _graph(payload: bytes) -> tuple[dict[str, Any], dict[int, dict[str, Any]]]:
     return graph, values
 
 
-def _convolutions(graph: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _products(graph: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Convolutions, and products with a matrix: in int8 these are 1x1 convolutions, in float the bicubic skip."""
     for node in graph["xnodes"]:
-        # Sums over channels are convolutions with ones, and no layers: so are products with constants (the skip).
-        if node["xnode_union_type"] == "XNNConv2d":
-            yield node["xnode_union"]
+        if (kind := node["xnode_union_type"]) in (CONVOLUTION, PRODUCT):
+            yield node["xnode_union"], kind
 
 
 def _int8_conv(
@@ -94,8 +95,9 @@ def _int8_conv(
     else:
         buffer = constants[places[scales["scale_buffer_idx"]]["named_key"]]
         steps = np.frombuffer(buffer, np.float32)[: scales["num_scales"]]
-    # XNNPACK keeps weights [C_out, kh, kw, C_in].
-    kernel = stored.reshape(weight["dims"]).transpose(0, 3, 1, 2)
+    # XNNPACK keeps weights [C_out, kh, kw, C_in], and of a product [C_out, C_in].
+    shape = weight["dims"] if len(weight["dims"]) == 4 else [weight["dims"][0], 1, 1, weight["dims"][1]]
+    kernel = stored.reshape(shape).transpose(0, 3, 1, 2)
     return Int8Conv("conv", np.ascontiguousarray(kernel), steps, _step(x), _step(output))
 
 

@@ -35,6 +35,9 @@ TRANSPARENT = (
 )
 """Operators that move values and change none, so that a tensor's scale is also that of their result."""
 
+MOVING = (*TRANSPARENT, aten.pad.default, aten.transpose.int, aten.permute.default)
+"""Operators that move values, or add zeros, which every scale of a stored feature holds exactly."""
+
 FEATURES = ("features.f_ref", "features.g_ref")
 
 
@@ -107,8 +110,7 @@ def feature_tensors(module: GraphModule, graph: str) -> dict[Node, str]:
         parts = sorted(
             (user for user in features.users if user.target == aten.slice.Tensor), key=lambda node: node.args[2]
         )
-        # Behind the sampler's border of zeros: XNNPACK's compiler takes no padding of a dequantized tensor.
-        parts = [_padded(part) for part in parts]
+        parts = [_moved(part) for part in parts]
     return dict(zip(parts, FEATURES, strict=True))
 
 
@@ -119,9 +121,15 @@ def source(node: Node) -> Node:
     return node
 
 
-def _padded(node: Node) -> Node:
-    users = list(node.users)
-    return users[0] if len(users) == 1 and users[0].target == aten.pad.default else node
+def _moved(node: Node) -> Node:
+    """The same values where the sampler reads them, behind its border of zeros and in its layout.
+
+    XNNPACK's compiler takes no padding of a dequantized tensor, and look-ups in a table that is stored in int8 move a
+    quarter of the bytes.
+    """
+    while len(node.users) == 1 and (user := next(iter(node.users))).target in MOVING:
+        node = user
+    return node
 
 
 def _with_relu(node: Node) -> Node:

@@ -87,6 +87,33 @@ def calibrate(
     )
 
 
+def extended(
+    checkpoint: Checkpoint,
+    known: Quantization,
+    faces: Sequence[CalibrationFace],
+    *,
+    recipe: Recipe = POLICY,
+    observer: ObserverName = "cubic",
+    track: Track = iter,
+) -> Quantization:
+    """An int8 network's quantization under another recipe: its scales stay, those that the recipe adds are measured.
+
+    Raises:
+        UsageError: the recipe names a layer that there is not.
+    """
+    recipe.check(all_layers(checkpoint.model))
+    points, samplers = observed(checkpoint, faces, recipe, track)
+    found = {name: point.qparams for name, point in points.activations.items()}
+    new = {name: RANGES[observer](samplers[name]) for name in found if name not in known.points}
+    added = {"added": sorted(new), "added_faces": len(faces)} if new else {}
+    return dataclasses.replace(
+        known,
+        recipe=recipe,
+        points={name: known.points.get(name) or new[name] for name in found},
+        calibration={**known.calibration, **added},
+    )
+
+
 @torch.no_grad()
 def observed(
     checkpoint: Checkpoint, faces: Sequence[CalibrationFace], recipe: Recipe, track: Track = iter

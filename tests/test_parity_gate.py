@@ -13,7 +13,7 @@ import torch
 from edgesr.convert import pipeline
 from edgesr.convert.parity import Check, measure_golden
 from edgesr.convert.pipeline import convert, make_graphs, plan
-from edgesr.convert.target import TARGETS
+from edgesr.convert.target import TARGETS, Target
 from edgesr.convert.verify import verify
 from edgesr.deployment.graphs import Graphs
 from edgesr.errors import CheckpointError, ParityError, UnavailableError, UsageError
@@ -152,6 +152,36 @@ def test_a_missing_tool_is_named_with_the_command_that_installs_it(monkeypatch) 
     assert caught.value.exit_code == 3
     assert "not_installed" in caught.value.what
     assert caught.value.hint == "pip install 'edgesr[onnx]'"
+
+
+@pytest.mark.parametrize("target", ["executorch", "tflite", "onnx"])
+def test_the_shipped_network_is_converted_in_int8(target: str) -> None:
+    chosen = plan(target)
+    assert chosen.precision == "int8"
+    assert chosen.quantization is not None
+    assert chosen.output.name == f"hime-small-x4-lr32-s3-{target}-int8"
+    assert chosen.notes == ()
+
+
+def test_a_network_without_an_int8_one_is_converted_in_float_and_that_is_said(tiny_checkpoint: Path) -> None:
+    chosen = plan("onnx", checkpoint=tiny_checkpoint)
+    assert chosen.precision == "fp32"
+    assert "there is no int8 network of tiny" in chosen.notes[0]
+    assert "edgesr quantize" in chosen.notes[0]
+    with pytest.raises(UsageError, match="there is no int8 network of tiny"):
+        plan("onnx", checkpoint=tiny_checkpoint, precision="int8")
+
+
+def test_without_torchao_the_default_is_float_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgesr.convert.quantized.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr(Target, "missing", lambda self: [])
+    chosen = plan("onnx")
+    assert chosen.precision == "fp32"
+    assert "torchao" in chosen.notes[0]
+
+
+def test_core_ml_stays_fp16() -> None:
+    assert plan("coreml").precision == "fp16"
 
 
 def test_sizes_and_slots_other_than_the_checkpoints_work(tiny_checkpoint: Path, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ LAYERS = [
 @pytest.mark.parametrize(
     ("recipe", "in_float"),
     [
-        (POLICY, ["restore.alignment.offset_y", "restore.aggregation.u"]),
+        (POLICY, ["restore.aggregation.u"]),
         (EVERYTHING, []),
         (first_and_last(LAYERS), [LAYERS[0], "encode.g_ref", "restore.lr_extractor.conv", "restore.reconstructor.up2"]),
     ],

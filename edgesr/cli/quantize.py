@@ -11,7 +11,7 @@ import click
 
 from edgesr import DEFAULT_CHECKPOINT
 from edgesr.cli import output
-from edgesr.errors import UnavailableError, UsageError
+from edgesr.errors import CheckpointError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from edgesr.data.faces import EvalPair
@@ -85,13 +85,14 @@ def command(
     edgesr quantize --data ../shared/faces --method ptq    calibrate alone: a minute
     edgesr quantize --write-recipe mine.toml               which layers there are; then --recipe mine.toml
     edgesr quantize --data ../shared/faces --search        find a recipe, against three named ones
+    edgesr quantize hime-small-x4-int8 --method ptq --recipe mine.toml --data ...    an int8 network by another recipe
 
     The new checkpoint holds float weights and the scale of every tensor, so all targets compute with the same
     integers: edgesr convert --precision int8 --checkpoint <it>. Its galleries are those of the float network.
     """
     try:
-        from edgesr.quantize.graphs import all_layers
-        from edgesr.quantize.ptq import calibrate, calibration_faces
+        from edgesr.quantize.graphs import all_layers, quantization_of
+        from edgesr.quantize.ptq import calibrate, calibration_faces, extended
     except ImportError as error:
         raise UnavailableError(f"quantization needs {error.name}", "pip install 'edgesr[executorch]'") from error
     import torch
@@ -102,7 +103,9 @@ def command(
 
     if threads:
         torch.set_num_threads(threads)
-    source = load_checkpoint(checkpoint)
+    given = load_checkpoint(checkpoint, quantized=method == "ptq" and not search)
+    known = quantization_of(given)
+    source = float_network(known) if known else given
     if write_recipe:
         write_default_recipe(write_recipe, all_layers(source.model), force, as_json)
         return
@@ -123,7 +126,7 @@ def command(
         return
     recipe = read_recipe(recipe_file) if recipe_file else POLICY
     recipe.check(all_layers(source.model))
-    name = name or f"{source.name}-int8" + ("-ptq" if method == "ptq" else "")
+    name = name or (given.name if known else f"{source.name}-int8" + ("-ptq" if method == "ptq" else ""))
     out = out or Path(name)
     refuse_existing(out, force)
     config = source.model.config
@@ -131,17 +134,21 @@ def command(
     evaluation = read_evaluation(data, eval_split or ("val",), config.hr_size, identity)
     output.say(f"calibrating on {faces} faces of {data}")
     chosen = calibration_faces(data, split, config.hr_size, config.slots, faces)
-    provenance = {"split": split}
-    quantization = calibrate(
-        source,
-        chosen,
-        recipe=recipe,
-        observer=observer,  # type: ignore[arg-type]
-        provenance=provenance,
-        track=lambda items: output.track(items, "calibrating"),
-    )
-    made, done = {"int8-ptq": (source, quantization)}, True
-    how = f"Calibrated on {len(chosen)} faces of `{split}`; the weights are the float network's."
+    calibrating = {
+        "recipe": recipe,
+        "observer": observer,
+        "track": lambda items: output.track(items, "calibrating"),
+    }
+    if known:
+        quantization = extended(given, known, chosen, **calibrating)  # type: ignore[arg-type]
+        added = ", ".join(f"`{name}`" for name in quantization.calibration.get("added", ())) or "nothing"
+        how = f"Weights and scales are those of `{given.name}`.\nCalibrated on {faces} faces of `{split}`: {added}."
+        made = {quantization.precisions[-1]: (given, quantization)}
+    else:
+        quantization = calibrate(source, chosen, provenance={"split": split}, **calibrating)  # type: ignore[arg-type]
+        how = f"Calibrated on {len(chosen)} faces of `{split}`; the weights are the float network's."
+        made = {"int8-ptq": (source, quantization)}
+    done = True
     if method == "qat":
         options = {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
         tuned, done = train(
@@ -164,6 +171,23 @@ def command(
     output.table(shown, cells)
     if not done:
         output.say(f"stopped before step {steps}; the same command with --force goes on from there")
+
+
+def float_network(quantization: Quantization) -> Checkpoint:
+    """What an int8 network was made of, to be compared with.
+
+    Raises:
+        CheckpointError: it is not there, or has other weights by now.
+    """
+    from edgesr.models import load_checkpoint
+
+    source = load_checkpoint(quantization.float_name)
+    if source.sha256 != quantization.float_sha256:
+        raise CheckpointError(
+            f"the int8 network was made of other weights than {quantization.float_name} has now",
+            f"edgesr quantize {quantization.float_name} makes one anew",
+        )
+    return source
 
 
 def refuse_existing(out: Path, force: bool) -> None:
