@@ -116,7 +116,7 @@ export const words = {
         fp32: "float",
         only: (name: string) => `Only the ${name} network is in this booth.`,
         latency: (ms: string) => `${ms} ms here`,
-        latencyLong: (runtime: string, runs: number) => `${runtime}, median of ${plural(runs, "1 run", "# runs")}`,
+        latencyLong: (runtime: string, runs: number) => `${runtime}, ${plural(runs, "one run", "median of # runs")}`,
         usedNone: "Restored without photos of this person. Add some to bring back their own features.",
         used: (n: number) =>
             plural(n, "With the features of 1 photo of yours.", "With the features of # photos of yours."),

@@ -64,6 +64,8 @@ export class Visit {
             if (/Content Security Policy|violates the following/i.test(text) || message.type() === "error")
                 visit.faults.push(text);
         });
+        // Playwright sees a file dialog only once somebody listens, which takes a moment.
+        page.on("filechooser", () => undefined);
         await page.goto(address);
         return visit;
     }

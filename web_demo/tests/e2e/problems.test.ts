@@ -122,19 +122,19 @@ test("no IndexedDB: the booth goes on, and says that it keeps nothing", async ()
 
 test("no storage left: nothing is changed", async () => {
     const visit = await start();
-    await visit.agree();
-    await visit.learn("portrait-0027_1.jpg");
     const session = await visit.context.newCDPSession(visit.page);
-    const origin = new URL(server.address).origin;
-    await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 1000 });
-    await visit.give("Add photos", photo("portrait-0036_1.jpg"));
+    const { origin } = new URL(server.address);
+    // Before anything is stored: the browser remembers for a while how much room there was.
+    await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 200_000 });
+    await visit.agree();
+    await visit.page.goto(`${visit.address}#/gallery`);
+    await visit.give("Add photos", photo("portrait-0027_1.jpg"));
     await visit.heading("The storage is full").waitFor();
     await session.send("Storage.overrideQuotaForOrigin", { origin });
     await visit.button("Try again").click();
+    await visit.heading("Nothing learned yet").waitFor();
+    await visit.learn("portrait-0027_1.jpg");
     await visit.page.getByText("Photo 1").waitFor();
-    expect(await visit.page.getByText("Photo 2").count()).toBe(0);
-    await visit.give("Add photos", photo("portrait-0036_1.jpg"));
-    await visit.page.getByText("Photo 2").waitFor();
     await visit.end();
 });
 

@@ -31,7 +31,7 @@ describe.each(["int8", "fp32"] as const)("%s", (precision) => {
             await visit.page.getByRole("radio", { name: NAMES[precision], exact: true }).click();
             await visit.page.getByRole("progressbar").waitFor({ state: "detached" });
             await visit.page.waitForFunction(() =>
-                document.querySelector("main")?.textContent?.includes("median of 1 run"),
+                document.querySelector("main")?.textContent?.includes("WebAssembly, one run"),
             );
         }
         const python = enhancedByPython(precision);
