@@ -130,6 +130,7 @@ const SIMD = new Uint8Array([
 
 /** @throws ProblemError where this browser cannot run the booth at all. */
 export function checkBrowser(): void {
+    if (!isSecureContext) throw new ProblemError("insecure", "neither https nor localhost", "open it by https");
     if (typeof WebAssembly !== "object" || !WebAssembly.validate(SIMD)) {
         throw new ProblemError("no-wasm", "no WebAssembly with SIMD", "use another browser, or turn it on");
     }

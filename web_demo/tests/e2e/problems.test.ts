@@ -106,6 +106,15 @@ test("no WebAssembly", async () => {
     await visit.end();
 });
 
+test("an address that is not secure", async () => {
+    const visit = await start((context) =>
+        context.addInitScript(() => Object.defineProperty(globalThis, "isSecureContext", { get: () => false })),
+    );
+    await visit.heading("This address is not secure").waitFor();
+    await visit.button("Try again").waitFor();
+    await visit.end();
+});
+
 test("no IndexedDB: the booth goes on, and says that it keeps nothing", async () => {
     const visit = await start((context) =>
         context.addInitScript(() => Object.defineProperty(globalThis, "indexedDB", { get: () => undefined })),
@@ -212,18 +221,26 @@ test("no connection before the first visit is complete", async () => {
     await visit.end(KEPT_BACK);
 });
 
-test("a browser that gives noise in place of pixels", async () => {
-    const noise =
-        "{const read=OffscreenCanvasRenderingContext2D.prototype.getImageData;OffscreenCanvasRenderingContext2D.prototype.getImageData=function(...a){const d=read.apply(this,a);d.data[0]^=1;return d}};";
+test.each([
+    [
+        "This browser hides pixels",
+        "Try again",
+        "const read = OffscreenCanvasRenderingContext2D.prototype.getImageData;" +
+            "OffscreenCanvasRenderingContext2D.prototype.getImageData = function (...a)" +
+            "{ const d = read.apply(this, a); d.data[0] ^= 1; return d; };",
+    ],
+    ["Not enough memory", "Another photo", "OffscreenCanvas.prototype.getContext = () => null;"],
+])("in the worker: %s", async (title, way, script) => {
     const visit = await start((context) =>
         context.route("**/assets/worker-*.js", async (route) => {
             const response = await route.fetch();
-            await route.fulfill({ response, body: noise + (await response.text()) });
+            await route.fulfill({ response, body: `{${script}};${await response.text()}` });
         }),
     );
     await visit.agree();
     await visit.give("Choose a photo", photo("small.jpg"));
-    await visit.heading("This browser hides pixels").waitFor();
+    await visit.heading(title).waitFor();
+    await visit.button(way).waitFor();
     await visit.end();
 });
 

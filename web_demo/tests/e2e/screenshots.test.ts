@@ -7,7 +7,7 @@ import { SCREENS } from "./screens";
 import { ROOT, Server } from "./server";
 
 /** Pictures of every screen, for people to look at; EDGESR_SCREENSHOTS names the folder. */
-const FOLDER = resolve(process.env.EDGESR_SCREENSHOTS ?? resolve(ROOT, "screenshots/all"));
+const FOLDER = resolve(process.env.EDGESR_SCREENSHOTS ?? resolve(ROOT, "testdata/screenshots"));
 const WIDTHS = [
     { width: 390, height: 844 },
     { width: 820, height: 1180 },
