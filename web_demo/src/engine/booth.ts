@@ -136,8 +136,6 @@ export class Booth {
         const gallery = await this.gallery(asked);
         const network = await this.networks.get((await this.networks.files(asked)).index.defaultPrecision, asked);
         const detector = await this.networks.faces(asked);
-        const hash = await sha256(await bytesOf(photo.content));
-        if (gallery.has(hash)) return { kind: "refused", reason: "duplicate" };
         let pixels: Pixels;
         try {
             checkPixels();
@@ -147,6 +145,8 @@ export class Booth {
             if (!reason) throw error;
             return { kind: "refused", reason };
         }
+        const hash = await sha256(await bytesOf(photo.content)); // its size was checked by now
+        if (gallery.has(hash)) return { kind: "refused", reason: "duplicate" };
         await this.step("faces", -1, asked);
         const found = candidates(await detector.detect(pixels));
         if (found.length === 0) return { kind: "refused", reason: "no-face" };

@@ -69,7 +69,6 @@ export function Hero({ label }: { label: string }) {
                 <g className="hero__coarse">
                     {COARSE.map((colour, i) => (
                         <rect
-                            // biome-ignore lint/suspicious/noArrayIndexKey: cells have no other name than their place
                             key={i}
                             x={(i % 6) * CELL}
                             y={Math.floor(i / 6) * CELL}
