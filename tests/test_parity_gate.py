@@ -184,6 +184,18 @@ def test_core_ml_stays_fp16() -> None:
     assert plan("coreml").precision == "fp16"
 
 
+def test_core_ml_keeps_offsets_in_float_and_every_other_step() -> None:
+    here, elsewhere = (plan(target, precision="int8").quantization for target in ("coreml", "executorch"))
+    assert here is not None
+    assert elsewhere is not None
+    offsets = {f"restore.alignment.offset_{axis}" for axis in "yx"}
+    assert set(elsewhere.points) - set(here.points) == {f"{layer}:out" for layer in offsets}
+    assert {name: elsewhere.points[name] for name in here.points} == here.points
+    assert {here.recipe.precision_of(layer) for layer in offsets} == {"float"}
+    assert {elsewhere.recipe.precision_of(layer) for layer in offsets} == {"int8"}
+    assert here.without(TARGETS["coreml"].in_float) == here
+
+
 def test_sizes_and_slots_other_than_the_checkpoints_work(tiny_checkpoint: Path, tmp_path: Path) -> None:
     chosen = plan("onnx", checkpoint=tiny_checkpoint, lr_size=12, slots=5, output=tmp_path / "bundle")
     manifest = convert(chosen)
