@@ -121,7 +121,7 @@ FLOAT, INT8 = "hime-small-x4", "hime-small-x4-int8"
 @pytest.mark.tflite
 def test_galleries_of_the_shipped_networks_travel_between_all_runtimes_float_and_int8(tmp_path: Path) -> None:
     """Whoever wrote the gallery, a reader restores each face alike; and all writers with all readers are alike on
-    average over the faces. A single face may lose more to int8, whichever gallery it has: that is the network's own loss.
+    average over the faces. A single face may lose more to int8, whichever gallery it has: that is the network's loss.
 
     (One test, since conversions are dear and tests of one file may run in several processes.)
     """

@@ -52,7 +52,10 @@ class TfliteEngineTest {
             assertTrue("$name $psnr", psnr >= 50)
             assertTrue(restored.millis > 0)
             val weights = Vectors.doubles(expected["weights"])
-            for (i in weights.indices) assertEquals(weights[i], restored.value.weights[i].toDouble(), if (name == "float") 1e-3 else 0.1)
+            val off = weights.indices.map { abs(weights[it] - restored.value.weights[it]) }
+            // int8 as the parity gate judges it: a last bit rounded otherwise may move a single weight far.
+            val weightsPsnr = -10 * log10(off.sumOf { it * it } / off.size)
+            if (name == "float") assertTrue("weights ${off.max()}", off.max() <= 1e-3) else assertTrue("weights $weightsPsnr dB", weightsPsnr >= 35)
             assertTrue("empty slots count nothing", restored.value.weights.drop(weights.size).all { it == 0f })
         }
     }
