@@ -60,7 +60,7 @@ test(`restoring with three exemplars takes at most ${MOST} times what Python tak
         await visit.page.getByRole("progressbar").waitFor();
         await visit.page.getByRole("progressbar").waitFor({ state: "detached" });
         const row = visit.page.getByRole("row", { name: /int8, restore/ });
-        const ours = Number.parseFloat(await row.getByRole("cell").innerText());
+        const ours = Number.parseFloat((await row.getByRole("cell").textContent()) ?? "");
         ratios.push(ours / theirs);
     }
     ratios.sort((a, b) => a - b);
