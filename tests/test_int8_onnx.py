@@ -58,7 +58,7 @@ def test_weights_are_stored_as_int8_and_biases_as_int32(artifact: Converted) -> 
         stored = {tensor.name: tensor for tensor in model.graph.initializer}
         makers = {output: node for node in model.graph.node for output in node.output}
         int8 = [node for node in model.graph.node if node.op_type == "Conv" and node.input[1] in makers]
-        assert len(int8) == {"encode": 5, "restore": 12}[name]
+        assert len(int8) == {"encode": 5, "restore": 14}[name]
         for node in int8:
             weight, *bias = (stored[makers[tensor].input[0]] for tensor in node.input[1:])
             assert weight.data_type == onnx.TensorProto.INT8
@@ -115,7 +115,7 @@ def test_a_float_network_is_no_int8_artifact(tmp_path: Path) -> None:
     checks = int8_checks(conversion.convolutions, quantized(LOWERING))
     assert shortfall(checks) == (
         "the conversion did not quantize: encode has 0 of 5 convolutions in int8, "
-        "restore has 0 of 12 convolutions in int8"
+        "restore has 0 of 14 convolutions in int8"
     )
     # Nor where nothing was expected: an int8 artifact has at least one.
     assert shortfall(int8_checks(conversion.convolutions, graphs)) is not None
