@@ -19,7 +19,12 @@ import build
 
 from edgesr.booth.chromium import find_chromium
 
+sys.path.insert(0, str(build.REPOSITORY / "tools"))
+import kept_work
+
 TOOLS = Path(__file__).resolve().parent
+BUNDLE = build.ROOT / "testdata" / "booth"
+"""What the page's tests are served, as a user would make it."""
 SUITES = ("vitest.config.ts", "vitest.e2e.config.ts")
 
 
@@ -27,8 +32,10 @@ def main() -> int:
     if find_chromium() is None:
         print("web: no Chromium here: apt-get install chromium, or set EDGESR_CHROMIUM", file=sys.stderr)
         return 3
-    for step in ("build.py", "vectors.py"):
-        if code := subprocess.run([sys.executable, TOOLS / step], check=False).returncode:
+    kept_work.prepare()
+    bundle = ["-m", "edgesr.cli", "convert", "--target", "web", "--output", BUNDLE, "--force"]
+    for step in ([TOOLS / "build.py"], [TOOLS / "vectors.py"], bundle):
+        if code := subprocess.run([sys.executable, *step], check=False).returncode:
             return code
     npm, environment = build.node()
     for what in (["tsc", "--noEmit"], ["biome", "check", "--colors=off", "."]):
