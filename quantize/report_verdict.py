@@ -10,6 +10,8 @@ from .report_rows import PRECISIONS, Limits
 NAMES = {"executorch": "ExecuTorch", "coreml": "Core ML", "tflite": "TFLite", "onnx": "ONNX"}
 AS_FAST = 1.03
 """Within so much two medians count as equal, and the smaller file is preferred."""
+AS_SMALL = 1.01
+"""Within so much two files count as equal, and the one that loses less on average is preferred."""
 
 
 def verdict(rows: Sequence[dict[str, Any]], limits: Limits) -> dict[str, Any]:
@@ -62,10 +64,11 @@ def _line(rows: Sequence[dict[str, Any]], limits: Limits) -> dict[str, Any]:
 
 def _best(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     timed = [row for row in rows if row["ms_median"] is not None]
-    if not timed or len(timed) < len(rows):
-        return min(rows, key=lambda row: row["size_bytes"])
-    fastest = min(row["ms_median"] for row in timed)
-    return min((row for row in timed if row["ms_median"] <= AS_FAST * fastest), key=lambda row: row["size_bytes"])
+    if timed and len(timed) == len(rows):
+        fastest = min(row["ms_median"] for row in timed)
+        rows = [row for row in timed if row["ms_median"] <= AS_FAST * fastest]
+    smallest = min(row["size_bytes"] for row in rows)
+    return min((row for row in rows if row["size_bytes"] <= AS_SMALL * smallest), key=lambda row: row["psnr_loss_mean"])
 
 
 def _plainest(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -79,7 +82,8 @@ def _said(f: dict[str, Any]) -> str:
         f"{f['faces']} faces"
     ]
     if f["identity_loss"] is not None:
-        parts.append(f"identity loss {f['identity_loss']:.4f}")
+        lost = f"{f['identity_loss']:.4f}"
+        parts.append(f"identity loss {lost.lstrip('-') if float(lost) == 0 else lost}")
     parts.append(f"{f['size_bytes'] / 1e6:.2f} MB" + (f" ({f['size_share']:.0%} of {f['than']})" if f["than"] else ""))
     if f["ms_median"] is None:
         parts.append("not timed here")

@@ -91,9 +91,10 @@ def row(target: str, precision: str, mean: float, worst: float, size: int, ms: f
         ([row("onnx", "fp32", 0, 0, 40, 30.0), row("onnx", "int8", 0.02, 0.2, 10, 60.0)], "fp32"),
         ([row("onnx", "fp32", 0, 0, 40, 30.0), row("onnx", "fp16", 0, 0, 20, 30.5)], "fp16"),
         ([row("coreml", "fp32", 0, 0, 40, None), row("coreml", "fp16", 0, 0, 20, None)], "fp16"),
+        ([row("onnx", "int8-ptq", 0.03, 0.2, 1000, 12.0), row("onnx", "int8", 0.02, 0.2, 1001, 12.1)], "int8"),
         ([row("onnx", "int8", 0.2, 2.0, 10, 12.0)], None),
     ],
-    ids=["faster", "mean too high", "worst too high", "slower", "as fast but smaller", "untimed", "none"],
+    ids=["faster", "mean too high", "worst too high", "slower", "as fast but smaller", "untimed", "loses less", "none"],
 )
 def test_the_verdict_ships_the_fastest_within_the_limits(rows: list[dict[str, Any]], chosen: str | None) -> None:
     found = verdict(rows, Limits())
