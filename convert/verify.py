@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -82,15 +83,22 @@ def runtime_or_evaluator(bundle: Bundle) -> tuple[Runtime, list[str]]:
 
 
 def find_reference(bundle: Bundle, checkpoint: str | Path | None) -> Runtime | None:
-    """The network the bundle was made from, if it is here: given, or shipped with the package."""
-    for name in [checkpoint] if checkpoint else shipped_names():
-        candidate = load_checkpoint(name, quantized=True)
-        if candidate.sha256 == bundle.manifest["checkpoint_sha256"]:
+    """The network the bundle was made from, if it is here: given, shipped, or shipped as the given one's int8 form.
+
+    Raises:
+        CheckpointError: a checkpoint is given, and the bundle was made neither from it nor from its int8 form.
+    """
+    given = load_checkpoint(checkpoint, quantized=True) if checkpoint else None
+    shipped = (load_checkpoint(name, quantized=True) for name in shipped_names())
+    for candidate in itertools.chain([given] if given else [], shipped):
+        made_of = (candidate.quantization or {}).get("float_sha256")
+        of_given = given is None or candidate is given or made_of == given.sha256
+        if of_given and candidate.sha256 == bundle.manifest["checkpoint_sha256"]:
             stored = bundle.manifest.get("quantization")
             quantization = Quantization.from_dict(stored) if stored else None
             return reference_runtime(candidate, bundle.config, bundle.manifest["lowering"], quantization)
-        if checkpoint:
-            raise CheckpointError(
-                f"{bundle.folder} was not made from {checkpoint}", "its SHA-256 is not the one in the manifest"
-            )
+    if given:
+        raise CheckpointError(
+            f"{bundle.folder} was not made from {checkpoint}", "its SHA-256 is not the one in the manifest"
+        )
     return None

@@ -9,12 +9,15 @@ import pytest
 import torch
 
 import edgesr
+from edgesr.bundle import Bundle
 from edgesr.convert.parity import expected, real_cases
+from edgesr.convert.verify import find_reference
 from edgesr.data.faces import read_eval_list
 from edgesr.data.samples import sample_faces
 from edgesr.deployment.graphs import deployed_graphs
 from edgesr.deployment.lowerings import LOWERINGS
 from edgesr.deployment.offsets import report_offsets
+from edgesr.errors import CheckpointError
 from edgesr.evaluation import degrade, evaluate
 from edgesr.imaging import resize_bicubic
 from edgesr.metrics import psnr
@@ -99,6 +102,19 @@ def test_a_shipped_int8_network_is_of_the_float_one_that_is_shipped(name: str) -
     card = (find(name) / CARD).read_text()
     assert "research use" in card
     assert source.sha256[:16] in card
+
+
+@pytest.mark.parametrize("name", INT8_NAMES)
+def test_an_int8_bundle_is_verified_against_its_network_by_either_name(name: str, tmp_path: Path) -> None:
+    """int8 is the default, so who converts the float network by name gets a bundle of its int8 form."""
+    pytest.importorskip("torchao", reason="int8 in PyTorch needs torchao")
+    int8 = load_checkpoint(name, quantized=True)
+    described = {"checkpoint_sha256": int8.sha256, "quantization": int8.quantization, "lowering": "rows"}
+    bundle = Bundle(tmp_path, {**described, "model": int8.model.config.to_dict()})
+    for given in (name, name.removesuffix("-int8"), None):
+        assert find_reference(bundle, given) is not None, given
+    with pytest.raises(CheckpointError, match="was not made from hime-small-x8"):
+        find_reference(bundle, "hime-small-x8")
 
 
 @pytest.mark.parametrize("name", INT8_NAMES)
