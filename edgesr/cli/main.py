@@ -88,6 +88,7 @@ def cli() -> None:
     \b
     edgesr convert --target coreml           a bundle for Xcode, from the shipped network
     edgesr restore tiny.png --exemplars me-1.jpg --exemplars me-2.jpg -o sharp.png
+    edgesr booth                             a photo booth in the browser
     edgesr demo                              every phone target on a sample face
 
     Data goes to stdout, everything else to stderr. Exit codes: 0 ok, 1 negative result (a gate failed),
