@@ -295,6 +295,9 @@ def test_rows_start_from_the_weights_that_are_given_and_from_no_others(
     assert (code, "from other weights" in answer["error"]) == (2, True)
     code, answer, _ = ablate("alignment", "--minutes", MINUTES, "--rows", "convolution", "--init", tiny_checkpoint)
     assert (code, "another network" in answer["error"]) == (2, True)
+    code, answer, log = ablate("offset-bound", "--minutes", MINUTES, "--rows", "8", "--init", tiny_checkpoint)
+    assert code == 0, log  # the bound is no part of the weights
+    assert all(torch.equal(started[-1][k], wanted[k]) for k in wanted)
 
 
 def test_other_photos_are_noticed(ablate: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

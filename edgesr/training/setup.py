@@ -78,13 +78,15 @@ def network_config(network: str) -> tuple[HIMEConfig, str]:
 def initial_weights(start: Checkpoint, config: HIMEConfig) -> dict[str, Tensor]:
     """Weights of a checkpoint of the same widths; one of twice the scale is halved.
 
+    The offsets' bound may be another one: it is no part of the weights, and training gets used to it.
+
     Raises:
         UsageError: it is another network.
     """
     model = start.model
     if model.config.scale == config.scale * 2:
         model = halve_scale(model)
-    if model.config.replace(lr_size=config.lr_size, slots=config.slots) != config:
+    if model.config.replace(lr_size=config.lr_size, slots=config.slots, offset_bound=config.offset_bound) != config:
         raise UsageError(
             f"{start.name} is another network than the one to train",
             "--init takes a checkpoint of the same widths, with the same scale or twice that",
