@@ -26,6 +26,7 @@ from edgesr.errors import InputOutputError, UsageError
 from edgesr.evaluation import Evaluation
 from edgesr.models import PRESETS, load_checkpoint
 from edgesr.training.config import TrainConfig
+from edgesr.training.setup import initial_weights
 from edgesr.training.trainer import Trainer
 
 MINUTES = 0.002
@@ -293,11 +294,27 @@ def test_rows_start_from_the_weights_that_are_given_and_from_no_others(
     assert ablate(*call, "--report")[1] == answer
     code, answer, _ = ablate(*call[:-2])
     assert (code, "from other weights" in answer["error"]) == (2, True)
-    code, answer, _ = ablate("alignment", "--minutes", MINUTES, "--rows", "convolution", "--init", tiny_checkpoint)
-    assert (code, "another network" in answer["error"]) == (2, True)
-    code, answer, log = ablate("offset-bound", "--minutes", MINUTES, "--rows", "8", "--init", tiny_checkpoint)
-    assert code == 0, log  # the bound is no part of the weights
-    assert all(torch.equal(started[-1][k], wanted[k]) for k in wanted)
+
+
+def test_another_bound_of_the_offsets_starts_from_the_same_weights_and_another_network_does_not(
+    tiny_checkpoint: Path,
+) -> None:
+    start = load_checkpoint(tiny_checkpoint)
+    given = initial_weights(start, start.model.config.replace(offset_bound=8.0))
+    wanted = start.model.state_dict()
+    assert given.keys() == wanted.keys()
+    assert all(torch.equal(given[k], wanted[k]) for k in wanted)
+    with pytest.raises(UsageError, match="another network"):
+        initial_weights(start, start.model.config.replace(alignment="convolution"))
+
+
+def test_a_row_that_nobody_has_the_photos_for_is_refused_before_it_trains(
+    ablate: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(monkeypatch)
+    code, answer, _ = ablate("offset-bound", "--minutes", MINUTES, "--rows", "8")
+    assert (code, "evaluated with 3 exemplars" in answer["error"]) == (2, True), answer
+    assert not (tmp_path / "runs" / "offset-bound-8").exists()
 
 
 def test_other_photos_are_noticed(ablate: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

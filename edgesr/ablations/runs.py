@@ -11,7 +11,7 @@ from edgesr.ablations.budget import Budget, check_photos, new_trainer, read_budg
 from edgesr.ablations.definitions import Row
 from edgesr.atomic import file_aside
 from edgesr.data.faces import EvalPair, FaceSet
-from edgesr.errors import InputOutputError
+from edgesr.errors import InputOutputError, UsageError
 from edgesr.evaluation import Evaluation, Measure, Methods, measure_methods
 from edgesr.models import Checkpoint, load_checkpoint
 from edgesr.runtime.torch import TorchRuntime
@@ -85,10 +85,15 @@ class Ablation:
         """Train and evaluate those of ``rows`` that are not finished; Ctrl-C at any moment loses nothing.
 
         ``fit`` trains to the end, or raises.
+
+        Raises:
+            UsageError: a row is evaluated with more exemplars than anybody of a split has.
         """
         left = [row for row in rows if self.result(row) is None]
         if not left:
             return
+        for row in left:
+            self._check_exemplars(row)
         faces = read_faces()
         budgets = {row.name: read_budget(self.run(row), row, self.minutes, self.start) for row in left}
         for row in left:
@@ -108,6 +113,15 @@ class Ablation:
             fit(trainer)
             say(f"{row.name}: evaluating on {' and '.join(self.pairs)}")
             self._evaluate(row, budget, trainer.checkpoint)
+
+    def _check_exemplars(self, row: Row) -> None:
+        for split, pairs in self.pairs.items():
+            most = max(len(pair.exemplars) for pair in pairs)
+            if most < row.exemplars:
+                raise UsageError(
+                    f"{row.name} is evaluated with {row.exemplars} exemplars; nobody in {split} has more than {most}",
+                    "give a folder of people with more photos each, or other --rows",
+                )
 
     def _evaluate(self, row: Row, budget: Budget, checkpoint: Path) -> None:
         runtime = TorchRuntime(load_checkpoint(checkpoint).model)
