@@ -266,6 +266,19 @@ def test_people_can_be_held_out_to_validate_on(
     assert (code, "exclude each other" in answer["error"]) == (2, True)
 
 
+def test_what_the_discriminator_is_told_reaches_the_run(
+    train: Callable[..., Any], make_people: MakePeople, tmp_path: Path
+) -> None:
+    folder = make_people({"ann": 3, "bob": 4}, size=16, split="train")
+    code, _, log = train(
+        folder, "--adversarial", 0.02, "--discriminator-channels", 2, "--discriminator-learning-rate", 3e-4
+    )
+    assert code == 0, log
+    trained = json.loads((tmp_path / "run" / "checkpoint" / "config.json").read_text())["training"]["train_config"]
+    assert trained["discriminator_learning_rate"] == 3e-4
+    assert (trained["loss"]["weights"]["adv"], trained["loss"]["discriminator"]["channels"]) == (0.02, 2)
+
+
 def test_an_evaluation_says_what_it_was_made_with(call: Call, tiny_checkpoint: Path, people_folder: Path) -> None:
     common = ("eval", "-c", tiny_checkpoint, "--data", people_folder, "--no-identity", "--limit", 2)
     papers, phone = call(*common)[1], call(*common, "--degradation", "phone")[1]

@@ -125,6 +125,7 @@ def command(
             copy_share, self_probability, self_until, numbers(slot_probabilities), flips, detail_drop, augment
         ),
         loss=loss_config,
+        discriminator_learning_rate=loss["discriminator_learning_rate"],
         degradation=degradation,
         offset_learning_rate=offset_learning_rate,
     )

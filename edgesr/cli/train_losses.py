@@ -24,6 +24,13 @@ _OPTIONS = (
     click.option("--correlation-window", default=5, show_default=True, help="Its k, odd."),
     click.option("--adversarial", default=0.0, type=_WEIGHT, help="Weight of the GAN. Paper: 0.1."),
     click.option("--discriminator-channels", default=64, show_default=True, type=click.IntRange(1), help="CPU: 16."),
+    click.option(
+        "--discriminator-learning-rate",
+        default=1e-4,
+        show_default=True,
+        type=click.FloatRange(0, 1, min_open=True),
+        help="Raise it where its loss stays at 1.39: it sees no difference.",
+    ),
     click.option("--perceptual", default=0.0, type=_WEIGHT, help="Weight of VGG-19 features. Paper: 0.01."),
     click.option("--vgg19", type=_FILE, help="Its weights, safetensors."),
     click.option("--identity", default=0.0, type=_WEIGHT, help="Weight of the face embeddings' distance."),
