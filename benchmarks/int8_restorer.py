@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from edgesr.bundle import MANIFEST, Bundle, open_bundle
 from edgesr.convert.parity import real_cases
@@ -45,6 +46,8 @@ def main() -> int:
     parser.add_argument("--checkpoint", default=DEFAULT_CHECKPOINT)
     parser.add_argument("--bundles", type=Path, help="keep the bundles there, and take those that are there already")
     arguments = parser.parse_args()
+    # ExecuTorch's Python runtime wakes torch's other threads, which would wait, spinning, on this process's clock.
+    torch.set_num_threads(1)
     with contextlib.ExitStack() as stack:
         folder = arguments.bundles or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         bundles = {name: bundle(*which, arguments.checkpoint, folder) for name, which in NETWORKS.items()}
