@@ -30,6 +30,7 @@ from .quantized import (
     Calibration,
     calibrated,
     choose_checkpoint,
+    quantization_for,
     quantization_lacks,
     quantized_graphs,
     reference_runtime,
@@ -117,7 +118,7 @@ def plan(
             raise
         taken, notes = "fp32", (f"{error.what}: it is converted in float alone ({error.hint})",)
         loaded, quantization = choose_checkpoint(checkpoint, taken, None)
-    quantization = quantization and quantization.without(record.in_float)
+    quantization = quantization_for(record, loaded, quantization)
     sizes = {name: value for name, value in (("lr_size", lr_size), ("slots", slots)) if value is not None}
     config = loaded.model.config.replace(**sizes)
     default_lowering = lowering == record.lowerings[0]
@@ -152,8 +153,9 @@ def prove(plan: Plan, folder: Path, report: Report, graphs: Graphs | None = None
     """Write the plan's artifact into ``folder`` and compare it with PyTorch. Raises as ``convert``."""
     started = time.monotonic()
     if plan.calibration is not None:
-        quantization = calibrated(plan.checkpoint, plan.calibration, report).without(plan.target.in_float)
-        plan = dataclasses.replace(plan, quantization=quantization, calibration=None)
+        quantization = calibrated(plan.checkpoint, plan.calibration, report)
+        kept = quantization_for(plan.target, plan.checkpoint, quantization)
+        plan = dataclasses.replace(plan, quantization=kept, calibration=None)
     report("rewriting the network for deployment")
     wanted = make_graphs(plan)
     graphs = graphs or wanted

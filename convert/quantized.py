@@ -18,7 +18,7 @@ from edgesr.quantize.scheme import Quantization
 from edgesr.runtime.base import Runtime
 from edgesr.runtime.torch import TorchRuntime
 
-from .target import QUANTIZED, Precision, Report
+from .target import QUANTIZED, Precision, Report, Target
 
 SUFFIX = "-int8"
 """Of the shipped int8 network of a float one's name."""
@@ -105,6 +105,14 @@ def calibrated(checkpoint: Checkpoint, calibration: Calibration, report: Report)
     faces = ptq.calibration_faces(calibration.folder, calibration.split, config.hr_size, config.slots)
     quantization: Quantization = ptq.calibrate(checkpoint, faces, recipe=recipe, observer=calibration.observer)
     return quantization
+
+
+def quantization_for(target: Target, checkpoint: Checkpoint, quantization: Quantization | None) -> Quantization | None:
+    """The quantization with what the target keeps in float; as it is where that is nothing."""
+    if quantization is None or not target.in_float:
+        return quantization
+    kept: Quantization = _import("graphs").kept_in_float(checkpoint.model, quantization, target.in_float)
+    return kept
 
 
 def quantized_graphs(graphs: Graphs, quantization: Quantization | None) -> Graphs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,9 +16,10 @@ from edgesr.models.config import HIMEConfig
 from edgesr.models.hime import HIME
 from edgesr.runtime.base import Array, Runtime
 
-from .layers import exported, find_layers
+from .layers import exported, find_layers, tensor_names
 from .points import Points
 from .quantizer import converted, prepared
+from .recipe import Rule
 from .scheme import QParams, Quantization
 
 
@@ -64,6 +66,28 @@ def quantize_graphs(graphs: Graphs, quantization: Quantization) -> Graphs:
     points.set(quantization.points)
     done = {name: converted(module, name, graphs.inputs(name)) for name, module in modules.items()}
     return dataclasses.replace(graphs, encode=done["encode"], restore=done["restore"])
+
+
+def kept_in_float(model: HIME, quantization: Quantization, rules: Sequence[Rule]) -> Quantization:
+    """The quantization with the layers of further ``rules`` in float.
+
+    What int8 layers take from one of them is rounded at each by the scale that its output had, under their own name.
+    """
+    recipe = dataclasses.replace(quantization.recipe, rules=(*quantization.recipe.rules, *rules))
+    layers = all_layers(model)
+    before, after = (set(each.quantized(layers)) for each in (quantization.recipe, recipe))
+    if before == after:
+        return quantization
+    graphs, known = deployed_graphs(model, "grid_sample"), quantization.points
+    points: dict[str, QParams] = {}
+    for graph in GRAPH_INPUTS:
+        module = exported(getattr(graphs, graph), graphs.inputs(graph))
+        had = tensor_names(module, graph, before)
+        # A scale that the quantization lacks is that of another network: quantize_graphs says so.
+        points |= {
+            name: known[had[node]] for node, name in tensor_names(module, graph, after).items() if had[node] in known
+        }
+    return dataclasses.replace(quantization, recipe=recipe, points=points)
 
 
 def quantization_of(checkpoint: Checkpoint) -> Quantization | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -112,6 +113,18 @@ def feature_tensors(module: GraphModule, graph: str) -> dict[Node, str]:
         )
         parts = [_moved(part) for part in parts]
     return dict(zip(parts, FEATURES, strict=True))
+
+
+def tensor_names(module: GraphModule, graph: str, int8: Collection[str]) -> dict[Node, str]:
+    """The point of every tensor that is rounded when the layers of these names are int8."""
+    names = dict(feature_tensors(module, graph))
+    quantized = [layer for layer in find_layers(module, graph) if layer.name in int8]
+    for layer in quantized:
+        names.setdefault(layer.output, f"{layer.name}:out")
+    for layer in quantized:
+        for node in layer.inputs:
+            names.setdefault(source(node), f"{layer.name}:in")
+    return names
 
 
 def source(node: Node) -> Node:

@@ -14,7 +14,7 @@ from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
 from edgesr.quiet import quiet
 
-from .layers import Layer, exported, feature_tensors, find_layers, layer_names, source
+from .layers import Layer, exported, find_layers, layer_names, source, tensor_names
 from .points import Point, Points, WeightPoint
 from .recipe import Recipe
 from .scheme import QUANT_MAX, QUANT_MIN
@@ -32,17 +32,14 @@ class RecipeQuantizer(Quantizer):  # type: ignore[misc]
 
     def annotate(self, model: GraphModule) -> GraphModule:
         layers = find_layers(model, self.graph)
-        names = dict(feature_tensors(model, self.graph))
         chosen = set(self.recipe.quantized(layer_names(layers)))
-        quantized = [layer for layer in layers if layer.name in chosen]
-        for layer in quantized:
-            names.setdefault(layer.output, f"{layer.name}:out")
-        outputs = {node: self._activation(name) for node, name in names.items()}
+        names = tensor_names(model, self.graph, chosen)
+        outputs = {node: self._activation(name) for node, name in names.items() if not name.endswith(":in")}
         edges: dict[Node, dict[Node, QuantizationSpec]] = {}
-        for layer in quantized:
-            edges[layer.node] = {
-                node: self._activation(names.setdefault(source(node), f"{layer.name}:in")) for node in layer.inputs
-            }
+        for layer in layers:
+            if layer.name not in chosen:
+                continue
+            edges[layer.node] = {node: self._activation(names[source(node)]) for node in layer.inputs}
             if layer.weight is not None:
                 edges[layer.node][layer.weight] = self._weight(layer)
         for node in {*outputs, *edges}:

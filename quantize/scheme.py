@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
-from collections.abc import Sequence
 from typing import Any
 
 from edgesr.errors import CheckpointError
 
-from .recipe import POLICY, Recipe, Rule
+from .recipe import POLICY, Recipe
 
 QUANT_MIN, QUANT_MAX = -128, 127
 WEIGHT_SCHEME = "int8 symmetric per output channel, step = max|w| / 127"
@@ -57,18 +55,6 @@ class Quantization:
         """What a bundle made of it may be called, the usual first; with a recipe of its own it is also ``mixed``."""
         usual = "int8" if self.method == "qat" else "int8-ptq"
         return (usual,) if self.recipe.rules == POLICY.rules else ("mixed", usual)
-
-    def without(self, rules: Sequence[Rule]) -> Quantization:
-        """With further layers in float; their outputs have no scale any more. What reads them must be float as well."""
-        kept = {
-            name: q
-            for name, q in self.points.items()
-            if not any(fnmatch.fnmatchcase(name, f"{rule.layers}:out") for rule in rules)
-        }
-        if len(kept) == len(self.points):
-            return self
-        recipe = dataclasses.replace(self.recipe, rules=(*self.recipe.rules, *rules))
-        return dataclasses.replace(self, recipe=recipe, points=kept)
 
     def to_dict(self) -> dict[str, Any]:
         """As stored in ``config.json``."""

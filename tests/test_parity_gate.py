@@ -13,6 +13,7 @@ import torch
 from edgesr.convert import pipeline
 from edgesr.convert.parity import Check, measure_golden
 from edgesr.convert.pipeline import convert, make_graphs, plan
+from edgesr.convert.quantized import quantization_for
 from edgesr.convert.target import TARGETS, Target
 from edgesr.convert.verify import verify
 from edgesr.deployment.graphs import Graphs
@@ -184,16 +185,25 @@ def test_core_ml_stays_fp16() -> None:
     assert plan("coreml").precision == "fp16"
 
 
-def test_core_ml_keeps_offsets_in_float_and_every_other_step() -> None:
-    here, elsewhere = (plan(target, precision="int8").quantization for target in ("coreml", "executorch"))
+def test_core_ml_keeps_offsets_and_trunk_in_float_and_every_other_step() -> None:
+    chosen = plan("coreml", precision="int8")
+    here, elsewhere = chosen.quantization, plan("executorch", precision="int8").quantization
     assert here is not None
     assert elsewhere is not None
     offsets = {f"restore.alignment.offset_{axis}" for axis in "yx"}
-    assert set(elsewhere.points) - set(here.points) == {f"{layer}:out" for layer in offsets}
-    assert {name: elsewhere.points[name] for name in here.points} == here.points
-    assert {here.recipe.precision_of(layer) for layer in offsets} == {"float"}
-    assert {elsewhere.recipe.precision_of(layer) for layer in offsets} == {"int8"}
-    assert here.without(TARGETS["coreml"].in_float) == here
+    gone = {name.removesuffix(":out") for name in set(elsewhere.points) - set(here.points) if name.endswith(":out")}
+    assert {layer for layer in gone if not layer.endswith(".add")} == {*offsets, "restore.fusion"}
+    assert {here.recipe.precision_of(layer) for layer in gone} == {"float"}
+    assert {elsewhere.recipe.precision_of(layer) for layer in gone} == {"int8"}
+    # What reads the trunk in int8 rounds it by the step that it had there.
+    moved = {
+        "restore.reconstructor.blocks.0.conv1:in": "restore.fusion:out",
+        "restore.reconstructor.blocks.1.conv1:in": "restore.reconstructor.blocks.0.add:out",
+    }
+    assert {name: here.points[name] for name in moved} == {name: elsewhere.points[was] for name, was in moved.items()}
+    kept = set(here.points) & set(elsewhere.points)
+    assert {name: here.points[name] for name in kept} == {name: elsewhere.points[name] for name in kept}
+    assert quantization_for(chosen.target, chosen.checkpoint, here) == here
 
 
 def test_sizes_and_slots_other_than_the_checkpoints_work(tiny_checkpoint: Path, tmp_path: Path) -> None:
