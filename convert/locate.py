@@ -6,6 +6,7 @@ That takes a conversion for each halving of the layers, so it is done when, and 
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import tempfile
 from functools import cache
@@ -16,13 +17,17 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.fx import GraphModule, Node
+from torch.fx.graph import CodeGen
 
 from edgesr.deployment.graphs import GraphName, Graphs
 from edgesr.deployment.lowerings import Sampling
-from edgesr.deployment.rewrites import ConvSkip, FoldedAggregation, MatmulSkip
+from edgesr.deployment.rewrites import ConvSkip, FoldedAggregation, MatmulSkip, skip_named
 from edgesr.metrics import psnr_unit
+from edgesr.quantize.layers import ADDITION, exported
 from edgesr.runtime.base import Array
 
+from .int8 import CONVOLUTIONS, DEQUANTIZE, QUANTIZE, is_operation
 from .parity import FP16_PSNR_DB, FP32_MAX_ABS_ERROR
 from .target import Conversion, Report
 
@@ -43,12 +48,18 @@ SKIP = "skip"
 BRANCHES = 2
 """Modules that may lie between one that departs and the first that shows it."""
 
+BEHIND = (torch.ops.aten.relu.default, torch.ops.aten.relu_.default)
+"""What belongs to a layer of a quantized graph, besides its rounding."""
+
+INT8_MARGIN_DB = 6.0
+"""A layer of a quantized graph departs where it differs by twice what the same graph does of inputs in float16."""
+
 KEEP_ALIVE = 1e-12
 """Weight of inputs that a prefix does not need: without it they would vanish from the artifact's interface."""
 
 
 class Prefix(nn.Module):
-    """A graph that ends at one of its modules, with the same inputs and outputs as the whole.
+    """A graph that ends at one of its stages, with the same inputs and outputs as the whole.
 
     The module's output is projected to one channel by fixed, unequal weights (so that swapped channels
     show), brought to LR size, and returned in the place of ``features`` or ``weights``.
@@ -61,8 +72,18 @@ class Prefix(nn.Module):
         self.name = graph
         self.size = graphs.config.lr_size
         self.out_shape = graphs.shapes["weights"] if graph == "restore" else (1, *graphs.shapes["features"][1:])
+        if graph == "restore":
+            quantized = isinstance(self.whole, GraphModule)
+            self.skip = skip_named("matmul")(self.size, graphs.config.scale) if quantized else self.whole.skip
 
     def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        alive = torch.stack([tensor.flatten().mean(0) for tensor in inputs]).sum() * KEEP_ALIVE
+        seen = self._project(self._at_the_end(*inputs)) + alive  # 1 or n, 1, h, w
+        if self.name == "encode":
+            return seen.expand(self.out_shape) * torch.ones(self.out_shape)
+        return self.skip(inputs[0]), seen[:, 0] * torch.ones(self.out_shape)
+
+    def _at_the_end(self, *inputs: Tensor) -> Tensor:
         caught: list[Tensor] = []
         handle = self.whole.get_submodule(self.ending).register_forward_hook(
             lambda module, args, out: caught.append(out[0] if isinstance(out, tuple) else out)
@@ -71,12 +92,7 @@ class Prefix(nn.Module):
             self.whole(*inputs)
         finally:
             handle.remove()
-        alive = torch.stack([tensor.flatten().mean(0) for tensor in inputs]).sum() * KEEP_ALIVE
-        seen = self._project(caught[0]) + alive  # 1 or n, 1, h, w
-        if self.name == "encode":
-            return seen.expand(self.out_shape) * torch.ones(self.out_shape)
-        sr = self.whole.skip(inputs[0])
-        return sr, seen[:, 0] * torch.ones(self.out_shape)
+        return caught[0]
 
     def _project(self, x: Tensor) -> Tensor:
         # A strided convolution and not PixelUnshuffle, which onnx2tf gets wrong.
@@ -86,9 +102,56 @@ class Prefix(nn.Module):
         return F.conv2d(x, weight.reshape(1, x.shape[1], stride, stride), stride=stride)
 
 
+class QuantizedPrefix(Prefix):
+    """The same of a quantized graph, which has no modules any more: it is cut behind a layer, its rounding included."""
+
+    def __init__(self, graphs: Graphs, graph: GraphName, layer: str) -> None:
+        super().__init__(graphs, graph, layer)
+        # Through Python's copy a GraphModule keeps its nodes' metadata, by which layers are named.
+        self.whole = copy.deepcopy(self.whole)
+        nodes = self.whole.graph
+        end = _rounded(_layers(self.whole)[layer])
+        (output,) = (node for node in nodes.nodes if node.op == "output")
+        with nodes.inserting_before(output):
+            output.replace_all_uses_with(nodes.output(end))
+        nodes.erase_node(output)
+        nodes.set_codegen(CodeGen())  # the exported one returns what the whole graph returned
+        nodes.eliminate_dead_code()
+        self.whole.recompile()
+
+    def _at_the_end(self, *inputs: Tensor) -> Tensor:
+        seen: Tensor = self.whole(*inputs)
+        return seen
+
+
+def _layers(module: GraphModule) -> dict[str, Node]:
+    """Convolutions and additions of a quantized graph by their module's name, in the order in which they run."""
+    found: dict[str, Node] = {}
+    for node in module.graph.nodes:
+        stack = list((node.meta.get("nn_module_stack") or {}).values())
+        if not stack:
+            continue
+        path, kind = stack[-1]
+        if node.target in CONVOLUTIONS:
+            found.setdefault(str(path), node)
+        elif node.target == torch.ops.aten.add.Tensor and kind in ADDITION:
+            found.setdefault(str(path) if kind == ADDITION[0] else f"{path}.add", node)
+    return found
+
+
+def _rounded(node: Node) -> Node:
+    """What a layer's readers take: behind its ReLU and its rounding, where it has them."""
+    for user in node.users:
+        if user.target in BEHIND or is_operation(user, QUANTIZE) or is_operation(user, DEQUANTIZE):
+            return _rounded(user)
+    return node
+
+
 def stages(graphs: Graphs, graph: GraphName) -> list[str]:
-    """Names of a graph's stages, in the order in which they run."""
+    """Names of a graph's stages, in the order in which they run; of a quantized one's layers."""
     whole: nn.Module = getattr(graphs, graph)
+    if isinstance(whole, GraphModule):
+        return list(_layers(whole))
     order: list[str] = []
     handles = [
         module.register_forward_hook(lambda module, args, out, name=name: order.append(name))
@@ -129,27 +192,73 @@ def first_departing_module(
             got = _run(open_artifact(Path(folder), conversion), graph, inputs)
         wanted = _wanted(_ending_at(pristine, graph, name), graph, inputs)
         peak = np.float32(np.abs(wanted).max() or 1.0)
+        if quantized:
+            # Any last bit rounded otherwise grows to the noise that the int8 layers before have: that is no departure.
+            close = _wanted(_ending_at(pristine, graph, name), graph, _nearly(inputs))
+            allowed = min(FP16_PSNR_DB, psnr_unit(close / peak, wanted / peak)) - INT8_MARGIN_DB
+            return not psnr_unit(got / peak, wanted / peak) >= allowed
         if precision == "fp32":
             return not bool(np.abs(got - wanted).max() / peak <= FP32_MAX_ABS_ERROR)
         return not psnr_unit(got / peak, wanted / peak) >= FP16_PSNR_DB
 
+    quantized = isinstance(getattr(pristine, graph), GraphModule)
     low, high = 0, len(names) - 1
     if not departs(names[high]):
-        if graph == "restore" and departs(SKIP):
+        if graph == "restore" and not quantized and departs(SKIP):
             return f"{graph}.{SKIP}"
         return f"none alone (every prefix of {graph} agrees: the error builds up over the whole of it)"
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if departs(names[middle]) else (middle + 1, high)
+    if quantized:
+        return f"{graph}.{_earliest(getattr(pristine, graph), names[low], departs)}"
     # Short branches run side by side (dy and dx, u and v), so one that departs may lie just before its neighbour.
     return f"{graph}.{next(name for name in names[max(0, low - BRANCHES) : low + 1] if departs(name))}"
+
+
+def _earliest(module: GraphModule, layer: str, departs: Callable[[str], bool]) -> str:
+    """From a layer that departs back to one that departs of itself: branches run side by side in the list."""
+    while (found := next(filter(departs, _read_by(module, layer)), None)) is not None:
+        layer = found
+    return layer
+
+
+def _read_by(module: GraphModule, layer: str) -> list[str]:
+    """The layers that this one computes from, without others between."""
+    layers = _layers(module)
+    names = {node: name for name, node in layers.items()}
+    found: dict[str, None] = {}
+    seen: set[Node] = set()
+    waiting = list(layers[layer].all_input_nodes)
+    while waiting:
+        node = waiting.pop()
+        if node in names:
+            found[names[node]] = None
+        elif node not in seen:
+            seen.add(node)
+            waiting += node.all_input_nodes
+    return list(found)
 
 
 def _ending_at(graphs: Graphs, graph: GraphName, module: str) -> Graphs:
     # The other graph has to be converted too; its own first module is the least work.
     other: GraphName = "encode" if graph == "restore" else "restore"
-    prefixes = {graph: Prefix(graphs, graph, module), other: Prefix(graphs, other, stages(graphs, other)[0])}
+    prefixes = {
+        name: _prefix(graphs, name, module if name == graph else stages(graphs, name)[0]) for name in (graph, other)
+    }
     return dataclasses.replace(graphs, **prefixes)  # type: ignore[arg-type]
+
+
+def _prefix(graphs: Graphs, graph: GraphName, module: str) -> nn.Module:
+    if not isinstance(getattr(graphs, graph), GraphModule):
+        return Prefix(graphs, graph, module)
+    # Exported, so that converters find a quantized graph in it.
+    return exported(QuantizedPrefix(graphs, graph, module), graphs.inputs(graph))
+
+
+def _nearly(inputs: dict[str, Array]) -> dict[str, Array]:
+    """Inputs as float16 holds them."""
+    return {name: array.astype(np.float16).astype(np.float32) for name, array in inputs.items()}
 
 
 def _run(runtime: Runtime, graph: GraphName, inputs: dict[str, Array]) -> Array:

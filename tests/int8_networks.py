@@ -87,6 +87,22 @@ def with_wrong_step(graphs: Graphs, node: str = "relu", factor: float = 1.3) -> 
     return _with_restore(graphs, lambda module: _scale(module, node, factor))
 
 
+def with_other_weights(graphs: Graphs, layer: str) -> Graphs:
+    """The graphs with the output channels of one of the restorer's int8 convolutions in reverse order."""
+
+    def change(module: GraphModule) -> None:
+        conv = next(
+            node
+            for node in module.graph.nodes
+            if node.target in CONVOLUTIONS and list(node.meta["nn_module_stack"].values())[-1][0] == layer
+        )
+        path = str(conv.args[1].args[0].target)
+        owner = module.get_submodule(path.rpartition(".")[0])
+        setattr(owner, path.rpartition(".")[2], torch.nn.Buffer(module.get_buffer(path).flip(0)))
+
+    return _with_restore(graphs, change)
+
+
 def with_float_layer(graphs: Graphs) -> Graphs:
     """The graphs with the restorer's first int8 convolution computed from floats."""
     return _with_restore(graphs, _unquantize_first)
