@@ -1,4 +1,4 @@
-"""After a retraining: int8 checkpoint, bundles, report, and the figures quoted in README and docs. Resumable.
+"""After a retraining: int8 checkpoint, mixed recipe, bundles, report, and figures in README and docs. Resumable.
 
 python tools/release.py --faces ../shared/faces [--network hime-small-x4] [--again]
 """
@@ -25,13 +25,13 @@ def main() -> int:
     parser.add_argument("--network", default="hime-small-x4", help="a shipped float network")
     parser.add_argument("--targets", default="executorch,coreml,tflite,onnx")
     parser.add_argument("--identity-embedder", type=Path, help="an ONNX embedder instead of dlib's")
-    parser.add_argument("--again", action="store_true", help="train int8 anew, although it fits the float network")
+    parser.add_argument("--again", action="store_true", help="train int8 and search the recipe anew")
     given = parser.parse_args()
     if not (given.faces / "eval_list.csv").is_file():
         say(f"no faces in {given.faces}: --faces FOLDER (make release FACES=FOLDER)")
         return EXIT_USAGE
     try:
-        code = quantize(given) or report(given)
+        code = quantize(given) or search(given) or report(given)
         if code in (EXIT_OK, EXIT_NEGATIVE):
             quote(given.network)
         return code
@@ -58,14 +58,23 @@ def quantize(given: argparse.Namespace) -> int:
     )  # fmt: skip
 
 
+def search(given: argparse.Namespace) -> int:
+    """The report's mixed recipe, unless there is one."""
+    recipe = mixed(given.network)
+    if recipe.is_file() and not given.again:
+        say(f"{recipe.relative_to(ROOT)} is there; --again searches anew")
+        return EXIT_OK
+    return edgesr("quantize", given.network, "--data", given.faces, "--search", "--output", recipe, "--force")
+
+
 def report(given: argparse.Namespace) -> int:
     """Bundles and the report; what was measured before on the same files is not measured again."""
     page = folder(given.network) / "report.html"
     embedder = ("--embedder", given.identity_embedder) if given.identity_embedder else ()
     return edgesr(
         "report", "--checkpoint", given.network, "--data", given.faces, "--split", "test",
-        "--targets", given.targets, "--work", Path("out", "release", given.network), "--output", page, "--force",
-        *embedder,
+        "--targets", given.targets, "--work", Path("out", "release", given.network), "--recipe", mixed(given.network),
+        "--output", page, "--force", *embedder,
     )  # fmt: skip
 
 
@@ -76,6 +85,11 @@ def quote(network: str) -> None:
     files = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
     for file in rewrite(files, read_report(ROOT / folder(network) / "report.json")):
         say(f"figures written into {file.relative_to(ROOT)}")
+
+
+def mixed(network: str) -> Path:
+    """The recipe that the search found."""
+    return ROOT / folder(network) / "mixed.toml"
 
 
 def folder(network: str) -> Path:
