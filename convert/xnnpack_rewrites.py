@@ -7,6 +7,7 @@ pattern (float graphs, other lowerings) nothing changes.
 from __future__ import annotations
 
 import copy
+import operator
 from typing import Any
 
 import torch
@@ -102,8 +103,9 @@ def _matrix(graph: GraphModule, weight: Node) -> tuple[Node, int]:
     """A 1x1 convolution's dequantized weights as a matrix, and the number of its rows."""
     levels = weight.args[0]
     assert isinstance(levels, Node)
-    kernel: torch.Tensor = getattr(graph, str(levels.target))
-    name = f"{levels.target}_matrix"
+    # The name is a path where the graph was exported from within another module, as prefixes of a network are.
+    kernel: torch.Tensor = operator.attrgetter(str(levels.target))(graph)
+    name = f"{str(levels.target).replace('.', '_')}_matrix"
     graph.register_buffer(name, kernel.detach().flatten(1).clone())
     stored = graph.graph.get_attr(name)
     return graph.graph.call_function(weight.target, (stored, *weight.args[1:])), len(kernel)  # type: ignore[arg-type]
