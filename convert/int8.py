@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 
 from edgesr.deployment.graphs import GRAPH_INPUTS, Graphs
@@ -159,7 +159,7 @@ def _int8_conv(module: GraphModule, node: Node) -> Int8Conv | None:
         return None
     assert isinstance(x, Node)
     assert isinstance(weight, Node)
-    stored, scales = (_constant(module, argument) for argument in weight.args[:2])
+    stored, scales = (constant(module, argument).numpy() for argument in weight.args[:2])  # type: ignore[arg-type]
     return Int8Conv(_layer(node), stored.astype(np.int8), scales.astype(np.float32), _step(x), output)
 
 
@@ -180,12 +180,10 @@ def _step(node: Node) -> Step:
     return Step(float(np.float32(scale)), zero_point - (least + 128))
 
 
-def _constant(module: GraphModule, argument: Any) -> npt.NDArray[Any]:
-    value: Any = module
-    for part in str(argument.target).split("."):
-        value = getattr(value, part)
-    array: npt.NDArray[Any] = value.detach().numpy()
-    return array
+def constant(module: GraphModule, node: Node) -> Tensor:
+    """What a node reads from its module; its name is a path where the graph was exported from within another one."""
+    value: Tensor = operator.attrgetter(str(node.target))(module)
+    return value.detach()
 
 
 def is_operation(node: Any, operation: str) -> bool:

@@ -7,14 +7,13 @@ pattern (float graphs, other lowerings) nothing changes.
 from __future__ import annotations
 
 import copy
-import operator
 from typing import Any
 
 import torch
 from torch import nn
 from torch.fx import GraphModule, Node
 
-from .int8 import DEQUANTIZE, DEQUANTIZE_WEIGHTS, QUANTIZE, is_operation
+from .int8 import DEQUANTIZE, DEQUANTIZE_WEIGHTS, QUANTIZE, constant, is_operation
 
 aten = torch.ops.aten
 
@@ -103,9 +102,8 @@ def _matrix(graph: GraphModule, weight: Node) -> tuple[Node, int]:
     """A 1x1 convolution's dequantized weights as a matrix, and the number of its rows."""
     levels = weight.args[0]
     assert isinstance(levels, Node)
-    # The name is a path where the graph was exported from within another module, as prefixes of a network are.
-    kernel: torch.Tensor = operator.attrgetter(str(levels.target))(graph)
+    kernel = constant(graph, levels)
     name = f"{str(levels.target).replace('.', '_')}_matrix"
-    graph.register_buffer(name, kernel.detach().flatten(1).clone())
+    graph.register_buffer(name, kernel.flatten(1).clone())
     stored = graph.graph.get_attr(name)
     return graph.graph.call_function(weight.target, (stored, *weight.args[1:])), len(kernel)  # type: ignore[arg-type]

@@ -44,6 +44,25 @@ def test_the_projection_is_a_product_of_rows() -> None:
     assert products == 1
 
 
+def test_a_graph_exported_from_within_another_has_the_same_product() -> None:
+    """As the prefixes are by which a departing layer is located: their weights' names are paths."""
+
+    class Whole(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = graphs.restore
+
+        def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+            sr: torch.Tensor = self.inner(*inputs)[0]
+            return sr
+
+    graphs = quantized("rows")
+    nested = torch.export.export(Whole(), graphs.inputs("restore")).module()
+    assert any("." in str(node.target) for node in nested.graph.nodes if node.op == "get_attr")
+    after = for_xnnpack(nested)
+    assert len(nodes(after, aten.linear.default)) == len(nodes(nested, aten.linear.default)) + 1
+
+
 @pytest.mark.parametrize("case", range(4))
 def test_the_face_is_the_same_but_for_ties(case: int) -> None:
     """A product sums in another order than a convolution: what lies between two steps may fall on the other."""

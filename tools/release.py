@@ -52,6 +52,7 @@ def quantize(given: argparse.Namespace) -> int:
         if made_of == source.sha256:
             say(f"{name} is made of the float network's present weights")
             return EXIT_OK
+    mixed(given.network).unlink(missing_ok=True)  # of other weights
     return edgesr(
         "quantize", given.network, "--data", given.faces, "--name", name, "--output", SHIPPED / name, "--identity",
         "--eval-split", "val", "--eval-split", "test", "--force",
