@@ -25,6 +25,10 @@ class DeformableConv2d(nn.Module):
 
     def forward(self, x: Tensor, offset: Tensor) -> Tensor:
         """Sample ``x`` [N, C, h, w] at ``offset`` [N, groups * 9 * 2, h, w] (LR pixels; y before x) and convolve."""
+        if len(x) > 1 and x.is_cpu and not torch.is_grad_enabled():
+            # One map at a time: columns of three are so large that glibc gives their memory back to the system after
+            # each face, and to get it again takes up to 5 of some 30 ms.
+            return torch.cat([self(one, its) for one, its in zip(x.split(1), offset.split(1), strict=True)])
         columns = sample(x, offset, self.groups)  # N, C * 9, h, w
         # A matrix product, not a 1x1 convolution: that would copy the columns, the largest tensor here, to its layout.
         weight = self.weight.flatten(1).expand(len(x), -1, -1)

@@ -20,19 +20,27 @@ class TorchRuntime(Runtime):
         self.model = model.eval()
         self.config = config or model.config
 
+    @property
+    def planar(self) -> bool:
+        return True
+
     @torch.inference_mode()
     def encode(self, exemplar: Array) -> Array:
-        features = self.model.encode(self._tensor(exemplar).permute(2, 0, 1)[None])
+        features = self.model.encode(self._planes(exemplar)[None])
         return self._array(features[0].permute(1, 2, 0))
 
     @torch.inference_mode()
     def restore(self, lr: Array, features: Array, valid: Array) -> tuple[Array, Array]:
         sr, weights = self.model.restore(
-            self._tensor(lr).permute(2, 0, 1)[None],
-            self._tensor(features).permute(0, 3, 1, 2)[None],
+            self._planes(lr)[None],
+            self._planes(features)[None],
             self._tensor(valid)[None],
         )
         return self._array(sr[0].permute(1, 2, 0)), self._array(weights[0])
+
+    def _planes(self, array: Array) -> torch.Tensor:
+        """[.., h, w, C] -> [.., C, h, w], side by side in memory: PyTorch's convolutions would copy it for each of them."""
+        return self._tensor(np.moveaxis(array, -1, -3))
 
     def _tensor(self, array: Array) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(next(self.model.parameters()).device)
