@@ -7,19 +7,17 @@
 Every photo of a person in turn is the tiny face: at 16 pixels (restored by hime-small-x8) and 32 (hime-small-x4) from
 crops of 128, at 64 (hime-small-x4) from crops of 256, each restored with no exemplar. It is held against its own
 person's other photos and against those of every other person. "Enlarged" is the same by bicubic. FACES as in
-``benchmarks/exemplar_choice.py``; some ten minutes of one core for 20 people and dlib's embedder.
+``benchmarks/exemplar_choice.py``; two minutes of one core for 20 people.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-import edgesr
 from edgesr.api import Model
 from edgesr.data.faces import people, split_folder
 from edgesr.errors import EdgesrError
@@ -49,36 +47,43 @@ def main() -> int:
     parser.add_argument("--people", type=int, default=None, help="only the first so many")
     arguments = parser.parse_args()
     embedder = OnnxEmbedder(arguments.embedder) if arguments.embedder else DlibEmbedder()
-    calibration = CALIBRATIONS.get(embedder.name)
     print(f"{embedder.name}, {arguments.split}; 95 % intervals over people")
-    for i, size in enumerate(SIZES):
-        name, side = MADE_BY[size]
-        folder = split_folder(arguments.faces, arguments.split, side)
-        album = {who: files for who, files in list(people(folder).items())[: arguments.people]}
-        photos = {who: [read_image(file) for file in files] for who, files in album.items()}
-        galleries = {who: [embedded(embedder, photo)[0] for photo in shown] for who, shown in photos.items()}
-        network = at_size(name, size)
-        ways: dict[str, Callable[[Pixels], Pixels]] = {
-            f"restored by {name}": lambda lr, network=network: network.restore(lr, network.encode([]))[0],  # type: ignore[misc]
-            "enlarged": lambda lr, side=side: resize_bicubic(lr, side, side),  # type: ignore[misc]
-        }
-        for way, enlarge in ways.items():
-            faces, missed = [], 0
-            for who, shown in photos.items():
-                for at, photo in enumerate(shown):
-                    vector, found = embedded(embedder, enlarge(degrade(photo, side // size)))
-                    faces.append((who, at, vector))
-                    missed += not found
-            against = {k: similarities(faces, galleries, k) for k in (None, *ENTRIES)}
-            best = best_threshold(against[None])
-            threshold = calibration.thresholds[i] if calibration and way != "enlarged" else best
-            print(f"{size} px, {way}: {len(faces)} faces of {len(photos)} people, no face found in {missed}")
-            for entries, found_similarities in against.items():
-                print(f"  {'all' if entries is None else entries} entries: {rates(found_similarities, threshold)}")
-            if arguments.thresholds:
-                print(f"  best threshold here {best:.3f}: {rates(against[None], best)}")
-            sys.stdout.flush()
+    for size in SIZES:
+        measure(size, embedder, arguments)
     return 0
+
+
+def measure(size: int, embedder: Embedder, arguments: argparse.Namespace) -> None:
+    """Print both errors for faces of ``size`` pixels, restored and enlarged."""
+    name, side = MADE_BY[size]
+    album = people(split_folder(arguments.faces, arguments.split, side))
+    photos = {who: [read_image(file) for file in album[who]] for who in list(album)[: arguments.people]}
+    galleries = {who: [embedded(embedder, photo)[0] for photo in shown] for who, shown in photos.items()}
+    network, calibration = at_size(name, size), CALIBRATIONS.get(embedder.name)
+
+    def restored(lr: Pixels) -> Pixels:
+        return network.restore(lr, network.encode([]))[0]
+
+    def enlarged(lr: Pixels) -> Pixels:
+        return resize_bicubic(lr, side, side)
+
+    for way in (restored, enlarged):
+        faces, missed = [], 0
+        for who, shown in photos.items():
+            for at, photo in enumerate(shown):
+                vector, found = embedded(embedder, way(degrade(photo, side // size)))
+                faces.append((who, at, vector))
+                missed += not found
+        against = {k: similarities(faces, galleries, k) for k in (None, *ENTRIES)}
+        best = best_threshold(against[None])
+        threshold = calibration.thresholds[SIZES.index(size)] if calibration and way is restored else best
+        by = f"restored by {name}" if way is restored else "enlarged, with the best threshold of this split"
+        print(f"{size} px, {by}: {len(faces)} faces of {len(photos)} people, no face found in {missed}")
+        for entries, found_similarities in against.items():
+            print(f"  {'all' if entries is None else entries} entries: {rates(found_similarities, threshold)}")
+        if arguments.thresholds:
+            print(f"  best threshold here {best:.3f}: {rates(against[None], best)}")
+        sys.stdout.flush()
 
 
 def at_size(name: str, size: int) -> Model:
@@ -116,7 +121,7 @@ def best_threshold(found: Similarities) -> float:
 def rates(found: Similarities, threshold: float) -> str:
     right = [(who, s < threshold) for who, other, s in found if who == other]
     wrong = [(who, s >= threshold) for who, other, s in found if who != other]
-    alarm, miss = (over_people([100.0 * err for _, err in errors], [who for who, _ in errors]) for errors in (right, wrong))
+    alarm, miss = (over_people([100.0 * e for _, e in errors], [who for who, _ in errors]) for errors in (right, wrong))
     return f"below {threshold:.3f}: false alarm {alarm:.1f} %, miss {miss:.1f} %"
 
 

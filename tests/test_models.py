@@ -160,6 +160,19 @@ def test_exemplars_do_change_the_face() -> None:
     assert (model(lr, exemplars, ones)[0] - model(lr, strangers, ones)[0]).abs().max() > 1e-3
 
 
+def test_without_gradients_it_computes_what_it_is_trained_to_compute() -> None:
+    """The deformable convolution then takes one exemplar's map after another."""
+    model = lively(TINY)
+    lr, exemplars = photos(TINY, batch=2, slots=3)
+    ones = torch.ones(2, 3)
+    with torch.enable_grad():
+        trained = model(lr, exemplars, ones)
+    with torch.no_grad():
+        deployed = model(lr, exemplars, ones)
+    for wanted, got in zip(trained, deployed, strict=True):
+        torch.testing.assert_close(got, wanted, rtol=0, atol=1e-6)
+
+
 def test_weights_of_the_valid_exemplars_sum_to_one() -> None:
     model = lively(TINY)
     lr, exemplars = photos(TINY, batch=2, slots=3)

@@ -39,7 +39,7 @@ class TorchRuntime(Runtime):
         return self._array(sr[0].permute(1, 2, 0)), self._array(weights[0])
 
     def _planes(self, array: Array) -> torch.Tensor:
-        """[.., h, w, C] -> [.., C, h, w], side by side in memory: PyTorch's convolutions would copy it for each of them."""
+        """[.., h, w, C] -> [.., C, h, w], in memory too: PyTorch's convolutions would copy it, each for itself."""
         return self._tensor(np.moveaxis(array, -1, -3))
 
     def _tensor(self, array: Array) -> torch.Tensor:
