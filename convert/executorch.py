@@ -25,6 +25,7 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
     """Write ``model.pte``. The graphs' metadata become its constant methods, readable from any language.
 
     What int8 quantized graphs have, XNNPACK computes in int8: exactly as they do but for rare ties in rounding.
+    ``for_xnnpack`` says in what form.
     """
     with quiet():
         report("importing ExecuTorch")
@@ -33,7 +34,9 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
 
         report("exporting encoder and restorer")
         programs = {
-            name: torch.export.export(for_xnnpack(getattr(graphs, name)), graphs.inputs(name)) for name in GRAPH_INPUTS
+            name: torch.export.export(for_xnnpack(getattr(graphs, name), inputs), inputs)
+            for name in GRAPH_INPUTS
+            if (inputs := graphs.inputs(name))
         }
         report("lowering to XNNPACK")
         edge = to_edge_transform_and_lower(

@@ -37,7 +37,12 @@ def saved_convolutions(program: Path) -> dict[str, Convolutions]:
                 continue
             payload = bytes(file.program.backend_delegate_data[delegate.processed.index].data)
             graph, values = _graph(payload)
+            seen = set()
             for node, kind in _products(graph):
+                weight = values[node["filter_id"]]["constant_buffer_idx"], kind
+                if kind == PRODUCT and weight in seen:
+                    continue  # of a product in parts, each with the same matrix
+                seen.add(weight)
                 conv = _int8_conv(node, values, constants, graph["constant_data"])
                 others += conv is None and kind == CONVOLUTION
                 int8 += [conv] if conv else []

@@ -11,6 +11,7 @@ from conftest import TINY, lively
 
 pytest.importorskip("executorch")
 
+from edgesr.convert import xnnpack_rewrites
 from edgesr.convert.executorch import convert
 from edgesr.convert.int8 import count, int8_checks
 from edgesr.convert.target import Conversion
@@ -74,4 +75,30 @@ def test_nothing_but_the_look_ups_is_left_to_the_host(int8: Converted) -> None:
     delegation = int8[1].delegation
     assert delegation is not None
     assert delegation["encode"]["fraction"] == 1.0
-    assert set(delegation["restore"]["remaining"]) <= {"embedding", "add", "to_dim_order_copy"}
+    # The views stand for what was reshaped: nothing is computed.
+    assert set(delegation["restore"]["remaining"]) <= {
+        "embedding",
+        "add",
+        "to_dim_order_copy",
+        "slice_copy",
+        "view_copy",
+    }
+
+
+def test_in_parts_it_computes_the_same(int8: Converted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a network of real size is sampled: equal to the bit, and the parts' product counts as one convolution."""
+    graphs, whole, folder = int8
+    monkeypatch.setattr(xnnpack_rewrites, "PART_BYTES", 4096)
+    conversion = convert(graphs, "int8", tmp_path, lambda stage: None)
+    assert all(check.ok for check in int8_checks(conversion.convolutions, graphs))
+    assert count(conversion.convolutions, graphs) == count(whole.convolutions, graphs)
+    assert conversion.delegation is not None
+    assert conversion.delegation["restore"]["remaining"]["embedding"] > 4
+    random = np.random.default_rng(0)
+    features = random.standard_normal((TINY.slots, TINY.lr_size, TINY.lr_size, TINY.feature_channels), np.float32)
+    arguments = random.random((TINY.lr_size, TINY.lr_size, 3), np.float32), features, np.ones(TINY.slots, np.float32)
+    results = [
+        ExecuTorchRuntime(place, made.files, graphs.config, made.tensors, 1).restore(*arguments)
+        for place, made in ((folder, whole), (tmp_path, conversion))
+    ]
+    assert all(np.array_equal(a, b) for a, b in zip(*results, strict=True))

@@ -89,9 +89,12 @@ class GridSample(Sampling):
 class Rows(Sampling):
     """Four look-ups of C / G values in a table of pixels, the map inside a border of zeros.
 
+    Everything is ordered by pixel, then group, then tap: the table is the map with its channels last, and what is found
+    for a pixel lies side by side, as a product with the weights takes it.
+
     Offsets never exceed R, so a border that wide makes every index valid without a clamp. Fractions come
-    from the offsets and not from positions, and the large part of an index is an int32 constant, so that
-    nothing is lost where floats are short.
+    from the offsets and not from positions, and a pixel's index is an int32 constant, to which only the small way from
+    there is added, so that nothing is lost where floats are short.
     """
 
     def __init__(self, slots: int, channels: int, groups: int, size: int, bound: float) -> None:
@@ -99,38 +102,40 @@ class Rows(Sampling):
         # A tap reaches one pixel further than its offset, and the bilinear neighbour of an exact +R one more.
         self.border = self.reach + 2
         self.stride = size + 2 * self.border
-        # The index of a map and that of a pixel apart: added up once and for all they would be a third of an int8 file.
-        maps = (torch.arange(slots * groups) * self.stride**2).to(torch.int32)
-        pixel = (self.taps_y() + self.border) * self.stride + (self.taps_x() + self.border)  # 9, h, w
+        tap = torch.arange(TAPS)
+        taps = ((tap // 3 - 1) * self.stride + tap % 3 - 1) * groups + torch.arange(groups).reshape(-1, 1)  # G, 9
+        pixel = (torch.arange(size) + self.border).reshape(-1, 1) * self.stride + torch.arange(size) + self.border
+        pixels = (torch.arange(slots).reshape(-1, 1) * self.stride**2 + pixel.reshape(1, -1)) * groups  # n, h * w
+        self.register_buffer("taps", taps.float().reshape(-1), persistent=False)
         # Tensors and not Python integers: a quantizer turns `indices + 1` into an addition of floats.
-        self.register_buffer("maps", maps.reshape(-1, 1), persistent=False)
-        self.register_buffer("pixels", pixel.to(torch.int32).reshape(1, -1), persistent=False)
-        self.register_buffer("right", torch.tensor(1, dtype=torch.int32), persistent=False)
-        self.register_buffer("below", torch.tensor(self.stride, dtype=torch.int32), persistent=False)
-        self.maps: Tensor
+        self.register_buffer("pixels", pixels.to(torch.int32).unsqueeze(-1), persistent=False)
+        self.register_buffer("right", torch.tensor(groups, dtype=torch.int32), persistent=False)
+        self.register_buffer("below", torch.tensor(groups * self.stride, dtype=torch.int32), persistent=False)
+        self.taps: Tensor
         self.pixels: Tensor
         self.right: Tensor
         self.below: Tensor
 
     def forward(self, f_ref: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
-        maps, side, width = self.slots * self.groups, self.size, self.channels // self.groups
-        p = self.border
-        table = F.pad(f_ref, (p, p, p, p)).reshape(maps, width, self.stride**2).transpose(1, 2)
-        table = table.reshape(maps * self.stride**2, width)
-        dy, dx = dy.reshape(maps, -1), dx.reshape(maps, -1)  # n * G, 9 * h * w
+        p, width = self.border, self.channels // self.groups
+        table = F.pad(f_ref, (p, p, p, p)).permute(0, 2, 3, 1)
+        table = table.reshape(self.slots * self.stride**2 * self.groups, width)
+        shape = self.slots, self.size**2, self.groups * TAPS
+        # By way of a flat tensor: else it is a view with strides of its own, and whatever is reshaped later a copy.
+        dy, dx = (d.permute(0, 2, 3, 1).flatten(1).reshape(shape) for d in (dy, dx))
         y0, x0 = torch.floor(dy), torch.floor(dx)
         fy, fx = dy - y0, dx - x0
         gy, gx = 1.0 - fy, 1.0 - fx
-        top_left = (y0 * float(self.stride) + x0).to(torch.int32) + self.pixels + self.maps
+        from_pixel = y0 * float(self.stride * self.groups) + x0 * float(self.groups) + self.taps
+        top_left = from_pixel.to(torch.int32) + self.pixels
         bottom_left = top_left + self.below
         samples = (
             F.embedding(top_left, table) * (gy * gx).unsqueeze(-1)
             + F.embedding(top_left + self.right, table) * (gy * fx).unsqueeze(-1)
             + F.embedding(bottom_left, table) * (fy * gx).unsqueeze(-1)
             + F.embedding(bottom_left + self.right, table) * (fy * fx).unsqueeze(-1)
-        )  # n * G, 9 * h * w, C / G
-        columns = samples.reshape(maps * TAPS, side * side, width).transpose(1, 2)
-        return columns.reshape(self.slots, self.channels * TAPS, side, side)
+        )  # n, h * w, G * 9, C / G
+        return samples.reshape(self.slots, self.size, self.size, self.channels * TAPS).permute(0, 3, 1, 2)
 
 
 class Tent(Sampling):
