@@ -152,7 +152,8 @@ def _in_parts(graph: GraphModule, conv: Node, sampler: _Sampler) -> Node:
 
 def _parts(pixels: int, pixel_bytes: int) -> int:
     """The fewest equal parts of so many pixels that are small enough."""
-    return next(n for n in range(1, pixels + 1) if pixels % n == 0 and pixels // n * pixel_bytes <= PART_BYTES)
+    small = (n for n in range(1, pixels) if pixels % n == 0 and pixels // n * pixel_bytes <= PART_BYTES)
+    return next(small, pixels)
 
 
 def _part(graph: GraphModule, x: Node, part: int) -> Node:
