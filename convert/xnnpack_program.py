@@ -77,7 +77,7 @@ def _graph(payload: bytes) -> tuple[dict[str, Any], dict[int, dict[str, Any]]]:
 
 
 def _products(graph: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
-    """Convolutions and products with a matrix: in int8 those are 1x1 convolutions, in float the sampler's and the skip's."""
+    """Convolutions, and products with a matrix: 1x1 convolutions in int8, the sampler's and the skip in float."""
     for node in graph["xnodes"]:
         if (kind := node["xnode_union_type"]) in (CONVOLUTION, PRODUCT):
             yield node["xnode_union"], kind
