@@ -33,9 +33,10 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
         from executorch.exir import to_edge_transform_and_lower
 
         report("exporting encoder and restorer")
-        inputs = {name: graphs.inputs(name) for name in GRAPH_INPUTS}
+        examples = {name: graphs.inputs(name) for name in GRAPH_INPUTS}
         programs = {
-            name: torch.export.export(for_xnnpack(getattr(graphs, name), given), given) for name, given in inputs.items()
+            name: torch.export.export(for_xnnpack(getattr(graphs, name), inputs), inputs)
+            for name, inputs in examples.items()
         }
         report("lowering to XNNPACK")
         edge = to_edge_transform_and_lower(
