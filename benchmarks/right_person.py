@@ -20,7 +20,7 @@ import numpy as np
 
 from edgesr.api import Model
 from edgesr.data.faces import people, split_folder
-from edgesr.errors import EdgesrError
+from edgesr.errors import EdgesrError, UsageError
 from edgesr.evaluation import degrade
 from edgesr.identity import DlibEmbedder, Embedder, OnnxEmbedder, Vector
 from edgesr.imaging import Pixels, read_image, resize_bicubic
@@ -57,7 +57,10 @@ def measure(size: int, embedder: Embedder, arguments: argparse.Namespace) -> Non
     """Print both errors for faces of ``size`` pixels, restored and enlarged."""
     name, side = MADE_BY[size]
     album = people(split_folder(arguments.faces, arguments.split, side))
-    photos = {who: [read_image(file) for file in album[who]] for who in list(album)[: arguments.people]}
+    several = [who for who, files in album.items() if len(files) > 1][: arguments.people]
+    if len(several) < 2:
+        raise UsageError(f"{len(several)} people with several photos in {arguments.faces}", "two at least are compared")
+    photos = {who: [read_image(file) for file in album[who]] for who in several}
     galleries = {who: [embedded(embedder, photo)[0] for photo in shown] for who, shown in photos.items()}
     network, calibration = at_size(name, size), CALIBRATIONS.get(embedder.name)
 

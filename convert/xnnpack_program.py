@@ -39,10 +39,11 @@ def saved_convolutions(program: Path) -> dict[str, Convolutions]:
             graph, values = _graph(payload)
             seen = set()
             for node, kind in _products(graph):
-                weight = values[node["filter_id"]]["constant_buffer_idx"], kind
-                if kind == PRODUCT and weight in seen:
-                    continue  # of a product in parts, each with the same matrix
-                seen.add(weight)
+                if kind == PRODUCT:
+                    matrix = values[node["filter_id"]]["constant_buffer_idx"]
+                    if matrix in seen:
+                        continue  # another part of the same product
+                    seen.add(matrix)
                 conv = _int8_conv(node, values, constants, graph["constant_data"])
                 others += conv is None and kind == CONVOLUTION
                 int8 += [conv] if conv else []

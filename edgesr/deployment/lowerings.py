@@ -20,7 +20,7 @@ from edgesr.models.deform import TAPS
 
 
 class Sampling(nn.Module, abc.ABC):
-    """What the lowerings share: their sizes, and the pixel positions of the undisplaced taps."""
+    """What the lowerings share: their sizes, and the order of the weights."""
 
     def __init__(self, slots: int, channels: int, groups: int, size: int, bound: float) -> None:
         super().__init__()
@@ -42,15 +42,6 @@ class Sampling(nn.Module, abc.ABC):
         """
         grouped = weight.reshape(len(weight), self.groups, -1, TAPS)
         return grouped.transpose(2, 3).reshape(len(weight), -1, 1, 1)
-
-    def taps_y(self) -> Tensor:
-        """Row of each tap at each pixel, undisplaced: [9, h, w] float, from -1 to h."""
-        return self.taps_x().reshape(3, 3, self.size, self.size).permute(1, 0, 3, 2).reshape(TAPS, self.size, self.size)
-
-    def taps_x(self) -> Tensor:
-        """Column of each tap at each pixel, undisplaced: [9, h, w] float, from -1 to w."""
-        tap = torch.arange(-1.0, 2.0).repeat(3).reshape(TAPS, 1, 1)
-        return (tap + torch.arange(float(self.size))).expand(TAPS, self.size, self.size).contiguous()
 
 
 class GridSample(Sampling):
@@ -84,6 +75,15 @@ class GridSample(Sampling):
     def pointwise_weight(self, weight: Tensor) -> Tensor:
         """Columns are ordered (channel, tap), as the weights are."""
         return weight.reshape(len(weight), -1, 1, 1)
+
+    def taps_y(self) -> Tensor:
+        """Row of each tap at each pixel, undisplaced: [9, h, w] float, from -1 to h."""
+        return self.taps_x().reshape(3, 3, self.size, self.size).permute(1, 0, 3, 2).reshape(TAPS, self.size, self.size)
+
+    def taps_x(self) -> Tensor:
+        """Column of each tap at each pixel, undisplaced: [9, h, w] float, from -1 to w."""
+        tap = torch.arange(-1.0, 2.0).repeat(3).reshape(TAPS, 1, 1)
+        return (tap + torch.arange(float(self.size))).expand(TAPS, self.size, self.size).contiguous()
 
 
 class Rows(Sampling):
