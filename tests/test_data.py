@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +235,25 @@ def test_slot_dropout_draws_the_numbers_of_exemplars_it_is_given() -> None:
     assert 70 < drawn.count(0) < 130
 
 
+def whose(faces: FaceSet, batch: batches.Batch) -> tuple[Tensor, Tensor]:
+    """Of the samples with exemplars: whether all used slots are the target's person's, and all somebody else's."""
+    valid = batch.valid.bool()
+    own = faces.person[photo_numbers(batch.exemplars)] == faces.person[photo_numbers(batch.hr)][:, None]
+    return (own | ~valid).all(1), (~own | ~valid).all(1)
+
+
+@pytest.mark.parametrize(("probability", "low", "high"), [(0.0, 0.0, 0.0), (0.3, 0.1, 0.25), (1.0, 0.4, 0.8)])
+def test_a_wrong_gallery_is_another_persons_in_every_slot(probability: float, low: float, high: float) -> None:
+    faces = numbered(COUNTS)  # three people, more than half of the photos one's: her neighbours are often herself
+    curriculum = dataclasses.replace(NO_SHOWING, wrong_gallery=probability)
+    batch = sampler(faces, curriculum, batch_size=1024).batch(0, 0.5)
+    own, wrong = whose(faces, batch)
+    assert (own ^ wrong).all()
+    assert low <= float(wrong.float().mean()) <= high
+    same = sampler(faces, NO_SHOWING, batch_size=1024).batch(0, 0.5)
+    assert torch.equal(photo_numbers(batch.hr), photo_numbers(same.hr))
+
+
 @pytest.fixture
 def warps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Replaces the warp by an image of ones, and collects the amounts it was asked for."""
@@ -263,6 +283,17 @@ def test_copying_shows_the_target_in_every_slot_with_a_growing_warp(warps: list[
     assert warps == sorted(warps)
     assert 0 < warps[2] < 1
     assert warps[3] == pytest.approx(1, abs=0.01)
+
+
+def test_a_wrong_gallery_never_shows_the_target(warps: list[float]) -> None:
+    faces, curriculum = numbered(COUNTS), Curriculum(0.0, 1.0, 1.0, (0, 0, 0, 1), wrong_gallery=1.0)
+    batch = sampler(faces, curriculum, batch_size=256).batch(0, 0.0)
+    holds = (batch.exemplars.flatten(2).amin(-1) == 1).any(1)
+    assert warps
+    assert holds.any()  # where the neighbour was the same person
+    batch.exemplars[holds] = 0
+    _, wrong = whose(faces, batch)
+    assert wrong[~holds].all()
 
 
 @pytest.mark.parametrize(("progress", "probability"), [(0.1, 0.67), (0.3, 0.4), (0.5, 0.13), (0.6, 0), (1, 0)])

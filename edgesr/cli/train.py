@@ -39,6 +39,7 @@ from edgesr.errors import UnavailableError, UsageError
 @click.option("--degradation", default="bicubic", show_default=True, type=click.Choice(["bicubic", "phone"]))
 @click.option("--detail-drop", default=0.0, show_default=True, help="Probability of an LR face of half the detail.")
 @click.option("--augment", default=0.0, show_default=True, help="How far targets are warped and relit, 0 to 2.")
+@click.option("--wrong-gallery", default=0.0, show_default=True, help="Probability of somebody else's exemplars.")
 @click.option("--offset-learning-rate", default=1.0, show_default=True, help="Offset head's, over that of the rest.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--threads", type=click.IntRange(1, 256), help="CPU threads. Default: all cores.")
@@ -67,6 +68,7 @@ def command(
     degradation: str,
     detail_drop: float,
     augment: float,
+    wrong_gallery: float,
     offset_learning_rate: float,
     seed: int,
     threads: int | None,
@@ -122,7 +124,14 @@ def command(
         precision=precision,
         seed=seed,
         curriculum=Curriculum(
-            copy_share, self_probability, self_until, numbers(slot_probabilities), flips, detail_drop, augment
+            copy_share,
+            self_probability,
+            self_until,
+            numbers(slot_probabilities),
+            flips,
+            detail_drop,
+            augment,
+            wrong_gallery,
         ),
         loss=loss_config,
         discriminator_learning_rate=loss["discriminator_learning_rate"],

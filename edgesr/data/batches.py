@@ -55,6 +55,9 @@ class Curriculum:
     augment: float = 0.0
     """How far the target is warped and relit before it is degraded: 1 is as far as a target that is shown as its own
     exemplar. It keeps a network from learning some thousand photos by heart."""
+    wrong_gallery: float = 0.0
+    """Probability that all exemplars of a sample are another person's, with the target as it is: a network learns to
+    tell from the LR face whether its exemplars fit, and turns fewer strangers into the gallery's person."""
 
     def __post_init__(self) -> None:
         if self.flips not in FLIPS:
@@ -66,6 +69,8 @@ class Curriculum:
             )
         if not 0 <= self.detail_drop <= 1:
             raise UsageError(f"detail_drop is {self.detail_drop}", "it is a probability, from 0 to 1")
+        if not 0 <= self.wrong_gallery <= 1:
+            raise UsageError(f"wrong_gallery is {self.wrong_gallery}", "it is a probability, from 0 to 1")
         if not 0 <= self.augment <= 2:
             raise UsageError(f"augment is {self.augment}", "it is an amount, from 0 to 2")
 
@@ -95,6 +100,7 @@ class BatchSampler:
         counts = torch.bincount(faces.person, minlength=len(faces.names))
         self.first = (counts.cumsum(0) - counts)[faces.person]
         self.count = counts[faces.person]
+        self.person = faces.person
 
     def batch(self, step: int, progress: float, rank: int = 0, processes: int = 1) -> Batch:
         """Of the batch of ``step``, the part of process ``rank`` of ``processes``.
@@ -113,6 +119,9 @@ class BatchSampler:
         slots = int(torch.multinomial(probabilities, 1, generator=random))
         target = torch.randint(len(self.images), (b,), generator=random)
         index, valid = self._exemplars(target, slots, random)
+        wrong = torch.zeros(b, dtype=torch.bool)
+        if self.curriculum.wrong_gallery and slots:
+            index, valid, wrong = self._swap_galleries(target, index, valid, random)
         hr = self.images[target[part]].float().div(255)
         exemplars = self.images[index[part].flatten()].float().div(255).unflatten(0, (len(hr), slots))
         flip, flip_exemplars = (draw[part].to(hr.device) for draw in self._flips(random))
@@ -122,7 +131,7 @@ class BatchSampler:
         if amount := self.curriculum.augment:
             hr = warp_and_relight(hr, amount, random, b, part)
         if slots:
-            exemplars, valid = self._show_target(hr, exemplars, valid, progress, random, part)
+            exemplars, valid = self._show_target(hr, exemplars, valid, ~wrong, progress, random, part)
         return Batch(self._degrade(hr, random, part), hr, exemplars, valid.to(hr))
 
     def _degrade(self, hr: Tensor, random: torch.Generator, part: slice) -> Tensor:
@@ -156,8 +165,24 @@ class BatchSampler:
         index = first[:, None] + torch.where(valid, choice, 0)
         return index, valid.float()
 
+    def _swap_galleries(
+        self, target: Tensor, index: Tensor, valid: Tensor, random: torch.Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Gives some samples of the batch the exemplars of the sample before, where that is somebody else; which."""
+        drawn = torch.rand(len(target), generator=random) < self.curriculum.wrong_gallery
+        wrong = drawn & (self.person[target] != self.person[target.roll(1)])
+        swapped = wrong[:, None]
+        return torch.where(swapped, index.roll(1, 0), index), torch.where(swapped, valid.roll(1, 0), valid), wrong
+
     def _show_target(
-        self, hr: Tensor, exemplars: Tensor, valid: Tensor, progress: float, random: torch.Generator, part: slice
+        self,
+        hr: Tensor,
+        exemplars: Tensor,
+        valid: Tensor,
+        allowed: Tensor,
+        progress: float,
+        random: torch.Generator,
+        part: slice,
     ) -> tuple[Tensor, Tensor]:
         c = self.curriculum
         b, n = self.batch_size, valid.shape[1]
@@ -165,7 +190,7 @@ class BatchSampler:
         amount = min(1.0, max(0.0, 1.5 * progress / c.copy_share - 0.5)) if copying else 1.0
         fallen = progress / c.self_until if c.self_until else 1.0
         probability = 1.0 if copying else c.self_probability * max(0.0, 1 - fallen)
-        shown = torch.rand(b, generator=random)[part] < probability
+        shown = (torch.rand(b, generator=random)[part] < probability) & allowed[part]
         slot = torch.randint(n, (b,), generator=random)[part]
         warped = warp_and_relight(hr, amount, random, b, part)
         replace = shown[:, None] & ((torch.arange(n)[None] == slot[:, None]) | copying)

@@ -52,7 +52,7 @@ class TrainConfig:
         for name in ("degradation", "offset_learning_rate"):
             if fields[name] == _default(self, name):
                 del fields[name]
-        for name in ("detail_drop", "augment"):
+        for name in ("detail_drop", "augment", "wrong_gallery"):
             if fields["curriculum"][name] == _default(self.curriculum, name):
                 del fields["curriculum"][name]
         return fields
