@@ -15,7 +15,6 @@ from edgesr.data.faces import EvalPair
 from edgesr.errors import InputOutputError
 from edgesr.imaging import Pixels, read_image, resize_bicubic, to_pixels, to_unit
 from edgesr.metrics import Interval, over_people, psnr
-from edgesr.models.bicubic import bicubic_downsample
 from edgesr.runtime.base import Array, Runtime, fill_slots
 
 Measure = Callable[[Pixels, Pixels], Mapping[str, float]]
@@ -190,18 +189,15 @@ def measure_methods(
 def degrade(hr: Pixels, scale: int, degradation: str = "bicubic", name: str = "") -> Pixels:
     """The LR photo of a sharp one, 8 bits; uint8 [H, W, 3] -> [H / s, W / s, 3].
 
-    ``bicubic`` is antialiased bicubic. ``phone`` draws its strengths by the photo's ``name``, so that every network
-    gets the same LR photo.
+    ``bicubic`` is antialiased bicubic. A phone's preset draws its strengths by the photo's ``name``, so that every
+    network gets the same LR photo.
     """
     import torch
 
-    unit = torch.from_numpy(to_unit(hr)).permute(2, 0, 1)[None]
-    if degradation == "bicubic":
-        lr = bicubic_downsample(unit, scale)
-    else:
-        from edgesr.data.degradation import PhoneDegradation
+    from edgesr.data.degradation import lr_faces
 
-        lr = PhoneDegradation()(unit, scale, torch.Generator().manual_seed(zlib.crc32(name.encode())))
+    unit = torch.from_numpy(to_unit(hr)).permute(2, 0, 1)[None]
+    lr = lr_faces(unit, scale, degradation, torch.Generator().manual_seed(zlib.crc32(name.encode())))
     return to_pixels(lr[0].permute(1, 2, 0).numpy())
 
 

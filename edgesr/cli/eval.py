@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgesr.cli import output
+from edgesr.data import DEGRADATIONS
 from edgesr.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _path = click.Path(path_type=Path)
     "--degradation",
     default="bicubic",
     show_default=True,
-    type=click.Choice(["bicubic", "phone"]),
+    type=click.Choice(DEGRADATIONS),
     help="What the LR faces are made with; the papers' figures are bicubic.",
 )
 @click.option("--limit", type=click.IntRange(1), help="Only the first targets of the list.")

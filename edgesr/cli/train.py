@@ -9,6 +9,7 @@ import click
 
 from edgesr.cli import output
 from edgesr.cli.train_losses import loss_options, losses
+from edgesr.data import DEGRADATIONS
 from edgesr.errors import UnavailableError, UsageError
 
 
@@ -36,7 +37,7 @@ from edgesr.errors import UnavailableError, UsageError
     help="Of a batch with 0, 1, 2, ... exemplars; '1' trains a network without exemplars.",
 )
 @click.option("--flips", default="even", show_default=True, type=click.Choice(["even", "none", "uneven"]))
-@click.option("--degradation", default="bicubic", show_default=True, type=click.Choice(["bicubic", "phone"]))
+@click.option("--degradation", default="bicubic", show_default=True, type=click.Choice(DEGRADATIONS))
 @click.option("--detail-drop", default=0.0, show_default=True, help="Probability of an LR face of half the detail.")
 @click.option("--augment", default=0.0, show_default=True, help="How far targets are warped and relit, 0 to 2.")
 @click.option("--wrong-gallery", default=0.0, show_default=True, help="Probability of somebody else's exemplars.")

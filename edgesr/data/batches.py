@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from edgesr.data.degradation import DEGRADATIONS, PhoneDegradation
+from edgesr.data.degradation import lr_faces, preset
 from edgesr.data.faces import FaceSet
 from edgesr.errors import UsageError
 from edgesr.models.bicubic import bicubic_downsample, bicubic_upsample
@@ -88,14 +88,12 @@ class BatchSampler:
         device: torch.device,
         degradation: str = "bicubic",
     ) -> None:
-        if degradation not in DEGRADATIONS:
-            raise UsageError(f"unknown degradation {degradation!r}", f"known: {', '.join(DEGRADATIONS)}")
         self.images = faces.images.to(device)
         self.scale = scale
         self.batch_size = batch_size
         self.curriculum = curriculum
         self.seed = seed
-        self.phone = PhoneDegradation() if degradation == "phone" else None
+        self.degradation = preset(degradation)
         # Photos of a person lie next to each other, so a person is a first index and a count.
         counts = torch.bincount(faces.person, minlength=len(faces.names))
         self.first = (counts.cumsum(0) - counts)[faces.person]
@@ -137,7 +135,7 @@ class BatchSampler:
     def _degrade(self, hr: Tensor, random: torch.Generator, part: slice) -> Tensor:
         """LR faces [B, 3, h, w] at 8-bit levels; its random numbers are the last of a batch."""
         b, drop = self.batch_size, self.curriculum.detail_drop
-        lr = self.phone(hr, self.scale, random, b, part) if self.phone else bicubic_downsample(hr, self.scale)
+        lr = lr_faces(hr, self.scale, self.degradation, random, b, part)
         if not drop:
             return lr
         dropped = (torch.rand(b, generator=random)[part] < drop).to(hr.device)[:, None, None, None]

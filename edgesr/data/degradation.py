@@ -1,23 +1,27 @@
-"""What a phone does to a face far away: blur, resizing, noise and JPEG. Optional.
+"""How LR faces are made of sharp ones: the papers' antialiased bicubic, and presets of what a phone does to a far face.
 
-The papers' degradation, and the one that figures are measured with, is antialiased bicubic
-(``edgesr.models.bicubic``). This one is for networks that are to meet real photos. Everything random is drawn
-on the CPU from the generator given, so a batch is the same on every device; the work is done on the images' device.
+A preset never changes once figures were measured with it: a better one gets a number of its own, and ``phone`` means
+the newest. ``phone-1`` is blur, resizing, noise and JPEG (here); ``phone-2`` a whole camera (``edgesr.data.camera``).
+Everything random is drawn on the CPU from the generator given, so a batch is the same on every device; the work is
+done on the images' device.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from edgesr.data import DEGRADATIONS
+from edgesr.data.camera import CameraDegradation
 from edgesr.data.jpeg import jpeg
-
-DEGRADATIONS = ("bicubic", "phone")
-"""What training and evaluation can make LR faces with: the papers' degradation, or ``PhoneDegradation``."""
+from edgesr.data.optics import resize
+from edgesr.errors import UsageError
+from edgesr.models.bicubic import bicubic_downsample
 
 Range = tuple[float, float]
 
@@ -27,7 +31,7 @@ MODES = ("bicubic", "bilinear")
 
 @dataclasses.dataclass(frozen=True)
 class PhoneDegradation:
-    """Ranges that each image's strengths are drawn from, evenly.
+    """``phone-1``: ranges that each image's strengths are drawn from, evenly.
 
     Lengths are in LR pixels, so that one setting serves every scale; noise is in parts of full white.
     """
@@ -113,13 +117,6 @@ def blur(image: Tensor, sigma_along: Tensor, sigma_across: Tensor, angle: Tensor
     return F.conv2d(padded, weights, groups=b * c).reshape(image.shape)
 
 
-def resize(image: Tensor, size: tuple[int, int], mode: str) -> Tensor:
-    """Antialiased resizing to 8-bit range, [B, 3, *size]."""
-    if image.shape[-2:] == size:
-        return image
-    return F.interpolate(image, size=size, mode=mode, antialias=True).clamp(0, 1)
-
-
 def add_noise(image: Tensor, shot: Tensor, read: Tensor, grey: Tensor, seeds: Tensor) -> Tensor:
     """Noise of variance shot^2 * light + read^2 on images [B, 3, H, W]; each image has its own seed."""
     noise = torch.stack(
@@ -128,3 +125,38 @@ def add_noise(image: Tensor, shot: Tensor, read: Tensor, grey: Tensor, seeds: Te
     noise = torch.where(grey[:, None, None, None], noise[:, :1], noise).to(image)
     shot, read = (sigma.to(image)[:, None, None, None] for sigma in (shot, read))
     return (image + noise * (shot**2 * image + read**2).sqrt()).clamp(0, 1)
+
+
+PHONES: dict[str, Callable[..., Tensor]] = {"phone-1": PhoneDegradation(), "phone-2": CameraDegradation()}
+
+
+def preset(degradation: str) -> str:
+    """The name to record: ``phone`` becomes that of its preset.
+
+    Raises:
+        UsageError: an unknown degradation.
+    """
+    if degradation not in DEGRADATIONS:
+        raise UsageError(f"unknown degradation {degradation!r}", f"known: {', '.join(DEGRADATIONS)}")
+    return list(PHONES)[-1] if degradation == "phone" else degradation
+
+
+def lr_faces(
+    hr: Tensor,
+    scale: int,
+    degradation: str,
+    random: torch.Generator,
+    drawn: int | None = None,
+    part: slice = slice(None),
+) -> Tensor:
+    """LR faces [B, 3, H / scale, W / scale] in [0, 1] at 8-bit levels, of sharp ones [B, 3, H, W].
+
+    Where the faces are ``part`` of a batch of ``drawn``, the random numbers are drawn for all of it; ``bicubic``
+    draws none.
+
+    Raises:
+        UsageError: an unknown degradation.
+        UnavailableError: a preset with HEIC, without pillow-heif.
+    """
+    name = preset(degradation)
+    return PHONES[name](hr, scale, random, drawn, part) if name in PHONES else bicubic_downsample(hr, scale)

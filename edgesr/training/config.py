@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from edgesr.data.batches import Curriculum
-from edgesr.data.degradation import DEGRADATIONS
+from edgesr.data.degradation import preset
 from edgesr.errors import UsageError
 from edgesr.training.losses import LossConfig
 
@@ -29,13 +29,13 @@ class TrainConfig:
     discriminator_learning_rate: float = 1e-4
     """At its highest; it warms up and falls as the network's does."""
     degradation: str = "bicubic"
-    """What LR faces are made with: ``bicubic``, as the papers, or ``phone``."""
+    """What LR faces are made with: ``bicubic``, as the papers, or a preset of ``edgesr.data.degradation``."""
     offset_learning_rate: float = 1.0
     """Learning rate of the offset head, over that of the rest."""
 
     def __post_init__(self) -> None:
-        if self.degradation not in DEGRADATIONS:
-            raise UsageError(f"unknown degradation {self.degradation!r}", f"known: {', '.join(DEGRADATIONS)}")
+        # ``phone`` means another preset tomorrow; what is recorded is the preset.
+        object.__setattr__(self, "degradation", preset(self.degradation))
         if not 0 < self.offset_learning_rate <= 100:
             raise UsageError(f"the offset learning rate is {self.offset_learning_rate}", "a factor, at most 100")
 
