@@ -13,8 +13,9 @@ from PIL import Image
 from torch import Tensor
 
 from edgesr.alignment import Array
-from edgesr.data.degradation import PhoneDegradation, add_noise, blur, resize
+from edgesr.data.degradation import PhoneDegradation, add_noise, blur
 from edgesr.data.jpeg import jpeg
+from edgesr.data.optics import resize
 from edgesr.data.samples import sample_faces
 from edgesr.imaging import Pixels
 from edgesr.models.bicubic import bicubic_downsample, bicubic_upsample

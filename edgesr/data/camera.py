@@ -40,7 +40,7 @@ class CameraDegradation:
     clean: float = 0.1
     """Probability that nothing but antialiased bicubic happens."""
     blur: Range = (0.1, 0.65)
-    """Standard deviation of the lens blur, along each of two axes turned by a random angle."""
+    """Width of the lens blur (standard deviation of a Gaussian), along each of two axes turned by a random angle."""
     shape: Range = (0.7, 1.8)
     """Exponent of the blur's kernel: 1 is a Gaussian, more is nearer to a disc (defocus), less has longer tails."""
     moving: float = 0.25

@@ -23,8 +23,9 @@ def point_spread(
 ) -> Tensor:
     """A blur kernel [K, K] of sum 1: a generalised Gaussian, moved along a line.
 
-    ``along`` and ``across`` are its standard deviations in pixels on two axes turned by ``angle`` (radians);
-    ``shape`` is the exponent of the squared distance (1 is the Gaussian); ``motion`` the line's length in pixels.
+    ``along`` and ``across`` are its widths in pixels on two axes turned by ``angle`` (radians), the standard deviations
+    of the Gaussian; ``shape`` is the exponent of the squared distance (1 is the Gaussian, more is nearer to a disc);
+    ``motion`` the line's length in pixels.
     """
     radius = max(1, math.ceil(3 * max(along, across) + motion / 2))
     offsets = torch.arange(-radius, radius + 1, dtype=torch.float64)
