@@ -17,7 +17,8 @@ from edgesr import detection
 from edgesr.cli.main import run
 from edgesr.data.samples import sample_faces
 from edgesr.enhance.batch import JOURNAL, Job, Journal
-from edgesr.gallery.format import write_gallery
+from edgesr.gallery.format import Gallery, write_gallery
+from edgesr.models.checkpoint import SHIPPED, read_description, shipped_names
 
 PLACE = Place((60.0, 50.0), 12.0, 0.2)
 
@@ -202,14 +203,23 @@ def test_what_goes_wrong_is_said(
     assert not (holiday / "x.jpg").exists()
 
 
-def test_the_gallerys_network_is_found(call: Call, known: KnownFaces, tmp_path: Path) -> None:
-    """Without --model: the shipped network of the gallery's feature space; here none of its faces is tiny."""
-    known.faces = []
-    model = edgesr.load("hime-small-x8")
-    write_gallery(tmp_path / "x8.gallery", gallery_of(model, [sample_faces(128)[0].exemplar]))
-    Image.fromarray(background((64, 48))).save(tmp_path / "a.png")
-    code, _, _ = call("enhance", tmp_path / "a.png", "-g", tmp_path / "x8.gallery", "-o", tmp_path / "o.png")
+@pytest.mark.parametrize("built_with", shipped_names())
+def test_one_shipped_network_serves_a_gallery(call: Call, known: KnownFaces, built_with: str, tmp_path: Path) -> None:
+    """Without --model: of the networks of the gallery's feature space the quickest in PyTorch, the float one."""
+    description = read_description(SHIPPED / built_with)
+    config = description.config
+    empty = Gallery(
+        description.feature_space, config.scale, config.lr_size, config.feature_parts, None, "fp16", (), None
+    )
+    write_gallery(tmp_path / "me.gallery", empty)
+    side = float(config.lr_size)
+    known.faces = [face_at(Place((side, side), side))]
+    Image.fromarray(background((int(2 * side),) * 2)).save(tmp_path / "a.png")
+    code, answer, _ = call("enhance", tmp_path / "a.png", "-g", tmp_path / "me.gallery", "-o", tmp_path / "o.png")
     assert code == 0
+    serving = answer["outputs"][0]["faces"][0]["network"]
+    chosen = read_description(SHIPPED / serving)
+    assert (chosen.feature_space, chosen.quantization) == (description.feature_space, None)
 
 
 def test_a_photo_that_was_begun_and_not_finished_is_done_again(tmp_path: Path) -> None:

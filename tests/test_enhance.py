@@ -194,6 +194,8 @@ def test_galleries_meet_their_networks() -> None:
         pair_networks([small], galleries[:1])
     with pytest.raises(UsageError, match="no gallery fits"):
         pair_networks([small, large], galleries[:1])
+    with pytest.raises(UsageError, match="one network serves a gallery"):
+        pair_networks([large, tiny_model(16)], galleries[:1])
     with pytest.raises(UsageError, match="two networks"):
         pair_networks([small, tiny_model(8, seed=1)], [])
 

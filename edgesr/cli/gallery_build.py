@@ -13,7 +13,7 @@ import click
 from edgesr import DEFAULT_CHECKPOINT
 from edgesr.cli import output
 from edgesr.cli.gallery_people import can_ask, of_folder, of_person, open_embedder
-from edgesr.errors import GalleryError, UsageError
+from edgesr.errors import UsageError
 
 if TYPE_CHECKING:
     from edgesr.api import Model
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 photos_argument = click.argument("photos", nargs=-1, required=True, type=click.Path(path_type=Path))
 person_option = click.option("--person", help="Whose photos, where they are several people's: sub-folder, or number.")
 names_option = click.option("--keep-names", is_flag=True, help="Store the photos' file names.")
-detector_option = click.option("--detector", type=click.Path(path_type=Path), help="YuNet's file, if not the usual.")
+detector_option = click.option("--detector", type=click.Path(path_type=Path), help="A YuNet, not the package's.")
 embedder_option = click.option("--embedder", type=click.Path(path_type=Path), help="An ONNX embedder, not dlib's.")
 max_option = click.option("--max", "most", type=click.IntRange(1, 1000), help="Keep so many photos, the sharpest.")
 
@@ -111,10 +111,11 @@ def add(
     import edgesr
     from edgesr.gallery import edit
     from edgesr.gallery.format import read_gallery
+    from edgesr.gallery.network import network_of
 
     started = time.monotonic()
     stored = read_gallery(gallery)
-    network = edgesr.load(model or shipped_for(stored))
+    network = edgesr.load(model or network_of(stored))
     network.check_gallery(stored)
     tells = open_embedder(embedder, stored.embedder is not None)
     if stored.embedder is not None and tells.name != stored.embedder:
@@ -186,19 +187,6 @@ def collect(photos: Sequence[Path], network: Model, gallery: Gallery, wishes: Wi
         output.track(seen, "encoding"), network, gallery, keep_names=wishes.keep_names, embeddings=stored
     )
     return Collected(encoded, seen, rejected, people)
-
-
-def shipped_for(gallery: Gallery) -> str:
-    """The shipped checkpoint of a gallery's feature space."""
-    from edgesr.models import load_checkpoint
-    from edgesr.models.checkpoint import shipped_names
-
-    for name in shipped_names():
-        if load_checkpoint(name, quantized=True).feature_space == gallery.feature_space:
-            return name
-    raise GalleryError(
-        f"no shipped network has the feature space {gallery.feature_space}", "name the one it was built with: --model"
-    )
 
 
 def finish(path: Path, gallery: Gallery, collected: Collected, seconds: float, as_json: bool) -> None:

@@ -71,17 +71,26 @@ def pair_networks(models: Sequence[Model], galleries: Sequence[Gallery]) -> list
                     "build it with one of these networks, or name the network it was built with: --model",
                 )
             networks.append(Network(fitting[0], gallery))
-        idle = [model.name for model in models if all(network.model is not model for network in networks)]
-        if idle:
-            raise UsageError(f"no gallery fits {', '.join(idle)}", "build one with it: edgesr gallery build --model")
+        for model in models:
+            if any(network.model is model for network in networks):
+                continue
+            served = [network.model.name for network in networks if fits(model, network.gallery)]
+            if served:
+                raise UsageError(
+                    f"one network serves a gallery, and {served[0]} and {model.name} are both named for it",
+                    "name one of them: --model",
+                )
+            raise UsageError(f"no gallery fits {model.name}", "build one with it: edgesr gallery build --model")
     sizes = [network.lr_size for network in networks]
     if len(set(sizes)) < len(sizes):
         raise UsageError("two networks for one LR size", "several networks are for faces of several sizes")
     return sorted(networks, key=lambda network: network.lr_size)
 
 
-def fits(model: Model, gallery: Gallery) -> bool:
-    """Whether the network takes the gallery."""
+def fits(model: Model, gallery: Gallery | None) -> bool:
+    """Whether the network takes the gallery; none fits nothing."""
+    if gallery is None:
+        return False
     config = model.config
     ours = (model.feature_space, config.scale, config.lr_size)
     return ours == (gallery.feature_space, gallery.scale, gallery.lr_size)

@@ -233,7 +233,9 @@ def enhance(
 
 
 def open_networks(galleries: Sequence[Any], models: Sequence[Any], threads: int | None = None) -> list[Network]:
-    """Galleries and networks from paths, names or themselves, paired; the shipped networks where none is named.
+    """Galleries and networks from paths, names or themselves, paired.
+
+    Where no network is named, one shipped network serves each gallery; without galleries it is the default one.
 
     Raises:
         EdgesrError: a gallery or network that cannot be read, or that no other fits.
@@ -241,21 +243,11 @@ def open_networks(galleries: Sequence[Any], models: Sequence[Any], threads: int 
     import edgesr
     from edgesr.api import Model
     from edgesr.gallery.format import Gallery, read_gallery
-    from edgesr.models.checkpoint import shipped_names
+    from edgesr.gallery.network import network_of
 
     read = [one if isinstance(one, Gallery) else read_gallery(one) for one in galleries]
-    if not models and read:
-        shipped = [edgesr.load(name, threads=threads) for name in shipped_names()]
-        fitting = [m for m in shipped if any(_fits(m, gallery) for gallery in read)]
-        return pair_networks(fitting or shipped, read)
-    named = models or [edgesr.DEFAULT_CHECKPOINT]
+    named = models or list(dict.fromkeys(map(network_of, read))) or [edgesr.DEFAULT_CHECKPOINT]
     return pair_networks([one if isinstance(one, Model) else edgesr.load(one, threads=threads) for one in named], read)
-
-
-def _fits(model: Any, gallery: Any) -> bool:
-    from edgesr.enhance.regions import fits
-
-    return fits(model, gallery)
 
 
 def _no_exemplars(network: Network) -> npt.NDArray[np.float32]:

@@ -46,6 +46,18 @@ class Checkpoint:
     """Of an int8 network: what ``edgesr.quantize`` needs to make it one of these weights. None of a float one."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """What ``config.json`` says of a network; the fields are those of ``Checkpoint``."""
+
+    name: str
+    config: HIMEConfig
+    feature_space: str
+    feature_scales: dict[str, float]
+    training: dict[str, Any]
+    quantization: dict[str, Any] | None
+
+
 def shipped_names() -> list[str]:
     """Checkpoints that come with the package."""
     return sorted(p.parent.name for p in SHIPPED.glob(f"*/{CONFIG}"))
@@ -78,25 +90,13 @@ def load_checkpoint(name_or_path: str | Path, *, quantized: bool = False) -> Che
             an int8 network where the caller takes none.
     """
     folder = find_checkpoint(name_or_path)
-    described = _read_config(folder / CONFIG)
-    quantization = described.get("quantization")
-    if quantization is not None and not isinstance(quantization, dict):
-        raise CheckpointError(
-            f"{folder / CONFIG} is damaged: its quantization is no object", "take the checkpoint anew"
-        )
+    described = read_description(folder)
+    config, quantization = described.config, described.quantization
     if quantization and not quantized:
         raise CheckpointError(
-            f"{described.get('name', folder.name)} is an int8 network, and a float one is needed",
+            f"{described.name} is an int8 network, and a float one is needed",
             f"give the one that it was made of ({quantization.get('float_name') or 'see its card'})",
         )
-    try:
-        config = HIMEConfig.from_dict(described["model"])
-        feature_space, scales = str(described["feature_space"]), described.get("feature_scales", {})
-        feature_scales = {part: float(scales[part]) for part in config.feature_parts} if scales else {}
-        if not all(LEAST_STEP <= step <= MOST_STEP for step in feature_scales.values()):
-            raise ValueError(f"feature_scales are {feature_scales}")
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise CheckpointError(f"{folder / CONFIG} is incomplete: {error!r}", "take the checkpoint anew") from error
     state = read_tensors(folder / WEIGHTS)
     if config.blocks > len(state):  # building thousands of blocks, only to find that they are not there, takes minutes
         raise CheckpointError(f"{folder / WEIGHTS} holds fewer blocks than {CONFIG} describes", "take both anew")
@@ -119,14 +119,37 @@ def load_checkpoint(name_or_path: str | Path, *, quantized: bool = False) -> Che
     model.load_state_dict({name: tensor.float() for name, tensor in state.items()}, assign=True)
     model.eval().requires_grad_(False)
     return Checkpoint(
-        name=str(described.get("name", folder.name)),
+        name=described.name,
         model=model,
-        feature_space=feature_space,
-        feature_scales=feature_scales,
+        feature_space=described.feature_space,
+        feature_scales=described.feature_scales,
         sha256=sha256_of(folder / WEIGHTS),
-        training=described.get("training", {}),
+        training=described.training,
         quantization=quantization,
     )
+
+
+def read_description(folder: Path) -> Description:
+    """What a checkpoint's ``config.json`` says; its weights are not looked at.
+
+    Raises:
+        CheckpointError: missing, damaged, incomplete, or of another version or architecture.
+    """
+    path = folder / CONFIG
+    described = _read_config(path)
+    quantization = described.get("quantization")
+    if quantization is not None and not isinstance(quantization, dict):
+        raise CheckpointError(f"{path} is damaged: its quantization is no object", "take the checkpoint anew")
+    try:
+        config = HIMEConfig.from_dict(described["model"])
+        feature_space, scales = str(described["feature_space"]), described.get("feature_scales", {})
+        feature_scales = {part: float(scales[part]) for part in config.feature_parts} if scales else {}
+        if not all(LEAST_STEP <= step <= MOST_STEP for step in feature_scales.values()):
+            raise ValueError(f"feature_scales are {feature_scales}")
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise CheckpointError(f"{path} is incomplete: {error!r}", "take the checkpoint anew") from error
+    name, training = str(described.get("name", folder.name)), described.get("training", {})
+    return Description(name, config, feature_space, feature_scales, training, quantization)
 
 
 def save_checkpoint(

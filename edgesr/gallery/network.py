@@ -1,0 +1,24 @@
+"""The shipped network that restores with a gallery, where the user names none."""
+
+from __future__ import annotations
+
+from edgesr.errors import GalleryError
+from edgesr.gallery.format import Gallery
+
+
+def network_of(gallery: Gallery) -> str:
+    """The name of the one shipped network that serves a gallery: of its feature space, and the quickest of those.
+
+    Raises:
+        GalleryError: no shipped network takes it.
+    """
+    from edgesr.models.shipped import shipped_for
+
+    name = shipped_for(gallery.feature_space, gallery.scale, gallery.lr_size)
+    if name is None:
+        raise GalleryError(
+            f"no shipped network takes a gallery of feature space {gallery.feature_space}, x{gallery.scale}, "
+            f"{gallery.lr_size} px",
+            "name the network it was built with: --model; or build it again with a shipped one",
+        )
+    return name

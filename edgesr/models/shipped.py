@@ -1,0 +1,47 @@
+"""Which of the shipped networks serves a gallery: told by their configurations, without loading any of them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from edgesr.models.checkpoint import SHIPPED, read_description, shipped_names
+from edgesr.models.complexity import complexity
+from edgesr.models.config import HIMEConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class Shipped:
+    """A shipped network by what its ``config.json`` says."""
+
+    name: str
+    config: HIMEConfig
+    feature_space: str
+    quantized: bool
+    """Made for int8 arithmetic, which PyTorch only imitates."""
+
+
+def shipped_networks() -> list[Shipped]:
+    """All of them, by name.
+
+    Raises:
+        CheckpointError: one is damaged.
+    """
+    described = ((name, read_description(SHIPPED / name)) for name in shipped_names())
+    return [Shipped(name, one.config, one.feature_space, one.quantization is not None) for name, one in described]
+
+
+def shipped_for(feature_space: str, scale: int, lr_size: int) -> str | None:
+    """The name of the shipped network that serves a gallery of this feature space, scale and LR size in pixels.
+
+    Several networks share a feature space: a float one and its int8 forms. The one that is quickest in PyTorch, which
+    runs shipped networks, serves: float before int8, which is imitated there by more work, then the fewest MACs a
+    face, then the first name. None where no shipped network takes such a gallery.
+    """
+    fitting = [
+        one
+        for one in shipped_networks()
+        if (one.feature_space, one.config.scale, one.config.lr_size) == (feature_space, scale, lr_size)
+    ]
+    if len(fitting) < 2:
+        return fitting[0].name if fitting else None
+    return min(fitting, key=lambda one: (one.quantized, complexity(one.config).macs_restore, one.name)).name
