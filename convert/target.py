@@ -30,12 +30,11 @@ Report = Callable[[str], None]
 
 TFLITE_ENVIRONMENT = "tflite environment"
 """As ``Target.missing`` names the environment of ``edgesr setup tflite``."""
-WEB_PAGE, WEB_DETECTOR = "the booth's built page", "the face detector"
+WEB_PAGE = "the booth's built page"
 """As ``Target.missing`` names what a web bundle is made of beside its networks."""
 REMEDIES = {
     TFLITE_ENVIRONMENT: "edgesr setup tflite",
     WEB_PAGE: f"{BUILD} (in a checkout; the wheel of a release holds the page)",
-    WEB_DETECTOR: "edgesr setup detector",
 }
 """What supplies those things; anything else comes with the target's extra."""
 

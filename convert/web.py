@@ -16,7 +16,7 @@ from edgesr.models import Checkpoint, load_checkpoint
 from edgesr.models.checkpoint import shipped_names
 
 from . import onnx, web_folder
-from .target import QUANTIZED, WEB_DETECTOR, WEB_PAGE, Conversion, Precision, Report, target_named
+from .target import QUANTIZED, WEB_PAGE, Conversion, Precision, Report, target_named
 
 if TYPE_CHECKING:
     from .pipeline import Plan, Proven
@@ -27,16 +27,15 @@ FLOAT: Precision = "fp32"
 
 
 def missing() -> list[str]:
-    """What of the folder is not here and may not be fetched."""
-    absent = [] if site.is_built() else [WEB_PAGE]
-    return absent if web_folder.detector_at_hand() else [*absent, WEB_DETECTOR]
+    """What of the folder is not here."""
+    return [] if site.is_built() else [WEB_PAGE]
 
 
 def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) -> Conversion:
     """Write both graphs below ``models``.
 
     Raises:
-        UnavailableError: the detector cannot be had; said now, and not when the networks are done.
+        UnavailableError: the detector that was named is not there; said now, and not when the networks are done.
     """
     web_folder.detector_file(report)
     place = f"models/{key_of(precision)}"
@@ -50,7 +49,7 @@ def complete(proven: Proven, folder: Path, report: Report) -> dict[str, Any]:
 
     Raises:
         ParityError: the float form does not compute what PyTorch computes.
-        UnavailableError: the page is not built, or the detector cannot be had.
+        UnavailableError: the page is not built, or the detector that was named is not there.
     """
     from .pipeline import prove
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,11 +13,10 @@ from edgesr import __version__
 from edgesr.booth import site
 from edgesr.booth.server import compressed
 from edgesr.bundle import MANIFEST, hashes
-from edgesr.detection import find_yunet
-from edgesr.detector_setup import YUNET_VARIABLE, cached_yunet, fetch_detector, is_genuine, may_fetch
-from edgesr.errors import EdgesrError, InputOutputError, UnavailableError
+from edgesr.errors import InputOutputError
+from edgesr.yunet import YUNET, find_yunet, is_genuine
 
-from .target import REMEDIES, WEB_DETECTOR, Report
+from .target import Report
 
 if TYPE_CHECKING:
     from .pipeline import Proven
@@ -27,35 +25,18 @@ BOOTH, FORMAT, FORMAT_VERSION = "booth.json", "edgesr-booth", 1
 DETECTOR = "detector/face_detection_yunet.onnx"
 
 
-def detector_at_hand() -> bool:
-    """Whether the detector's file is here, or may be fetched."""
-    named = os.environ.get(YUNET_VARIABLE)
-    return Path(named).is_file() if named else cached_yunet().is_file() or may_fetch()
-
-
 def detector_file(report: Report) -> Path:
-    """YuNet's file as ``edgesr.detection`` finds it; fetched into the cache where that is allowed.
+    """YuNet's file: the package's, or the one that the environment variable names.
 
     Raises:
-        UnavailableError: it is not there and cannot be fetched.
-        InputOutputError: the cache's file is damaged.
+        UnavailableError: the file that the variable names is not there.
+        InputOutputError: the package's file is damaged.
     """
-    if os.environ.get(YUNET_VARIABLE):
-        path = find_yunet()
-        if not is_genuine(path):
-            report(f"{path} is not the YuNet that edgesr was measured with; it is used all the same")
-        return path
-    if not cached_yunet().exists() and may_fetch():
-        try:
-            fetch_detector(report=report)
-        except EdgesrError as error:
-            raise UnavailableError(f"a web bundle needs the face detector: {error.what}", error.hint) from error
     path = find_yunet()
     if not is_genuine(path):
-        raise InputOutputError(
-            f"{path} is not the detector that edgesr knows",
-            f"it is damaged or another one: {REMEDIES[WEB_DETECTOR]} --force; one of your own goes by {YUNET_VARIABLE}",
-        )
+        if path == YUNET:
+            raise InputOutputError(f"{path} is not the detector that edgesr knows", "install edgesr again")
+        report(f"{path} is not the YuNet that edgesr was measured with; it is used all the same")
     return path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import math
 import os
 from collections.abc import Callable
@@ -12,16 +13,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from edgesr.alignment import Alignment, Array, align, transform
-from edgesr.detector_setup import (
-    OFFLINE_VARIABLE,
-    YUNET_VARIABLE,
-    cached_yunet,
-    fetch_detector,
-    is_genuine,
-    may_fetch,
-)
-from edgesr.errors import EdgesrError, InputOutputError, UnavailableError
+from edgesr.errors import InputOutputError, UnavailableError
 from edgesr.imaging import Pixels
+from edgesr.yunet import YUNET, YUNET_VARIABLE, find_yunet, is_genuine
+
+OPENCV_HINT = "pip install 'edgesr[faces]'"
 
 LONG_SIDE = 1024
 """Photos are searched at this many pixels, then at half and a quarter of it where nothing was found."""
@@ -66,71 +62,38 @@ class Detector(Protocol):
         ...
 
 
-def find_yunet(given: Path | None = None) -> Path:
-    """The detector's file: ``given``, else the environment variable's, else the cache's; the first named one decides.
-
-    Raises:
-        UnavailableError: it is not there; says where it was looked for.
-    """
-    variable = os.environ.get(YUNET_VARIABLE)
-    path = given or (Path(variable) if variable else cached_yunet())
-    if path.is_file():
-        return path
-    if given:
-        where = f"no file {given}"
-    elif variable:
-        where = f"no file {variable}, which {YUNET_VARIABLE} names"
-    else:
-        where = f"no --detector given, {YUNET_VARIABLE} not set, no file {path}"
-    raise UnavailableError(
-        f"the face detector YuNet is missing: {where}",
-        f"run edgesr setup detector, which fetches it (230 kB, MIT); or pass --detector FILE, or set {YUNET_VARIABLE}",
-    )
-
-
 def open_detector(given: Path | None = None, report: Callable[[str], None] = lambda _: None) -> Detector:
     """The best detector there is; ``report`` is told what a user should know of it.
 
-    YuNet by ``given``, by the environment variable or from the cache; fetched into the cache where none of them is
-    set, unless EDGESR_OFFLINE forbids it. Where it cannot be had, dlib's detector serves. A file of the cache must be
-    the one that we know; a user's own may be another.
+    YuNet by ``given``, by the environment variable, or the package's own. Where OpenCV is not installed and no file
+    was named, dlib's detector serves.
 
     Raises:
         UnavailableError: neither can be had, or the file that was named is missing.
         InputOutputError: a file is damaged or another network.
     """
     named = given is not None or bool(os.environ.get(YUNET_VARIABLE))
-    path = given
-    if named:
-        path = find_yunet(given)
-        if not is_genuine(path):
-            report(f"{path} is not the YuNet that edgesr was measured with; it is used all the same")
-        return FaceDetector(path)
-    path = cached_yunet()
-    if path.exists():
-        return FaceDetector(path)
-    try:
-        if not may_fetch():
-            raise UnavailableError(f"{OFFLINE_VARIABLE} is set", "edgesr setup detector fetches it")
-        fetch_detector(path, report)
-    except EdgesrError as error:
-        return _fall_back(error, report)
+    if not named and importlib.util.find_spec("cv2") is None:
+        return _without_opencv(report)
+    path = find_yunet(given)
+    if named and not is_genuine(path):
+        report(f"{path} is not the YuNet that edgesr was measured with; it is used all the same")
     return FaceDetector(path)
 
 
-def _fall_back(error: EdgesrError, report: Callable[[str], None]) -> Detector:
-    """dlib's detector where YuNet cannot be had for the reason ``error``."""
+def _without_opencv(report: Callable[[str], None]) -> Detector:
+    """dlib's detector, where it is installed."""
     from edgesr.detection_dlib import DlibDetector
 
     try:
         detector = DlibDetector()
     except UnavailableError as missing:
         raise UnavailableError(
-            f"there is no face detector: {error.what}; and {missing.what}", f"{error.hint}; or {missing.hint}"
-        ) from error
+            f"there is no face detector: finding faces needs OpenCV; and {missing.what}", OPENCV_HINT
+        ) from missing
     report(
-        f"no YuNet ({error.what}): dlib finds the faces instead; it misses those under {detector.LEAST_FACE} pixels "
-        "and those turned away"
+        f"no OpenCV: dlib finds the faces instead; it misses those under {detector.LEAST_FACE} pixels and those "
+        f"turned away ({OPENCV_HINT})"
     )
     return detector
 
@@ -142,15 +105,15 @@ class FaceDetector:
 
     def __init__(self, path: Path | None = None, threshold: float = 0.6) -> None:
         self.path = find_yunet(path)
-        if self.path == cached_yunet() and not is_genuine(self.path):
+        if self.path == YUNET and not is_genuine(self.path):
             raise InputOutputError(
                 f"{self.path} is not the detector that edgesr knows",
-                "it is damaged or another one: edgesr setup detector --force; a file of your own goes by --detector",
+                "it is damaged: install edgesr again; a file of your own goes by --detector",
             )
         try:
             import cv2
         except ImportError as error:
-            raise UnavailableError("finding faces needs OpenCV", "pip install 'edgesr[faces]'") from error
+            raise UnavailableError("finding faces needs OpenCV", OPENCV_HINT) from error
         logging = cv2.utils.logging
         level = logging.getLogLevel()
         logging.setLogLevel(logging.LOG_LEVEL_ERROR)  # it warns of a setting that nobody made
@@ -159,7 +122,8 @@ class FaceDetector:
             self._detect(np.zeros((320, 320, 3), np.uint8))
         except cv2.error as error:
             raise InputOutputError(
-                f"{self.path} is no YuNet face detector", "it is damaged or another network: get it again"
+                f"{self.path} is no YuNet face detector",
+                "it is damaged or another network; without it the one of the package serves",
             ) from error
         finally:
             logging.setLogLevel(level)

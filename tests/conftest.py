@@ -20,13 +20,9 @@ from edgesr.cli.main import run
 from edgesr.convert.pipeline import convert, plan
 from edgesr.convert.tflite_environment import tflite_environment
 from edgesr.data.samples import sample_faces
-from edgesr.detector_setup import cached_yunet
 from edgesr.evaluation import degrade
 from edgesr.models import HIME, HIMEConfig, save_checkpoint
-
-BESIDE = Path(__file__).parent.parent.parent / "shared" / "weights" / "face_detection_yunet.onnx"
-YUNET = Path(os.environ.get("EDGESR_YUNET") or (BESIDE if BESIDE.is_file() else cached_yunet()))
-"""The face detector's file: the variable's, the one beside the checkout, or the user's own."""
+from edgesr.yunet import YUNET
 
 # Tiny networks lose more to starting threads than they gain, and one thread always sums in the same order.
 torch.set_num_threads(1)
@@ -73,11 +69,11 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What tests of TFLite and of the web booth need is made by CI, so there nothing is skipped for want of it."""
-    problems: dict[str, str | None] = {"chromium": detector_problem()}
+    problems: dict[str, str | None] = {}
     if not os.environ.get("CI"):
         environment = tflite_environment().problem()
         problems["tflite"] = f"no TFLite environment: {environment}; edgesr setup tflite" if environment else None
-        problems["chromium"] = booth_problem() or detector_problem()
+        problems["chromium"] = booth_problem()
     for item in items:
         for marker, problem in problems.items():
             if problem and item.get_closest_marker(marker):
@@ -91,11 +87,6 @@ def booth_problem() -> str | None:
     if not is_built():
         return f"the booth's page is not built: {BUILD}"
     return None
-
-
-def detector_problem() -> str | None:
-    """That there is no detector, which CI may have no connection to fetch."""
-    return None if YUNET.is_file() else f"no face detector {YUNET}: edgesr setup detector, or set EDGESR_YUNET"
 
 
 MakePeople = Callable[..., Path]
@@ -137,8 +128,6 @@ def faces_folder() -> Path:
 def yunet() -> Path:
     """The face detector's file, for tests marked ``faces``."""
     pytest.importorskip("cv2", reason="no OpenCV: pip install 'edgesr[faces]'")
-    if problem := detector_problem():
-        pytest.skip(problem)
     return YUNET
 
 
@@ -153,13 +142,6 @@ def call(capsys: pytest.CaptureFixture[str]) -> Call:
         return code, json.loads(captured.out), captured.err
 
     return called
-
-
-@pytest.fixture
-def booth_detector(monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The face detector where web bundles take it from, for tests marked ``chromium``."""
-    monkeypatch.setenv("EDGESR_YUNET", str(YUNET))
-    return YUNET
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Writes tests/data/galleries: sample galleries for the readers of every language, and what they decode to.
 
-    python tests/make_galleries.py     (needs the face detector: EDGESR_YUNET, and dlib)
+    python tests/make_galleries.py     (needs OpenCV and dlib)
 
 The photos are the sample faces, London set, CC-BY 4.0 (edgesr/samples/ATTRIBUTION.md).
 """

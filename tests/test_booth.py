@@ -14,7 +14,6 @@ from http import HTTPStatus
 from pathlib import Path
 
 import pytest
-from conftest import YUNET
 
 from edgesr.booth import site
 from edgesr.booth.cache import cache_folder
@@ -202,7 +201,6 @@ def booth_bundle(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
     output = tmp_path_factory.mktemp("booth") / "bundle"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EDGESR_CHROMIUM", "none")
-        patch.setenv("EDGESR_YUNET", str(YUNET))
         convert(plan("web", checkpoint=tiny_checkpoint, output=output))
     return output
 
@@ -255,8 +253,8 @@ def test_a_checkpoint_that_was_opened_before_opens_at_once(
 
 
 @pytest.mark.chromium
-def test_a_checkpoint_is_converted_on_the_way(tiny_checkpoint: Path, booth_detector: Path, tmp_path: Path) -> None:
-    cache = {"XDG_CACHE_HOME": str(tmp_path), "EDGESR_CHROMIUM": "none", "EDGESR_YUNET": str(booth_detector)}
+def test_a_checkpoint_is_converted_on_the_way(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    cache = {"XDG_CACHE_HOME": str(tmp_path), "EDGESR_CHROMIUM": "none"}
     booth = start("--checkpoint", tiny_checkpoint, "--port", 0, **cache)
     assert booth.stdout is not None
     address = booth.stdout.readline().strip()

@@ -19,13 +19,8 @@ from edgesr.data.samples import sample_faces
 from edgesr.gallery.format import read_gallery
 from edgesr.imaging import resize_bicubic, write_image
 
-pytestmark = pytest.mark.faces
+pytestmark = [pytest.mark.faces, pytest.mark.usefixtures("yunet")]
 # Composed photos: a sample face, turned a little, in a grey picture; the embedder is not needed for one person.
-
-
-@pytest.fixture(autouse=True)
-def detector(yunet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EDGESR_YUNET", str(yunet))
 
 
 @pytest.fixture(scope="session")
@@ -49,10 +44,9 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def built_once(photos: Path, tiny_checkpoint: Path, yunet: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built_once(photos: Path, tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("built") / "me.gallery"
-    model, detector = ["--model", str(tiny_checkpoint)], ["--detector", str(yunet)]
-    assert run(["gallery", "build", str(photos), "-o", str(out), *model, *detector]) == 0
+    assert run(["gallery", "build", str(photos), "-o", str(out), "--model", str(tiny_checkpoint)]) == 0
     return out
 
 

@@ -10,9 +10,10 @@ import pytest
 from scenes import MARGIN, SIDE, Place, compose, faces, padded
 
 from edgesr.alignment import Array, transform
-from edgesr.detection import Face, FaceDetector, find_yunet
+from edgesr.detection import Face, FaceDetector, open_detector
 from edgesr.errors import InputOutputError, UnavailableError
 from edgesr.imaging import Pixels
+from edgesr.yunet import BYTES, LICENCE, YUNET, find_yunet, is_genuine
 
 
 @pytest.fixture(scope="module")
@@ -94,55 +95,82 @@ def test_a_face_that_is_lost_on_a_second_look_keeps_its_landmarks(detector: Face
     assert detector.refine(np.full((100, 100, 3), 90, np.uint8), face) is face
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of our own and no variable."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+def test_the_package_holds_the_detector_and_its_licence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EDGESR_YUNET", raising=False)
-    (tmp_path / "edgesr").mkdir()
-    return tmp_path
+    assert find_yunet() == YUNET
+    assert is_genuine(YUNET)
+    assert YUNET.stat().st_size == BYTES
+    assert "Copyright (c) 2020 Shiqi Yu" in LICENCE.read_text()
 
 
-def test_the_detector_is_found_by_option_variable_and_cache(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cached, named, given = (home / name for name in ("edgesr/face_detection_yunet.onnx", "named.onnx", "given.onnx"))
-    for path in (cached, named, given):
+def test_option_and_variable_go_before_the_packages_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named, given = (tmp_path / name for name in ("named.onnx", "given.onnx"))
+    for path in (named, given):
         path.write_bytes(b"")
-    assert find_yunet() == cached
     monkeypatch.setenv("EDGESR_YUNET", str(named))
     assert find_yunet() == named
     assert find_yunet(given) == given
-
-
-def test_a_missing_detector_says_where_it_was_looked_for(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UnavailableError) as error:
-        FaceDetector()
-    assert str(home / "edgesr" / "face_detection_yunet.onnx") in error.value.what
-    assert "EDGESR_YUNET not set" in error.value.what
-    assert "--detector" in error.value.hint
-    with pytest.raises(UnavailableError, match=r"no file .*given\.onnx"):
-        FaceDetector(home / "given.onnx")
-    monkeypatch.setenv("EDGESR_YUNET", str(home / "named.onnx"))
-    with pytest.raises(UnavailableError, match=r"no file .*named\.onnx, which EDGESR_YUNET names"):
+    named.unlink()
+    given.unlink()
+    with pytest.raises(UnavailableError, match=r"no face detector .*given\.onnx"):
+        FaceDetector(given)
+    with pytest.raises(UnavailableError, match=r"no face detector .*named\.onnx, which EDGESR_YUNET names"):
         FaceDetector()
 
 
-def test_opencv_missing_is_said(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (home / "yunet.onnx").write_bytes(b"")
+def test_a_users_own_detector_is_used_and_said_to_be_another(tmp_path: Path, yunet: Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="no onnx: pip install 'edgesr[onnx]'")
+    model = onnx.load(yunet)
+    model.producer_name = "somebody"
+    onnx.save(model, tmp_path / "own.onnx")
+    said: list[str] = []
+    assert isinstance(open_detector(tmp_path / "own.onnx", said.append), FaceDetector)
+    assert said == [f"{tmp_path / 'own.onnx'} is not the YuNet that edgesr was measured with; it is used all the same"]
+    said.clear()
+    assert isinstance(open_detector(None, said.append), FaceDetector)
+    assert said == []
+
+
+def test_a_damaged_file_of_the_package_is_not_given_to_opencv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    damaged = tmp_path / "yunet.onnx"
+    damaged.write_bytes(YUNET.read_bytes()[:-1])
+    for module in ("edgesr.detection", "edgesr.yunet"):
+        monkeypatch.setattr(f"{module}.YUNET", damaged)
+    monkeypatch.delenv("EDGESR_YUNET", raising=False)
+    with pytest.raises(InputOutputError, match="not the detector that edgesr knows") as error:
+        open_detector()
+    assert "install edgesr again" in error.value.hint
+
+
+def test_dlib_serves_only_where_opencv_is_absent_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    dlib = pytest.importorskip("dlib", reason="no dlib: pip install 'edgesr[identity]'")
+    # Its models take seconds to load, and what they find is tested in test_detection_dlib.
+    monkeypatch.setattr(dlib, "shape_predictor", lambda _: None)
+    monkeypatch.setattr(dlib, "get_frontal_face_detector", lambda: None)
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(UnavailableError, match=r"OpenCV .*edgesr\[faces\]"):
-        FaceDetector(home / "yunet.onnx")
+    monkeypatch.delenv("EDGESR_YUNET", raising=False)
+    said: list[str] = []
+    assert open_detector(None, said.append).name == "dlib"
+    assert "dlib finds the faces instead" in said[-1]
+    assert "edgesr[faces]" in said[-1]
+    with pytest.raises(UnavailableError, match="needs OpenCV"):
+        open_detector(YUNET)  # named, so it is wanted
+    monkeypatch.setitem(sys.modules, "dlib", None)
+    with pytest.raises(UnavailableError, match=r"needs OpenCV; and .* needs dlib") as error:
+        open_detector()
+    assert "edgesr[faces]" in error.value.hint
 
 
 @pytest.mark.parametrize("content", [b"", b"not a network", b"\x08\x07\x12\x00"])
-def test_a_damaged_detector_is_named(home: Path, content: bytes) -> None:
+def test_a_damaged_detector_is_named(tmp_path: Path, content: bytes) -> None:
     pytest.importorskip("cv2", reason="no OpenCV: pip install 'edgesr[faces]'")
-    (home / "yunet.onnx").write_bytes(content)
+    (tmp_path / "yunet.onnx").write_bytes(content)
     with pytest.raises(InputOutputError, match=r"yunet\.onnx is no YuNet face detector"):
-        FaceDetector(home / "yunet.onnx")
+        FaceDetector(tmp_path / "yunet.onnx")
 
 
 @pytest.mark.faces
-def test_a_truncated_detector_is_named(home: Path, yunet: Path) -> None:
-    (home / "yunet.onnx").write_bytes(yunet.read_bytes()[:100_000])
+def test_a_truncated_detector_is_named(tmp_path: Path, yunet: Path) -> None:
+    (tmp_path / "yunet.onnx").write_bytes(yunet.read_bytes()[:100_000])
     with pytest.raises(InputOutputError, match="is no YuNet face detector"):
-        FaceDetector(home / "yunet.onnx")
+        FaceDetector(tmp_path / "yunet.onnx")

@@ -21,7 +21,6 @@ from edgesr.errors import CheckpointError, ParityError, UnavailableError, UsageE
 
 MARKS = {"tflite": pytest.mark.tflite, "web": pytest.mark.chromium}
 TARGET_PARAMS = [pytest.param(name, marks=MARKS.get(name, ())) for name in TARGETS]
-pytestmark = pytest.mark.usefixtures("booth_detector")
 
 
 def scale_kernel(graphs: Graphs) -> None:

@@ -280,7 +280,7 @@ def test_a_missing_detector_has_its_own_exit_code(
     arguments = ["data", "prepare", str(raw), "-o", str(tmp_path / "out"), "--detector", str(tmp_path / "no.onnx")]
     assert run([*arguments, "--json"]) == 3
     answer = json.loads(capsys.readouterr().out)
-    assert "YuNet is missing" in answer["error"]
+    assert "no face detector" in answer["error"]
     assert not (tmp_path / "out").exists()
 
 

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from conftest import YUNET
 
 import edgesr
 from edgesr.booth import site
@@ -34,7 +33,7 @@ from edgesr.errors import BundleError, ParityError, UnavailableError, UsageError
 from edgesr.models.checkpoint import sha256_of
 from edgesr.runtime.web import WebRuntime
 
-pytestmark = [pytest.mark.chromium, pytest.mark.usefixtures("booth_detector")]
+pytestmark = pytest.mark.chromium
 
 MOST_FIRST_VISIT = 6_000_000
 
@@ -43,9 +42,7 @@ MOST_FIRST_VISIT = 6_000_000
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped network as a web bundle."""
     output = tmp_path_factory.mktemp("web") / "booth"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EDGESR_YUNET", str(YUNET))
-        convert(plan("web", output=output))
+    convert(plan("web", output=output))
     return output
 
 
@@ -55,7 +52,6 @@ def made_without(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
     output = tmp_path_factory.mktemp("web") / "tiny"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EDGESR_CHROMIUM", "none")
-        patch.setenv("EDGESR_YUNET", str(YUNET))
         convert(plan("web", checkpoint=tiny_checkpoint, output=output))
     return output
 
@@ -298,17 +294,14 @@ def test_a_browser_that_does_not_work_is_an_error_in_words(program: str, message
     assert "EDGESR_CHROMIUM" in str(caught.value)
 
 
-def test_a_missing_detector_names_the_command_that_fetches_it(
+def test_a_detector_that_is_named_and_missing_ends_it_before_anything_is_converted(
     tiny_checkpoint: Path, tmp_path: Path, monkeypatch
 ) -> None:
-    monkeypatch.delenv("EDGESR_YUNET")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv("EDGESR_OFFLINE", "1")
-    with pytest.raises(UnavailableError) as caught:
-        plan("web", checkpoint=tiny_checkpoint, output=tmp_path / "bundle")
+    monkeypatch.setenv("EDGESR_YUNET", str(tmp_path / "none.onnx"))
+    with pytest.raises(UnavailableError, match=r"none\.onnx, which EDGESR_YUNET names") as caught:
+        convert(plan("web", checkpoint=tiny_checkpoint, output=tmp_path / "bundle"))
     assert caught.value.exit_code == 3
-    assert "the face detector" in caught.value.what
-    assert caught.value.hint == "edgesr setup detector"
+    assert not (tmp_path / "bundle").exists()
 
 
 def browsers() -> Iterator[psutil.Process]:

@@ -41,9 +41,15 @@ def test_the_wheel_holds_the_package_and_nothing_beside_it(wheel: Path) -> None:
         "edgesr/ablations/tables/alignment.toml",
         "edgesr/ablations/rows/hime.toml",
         "edgesr/samples/ATTRIBUTION.md",
+        "edgesr/weights/face_detection_yunet.onnx",
+        "edgesr/weights/face_detection_yunet.LICENSE",
         "edgesr/checkpoints/hime-small-x4/model.safetensors",
     )
     assert set(wanted) <= set(names)
+    about = next(name for name in names if name.endswith(".dist-info/METADATA"))
+    described = zipfile.ZipFile(wheel).read(about).decode()
+    assert "License-Expression: Apache-2.0 AND MIT" in described
+    assert "License-File: edgesr/weights/face_detection_yunet.LICENSE" in described
 
 
 @pytest.mark.chromium

@@ -23,21 +23,18 @@ VECTORS = (
     "edgesr/enhance",
     "edgesr/gallery",
     "edgesr/samples",
+    "edgesr/weights",
+    "edgesr/yunet.py",
     "tests/data/galleries",
     "tools/booth_vectors.py",
     "tools/kept_work.py",
 )
 """What the vectors that the booths are tested against (``booth_vectors``) are computed from, beside the bundles."""
 
-NEIGHBOUR = REPOSITORY.parent / "shared" / "weights" / "face_detection_yunet.onnx"
-"""Where a copy of the detector may lie beside the checkout; the tests of edgesr look there, too."""
-
 
 def prepare() -> None:
-    """One thread, and the detector beside the checkout where no other is named."""
+    """One thread."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    if "EDGESR_YUNET" not in os.environ and NEIGHBOUR.is_file():
-        os.environ["EDGESR_YUNET"] = str(NEIGHBOUR)
 
 
 def digest(*parts: str) -> str:

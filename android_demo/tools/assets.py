@@ -73,8 +73,8 @@ def main() -> None:
 def detector() -> None:
     """YuNet as ``detector.tflite``, and what the app must know of it."""
     from edgesr.convert.detector import SIGNATURES, convert_detector
-    from edgesr.detection import FaceDetector, open_detector
     from edgesr.errors import EdgesrError
+    from edgesr.yunet import find_yunet
 
     folder = MODELS / "detector"
     folder.mkdir(exist_ok=True)
@@ -84,10 +84,7 @@ def detector() -> None:
     if stamp.is_file() and stamp.read_text() == state and model.is_file():
         return
     try:
-        found = open_detector()
-        if not isinstance(found, FaceDetector):
-            raise EdgesrError("the face detector YuNet is missing")
-        difference = convert_detector(found.path, model)
+        difference = convert_detector(find_yunet(), model)
     except EdgesrError as error:
         print(f"android: no detector: {error}", file=sys.stderr)
         sys.exit(3)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgesr import __version__
 from edgesr.booth.site import DESCRIPTION, site_folder
-from edgesr.detector_setup import YUNET_VARIABLE, cached_yunet
+from edgesr.yunet import YUNET, YUNET_VARIABLE
 
 SHIPPED = Path(__file__).parent.parent / "checkpoints"
 
@@ -32,7 +32,7 @@ def cache_folder(checkpoint: str) -> Path:
     detector = os.environ.get(YUNET_VARIABLE)
     parts = [
         site_folder() / DESCRIPTION,
-        Path(detector) if detector else cached_yunet(),
+        Path(detector) if detector else YUNET,
         *sorted(SHIPPED.glob("*/*")),
         *sorted(path for path in folder.glob("*") if path.suffix in (".safetensors", ".json")),
     ]

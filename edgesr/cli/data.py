@@ -27,7 +27,7 @@ def command() -> None:
 @click.option("--split", default="train", show_default=True, help="Split to write.")
 @click.option("--least-side", type=click.FloatRange(8), help="Least side of a face in the photo. Default: --size.")
 @click.option("--largest", is_flag=True, help="Take the largest face even where another is of like size.")
-@click.option("--detector", type=click.Path(path_type=Path), help="YuNet's file. Default: EDGESR_YUNET, or the cache.")
+@click.option("--detector", type=click.Path(path_type=Path), help="YuNet's file, if not the package's.")
 @format_option
 @output.force_option
 @output.json_option

@@ -34,7 +34,7 @@ COMMANDS = {
     "booth": "Open the photo booth in the browser: everything happens in the page.",
     "info": "Parameters, GMACs, configuration and offsets of a checkpoint.",
     "targets": "What can be converted to, what runs here, and what is missing.",
-    "setup": "Make the TFLite environment; fetch the face detector.",
+    "setup": "Make the TFLite environment.",
     "doctor": "Check this installation and say what to mend.",
     "demo": "Convert for every phone target, restore a sample face with each, and draw it.",
 }

@@ -29,6 +29,7 @@ REPOSITORY = ROOT.parent
 SITE = REPOSITORY / "edgesr" / "booth" / "site"
 DESCRIPTION = "site.json"
 LICENCES = "licences.txt"
+DETECTOR_LICENCE = "edgesr/weights/face_detection_yunet.LICENSE"
 LEAST_NODE = (20, 19)
 """What Vite asks for."""
 NOT_SOURCES = ("node_modules", "dist", "tests", "testdata", "tools")
@@ -163,8 +164,9 @@ def run(command: list[str], environment: Mapping[str, str], failure: str, code: 
 
 
 def licences() -> str:
-    """Licences of the packages whose code is in the page."""
-    texts = ["The booth's page contains code of these packages.\n"]
+    """Licences of the packages whose code is in the page, and of the face detector that lies beside it."""
+    texts = ["The booth's page contains code of these packages, and finds faces with YuNet.\n"]
+    texts += [f"{'=' * 80}\nYuNet (MIT)\n{'=' * 80}\n", (REPOSITORY / DETECTOR_LICENCE).read_text().strip() + "\n"]
     for name, package in sorted(packages(ROOT / "package-lock.json").items()):
         folder = ROOT / name
         if package.get("dev") or not folder.is_dir():

@@ -3,7 +3,7 @@
 
     python web_demo/tools/check.py
 
-Needs what build.py needs, the face detector, and Chromium. The last line is `N passed, N failed`. Exit code 3:
+Needs what build.py needs, and Chromium. The last line is `N passed, N failed`. Exit code 3:
 something cannot be had here, and one line on stderr has said what.
 """
 

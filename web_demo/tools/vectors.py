@@ -52,7 +52,7 @@ def main(folder: Path) -> None:
         bundles["int8"] = bundle(folder, "onnx", "int8", INT8, CONVERTER)
     import booth_vectors
 
-    from edgesr.detection import find_yunet
+    from edgesr.yunet import find_yunet
 
     booth_vectors.write(folder, bundles)
     shutil.copy(find_yunet(), folder / "detector.onnx")
