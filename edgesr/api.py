@@ -135,7 +135,9 @@ class Model:
         """Refuse a gallery whose features mean something else to this network.
 
         Raises:
-            GalleryError: another feature space, scale, LR size or division of the channels, or other descriptors.
+            GalleryError: another feature space, scale, LR size or division of the channels, other int8 steps (value =
+                step * stored: they are the feature space's, so others are a damaged or forged file), or other
+                descriptors.
         """
         from edgesr.gallery.descriptor import SIZE
 
@@ -149,12 +151,25 @@ class Model:
                     f"the gallery has {name} {there}, and {self.name} takes {here}",
                     "build the gallery with this network, or restore with the one that it was built with",
                 )
+        self._check_steps(gallery)
         described = gallery.entries[0].descriptor.size if gallery.entries else SIZE
         if described != SIZE:
             raise GalleryError(
                 f"the gallery's descriptors have {described} numbers, and this edgesr's have {SIZE}",
                 "another version of edgesr made it: build it again",
             )
+
+    def _check_steps(self, gallery: Gallery) -> None:
+        if gallery.feature_scales is None:
+            return
+        steps = self.feature_scales or {}
+        for part, step in gallery.feature_scales.items():
+            if part not in steps or np.float32(steps[part]) != np.float32(step):  # files hold float32
+                ours = f"{steps[part]:.6g}" if part in steps else "none"
+                raise GalleryError(
+                    f"the gallery has the int8 step {step:.6g} of {part}, and {self.name} has {ours}",
+                    "the gallery is damaged, or was made with other steps: build it again",
+                )
 
 
 def load(name_or_path: str | Path, *, least_slots: int = 0, threads: int | None = None) -> Model:

@@ -19,6 +19,7 @@ from edgesr.atomic import folder_aside
 from edgesr.bundle_manifest import FORMAT_VERSION as FORMAT_VERSION
 from edgesr.bundle_manifest import read_manifest
 from edgesr.errors import BundleError, UsageError
+from edgesr.litter import is_empty, is_litter
 from edgesr.models.checkpoint import sha256_of
 from edgesr.models.config import HIMEConfig
 from edgesr.runtime.base import Array, Runtime
@@ -102,7 +103,7 @@ def open_bundle(folder: Path) -> Bundle:
     try:
         for name, expected in manifest["sha256"].items():
             _check_file(folder, name, expected)
-        unlisted = sorted(set(hashes(folder)) - set(manifest["sha256"]))
+        unlisted = sorted(set(file_names(folder)) - set(manifest["sha256"]))
     except OSError as error:
         raise BundleError(f"cannot read {folder}: {error.strerror or error}", "copy it again") from error
     if unlisted:
@@ -127,9 +128,14 @@ def _check_file(folder: Path, name: str, sha256: str) -> None:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file below ``folder`` but its manifest, by relative path."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / MANIFEST)
-    return {p.relative_to(folder).as_posix(): sha256_of(p) for p in files}
+    """SHA-256 of every file below ``folder`` but its manifest and systems' litter, by relative path."""
+    return {name: sha256_of(folder / name) for name in file_names(folder)}
+
+
+def file_names(folder: Path) -> list[str]:
+    """Relative paths of what ``hashes`` tells of: anything that is no folder, links to folders included."""
+    found = (p for p in folder.rglob("*") if p != folder / MANIFEST and (p.is_symlink() or not p.is_dir()))
+    return sorted(p.relative_to(folder).as_posix() for p in found if not is_litter(p))
 
 
 @contextlib.contextmanager
@@ -143,7 +149,7 @@ def write_aside(output: Path, force: bool) -> Iterator[Path]:
     if output.exists() or output.is_symlink():
         if not force:
             raise UsageError(f"{output} already exists", "pass --force to replace it, or --output for another place")
-        if not (output / MANIFEST).is_file() and (not output.is_dir() or any(output.iterdir())):
+        if not (output / MANIFEST).is_file() and (not output.is_dir() or not is_empty(output)):
             raise UsageError(f"{output} exists and is no bundle", "--force replaces bundles only: choose another place")
     with folder_aside(output) as folder:
         yield folder

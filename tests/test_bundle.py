@@ -72,6 +72,40 @@ def test_a_damaged_bundle_is_refused_by_name(bundle: Path, damage, message: str)
         open_bundle(bundle)
 
 
+@pytest.mark.parametrize("place", ["", "deep/er/"])
+@pytest.mark.parametrize("name", [".DS_Store", "._model.pte", "._.DS_Store", "Thumbs.db", "desktop.ini", "Desktop.ini"])
+def test_litter_of_systems_is_passed_over(bundle: Path, place: str, name: str) -> None:
+    (bundle / place).mkdir(parents=True, exist_ok=True)
+    (bundle / place / name).write_bytes(b"\0")
+    assert open_bundle(bundle).config == HIMEConfig()
+    assert name not in json.dumps(hashes(bundle))
+
+
+@pytest.mark.parametrize(
+    "name", ["DS_Store", ".DS_Store/a.js", "_.x", "thumbs.db.exe", ".hidden", "__MACOSX/model.pte", "desktop.ini~"]
+)
+def test_anything_else_unlisted_is_refused(bundle: Path, name: str) -> None:
+    (bundle / name).parent.mkdir(exist_ok=True)
+    (bundle / name).write_bytes(b"\0")
+    with pytest.raises(BundleError, match="does not list"):
+        open_bundle(bundle)
+
+
+def test_a_link_to_a_folder_is_refused(bundle: Path, tmp_path: Path) -> None:
+    (bundle / "linked").symlink_to(tmp_path, target_is_directory=True)
+    with pytest.raises(BundleError, match="does not list: linked"):
+        open_bundle(bundle)
+
+
+def test_a_folder_with_nothing_but_litter_is_empty(tmp_path: Path) -> None:
+    output = tmp_path / "new"
+    output.mkdir()
+    (output / ".DS_Store").write_bytes(b"\0")
+    with write_aside(output, force=True) as folder:
+        (folder / "manifest.json").write_text("{}")
+    assert [path.name for path in output.iterdir()] == ["manifest.json"]
+
+
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="no bundle"):
         open_bundle(tmp_path / "nowhere")

@@ -16,7 +16,7 @@ from scenes import SIDE, Place, compose
 
 from edgesr.cli.main import run
 from edgesr.data.samples import sample_faces
-from edgesr.gallery.format import read_gallery
+from edgesr.gallery.format import read_gallery, write_gallery
 from edgesr.imaging import resize_bicubic, write_image
 
 pytestmark = [pytest.mark.faces, pytest.mark.usefixtures("yunet")]
@@ -201,6 +201,27 @@ def test_restore_refuses_a_gallery_of_another_network(
     said = answer(capsys, "restore", lr, "--gallery", built, "-o", tmp_path / "sr.png", code=5)
     assert "feature space" in said["error"]
     assert not (tmp_path / "sr.png").exists()
+
+
+def test_a_gallery_with_other_steps_is_refused_by_every_command_that_takes_one(
+    built: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gallery = read_gallery(built)
+    assert gallery.feature_scales is not None
+    forged = tmp_path / "forged.gallery"
+    write_gallery(forged, gallery.replace(feature_scales={part: 4 * s for part, s in gallery.feature_scales.items()}))
+    photo = tmp_path / "photo.png"
+    write_image(sample_faces(128)[1].target, photo)
+    write_image(resize_bicubic(sample_faces(32)[0].target, 8, 8), tmp_path / "lr.png")
+    model = ("-m", tiny_checkpoint)
+    for command in (
+        ("restore", tmp_path / "lr.png", "--gallery", forged, "-o", tmp_path / "sr.png", *model),
+        ("gallery", "add", forged, photo, *model),
+    ):
+        assert "int8 step" in answer(capsys, *command, code=5)["error"]
+    assert not (tmp_path / "sr.png").exists()
+    said = answer(capsys, "gallery", "inspect", forged, *model, code=1)
+    assert (said["fits"], "int8 step" in said["reason"]) == (False, True)
 
 
 def test_several_people_are_told_apart_and_asked_for(

@@ -191,6 +191,11 @@ def test_a_gallery_with_other_descriptors_is_refused(tiny: Model, tmp_path: Path
         (lambda g: g.replace(scale=8), "scale 8"),
         (lambda g: g.replace(lr_size=16), "LR size 16"),
         (lambda g: g.replace(feature_parts={"f_ref": 4, "g_ref": 12}), "feature parts"),
+        (
+            lambda g: g.replace(feature_scales=dict(g.feature_scales, f_ref=g.feature_scales["f_ref"] * 4)),
+            "step .* f_ref",
+        ),
+        (lambda g: g.replace(feature_scales=dict(g.feature_scales, g_ref=g.feature_scales["g_ref"] * 1.0001)), "g_ref"),
     ],
 )
 def test_a_gallery_of_another_network_is_refused(

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from edgesr.errors import UnavailableError
+from edgesr.litter import is_litter
 
 SITE = Path(__file__).parent / "site"
 """Put there by ``web_demo/tools/build.py``; part of the wheel, not of the repository."""
@@ -49,7 +50,8 @@ def runtime_version() -> str:
 
 def site_files(folder: Path) -> list[str]:
     """Names of the page's files, but for its description."""
-    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    files = (path for path in folder.rglob("*") if path.is_file() and not is_litter(path))
+    names = (path.relative_to(folder).as_posix() for path in files)
     return sorted(name for name in names if name != DESCRIPTION)
 
 

@@ -15,6 +15,7 @@ import torch
 
 from edgesr.atomic import folder_aside
 from edgesr.errors import CheckpointError, UsageError
+from edgesr.litter import is_empty
 from edgesr.models.config import HIMEConfig
 from edgesr.models.hime import HIME
 
@@ -184,7 +185,7 @@ def save_checkpoint(
     }
     if quantization is not None:
         described["quantization"] = quantization
-    if folder.exists() and not (folder / CONFIG).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not (folder / CONFIG).is_file() and (not folder.is_dir() or not is_empty(folder)):
         raise UsageError(f"{folder} exists and is no checkpoint", "only checkpoints are replaced: choose another place")
     with folder_aside(folder) as aside:
         safetensors.torch.save_file(state, aside / WEIGHTS, metadata={"format": "pt"})

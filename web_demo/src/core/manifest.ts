@@ -126,6 +126,13 @@ export class Manifest {
                 "build the gallery again with this network",
             );
         }
+        const ours = this.fields.steps;
+        if (gallery.steps?.some((step, i) => ours === null || Math.fround(ours[i]) !== Math.fround(step))) {
+            throw new GalleryError(
+                `the gallery's int8 steps are ${gallery.steps}, and this network's ${ours ?? "none"}`,
+                "the gallery is damaged: build it again",
+            );
+        }
         if (gallery.entries.some((entry) => entry.descriptor.length !== DESCRIPTOR_SIZE)) {
             throw new GalleryError("the gallery's descriptors are of another version", "build the gallery again");
         }

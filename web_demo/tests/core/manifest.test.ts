@@ -47,6 +47,7 @@ test("galleries of this network fit, others do not", () => {
     for (const other of [
         new Gallery({ ...gallery, featureSpace: "another" }, gallery.entries),
         new Gallery({ ...gallery, lrSize: 16 }, []),
+        new Gallery({ ...gallery, steps: (gallery.steps ?? []).map((step) => step * 4) }, []),
         new Gallery({ ...gallery, parts: [...gallery.parts].reverse() }, []),
         new Gallery(gallery, [{ ...entry, descriptor: new Float32Array(301) }]),
     ]) {

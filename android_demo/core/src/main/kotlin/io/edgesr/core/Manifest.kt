@@ -44,6 +44,9 @@ class Manifest(
         val ours = listOf(featureSpace, scale, lrSize, parts)
         val theirs = listOf(gallery.featureSpace, gallery.scale, gallery.lrSize, gallery.parts)
         if (ours != theirs) throw GalleryException("the gallery was made with another network", "build it again with this one")
+        if (gallery.steps != null && gallery.steps != steps) {
+            throw GalleryException("the gallery's int8 steps are ${gallery.steps}, and this network's $steps", "it is damaged: build it again")
+        }
         if (gallery.entries.any { it.descriptor.size != Descriptor.SIZE }) {
             throw GalleryException("the gallery's descriptors are of another version", "build it again")
         }
