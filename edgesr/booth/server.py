@@ -12,11 +12,11 @@ import sys
 import threading
 from collections.abc import Mapping
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from edgesr.booth.connections import BoundedHandler, BoundedServer
 from edgesr.booth.site import first_visit
 from edgesr.errors import InputOutputError
 
@@ -81,11 +81,8 @@ def listed(*folders: Path) -> dict[str, Path]:
     return found
 
 
-class FolderServer(ThreadingHTTPServer):
+class FolderServer(BoundedServer):
     """Serves files at ``http://127.0.0.1:PORT/PREFIX``; ``serve_in_background`` or ``serve_forever`` starts it."""
-
-    daemon_threads = True
-    allow_reuse_address = True
 
     def __init__(
         self,
@@ -151,13 +148,11 @@ class FolderServer(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, args=(0.1,), daemon=True).start()
 
 
-class FolderHandler(BaseHTTPRequestHandler):
+class FolderHandler(BoundedHandler):
     """Answers GET and HEAD of the server's files."""
 
     server: FolderServer
-    protocol_version = "HTTP/1.1"
     server_version, sys_version = "edgesr", ""
-    timeout = 60
 
     def do_GET(self) -> None:
         self.answer_file()
@@ -166,21 +161,19 @@ class FolderHandler(BaseHTTPRequestHandler):
         self.answer_file()
 
     def do_POST(self) -> None:
-        # Whatever came with it is not read, so the connection cannot go on.
-        self.say(HTTPStatus.METHOD_NOT_ALLOWED, "only GET and HEAD", {"Allow": "GET, HEAD", "Connection": "close"})
+        self.refuse(HTTPStatus.METHOD_NOT_ALLOWED, "only GET and HEAD", {"Allow": "GET, HEAD"})
 
     do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_POST
 
     def asked(self) -> str | None:
         """The name that is asked for, below the prefix; None where the request is refused, which it was told."""
         if not self.server.is_ours(self.headers.get("Host", "")):
-            self.say(
-                HTTPStatus.MISDIRECTED_REQUEST,
-                "this server answers as 127.0.0.1 and localhost only",
-                {"Connection": "close"},
-            )
+            self.refuse(HTTPStatus.MISDIRECTED_REQUEST, "this server answers as 127.0.0.1 and localhost only")
             return None
-        path = unquote(urlsplit(self.path).path)
+        try:
+            path = unquote(urlsplit(self.path).path)
+        except ValueError:  # an address that is none, as http://[
+            path = ""
         prefix = f"/{self.server.prefix}"
         if not path.startswith(prefix):
             self.say(HTTPStatus.NOT_FOUND, "not found")
@@ -190,6 +183,9 @@ class FolderHandler(BaseHTTPRequestHandler):
     def answer_file(self) -> None:
         name = self.asked()
         if name is None:
+            return
+        if self.has_body():
+            self.refuse(HTTPStatus.BAD_REQUEST, "a request has no body here")
             return
         name = name or "index.html"
         if name not in self.server.files:
@@ -218,6 +214,11 @@ class FolderHandler(BaseHTTPRequestHandler):
     def say(self, status: HTTPStatus, text: str, headers: Mapping[str, str] | None = None) -> None:
         """A short answer in words."""
         self.send(status, text.encode(), {"Content-Type": TYPES[".txt"], **(headers or {})})
+
+    def refuse(self, status: HTTPStatus, text: str, headers: Mapping[str, str] | None = None) -> None:
+        """A short answer, and no further: whatever came with the request is not read."""
+        self.refused = True
+        self.say(status, text, {"Connection": "close", **(headers or {})})
 
     def send(self, status: HTTPStatus, content: bytes, headers: Mapping[str, str]) -> None:
         self.send_response(status)

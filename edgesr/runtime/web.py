@@ -155,9 +155,9 @@ class _PageHandler(FolderHandler):
         if name is None:
             return
         if name != RESULT or not length.isdecimal() or int(length) > MOST_BYTES:
-            self.say(HTTPStatus.BAD_REQUEST, "no result", {"Connection": "close"})
+            self.refuse(HTTPStatus.BAD_REQUEST, "no result")
             return
-        self.server.results.put(self.rfile.read(int(length)))
+        self.server.results.put(self.read_body(int(length)))
         self.send(HTTPStatus.NO_CONTENT, b"", {})
 
     def _give_job(self) -> None:
