@@ -75,14 +75,22 @@ class TFLiteEnvironment:
             report("creating a Python environment")
             venv = [sys.executable, "-I", "-m", "venv", str(self.folder)]
             _run(venv, report, "cannot create a Python environment", "is Python's venv module installed?")
-            # By `python -m` throughout: scripts hold the folder's path in their first line, whose length is limited.
-            pip = [str(self.python), "-I", "-m", "pip", "--disable-pip-version-check", "--no-input"]
-            install = [*pip, "install", "--progress-bar", "off", "--requirement", str(LOCK)]
-            _run(install, report, "cannot install the TFLite converter", "is the package index within reach?")
+            where = "is the package index within reach?"
+            _run(self.install_command(), report, "cannot install the TFLite converter", where)
             report("checking the environment")
             again = "please report it"
-            _run([*pip, "check"], report, "the installed packages contradict each other", again)
+            _run([*self._pip, "check"], report, "the installed packages contradict each other", again)
             _run([str(self.python), "-I", "-c", SMOKE_TEST], report, "the TFLite converter does not start", again)
+
+    def install_command(self) -> list[str]:
+        """pip's, for the locked list: files of other contents are refused, and no package's own code is run."""
+        checked = ["--require-hashes", "--only-binary", ":all:"]
+        return [*self._pip, "install", "--progress-bar", "off", *checked, "--requirement", str(LOCK)]
+
+    @property
+    def _pip(self) -> list[str]:
+        # By `python -m` throughout: scripts hold the folder's path in their first line, whose length is limited.
+        return [str(self.python), "-I", "-m", "pip", "--disable-pip-version-check", "--no-input"]
 
     @contextmanager
     def _fresh_folder(self) -> Iterator[None]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -40,13 +43,46 @@ def pretend(
     monkeypatch.setattr(tflite_environment, "run_child", run_child)
 
 
-def test_every_package_of_the_lock_file_is_pinned() -> None:
-    lines = [line for line in LOCK.read_text().splitlines() if line and not line.startswith("#")]
-    unpinned = [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.]+( ; sys_platform == \"linux\")?", line)]
-    assert not unpinned
-    names = {line.split("==")[0] for line in lines}
+def test_every_package_of_the_lock_file_is_pinned_with_the_hashes_of_its_files() -> None:
+    text = re.sub(r"^#.*\n", "", LOCK.read_text(), flags=re.MULTILINE)
+    pin = r"[\w.-]+==[\w.]+(?: ; sys_platform == 'linux')?(?: \\\n    --hash=sha256:[0-9a-f]{64})+\n"
+    assert re.fullmatch(f"(?:{pin})+", text)
+    names = {line.split("==")[0] for line in text.splitlines() if "==" in line}
     assert {"onnx2tf", "tensorflow", "tflite-runtime", "numpy", "setuptools"} <= names
-    assert "http" not in LOCK.read_text()
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A wheel of nothing, as an index would give it."""
+    path = tmp_path / "index" / "edgesr_nothing-1.0-py3-none-any.whl"
+    path.parent.mkdir()
+    with zipfile.ZipFile(path, "w") as wheel:
+        inside = "edgesr_nothing-1.0.dist-info"
+        wheel.writestr(f"{inside}/METADATA", "Metadata-Version: 2.1\nName: edgesr-nothing\nVersion: 1.0\n")
+        wheel.writestr(f"{inside}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{inside}/RECORD", "")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("edgesr-nothing==1.0 --hash=sha256:{right}", None),
+        ("edgesr-nothing==1.0 --hash=sha256:{wrong}", "hashes"),
+        ("edgesr-nothing==1.0", "hashes"),
+    ],
+)
+def test_a_package_of_another_content_is_refused(
+    line: str, says: str | None, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, right = tmp_path / "lock.txt", hashlib.sha256(package.read_bytes()).hexdigest()
+    lock.write_text(line.format(right=right, wrong="0" * 64) + "\n")
+    monkeypatch.setattr(tflite_environment, "LOCK", lock)
+    monkeypatch.setenv("PIP_FIND_LINKS", str(package.parent))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    command = TFLiteEnvironment(Path(sys.prefix)).install_command()
+    done = subprocess.run([*command, "--dry-run"], capture_output=True, text=True, check=False)
+    assert (done.returncode == 0, says is None or says in done.stderr.lower()) == (says is None, True), done.stderr
 
 
 def test_only_a_complete_environment_of_this_lock_file_is_ready(tmp_path: Path) -> None:
