@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,12 @@ class MILEvaluator(GraphRuntime):
     not show what a given device makes of them, nor how fast.
     """
 
-    name = "mil-evaluator"
+    name, library = "mil-evaluator", "torch"
+    lock = threading.RLock()
+    """PyTorch's number of threads is the process's: it is set while one evaluator runs."""
 
-    def _open(self, folder: Path, files: Mapping[str, str], threads: int | None) -> None:
-        """``threads`` are PyTorch's, which computes the operations; one unless told otherwise.
+    def _open(self, folder: Path, files: Mapping[str, str], threads: int) -> None:  # noqa: ARG002
+        """``threads`` has no effect: one of PyTorch's computes the operations, which are small.
 
         Raises:
             BundleError: the package is missing or damaged.
@@ -40,14 +43,13 @@ class MILEvaluator(GraphRuntime):
         """
         program = load_program(folder / files["model"])
         self.functions = {name: Function(program.functions[name]) for name in FUNCTIONS}
-        # The operations are small: on a busy machine more threads wait for each other longer than they compute.
-        self.threads = threads or 1
 
-    def run(self, graph: str, inputs: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+    def _run(self, graph: str, inputs: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
         specs = self.specs[graph]
         named = {spec.file_name: array for spec, array in zip(specs["inputs"], inputs, strict=True)}
         before = torch.get_num_threads()
-        torch.set_num_threads(self.threads)
+        # On a busy machine more threads wait for each other longer than they compute.
+        torch.set_num_threads(1)
         try:
             outputs = self.functions[graph](named)
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -176,15 +177,19 @@ def load(name_or_path: str | Path, *, least_slots: int = 0, threads: int | None 
     """A shipped checkpoint by name, or a checkpoint or bundle by path.
 
     ``least_slots`` asks for room for so many exemplars at a time. A checkpoint takes any number; a bundle's graph
-    has as many as it was converted for. ``threads`` limits a bundle's runtime.
+    has as many as it was converted for. ``threads`` None: as ``edgesr.threads`` chooses. A checkpoint is computed by
+    PyTorch, whose threads are the process's: a number sets them; None leaves them to a program that has loaded
+    PyTorch before.
 
     Raises:
         CheckpointError, BundleError: missing or damaged.
         UsageError: a bundle with fewer slots.
         UnavailableError: a bundle whose runtime is not here.
     """
+    from edgesr import threads as thread_choice
     from edgesr.bundle import MANIFEST, open_bundle
 
+    others = "torch" in sys.modules
     path = Path(name_or_path).expanduser()
     if (path / MANIFEST).is_file():
         bundle = open_bundle(path)
@@ -197,6 +202,8 @@ def load(name_or_path: str | Path, *, least_slots: int = 0, threads: int | None 
     from edgesr.models import load_checkpoint
     from edgesr.runtime.torch import TorchRuntime
 
+    if threads or not others:
+        thread_choice.tell_loaded(threads or thread_choice.count())
     checkpoint = load_checkpoint(name_or_path, quantized=True)
     config = checkpoint.model.config
     config = config.replace(slots=max(config.slots, least_slots))

@@ -12,8 +12,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from edgesr import threads
 from edgesr.alignment import Alignment, Array, align, transform
 from edgesr.errors import InputOutputError, UnavailableError
+from edgesr.exclusive import Exclusive
 from edgesr.imaging import Pixels
 from edgesr.yunet import YUNET, YUNET_VARIABLE, find_yunet, is_genuine
 
@@ -49,7 +51,7 @@ class Face:
 
 
 class Detector(Protocol):
-    """Finds faces, and where their eyes, noses and mouths lie."""
+    """Finds faces, and where their eyes, noses and mouths lie. Several threads may use one; after a fork nobody."""
 
     name: str
 
@@ -114,10 +116,13 @@ class FaceDetector:
             import cv2
         except ImportError as error:
             raise UnavailableError("finding faces needs OpenCV", OPENCV_HINT) from error
+        # OpenCV plans its network for one size of picture: two threads would change it under each other.
+        self.exclusive = Exclusive(self.name, "opencv")
         logging = cv2.utils.logging
         level = logging.getLogLevel()
         logging.setLogLevel(logging.LOG_LEVEL_ERROR)  # it warns of a setting that nobody made
         try:
+            cv2.setNumThreads(threads.count())
             self._yunet = cv2.FaceDetectorYN.create(str(self.path), "", (320, 320), threshold, 0.3, 5000)
             self._detect(np.zeros((320, 320, 3), np.uint8))
         except cv2.error as error:
@@ -180,8 +185,9 @@ class FaceDetector:
 
     def _detect(self, image: Pixels) -> Any:
         """YuNet's rows [N, 15]: box, landmarks, score."""
-        self._yunet.setInputSize((image.shape[1], image.shape[0]))
-        _, rows = self._yunet.detect(np.ascontiguousarray(image[..., ::-1]))
+        with self.exclusive():
+            self._yunet.setInputSize((image.shape[1], image.shape[0]))
+            _, rows = self._yunet.detect(np.ascontiguousarray(image[..., ::-1]))
         return np.zeros((0, 15), np.float32) if rows is None else rows
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from edgesr.alignment import Alignment, Array, crop_face, transform
 from edgesr.detection import LONG_SIDE, Face
 from edgesr.dlib_models import open_dlib
+from edgesr.exclusive import Exclusive
 from edgesr.imaging import Pixels
 
 VIEW_SIDE, VIEW_PIXELS = 128, 192
@@ -44,6 +45,7 @@ class DlibDetector:
         self._detector = dlib.get_frontal_face_detector()
         self._predictor = dlib.shape_predictor(str(folder / "shape_predictor_68_face_landmarks.dat"))
         self._threshold = threshold
+        self.exclusive = Exclusive(self.name)
 
     def detect(self, photo: Pixels, long_side: int | None = LONG_SIDE) -> list[Face]:
         """Faces of a photo uint8 [H, W, 3], the largest first.
@@ -58,7 +60,8 @@ class DlibDetector:
         small = np.ascontiguousarray(small)
         if min(small.shape[:2]) < 16:  # dlib does not take such pictures
             return []
-        rectangles, scores, _ = self._detector.run(small, 1 if long_side else 0, self._threshold)
+        with self.exclusive():
+            rectangles, scores, _ = self._detector.run(small, 1 if long_side else 0, self._threshold)
         factor = np.array([width / size[0], height / size[1]])
         faces = []
         for box, score in zip(rectangles, scores, strict=True):
@@ -90,7 +93,8 @@ class DlibDetector:
 
     def _landmarks(self, image: Pixels, box: Any) -> Array:
         """68 landmarks in continuous coordinates; dlib counts whole pixels, whose centres lie half a pixel on."""
-        parts = self._predictor(np.ascontiguousarray(image), box).parts()
+        with self.exclusive():
+            parts = self._predictor(np.ascontiguousarray(image), box).parts()
         return np.array([(point.x + 0.5, point.y + 0.5) for point in parts])
 
 

@@ -10,6 +10,7 @@ cropped differently from a sharp one. Never judge with the embedder that a loss 
 from __future__ import annotations
 
 import hashlib
+import threading
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,9 +18,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from edgesr import threads as thread_choice
 from edgesr.arcface import ARCFACE_BOX
 from edgesr.dlib_models import open_dlib
 from edgesr.errors import InputOutputError, UnavailableError
+from edgesr.exclusive import Exclusive
 from edgesr.imaging import Pixels, to_unit
 
 Vector = npt.NDArray[np.float64]
@@ -28,7 +31,7 @@ Frame = npt.NDArray[np.float64]
 
 
 class Embedder(Protocol):
-    """Turns an aligned face, uint8 [S, S, 3], into a vector."""
+    """Turns an aligned face, uint8 [S, S, 3], into a vector. Several threads may use one; after a fork nobody."""
 
     name: str
 
@@ -61,23 +64,26 @@ class DlibEmbedder:
         self._detector = dlib.get_frontal_face_detector()
         self._predictor = dlib.shape_predictor(str(folder / "shape_predictor_5_face_landmarks.dat"))
         self._network = dlib.face_recognition_model_v1(str(folder / "dlib_face_recognition_resnet_model_v1.dat"))
+        self.exclusive = Exclusive(self.name)
 
     def locate(self, truth: Pixels) -> tuple[Frame, bool]:
         """Five landmarks [5, 2] (x, y) of the largest face that was found."""
         truth = np.ascontiguousarray(truth)
-        found = self._detector(truth, 1 if truth.shape[0] < self.DETECTED_AT else 0)
-        if found:
-            box = max(found, key=lambda rectangle: rectangle.area())
-        else:
-            box = self._dlib.rectangle(*(round(share * truth.shape[0]) for share in self.USUAL_BOX))
-        parts = self._predictor(truth, box).parts()
+        with self.exclusive():
+            found = self._detector(truth, 1 if truth.shape[0] < self.DETECTED_AT else 0)
+            if found:
+                box = max(found, key=lambda rectangle: rectangle.area())
+            else:
+                box = self._dlib.rectangle(*(round(share * truth.shape[0]) for share in self.USUAL_BOX))
+            parts = self._predictor(truth, box).parts()
         return np.array([(point.x, point.y) for point in parts], np.float64), bool(found)
 
     def embed(self, image: Pixels, frame: Frame) -> Vector:
         points = [self._dlib.point(int(x), int(y)) for x, y in frame]
         # dlib crops by the landmarks alone; the rectangle is only carried along.
         shape = self._dlib.full_object_detection(self._dlib.rectangle(), points)
-        return np.array(self._network.compute_face_descriptor(np.ascontiguousarray(image), shape))
+        with self.exclusive():
+            return np.array(self._network.compute_face_descriptor(np.ascontiguousarray(image), shape))
 
 
 class OnnxEmbedder:
@@ -98,8 +104,7 @@ class OnnxEmbedder:
             raise InputOutputError(f"no embedder {path}")
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        if threads is not None:
-            options.intra_op_num_threads = threads
+        options.intra_op_num_threads = threads or thread_choice.count()
         try:
             self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # it raises its own exceptions, derived from Exception alone
@@ -112,6 +117,7 @@ class OnnxEmbedder:
                 f"the embedder {path} takes {given}", f"it must take one float32 [1, 3, {self.SIDE}, {self.SIDE}]"
             )
         self._input = inputs[0].name
+        self.exclusive = Exclusive(path.name, alone=False)
         self.name = path.name
 
     def locate(self, truth: Pixels) -> tuple[Frame, bool]:
@@ -124,7 +130,8 @@ class OnnxEmbedder:
             (self.SIDE, self.SIDE), Image.Resampling.BICUBIC, box=(left, top, right, bottom)
         )
         unit = (to_unit(np.asarray(face)) * 2 - 1).transpose(2, 0, 1)[None]
-        return np.asarray(self._session.run(None, {self._input: unit})[0], np.float64).reshape(-1)
+        with self.exclusive():
+            return np.asarray(self._session.run(None, {self._input: unit})[0], np.float64).reshape(-1)
 
 
 class IdentityMeter:
@@ -135,6 +142,7 @@ class IdentityMeter:
         self.undetected = 0
         """Originals in which no face was found: the usual place was taken, for every method alike."""
         self._originals: dict[str, tuple[Frame, Vector]] = {}
+        self._lock = threading.Lock()
 
     def compare(self, image: Pixels, truth: Pixels) -> dict[str, float]:
         """``identity``, the cosine similarity, and ``identity_distance``."""
@@ -145,11 +153,12 @@ class IdentityMeter:
 
     def _original(self, truth: Pixels) -> tuple[Frame, Vector]:
         key = hashlib.sha256(truth.tobytes()).hexdigest()
-        if key not in self._originals:
-            frame, found = self.embedder.locate(truth)
-            self.undetected += not found
-            self._originals[key] = frame, self.embedder.embed(truth, frame)
-        return self._originals[key]
+        with self._lock:
+            if key not in self._originals:
+                frame, found = self.embedder.locate(truth)
+                self.undetected += not found
+                self._originals[key] = frame, self.embedder.embed(truth, frame)
+            return self._originals[key]
 
 
 def _takes_a_face(shape: list[int | str | None], side: int) -> bool:

@@ -7,21 +7,37 @@ import io
 import logging
 import os
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 
 
+_lock = threading.RLock()
+"""Standard error, warnings and logging are the process's: two threads must not put back what the other had changed."""
+_quiet = 0
+"""Blocks of ``quiet`` that are open, in all threads together."""
+_loud = contextlib.ExitStack()
+"""What the last of them to end puts back."""
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Within the block no warning is shown, and nothing below an error is logged."""
-    disabled = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
+    """Within the block no warning is shown, and nothing below an error is logged, in any thread."""
+    global _quiet
+    with _lock:
+        if not _quiet:
+            _loud.callback(logging.disable, logging.root.manager.disable)
+            logging.disable(logging.WARNING)
+            _loud.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
-            yield
+        _quiet += 1
+    try:
+        yield
     finally:
-        logging.disable(disabled)
+        with _lock:
+            _quiet -= 1
+            if not _quiet:
+                _loud.close()
 
 
 @contextlib.contextmanager
@@ -29,9 +45,9 @@ def capture_native_stderr() -> Iterator[Callable[[], str]]:
     """Within the block stderr, native code's too, goes to a file; the function yielded reads what has come so far.
 
     Runtimes in C++ explain their errors there and nowhere else, some by way of Python's ``sys.stderr``.
-    Keep the block short: it holds for all threads.
+    Keep the block short: it holds for all threads, and another that wants the same waits.
     """
-    with tempfile.TemporaryFile() as file, contextlib.redirect_stderr(io.StringIO()) as text:
+    with _lock, tempfile.TemporaryFile() as file, contextlib.redirect_stderr(io.StringIO()) as text:
 
         def read() -> str:
             file.seek(0)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from edgesr.deployment.graphs import GRAPH_INPUTS, Graphs, deployed_graphs
 from edgesr.errors import CheckpointError
+from edgesr.exclusive import Exclusive
 from edgesr.models.checkpoint import Checkpoint
 from edgesr.models.config import HIMEConfig
 from edgesr.models.hime import HIME
@@ -120,17 +121,20 @@ class GraphsRuntime(Runtime):
 
     def __init__(self, graphs: Graphs) -> None:
         self.graphs, self.config = graphs, graphs.config
+        self.exclusive = Exclusive(self.name, "torch", alone=False)
 
     @torch.inference_mode()
     def encode(self, exemplar: Array) -> Array:
-        features = self.graphs.encode(_tensor(exemplar).permute(2, 0, 1)[None])
+        with self.exclusive():
+            features = self.graphs.encode(_tensor(exemplar).permute(2, 0, 1)[None])
         return _array(features[0].permute(1, 2, 0))
 
     @torch.inference_mode()
     def restore(self, lr: Array, features: Array, valid: Array) -> tuple[Array, Array]:
-        sr, weights = self.graphs.restore(
-            _tensor(lr).permute(2, 0, 1)[None], _tensor(features).permute(0, 3, 1, 2), _tensor(valid)
-        )
+        with self.exclusive():
+            sr, weights = self.graphs.restore(
+                _tensor(lr).permute(2, 0, 1)[None], _tensor(features).permute(0, 3, 1, 2), _tensor(valid)
+            )
         return _array(sr[0].permute(1, 2, 0)), _array(weights)
 
 

@@ -10,19 +10,26 @@ import abc
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from edgesr import threads as thread_choice
+from edgesr.exclusive import Exclusive
 from edgesr.models.config import HIMEConfig
 
 Array = npt.NDArray[np.float32]
 
 
 class Runtime(abc.ABC):
-    """Runs the two graphs of one network, one exemplar and one LR face at a time."""
+    """Runs the two graphs of one network, one exemplar and one LR face at a time.
+
+    It may be used from several threads, each of which gets its own result. In a process that was forked off one that
+    has used it, it raises ForkError.
+    """
 
     name: str
     """Of the engine: torch, executorch, litert, onnxruntime, coreml, mil-evaluator, onnxruntime-web and its browser."""
@@ -89,6 +96,13 @@ class TensorSpec:
 class GraphRuntime(Runtime):
     """A runtime of two static graphs that take and give named arrays; subclasses only run them."""
 
+    library = ""
+    """What the engine shares with all others of its process, as ``Exclusive`` takes it."""
+    lock: AbstractContextManager[Any] | None = None
+    """One for all objects of a class whose engine works for one at a time; None: each object has its own."""
+    alone = True
+    """False where the engine itself lets several threads run one network."""
+
     def __init__(
         self,
         folder: Path,
@@ -97,25 +111,36 @@ class GraphRuntime(Runtime):
         tensors: Mapping[str, Any],
         threads: int | None = None,
     ) -> None:
-        """``files`` and ``tensors`` as in a bundle's manifest; ``threads`` None leaves their number to the engine."""
+        """``files`` and ``tensors`` as in a bundle's manifest; ``threads`` None: as ``edgesr.threads`` chooses.
+
+        Raises:
+            ForkError: this process was forked off one that has used the engine.
+        """
         self.config = config
+        self.exclusive = Exclusive(self.name, self.library, self.lock, self.alone)
         self.specs = {
             graph: {side: [TensorSpec.from_dict(t) for t in specs] for side, specs in sides.items()}
             for graph, sides in tensors.items()
         }
-        self._open(folder, files, threads)
+        with self.exclusive():
+            self._open(folder, files, threads or thread_choice.count())
 
     @property
     def planar(self) -> bool:
         return any(spec.name == "features" and spec.layout == "NCHW" for spec in self.specs["restore"]["inputs"])
 
     @abc.abstractmethod
-    def _open(self, folder: Path, files: Mapping[str, str], threads: int | None) -> None:
+    def _open(self, folder: Path, files: Mapping[str, str], threads: int) -> None:
         """Load the artifact."""
 
     @abc.abstractmethod
+    def _run(self, graph: str, inputs: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+        """What ``run`` does, called by one thread at a time (unless not ``alone``)."""
+
     def run(self, graph: str, inputs: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
         """Run ``encode`` or ``restore``: arrays in the order and layout of the manifest's tensors."""
+        with self.exclusive():
+            return self._run(graph, inputs)
 
     def milliseconds(self, graph: str, inputs: list[npt.NDArray[Any]], count: int) -> list[float]:
         """Of each of ``count`` runs, as ``timed``."""

@@ -20,7 +20,7 @@ class CoreMLRuntime(GraphRuntime):
     name = "coreml"
     models: dict[str, Any]
 
-    def _open(self, folder: Path, files: Mapping[str, str], threads: int | None) -> None:  # noqa: ARG002
+    def _open(self, folder: Path, files: Mapping[str, str], threads: int) -> None:  # noqa: ARG002
         """``threads`` has no effect: Core ML chooses compute units and threads itself.
 
         Raises:
@@ -36,7 +36,7 @@ class CoreMLRuntime(GraphRuntime):
             graph: ct.models.MLModel(str(folder / files["model"]), function_name=graph) for graph in self.specs
         }
 
-    def run(self, graph: str, inputs: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+    def _run(self, graph: str, inputs: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
         specs = self.specs[graph]
         named = {spec.file_name: array for spec, array in zip(specs["inputs"], inputs, strict=True)}
         outputs = self.models[graph].predict(named)

@@ -13,11 +13,11 @@ from edgesr.runtime.base import GraphRuntime
 
 
 class LiteRTRuntime(GraphRuntime):
-    """The ``.tflite`` on LiteRT with XNNPACK; ``threads`` None leaves their number to it."""
+    """The ``.tflite`` on LiteRT with XNNPACK. An interpreter holds the tensors it computes: one thread at a time."""
 
     name = "litert"
 
-    def _open(self, folder: Path, files: Mapping[str, str], threads: int | None) -> None:
+    def _open(self, folder: Path, files: Mapping[str, str], threads: int) -> None:
         # Allocation creates the delegate, which announces itself on stderr; there, too, a refused model is explained.
         with quiet(), capture_native_stderr() as explained:
             from ai_edge_litert.interpreter import Interpreter
@@ -29,7 +29,7 @@ class LiteRTRuntime(GraphRuntime):
             except (RuntimeError, ValueError) as error:
                 raise RuntimeError(f"{error} {explained()}".strip()) from error
 
-    def run(self, graph: str, inputs: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+    def _run(self, graph: str, inputs: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
         specs = self.specs[graph]
         outputs = self._runners[graph](
             **{spec.file_name: array for spec, array in zip(specs["inputs"], inputs, strict=True)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from edgesr.exclusive import Exclusive
 from edgesr.models.config import HIMEConfig
 from edgesr.models.hime import HIME
 from edgesr.runtime.base import Array, Runtime
@@ -17,6 +18,7 @@ class TorchRuntime(Runtime):
 
     def __init__(self, model: HIME, config: HIMEConfig | None = None) -> None:
         """``config`` may differ from the model's in ``lr_size`` and ``slots``: the network takes any."""
+        self.exclusive = Exclusive(self.name, "torch", alone=False)  # nothing that it computes is kept in the network
         self.model = model.eval()
         self.config = config or model.config
 
@@ -26,16 +28,18 @@ class TorchRuntime(Runtime):
 
     @torch.inference_mode()
     def encode(self, exemplar: Array) -> Array:
-        features = self.model.encode(self._planes(exemplar)[None])
+        with self.exclusive():
+            features = self.model.encode(self._planes(exemplar)[None])
         return self._array(features[0].permute(1, 2, 0))
 
     @torch.inference_mode()
     def restore(self, lr: Array, features: Array, valid: Array) -> tuple[Array, Array]:
-        sr, weights = self.model.restore(
-            self._planes(lr)[None],
-            self._planes(features)[None],
-            self._tensor(valid)[None],
-        )
+        with self.exclusive():
+            sr, weights = self.model.restore(
+                self._planes(lr)[None],
+                self._planes(features)[None],
+                self._tensor(valid)[None],
+            )
         return self._array(sr[0].permute(1, 2, 0)), self._array(weights[0])
 
     def _planes(self, array: Array) -> torch.Tensor:

@@ -41,7 +41,7 @@ class WebRuntime(GraphRuntime):
 
     name = "onnxruntime-web"
 
-    def _open(self, folder: Path, files: Mapping[str, str], threads: int | None) -> None:  # noqa: ARG002
+    def _open(self, folder: Path, files: Mapping[str, str], threads: int) -> None:  # noqa: ARG002
         """``threads`` has no effect: WASM's threads need headers that hosts seldom send, so the booth uses one.
 
         Raises:
@@ -62,13 +62,14 @@ class WebRuntime(GraphRuntime):
         for graph in self.specs:
             self._page.call({"model": files[graph]})
 
-    def run(self, graph: str, inputs: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+    def _run(self, graph: str, inputs: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
         outputs, _ = self._call_page(graph, inputs, 0)
         return [outputs[spec.file_name] for spec in self.specs[graph]["outputs"]]
 
     def milliseconds(self, graph: str, inputs: list[npt.NDArray[Any]], count: int) -> list[float]:
         """As the page's own clock has them: nothing of the way to it and back."""
-        return self._call_page(graph, inputs, count)[1]
+        with self.exclusive():
+            return self._call_page(graph, inputs, count)[1]
 
     def close(self) -> None:
         """End the browser; otherwise it ends when this object is collected."""
