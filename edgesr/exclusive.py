@@ -10,6 +10,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 from edgesr.errors import UsageError
 
@@ -34,10 +35,17 @@ class Exclusive:
     computed before a fork, new objects are refused after it as well.
     """
 
-    def __init__(self, name: str, library: str = "", lock: threading.RLock | None = None, alone: bool = True) -> None:
+    def __init__(
+        self,
+        name: str,
+        library: str = "",
+        lock: contextlib.AbstractContextManager[Any] | None = None,
+        alone: bool = True,
+    ) -> None:
         """``lock`` may be shared by several objects; ``alone`` False lets threads in together, for what takes them."""
         self.name, self.library = name, library
-        self._lock = lock or threading.RLock() if alone else None
+        self._lock = (lock or threading.RLock()) if alone else contextlib.nullcontext()
+        self._alone = alone
         self._pid = os.getpid()
         self.check()
 
@@ -51,12 +59,12 @@ class Exclusive:
     def __call__(self) -> Iterator[None]:
         """While the block computes."""
         self.check()
-        with self._lock or contextlib.nullcontext():
+        with self._lock:
             yield
 
-    def __getstate__(self) -> dict[str, object]:
+    def __getstate__(self) -> dict[str, Any]:
         """Without the lock, for what is copied or sent to another process, where its life starts anew."""
-        return {"name": self.name, "library": self.library, "alone": self._lock is not None}
+        return {"name": self.name, "library": self.library, "alone": self._alone}
 
-    def __setstate__(self, state: dict[str, object]) -> None:
-        self.__init__(str(state["name"]), str(state["library"]), alone=bool(state["alone"]))  # type: ignore[misc]
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["name"], state["library"], alone=state["alone"])  # type: ignore[misc]

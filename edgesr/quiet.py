@@ -11,8 +11,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 
-
-_lock = threading.RLock()
+stderr_lock = threading.RLock()
 """Standard error, warnings and logging are the process's: two threads must not put back what the other had changed."""
 _quiet = 0
 """Blocks of ``quiet`` that are open, in all threads together."""
@@ -24,7 +23,7 @@ _loud = contextlib.ExitStack()
 def quiet() -> Iterator[None]:
     """Within the block no warning is shown, and nothing below an error is logged, in any thread."""
     global _quiet
-    with _lock:
+    with stderr_lock:
         if not _quiet:
             _loud.callback(logging.disable, logging.root.manager.disable)
             logging.disable(logging.WARNING)
@@ -34,7 +33,7 @@ def quiet() -> Iterator[None]:
     try:
         yield
     finally:
-        with _lock:
+        with stderr_lock:
             _quiet -= 1
             if not _quiet:
                 _loud.close()
@@ -47,7 +46,7 @@ def capture_native_stderr() -> Iterator[Callable[[], str]]:
     Runtimes in C++ explain their errors there and nowhere else, some by way of Python's ``sys.stderr``.
     Keep the block short: it holds for all threads, and another that wants the same waits.
     """
-    with _lock, tempfile.TemporaryFile() as file, contextlib.redirect_stderr(io.StringIO()) as text:
+    with stderr_lock, tempfile.TemporaryFile() as file, contextlib.redirect_stderr(io.StringIO()) as text:
 
         def read() -> str:
             file.seek(0)

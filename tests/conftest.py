@@ -14,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
+from edgesr import threads
 from edgesr.booth.chromium import find_chromium
 from edgesr.booth.site import BUILD, is_built
 from edgesr.cli.main import run
@@ -25,7 +26,7 @@ from edgesr.models import HIME, HIMEConfig, save_checkpoint
 from edgesr.yunet import YUNET
 
 # Tiny networks lose more to starting threads than they gain, and one thread always sums in the same order.
-torch.set_num_threads(1)
+threads.use(1)
 
 TINY = HIMEConfig(
     scale=4,

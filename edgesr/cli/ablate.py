@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgesr.cli import output
+from edgesr.cli.computing import threads_option
 from edgesr.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _path = click.Path(path_type=Path)
 @click.option("--network", default="hime-small-x8", show_default=True, help="A preset, or a config.json with widths.")
 @click.option("--init", help="Start every row from this checkpoint instead of at random.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("--threads", type=click.IntRange(1, 256), help="CPU threads. Default: all cores.")
+@threads_option
 @click.option("--identity", is_flag=True, help="Measure identity similarity too, with dlib.")
 @click.option("--markdown", is_flag=True, help="Print the tables as Markdown.")
 @output.json_option
@@ -41,7 +42,6 @@ def command(
     network: str,
     init: str | None,
     seed: int,
-    threads: int | None,
     identity: bool,
     markdown: bool,
     as_json: bool,
@@ -67,8 +67,6 @@ def command(
         from edgesr.ablations.runs import Ablation
     except ImportError as error:
         raise UnavailableError(f"training needs {error.name}", "pip install 'edgesr[train]'") from error
-    import torch
-
     from edgesr.cli.eval import identity_meter, measure_with
     from edgesr.cli.training_progress import fit
     from edgesr.data.faces import FaceSet, read_eval_list
@@ -81,8 +79,6 @@ def command(
         return
     if data is None:
         raise UsageError("no --data", "a folder with the splits train, val and test")
-    if threads:
-        torch.set_num_threads(threads)
     config, _ = network_config(network)
     wanted = [load_table(name) for name in dict.fromkeys(tables)]
     known = {

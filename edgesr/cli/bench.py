@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from edgesr.cli import output
+from edgesr.cli import output, progress
 
 
 @click.command("bench")
 @click.argument("bundle", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--runs", default=30, show_default=True, type=click.IntRange(3, 10_000), help="Measured runs of a graph.")
-@click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64))
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="Of each BUNDLE.")
 @output.json_option
 def command(bundle: tuple[Path, ...], runs: int, threads: int, as_json: bool) -> None:
     """Time both graphs of each BUNDLE (or checkpoint), in turn, in one run.
@@ -22,7 +22,7 @@ def command(bundle: tuple[Path, ...], runs: int, threads: int, as_json: bool) ->
     """
     from edgesr.benchmark import bench_bundles
 
-    with output.stages("bench") as report:
+    with progress.stages("bench") as report:
         rows = bench_bundles(list(bundle), runs=runs, threads=threads, report=report)
     if as_json:
         output.write_json({"rows": rows})

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from edgesr import DEFAULT_CHECKPOINT
-from edgesr.cli import output
+from edgesr.cli import output, progress
+from edgesr.cli.computing import threads_option
 
 if TYPE_CHECKING:
     from edgesr.booth.server import FolderServer
@@ -29,6 +30,7 @@ PORT = 8765
     help=f"0 takes any free one. Default: {PORT}, or a free one if it is taken.",
 )
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
+@threads_option
 @output.json_option
 def command(checkpoint: str, bundle: Path | None, port: int | None, no_browser: bool, as_json: bool) -> None:
     """Open the photo booth: a page that finds and restores faces in the browser, with a gallery of yours.
@@ -114,7 +116,7 @@ def cached_booth(checkpoint: str) -> Path:
         return folder
     from edgesr.convert.pipeline import convert, plan
 
-    with output.stages("booth") as report:
+    with progress.stages("booth") as report:
         report("converting the network, once")
         chosen = plan("web", checkpoint=checkpoint, output=folder)
         manifest = convert(chosen, force=True, report=report)

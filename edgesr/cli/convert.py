@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from edgesr import DEFAULT_CHECKPOINT
-from edgesr.cli import output
+from edgesr.cli import output, progress
+from edgesr.cli.computing import threads_option
 
 
 @click.command("convert")
@@ -30,6 +31,7 @@ from edgesr.cli import output
 @click.option(
     "--output", "-o", "bundle", type=click.Path(path_type=Path), help="Bundle folder. Default: named after the choices."
 )
+@threads_option
 @output.force_option
 @output.json_option
 def command(
@@ -66,7 +68,7 @@ def command(
     if recipe and not calibrate:
         raise UsageError("--recipe is for --calibrate", "a checkpoint of edgesr quantize has its recipe already")
 
-    with output.stages(f"convert to {target}") as report:
+    with progress.stages(f"convert to {target}") as report:
         report("loading")
         chosen = plan(
             target,

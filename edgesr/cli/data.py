@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from edgesr.cli import output
+from edgesr.cli import output, progress
+from edgesr.cli.computing import threads_option
 
 SUFFIXES = {"png": ".png", "jpg": ".jpg"}
 
@@ -29,6 +30,7 @@ def command() -> None:
 @click.option("--largest", is_flag=True, help="Take the largest face even where another is of like size.")
 @click.option("--detector", type=click.Path(path_type=Path), help="YuNet's file, if not the package's.")
 @format_option
+@threads_option
 @output.force_option
 @output.json_option
 def prepare(
@@ -65,7 +67,7 @@ def prepare(
         largest=largest,
         suffix=SUFFIXES[kind],
         force=force,
-        progress=lambda photos: output.track(photos, "aligning"),
+        progress=lambda photos: progress.track(photos, "aligning"),
     )
     if as_json:
         rejected = [{"file": one.file, "reason": one.reason} for one in result.rejected]
@@ -97,6 +99,7 @@ def prepare(
 @click.option("--val-people", default=0, show_default=True, type=click.IntRange(0), help="Taken from train, for val.")
 @click.option("--seed", default=0, show_default=True, help="Of the split and the exemplars.")
 @format_option
+@threads_option
 @output.force_option
 @output.json_option
 def celebamask(
@@ -130,7 +133,7 @@ def celebamask(
         val_people=val_people,
         suffix=SUFFIXES[kind],
         force=force,
-        progress=lambda people: output.track(people, "scaling down"),
+        progress=lambda people: progress.track(people, "scaling down"),
     )
     if as_json:
         output.write_json(

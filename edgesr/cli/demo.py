@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgesr import DEFAULT_CHECKPOINT
-from edgesr.cli import output
+from edgesr.cli import output, progress
+from edgesr.cli.computing import threads_option
 
 if TYPE_CHECKING:
     from edgesr.data.samples import SampleFace
@@ -25,6 +26,7 @@ ENLARGE = 2
 @click.command("demo")
 @click.option("--output", "-o", "folder", type=click.Path(path_type=Path), default=Path("out"), show_default=True)
 @click.option("--checkpoint", "-c", default=DEFAULT_CHECKPOINT, show_default=True)
+@threads_option
 @output.force_option
 @output.json_option
 def command(folder: Path, checkpoint: str, force: bool, as_json: bool) -> None:
@@ -50,7 +52,7 @@ def command(folder: Path, checkpoint: str, force: bool, as_json: bool) -> None:
     faces = sample_faces(plans[0].config.hr_size)
     rows: list[dict[str, Any]] = []
     columns: dict[str, list[Pixels]] = {}
-    with output.stages("demo") as report:
+    with progress.stages("demo") as report:
         for chosen in plans:
             name = chosen.target.name
             manifest = convert(chosen, force=force, report=under(name, report))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgesr.cli import output
+from edgesr.cli import output, progress
+from edgesr.cli.computing import threads_option
 from edgesr.errors import EdgesrError, InputOutputError, UsageError
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ _path = click.Path(path_type=Path)
 @click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG, WebP and HEIC. Default: 95, or as it came.")
 @click.option("--detector", type=_path, help="YuNet's file, if not the package's.")
 @click.option("--embedder", type=_path, help="The ONNX face embedder that the gallery was built with, if not dlib.")
-@click.option("--threads", type=click.IntRange(1, 64), help="Threads of a bundle's runtime.")
 @click.option("--temporal-table", is_flag=True, help="Of a clip: PSNR by how old the exemplar is; writes nothing.")
+@threads_option
 @output.force_option
 @output.json_option
 def command(photos: tuple[Path, ...], out: Path | None, as_json: bool, **options: Any) -> None:
@@ -87,7 +88,7 @@ def enhance_photos(photos: tuple[Path, ...], out: Path, as_json: bool, options: 
     enhancer = open_enhancer(options)
     journal = None if single else Journal(out, remembered(options))
     rows: list[dict[str, Any]] = []
-    for job in output.track(jobs, "enhancing"):
+    for job in progress.track(jobs, "enhancing"):
         rows.append(attempt(job, enhancer, journal, options))
         if not as_json:
             tell(rows[-1])
@@ -121,7 +122,7 @@ def open_enhancer(options: dict[str, Any]) -> Enhancer:
         megapixels=options["max_megapixels"],
         allow_other=options["allow_other"],
     )
-    networks = open_networks(options["galleries"], options["models"], options["threads"])
+    networks = open_networks(options["galleries"], options["models"])
     judge = open_judge(networks, options["embedder"], output.say)
     return Enhancer(networks, open_detector(options["detector"], output.say), settings, judge)
 

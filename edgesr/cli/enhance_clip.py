@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from edgesr.cli import output
+from edgesr.cli import output, progress
 from edgesr.errors import UsageError
 
 NOT_FOR_CLIPS = ("compare", "heatmap", "faces_folder", "kind", "quality")
@@ -90,6 +90,5 @@ def table(clip: Path, as_json: bool, options: dict[str, Any]) -> None:
 
 
 def track(frames: Iterable[Any], count: int) -> Iterator[Any]:
-    """Frames with a progress bar."""
-    with output.progress_bar() as bar:
-        yield from bar.track(frames, total=count or None, description="frames")
+    """Frames, and how far they are."""
+    return progress.track(frames, "frames", count)

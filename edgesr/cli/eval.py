@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgesr.cli import output
+from edgesr.cli import output, progress
+from edgesr.cli.computing import threads_option
 from edgesr.data import DEGRADATIONS
 from edgesr.errors import UnavailableError, UsageError
 
@@ -47,6 +48,7 @@ _path = click.Path(path_type=Path)
 @click.option("--sheet", type=_path, help="Write a picture of the worst and of other targets by every method.")
 @click.option("--worst", default=WORST_SHOWN, show_default=True, type=click.IntRange(0), help="Worst images to list.")
 @click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
+@threads_option
 @output.force_option
 @output.json_option
 def command(
@@ -113,7 +115,7 @@ def command(
         methods,
         pairs,
         measure=measure_with(meter, perceptual),
-        progress=lambda items: output.track(items, f"evaluating {split}"),
+        progress=lambda items: progress.track(items, f"evaluating {split}"),
     )
     report = Report(result, pairs, methods)
     write_files(report, csv_file, sheet, worst)

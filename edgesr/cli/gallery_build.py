@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgesr import DEFAULT_CHECKPOINT
-from edgesr.cli import output
+from edgesr.cli import output, progress
+from edgesr.cli.computing import threads_option
 from edgesr.cli.gallery_people import can_ask, of_folder, of_person, open_embedder
 from edgesr.errors import UsageError
 
@@ -39,6 +40,7 @@ max_option = click.option("--max", "most", type=click.IntRange(1, 1000), help="K
 @detector_option
 @embedder_option
 @max_option
+@threads_option
 @output.force_option
 @output.json_option
 def build(
@@ -95,6 +97,7 @@ def build(
 @detector_option
 @embedder_option
 @max_option
+@threads_option
 @output.json_option
 def add(
     gallery: Path,
@@ -160,7 +163,7 @@ def collect(photos: Sequence[Path], network: Model, gallery: Gallery, wishes: Wi
     finder = open_detector(wishes.detector, output.say)
     seen: list[Candidate] = []
     rejected: list[Rejection] = []
-    for path in output.track(files, "looking at photos"):
+    for path in progress.track(files, "looking at photos"):
         room = len(seen) < MOST_ENTRIES
         found = look(path, finder, network.config.hr_size) if room else Rejection(path, "the gallery is full")
         if isinstance(found, Rejection):
@@ -173,7 +176,7 @@ def collect(photos: Sequence[Path], network: Model, gallery: Gallery, wishes: Wi
     rejected += out
     vectors, people = None, None
     if wishes.embedder is not None:
-        vectors = steps.embed(output.track(seen, "telling people apart"), wishes.embedder)
+        vectors = steps.embed(progress.track(seen, "telling people apart"), wishes.embedder)
         seen, out, people = of_person(seen, vectors, gallery, wishes.embedder.name, wishes.person, wishes.ask)
         rejected += out
     elif len(seen) > 1:
@@ -184,7 +187,7 @@ def collect(photos: Sequence[Path], network: Model, gallery: Gallery, wishes: Wi
     rejected += out
     stored = vectors if gallery.embedder is not None else None
     encoded = steps.encode_entries(
-        output.track(seen, "encoding"), network, gallery, keep_names=wishes.keep_names, embeddings=stored
+        progress.track(seen, "encoding"), network, gallery, keep_names=wishes.keep_names, embeddings=stored
     )
     return Collected(encoded, seen, rejected, people)
 

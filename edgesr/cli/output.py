@@ -7,9 +7,9 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -17,9 +17,6 @@ from edgesr.errors import EXIT_NEGATIVE
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
-
-T = TypeVar("T")
 
 _data: IO[str] | None = None
 """Where data goes while a command runs; then ``sys.stdout`` itself leads to stderr."""
@@ -113,47 +110,6 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | No
     for row in rows:
         rich_table.add_row(*("" if cell is None else str(cell) for cell in row))
     console(stderr=False).print(rich_table)
-
-
-@contextlib.contextmanager
-def stages(what: str) -> Iterator[Callable[[str], None]]:
-    """Report the stages of a job: a spinner on a terminal, a line a stage in a log."""
-    terminal = console()
-    if not terminal.is_terminal:
-        yield lambda stage: say(f"{what}: {stage}")
-        return
-    with terminal.status(what) as status:
-        yield lambda stage: status.update(f"{what}: {stage}")
-
-
-@contextlib.contextmanager
-def progress_bar(visible: bool = True) -> Iterator[Progress]:
-    """A progress bar with an estimate of the time left, on stderr; invisible where that is no terminal."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    terminal = console()
-    with Progress(
-        *columns,
-        TimeRemainingColumn(),
-        console=terminal,
-        transient=True,
-        disable=not (visible and terminal.is_terminal),
-    ) as bar:
-        yield bar
-
-
-def track(items: Sequence[T], description: str) -> Iterator[T]:
-    """Iterate with a progress bar."""
-    with progress_bar() as bar:
-        yield from bar.track(items, description=description)
 
 
 def size(count: int) -> str:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgesr import DEFAULT_CHECKPOINT
-from edgesr.cli import output
+from edgesr.cli import output, progress
+from edgesr.cli.computing import threads_option
 from edgesr.errors import CheckpointError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ _path = click.Path(path_type=Path)
 @click.option("--learning-rate", default=2e-5, show_default=True, type=click.FloatRange(0, 1, min_open=True))
 @click.option("--distil", default=1.0, show_default=True, type=click.FloatRange(0), help="Weight of the float output.")
 @click.option("--max-minutes", type=click.FloatRange(0, min_open=True), help="qat: stop and save after this time.")
-@click.option("--threads", type=click.IntRange(1, 256), help="CPU threads. Default: all cores.")
+@threads_option
 @click.option("--seed", default=0, show_default=True)
 @click.option("--run", type=_path, help="qat: folder to resume from. Default: runs/<name>.")
 @click.option("--name", help="Of the new checkpoint. Default: <checkpoint>-int8, or -int8-ptq.")
@@ -70,7 +71,6 @@ def command(
     learning_rate: float,
     distil: float,
     max_minutes: float | None,
-    threads: int | None,
     seed: int,
     run: Path | None,
     name: str | None,
@@ -95,14 +95,10 @@ def command(
         from edgesr.quantize.ptq import calibrate, calibration_faces, extended
     except ImportError as error:
         raise UnavailableError(f"quantization needs {error.name}", "pip install 'edgesr[executorch]'") from error
-    import torch
-
     from edgesr.cli.quantize_search import search_recipe, write_default_recipe
     from edgesr.models import load_checkpoint
     from edgesr.quantize.recipe import POLICY, read_recipe
 
-    if threads:
-        torch.set_num_threads(threads)
     given = load_checkpoint(checkpoint, quantized=method == "ptq" and not search)
     known = quantization_of(given)
     source = float_network(known) if known else given
@@ -137,7 +133,7 @@ def command(
     calibrating = {
         "recipe": recipe,
         "observer": observer,
-        "track": lambda items: output.track(items, "calibrating"),
+        "track": lambda items: progress.track(items, "calibrating"),
     }
     if known:
         quantization = extended(given, known, chosen, **calibrating)  # type: ignore[arg-type]
@@ -212,6 +208,7 @@ def train(
         from edgesr.quantize.qat import QATTrainer, qat_config
     except ImportError as error:
         raise UnavailableError(f"training needs {error.name}", "pip install 'edgesr[train]'") from error
+    from edgesr.cli.training_progress import fit
     from edgesr.data.faces import FaceSet
     from edgesr.models import load_checkpoint
     from edgesr.quantize.graphs import quantization_of
@@ -220,16 +217,7 @@ def train(
     photos = FaceSet.read(data, split, source.model.config.hr_size)
     trainer = QATTrainer(run, name, source, quantization, config, photos, distil=distil)
     output.say(f"training on {len(photos)} photos, {'resuming' if trainer.step else 'starting'} at step {trainer.step}")
-    with output.progress_bar() as bar:
-        task = bar.add_task("training", total=config.steps, completed=trainer.step)
-
-        def on_step(progress: Any) -> None:
-            rate = f"loss {progress.loss:.5f}, {progress.samples_per_second:.1f} samples/s"
-            bar.update(task, completed=progress.step, description=rate)
-            if bar.disable and progress.step % 100 == 0:
-                output.say(f"step {progress.step}/{config.steps}: {rate}")
-
-        trainer.fit(max_minutes=max_minutes, on_step=on_step)
+    fit(trainer, "training", max_minutes=max_minutes)
     tuned = load_checkpoint(trainer.checkpoint, quantized=True)
     trained = quantization_of(tuned)
     assert trained is not None
@@ -264,14 +252,14 @@ def measured(
     rows: list[dict[str, Any]] = []
     for split, pairs in by_split.items():
         wanted, method = evaluate_n(
-            TorchRuntime(source.model), pairs, measure=measure, track=lambda items: output.track(items, "float")
+            TorchRuntime(source.model), pairs, measure=measure, track=lambda items: progress.track(items, "float")
         )
         for precision, (checkpoint, quantization) in made.items():
             got, _ = evaluate_n(
                 quantized_runtime(checkpoint, quantization=quantization),
                 pairs,
                 measure=measure,
-                track=lambda items, name=precision: output.track(items, name),  # type: ignore[misc]
+                track=lambda items, name=precision: progress.track(items, name),  # type: ignore[misc]
             )
             loss = quality_loss(got, wanted, method)
             rows.append(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgesr.cli import output
+from edgesr.cli import output, progress
 from edgesr.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ def search_recipe(
     pairs = pairs[:: max(1, len(pairs) // trial_faces)][:trial_faces]
     output.say(f"calibrating every layer on {faces} faces")
     chosen = calibration_faces(data, split, config.hr_size, config.slots, faces)
-    everything = calibrate(source, chosen, recipe=EVERYTHING, track=lambda items: output.track(items, "calibrating"))
-    rows = measure(source, everything, pairs, track=lambda names: output.track(names, "layer by layer"))
+    everything = calibrate(source, chosen, recipe=EVERYTHING, track=lambda items: progress.track(items, "calibrating"))
+    rows = measure(source, everything, pairs, track=lambda names: progress.track(names, "layer by layer"))
     bench = Bench(source, everything, pairs)
     found = search(bench, rows, max_drop, output.say)
     trials = [found, *opponents(bench)]

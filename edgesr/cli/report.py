@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgesr import DEFAULT_CHECKPOINT
-from edgesr.cli import output
+from edgesr.cli import output, progress
+from edgesr.cli.computing import threads_option
 from edgesr.errors import EdgesrError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
@@ -66,9 +67,10 @@ class SeveralValues(click.Command):
 @click.option("--embedder", type=_path, help="An ONNX face embedder (as ArcFace) for identity instead of dlib's.")
 @click.option("--latency/--no-latency", default=True, show_default=True)
 @click.option("--runs", default=30, show_default=True, type=click.IntRange(3, 10_000), help="Timed runs of a graph.")
-@click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="Of timed runs.")
+@click.option("--timed-threads", default=1, show_default=True, type=click.IntRange(1, 64), help="Of timed runs.")
 @click.option("--work", type=_path, help="Keeps bundles and figures, to resume. Default: OUTPUT without .html, .work.")
 @click.option("--output", "-o", "out", default=Path("report.html"), show_default=True, type=_path)
+@threads_option
 @output.force_option
 @output.json_option
 def command(
@@ -92,7 +94,7 @@ def command(
     embedder: Path | None,
     latency: bool,
     runs: int,
-    threads: int,
+    timed_threads: int,
     work: Path | None,
     out: Path,
     force: bool,
@@ -136,7 +138,7 @@ def command(
     settings = Settings(
         work=work,
         runs=runs,
-        threads=threads,
+        threads=timed_threads,
         slow_faces=slow_faces,
         worst=worst,
         latency=latency,
@@ -241,7 +243,7 @@ def with_sensitivity(
         return dataclasses.replace(subject, sensitivity_missing="no folder of faces\nedgesr report --data FOLDER")
     try:
         output.say(f"sensitivity of every layer on {count} faces of val")
-        rows = sensitivity_of(subject.checkpoint, data, calibration, count, work, output.track)
+        rows = sensitivity_of(subject.checkpoint, data, calibration, count, work, progress.track)
     except EdgesrError as error:
         return dataclasses.replace(subject, sensitivity_missing=f"{error.what}\n{error.hint}")
     return dataclasses.replace(subject, sensitivity=rows)
@@ -257,7 +259,7 @@ def tools() -> Any:
         open_runtime=lambda bundle: runtime_or_evaluator(bundle)[0],
         executes_here=lambda bundle: target_named(bundle.manifest["target"]).executes_here,
         say=output.say,
-        track=output.track,
+        track=progress.track,
     )
 
 

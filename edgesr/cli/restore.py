@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from edgesr import DEFAULT_CHECKPOINT
-from edgesr.cli import output
+from edgesr.cli import output, progress
+from edgesr.cli.computing import threads_option
 from edgesr.errors import InputOutputError, UsageError
 
 
@@ -35,7 +36,7 @@ class Variadic(click.Command):
 @click.option("--output", "-o", "out", required=True, type=click.Path(path_type=Path), help="A file, or a folder.")
 @click.option("--model", "-m", default=DEFAULT_CHECKPOINT, show_default=True, help="A checkpoint or a bundle.")
 @click.option("--truth", type=click.Path(path_type=Path), help="The sharp original, to measure PSNR against.")
-@click.option("--threads", type=click.IntRange(1, 64), help="Threads of a bundle's runtime.")
+@threads_option
 @output.force_option
 @output.json_option
 def command(
@@ -45,7 +46,6 @@ def command(
     out: Path,
     model: str,
     truth: Path | None,
-    threads: int | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -68,14 +68,14 @@ def command(
     if gallery is not None and exemplars:
         raise UsageError("--exemplars and --gallery are two ways to say the same", "add the photos to the gallery")
     targets = destinations(lr, out, force)
-    network = edgesr.load(model, threads=threads, least_slots=len(exemplars))
+    network = edgesr.load(model, least_slots=len(exemplars))
     original = read_image(truth) if truth is not None else None
     features: Any = network.encode(exemplars)
     if gallery is not None:
         features = read_gallery(gallery)
         network.check_gallery(features)
     outputs: list[dict[str, Any]] = []
-    for source, target in zip(output.track(lr, "restoring"), targets, strict=True):
+    for source, target in zip(progress.track(lr, "restoring"), targets, strict=True):
         row: dict[str, Any] = {"input": str(source), "output": str(target)}
         if isinstance(features, Gallery):
             chosen = network.choose(source, features)

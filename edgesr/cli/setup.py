@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from edgesr.cli import output
+from edgesr.cli import output, progress
 
 
 @click.command("setup")
@@ -22,7 +22,7 @@ def command(what: str, as_json: bool) -> None:
     environment = tflite_environment()
     ready = environment.is_ready()
     if not ready:
-        with output.stages(f"setup {what}") as report:
+        with progress.stages(f"setup {what}") as report:
             environment.create(report)
     state = "was ready" if ready else "made"
     if as_json:

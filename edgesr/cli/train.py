@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from edgesr.cli import output
+from edgesr.cli.computing import threads_option
 from edgesr.cli.train_losses import loss_options, losses
 from edgesr.data import DEGRADATIONS
 from edgesr.errors import UnavailableError, UsageError
@@ -43,7 +44,7 @@ from edgesr.errors import UnavailableError, UsageError
 @click.option("--wrong-gallery", default=0.0, show_default=True, help="Probability of somebody else's exemplars.")
 @click.option("--offset-learning-rate", default=1.0, show_default=True, help="Offset head's, over that of the rest.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("--threads", type=click.IntRange(1, 256), help="CPU threads. Default: all cores.")
+@threads_option
 @click.option("--max-minutes", type=click.FloatRange(0, min_open=True), help="Stop and save after this time.")
 @click.option("--validate-every", default=1000, show_default=True, type=click.IntRange(1), help="In steps.")
 @loss_options
@@ -72,7 +73,6 @@ def command(
     wrong_gallery: float,
     offset_learning_rate: float,
     seed: int,
-    threads: int | None,
     max_minutes: float | None,
     validate_every: int,
     as_json: bool,
@@ -96,15 +96,11 @@ def command(
         from edgesr.training.trainer import Trainer
     except ImportError as error:
         raise UnavailableError(f"training needs {error.name}", "pip install 'edgesr[train]'") from error
-    import torch
-
     from edgesr.cli.training_progress import fit
     from edgesr.data.batches import Curriculum
     from edgesr.models import load_checkpoint
 
     lead = is_lead()
-    if threads:
-        torch.set_num_threads(threads)
     config, label = network_config(network)
     run = run or Path("runs") / label
     start = load_checkpoint(init) if init else None

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgesr.cli import output
+from edgesr.cli import progress
 
 if TYPE_CHECKING:
     from edgesr.data.faces import EvalPair
     from edgesr.training.config import Progress
     from edgesr.training.trainer import Trainer
-
-LINE_EVERY = 200
-"""Steps between lines of a log."""
 
 
 def fit(
@@ -24,22 +21,24 @@ def fit(
     max_minutes: float | None = None,
     visible: bool = True,
 ) -> dict[str, float]:
-    """Train with a progress bar, or with a line now and then; returns the last validation's figures."""
+    """Train and show how far it is, from the first step on; returns the last validation's figures."""
     last: dict[str, float] = {}
-    steps = trainer.config.steps
-    with output.progress_bar(visible) as bar:
-        task = bar.add_task(label, total=steps, completed=trainer.step)
+    with progress.job(label, trainer.config.steps, trainer.step, unit="step", soon=True, visible=visible) as shown:
 
-        def on_step(progress: Progress) -> None:
-            rate = f"loss {progress.loss:.4f}, {progress.samples_per_second:.0f} samples/s"
-            bar.update(task, completed=progress.step, description=rate)
-            if progress.validation:
-                last.update(progress.validation)
-                bar.console.print(f"step {progress.step}: {rate}; {describe(progress.validation)}")
-            elif bar.disable and progress.step % LINE_EVERY == 0:
-                output.say(f"step {progress.step}/{steps}: {rate}")
+        def on_step(at: Progress) -> None:
+            rate = f"loss {at.loss:.4f}, {at.samples_per_second:.1f} samples/s"
+            shown.at(at.step, rate)
+            if at.validation:
+                last.update(at.validation)
+                shown.say(f"step {at.step}: {rate}; {describe(at.validation)}")
 
-        trainer.fit(validation=validation, validate_every=validate_every, max_minutes=max_minutes, on_step=on_step)
+        trainer.fit(
+            validation=validation,
+            validate_every=validate_every,
+            max_minutes=max_minutes,
+            on_step=on_step,
+            tick=shown.at,
+        )
     return last
 
 

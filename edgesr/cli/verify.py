@@ -6,12 +6,14 @@ from pathlib import Path
 
 import click
 
-from edgesr.cli import output
+from edgesr.cli import output, progress
+from edgesr.cli.computing import threads_option
 
 
 @click.command("verify")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("--checkpoint", "-c", help="What it was made from, if that is no shipped checkpoint.")
+@threads_option
 @output.json_option
 def command(bundle: Path, checkpoint: str | None, as_json: bool) -> None:
     """Repeat a bundle's parity gate on this machine.
@@ -22,7 +24,7 @@ def command(bundle: Path, checkpoint: str | None, as_json: bool) -> None:
     """
     from edgesr.convert.verify import verify
 
-    with output.stages("verify") as report:
+    with progress.stages("verify") as report:
         result = verify(bundle, checkpoint, report)
     failed = [check.name for check in result.checks if not check.ok]
     verdict = output.failure(f"{bundle} does not verify: {', '.join(failed)}", "convert again") if failed else {}

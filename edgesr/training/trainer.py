@@ -166,8 +166,11 @@ class Trainer:
         save_every_seconds: float = 300,
         max_minutes: float | None = None,
         on_step: Callable[[Progress], None] = lambda progress: None,
+        tick: Callable[[int], None] = lambda step: None,
     ) -> None:
         """Train to the last step, or until ``max_minutes`` are over or Ctrl-C; saves in every case.
+
+        ``tick`` is told of every step; ``on_step`` of those whose loss is read, since that waits for the device.
 
         Raises:
             EdgesrError: the loss is not finite; the state saved last is from before that.
@@ -179,6 +182,7 @@ class Trainer:
             while self.step < self.config.steps:
                 means.add({"loss": self.train_step(), **self.terms})
                 now = time.monotonic()
+                tick(self.step)
                 validate = validation is not None and (
                     self.step % validate_every == 0 or self.step == self.config.steps
                 )
