@@ -192,6 +192,7 @@ class BoundedHandler(BaseHTTPRequestHandler):
 
     def parse_request(self) -> bool:
         parsed = super().parse_request()
+        self.refused = self.refused or not parsed
         self.server.places.mark(self.connection, waits=False)
         return parsed
 
