@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import hashlib
+import importlib.util
 import re
 import subprocess
 import tomllib
@@ -248,3 +250,63 @@ def test_rules_have_the_numbers_that_python_has() -> None:
     ):
         found = constants(file)
         assert {name: found[name] for name in names.split()} == {name: getattr(module, name) for name in names.split()}
+
+
+@pytest.fixture
+def jars(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """The program that fetches the plain build's jars, with a repository of two files and a lock of these."""
+    spec = importlib.util.spec_from_file_location("android_jars", ROOT / "tools" / "pom.py")
+    assert spec is not None
+    assert spec.loader is not None
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+    monkeypatch.setattr(program, "REPOSITORY", tmp_path / "m2")
+    lines = []
+    for name in ("a/b/1/b-1.jar", "a/b/1/b-1.pom"):
+        path = tmp_path / "m2" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+        lines.append(f"{hashlib.sha256(name.encode()).hexdigest()}  {name}\n")
+    monkeypatch.setattr(program, "LOCK", tmp_path / "maven.lock")
+    program.LOCK.write_text("# what for\n" + "".join(lines))
+    return program
+
+
+def test_the_lock_is_of_the_versions_that_are_fetched() -> None:
+    lines = [line for line in (ROOT / "tools" / "maven.lock").read_text().splitlines() if not line.startswith("#")]
+    assert all(re.fullmatch(r"[0-9a-f]{64}  [\w./+-]+\.(jar|aar|pom)", line) for line in lines)
+    names = {line.split()[1] for line in lines}
+    versions = catalog()["versions"]
+    for path in (
+        f"org/jetbrains/kotlin/kotlin-compiler-embeddable/{versions['kotlin']}",
+        f"org/tensorflow/tensorflow-lite/{versions['tensorflowLite']}",
+        f"org/bytedeco/tensorflow-lite/{versions['tensorflowLiteHost']}",
+        f"org/robolectric/robolectric/{versions['robolectric']}",
+        f"org/robolectric/android-all/{plain_build('pom.py', 'FRAMEWORK')}",
+    ):
+        assert {Path(name).suffix for name in names if name.startswith(f"{path}/")} >= {".pom"}, path
+
+
+def test_jars_of_the_locks_content_are_taken(jars: Any) -> None:
+    jars.check()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("a/b/1/b-1.jar", "another content"),
+        ("a/b/1/b-1.pom", "another content"),
+        ("a/c/1/c-1.jar", "unknown"),
+        ("a/c/1/c-1.aar", "unknown"),
+    ],
+)
+def test_a_jar_or_pom_of_another_content_is_refused_and_removed(name: str, says: str, jars: Any, capsys) -> None:
+    path = jars.REPOSITORY / name
+    path.parent.mkdir(exist_ok=True, parents=True)
+    path.write_bytes(b"something else")
+    with pytest.raises(SystemExit) as ended:
+        jars.check()
+    assert ended.value.code == 1
+    assert f"{name}: {says}" in capsys.readouterr().err
+    assert not path.exists()
+    jars.check()

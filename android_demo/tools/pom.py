@@ -1,14 +1,28 @@
-"""The jars of the plain build: versions from the version catalog, fetched by Maven from where it is set up to look."""
+"""The jars of the plain build: versions from the version catalog, fetched by Maven from where it is set up to look.
+
+    python android_demo/tools/pom.py     after a change of a version: fetch all of them anew and write maven.lock
+
+Nothing that Maven fetches is run or read by us before its SHA-256 was found to be the lock's.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / ".work"
+REPOSITORY = WORK / "m2"
+"""Of this build alone: what lies in it is what it uses."""
+LOCK = ROOT / "tools" / "maven.lock"
+READ = (".jar", ".aar", ".pom")
+HEAD = "# SHA-256 of all that Maven fetches for the plain build. Made by: python android_demo/tools/pom.py"
 
 FRAMEWORK = "15-robolectric-13954326"
 """Android 15 (API 35), the real framework."""
@@ -48,24 +62,82 @@ def groups() -> dict[str, list[tuple[str, str, str, bool]]]:
 
 
 def fetch() -> dict[str, list[Path]]:
-    """The jars of every group, fetched where they are not there yet."""
-    (WORK / "lib").mkdir(parents=True, exist_ok=True)
-    pom = WORK / "pom.xml"
-    written = _pom()
-    if not pom.is_file() or pom.read_text() != written:
+    """The jars of every group, each of the content that the lock says; fetched where they are not there yet."""
+    WORK.mkdir(exist_ok=True)
+    pom, fetched, written = WORK / "pom.xml", WORK / "fetched.txt", _pom()
+    stamp, state = WORK / "fetched.stamp", hashlib.sha256(written.encode() + LOCK.read_bytes()).hexdigest()
+    if not (stamp.is_file() and stamp.read_text() == state and fetched.is_file() and REPOSITORY.is_dir()):
+        stamp.unlink(missing_ok=True)
         pom.write_text(written)
-    result = {}
-    for group, wanted in groups().items():
-        folder, stamp = WORK / "lib" / group, WORK / "lib" / f"{group}.stamp"
-        if not stamp.is_file() or stamp.read_text() != repr(wanted):
-            print(f"  fetching {group}", flush=True)
-            copy = ["dependency:copy-dependencies", f"-DoutputDirectory={folder}", "-DincludeScope=runtime"]
-            subprocess.run(["mvn", "-q", "-B", "-f", pom, f"-P{group}", *copy], check=True)
-            stamp.write_text(repr(wanted))
+        # What lies there is checked first, too: what Maven has, it does not fetch again.
+        check()
+        print("  fetching jars", flush=True)
+        fetched.write_text(_resolve(pom))
+        check()
+        stamp.write_text(state)
+    found: dict[str, list[Path]] = {group: [] for group in groups()}
+    for line in fetched.read_text().splitlines():
+        group, path = line.split("\t")
         # Robolectric brings androidx.test in some repositories only: host/ has the few classes that it names.
-        jars = [p for p in sorted(folder.iterdir()) if p.suffix in (".jar", ".aar")]
-        result[group] = [p for p in jars if not p.name.startswith(("monitor-", "espresso-", "annotation-1"))]
-    return result
+        if not Path(path).name.startswith(("monitor-", "espresso-", "annotation-1")):
+            found[group].append(Path(path))
+    return {group: sorted(paths, key=lambda path: path.name) for group, paths in found.items()}
+
+
+def check() -> None:
+    """End where anything in the repository is not of the lock's content; what is not is removed."""
+    wrong, wanted = [], locked()
+    for name, path in _contents():
+        if wanted.get(name) != _sha256(path):
+            wrong.append(f"{name}: {'another content' if name in wanted else 'unknown'}")
+            path.unlink()
+    if wrong:
+        listed = "\n  ".join(wrong[:10])
+        print(f"android: Maven gave what {LOCK.name} does not say:\n  {listed}", file=sys.stderr)
+        print("  try: again; after a change of a version: python android_demo/tools/pom.py", file=sys.stderr)
+        sys.exit(1)
+
+
+def locked() -> dict[str, str]:
+    """SHA-256 of every jar, aar and POM by its path in a repository."""
+    lines = (line.split() for line in LOCK.read_text().splitlines() if line and not line.startswith("#"))
+    return {name: sha256 for sha256, name in lines}
+
+
+def lock() -> None:
+    """Fetch everything anew and write down what came."""
+    shutil.rmtree(REPOSITORY, ignore_errors=True)
+    WORK.mkdir(exist_ok=True)
+    (WORK / "fetched.stamp").unlink(missing_ok=True)
+    (WORK / "pom.xml").write_text(_pom())
+    _resolve(WORK / "pom.xml")
+    entries = [f"{_sha256(path)}  {name}" for name, path in _contents()]
+    LOCK.write_text("\n".join([HEAD, *entries, ""]))
+    print(f"{len(entries)} files: {LOCK}")
+
+
+def _resolve(pom: Path) -> str:
+    """Have Maven fetch every group; a line for each jar: group, tab, path."""
+    mvn = Path(shutil.which("mvn") or "mvn").resolve()
+    home = mvn.parent.parent
+    classpath = os.pathsep.join(str(home / folder / "*") for folder in ("lib", "boot"))
+    program = ["java", f"-Dmaven.home={home}", "-cp", classpath, ROOT / "tools" / "Fetch.java"]
+    done = subprocess.run([*program, pom, REPOSITORY, *groups()], capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(f"{done.stderr[-3000:]}\nandroid: Maven cannot fetch the jars", file=sys.stderr)
+        sys.exit(3)
+    return done.stdout
+
+
+def _contents() -> list[tuple[str, Path]]:
+    """Files of the repository that Maven or we read, by their paths in it."""
+    files = (path for path in sorted(REPOSITORY.rglob("*")) if path.suffix in READ and path.is_file())
+    return [(path.relative_to(REPOSITORY).as_posix(), path) for path in files]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _pom() -> str:
@@ -92,3 +164,7 @@ def _dependency(name: str, version: str, kind: str, deep: bool) -> str:
         f"<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version>{form}"
         f"{without if deep else alone}</dependency>"
     )
+
+
+if __name__ == "__main__":
+    lock()

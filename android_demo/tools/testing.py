@@ -25,7 +25,7 @@ def run_tests(compiler: Compiler, only: str | None) -> tuple[int, int]:
     opens = [f"--add-opens=java.base/{p}=ALL-UNNAMED" for p in ("java.io", "java.lang", "java.util", "java.nio")]
     settings = {
         "robolectric.offline": "true",
-        "robolectric.dependency.dir": WORK / "lib" / "sdkrt",
+        "robolectric.dependency.dir": compiler.jars["sdkrt"][0].parent,
         "edgesr.root": ROOT,
         "edgesr.screenshots": SCREENSHOTS,
         "org.bytedeco.javacpp.cachedir": WORK / "javacpp",
