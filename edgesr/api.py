@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from edgesr.arrays import as_rgb
 from edgesr.errors import GalleryError, InputOutputError, UnavailableError, UsageError
 from edgesr.gallery.format import Gallery
 from edgesr.imaging import Pixels, read_image, to_pixels, to_unit
@@ -18,11 +19,15 @@ if TYPE_CHECKING:
     from edgesr.models.config import HIMEConfig
     from edgesr.runtime.base import Array, Runtime
 
-Photo = str | Path | Pixels
+Photo = str | Path | npt.NDArray[Any]
 
 
 class Model:
-    """A network with a runtime behind it. Photos are paths or uint8 RGB arrays, aligned like CelebA-HQ."""
+    """A network with a runtime behind it. Photos are paths or arrays, aligned like CelebA-HQ.
+
+    Arrays are uint8, uint16, or floats from 0 to 1; [H, W], or [H, W, C] grey, RGB or with alpha, which lies on white.
+    Any other is a ``UsageError``.
+    """
 
     def __init__(
         self,
@@ -223,6 +228,4 @@ def load(name_or_path: str | Path, *, least_slots: int = 0, threads: int | None 
 def _pixels(photo: Photo) -> tuple[Pixels, str]:
     if isinstance(photo, str | Path):
         return read_image(Path(photo)), str(photo)
-    if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
-        raise UsageError(f"a photo has dtype {photo.dtype} and shape {photo.shape}", "it must be uint8 [H, W, 3], RGB")
-    return photo, "the photo"
+    return as_rgb(photo), "the photo"

@@ -14,6 +14,7 @@ import numpy as np
 
 from edgesr import threads
 from edgesr.alignment import Alignment, Array, align, transform
+from edgesr.arrays import as_rgb
 from edgesr.errors import InputOutputError, UnavailableError
 from edgesr.exclusive import Exclusive
 from edgesr.imaging import Pixels
@@ -139,6 +140,7 @@ class FaceDetector:
         ``long_side`` bounds what is searched: faces under about 10 pixels at that scale are not found. None
         searches the photo as it is, where tiny faces matter more than time.
         """
+        photo = as_rgb(photo)
         height, width = photo.shape[:2]
         longest = max(height, width)
         most = min(longest, long_side or longest)
@@ -156,6 +158,7 @@ class FaceDetector:
         One look leaves landmarks that wander by some 2 % of the crop's side. Each round aligns the face by what
         is known, looks at it upright in several views that differ by shift and mirroring, and takes their mean.
         """
+        photo = as_rgb(photo)
         landmarks = face.landmarks
         for views in VIEWS:
             patch, to_photo = _upright(photo, align(landmarks))

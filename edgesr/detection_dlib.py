@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from edgesr.alignment import Alignment, Array, crop_face, transform
+from edgesr.arrays import as_rgb
 from edgesr.detection import LONG_SIDE, Face
 from edgesr.dlib_models import open_dlib
 from edgesr.exclusive import Exclusive
@@ -53,6 +54,7 @@ class DlibDetector:
         ``long_side`` bounds what is searched, as for YuNet; within it the photo is doubled once, since the detector
         knows faces from 80 pixels on. None searches the photo as it is.
         """
+        photo = as_rgb(photo)
         height, width = photo.shape[:2]
         scale = min(1.0, (long_side or max(height, width)) / max(height, width))
         size = (max(1, round(width * scale)), max(1, round(height * scale)))

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import os
-import warnings
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, JpegImagePlugin
 
 from edgesr.atomic import file_aside
-from edgesr.errors import EdgesrError, InputOutputError, UsageError
+from edgesr.decoding import MAX_PIXELS, opened, orientation_of
+from edgesr.errors import InputOutputError, UsageError
+from edgesr.photo_formats import IMAGE_SUFFIXES
+from edgesr.samples16 import deep_bits, read_deep
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".bmp", ".tif", ".tiff"}
-
-MAX_PIXELS = 120_000_000
-"""A panorama of 100 megapixels passes; a decompression bomb does not."""
+__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS"]
 
 MAX_BYTES = 1 << 30
 """Of a photo's file; 120 megapixels of 16-bit colour without compression take 720 MB."""
@@ -75,45 +73,32 @@ def read_reduced(path: Path, content: bytes, long_side: int | None = None) -> tu
     Raises:
         InputOutputError: damaged, no image, or larger than ``MAX_PIXELS``.
     """
-    if path.suffix.lower() in {".heic", ".heif"}:
-        _register_heif()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS decides
-            image = Image.open(io.BytesIO(content))
-        with image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise InputOutputError(
-                    f"{path} has {width}x{height} pixels", f"at most {MAX_PIXELS // 10**6} megapixels are read"
-                )
-            factor = max((n for n in (1, 2, 4, 8) if long_side and max(width, height) // n >= long_side), default=1)
-            if factor > 1:
-                image.draft(None, (width // factor or 1, height // factor or 1))
-                factor = round(width / image.width)  # 1 where the format knows no reduced decoding
-            return np.asarray(_to_rgb(_upright(image))), factor
-    except EdgesrError:
-        raise
-    except UnidentifiedImageError as error:
-        raise InputOutputError(f"{path} is no image that can be read", "JPEG, PNG, WebP and HEIC work") from error
-    except Exception as error:
-        # Decoders raise anything on damaged files, from OSError to RuntimeError and struct.error.
-        raise InputOutputError(f"cannot read {path}: {error}", "the file looks damaged or truncated") from error
+    with opened(path, content, MAX_PIXELS) as image:
+        width, height = image.size
+        factor = 1
+        if isinstance(image, JpegImagePlugin.JpegImageFile) and long_side:
+            factor = max((n for n in (1, 2, 4, 8) if max(width, height) // n >= long_side), default=1)
+        if factor > 1:
+            image.draft(None, (width // factor or 1, height // factor or 1))
+            factor = round(width / image.width)
+        deep = read_deep(image, content) if deep_bits(image, content) > 8 else None
+        if deep is not None:
+            return _deep_to_rgb(deep), factor
+        image.load()  # some formats are turned by their decoder, which then takes the tag away
+        turn = _TURNS.get(orientation_of(image))
+        return np.asarray(_to_rgb(image if turn is None else image.transpose(turn))), factor
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    image.load()  # some formats are turned by their decoder, which then takes the tag away
-    try:
-        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:
-        # Phones and editors leave broken EXIF behind; Pillow raises anything on it, and the photo itself is fine.
-        turn = None
-    return image if turn is None else image.transpose(turn)
+def _deep_to_rgb(samples: npt.NDArray[np.uint16]) -> Pixels:
+    """The high byte of each sample, on white where it is clear."""
+    eight = (samples >> 8).astype(np.uint8)
+    mode = ("L", "LA", "RGB", "RGBA")[eight.shape[2] - 1]
+    return np.asarray(_to_rgb(Image.frombuffer(mode, eight.shape[1::-1], eight.tobytes(), "raw", mode, 0, 1)))
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16") or image.mode == "I":
-        # 16-bit grey: keep the high byte, where Pillow's own conversion would clip at 255.
+    if image.mode.startswith("I"):
+        # 16-bit grey without OpenCV: keep the high byte, where Pillow's own conversion would clip at 255.
         levels = np.asarray(image).astype(np.int64)
         return Image.fromarray((levels >> 8).clip(0, 255).astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
@@ -121,14 +106,6 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         background = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(background, rgba).convert("RGB")
     return image.convert("RGB")
-
-
-def _register_heif() -> None:
-    try:
-        import pillow_heif
-    except ImportError as error:
-        raise InputOutputError("HEIC photos need pillow-heif", "pip install 'edgesr[heic]'") from error
-    pillow_heif.register_heif_opener()
 
 
 def to_unit(image: Pixels) -> npt.NDArray[np.float32]:

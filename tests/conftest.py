@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from whole_photos import PLACE, KnownFaces, face_at
 
-from edgesr import threads
+from edgesr import detection, threads
 from edgesr.booth.chromium import find_chromium
 from edgesr.booth.site import BUILD, is_built
 from edgesr.cli.main import run
@@ -143,6 +144,14 @@ def call(capsys: pytest.CaptureFixture[str]) -> Call:
         return code, json.loads(captured.out), captured.err
 
     return called
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> KnownFaces:
+    """Every photo's face lies in ``PLACE``: these tests are of everything behind the detector."""
+    detector = KnownFaces(face_at(PLACE))
+    monkeypatch.setattr(detection, "open_detector", lambda *_: detector)
+    return detector
 
 
 @pytest.fixture(scope="session")

@@ -10,17 +10,14 @@ import pytest
 from conftest import Call
 from PIL import ExifTags, Image
 from scenes import Place, faces
-from whole_photos import KnownFaces, background, composed, face_at, gallery_of
+from whole_photos import PLACE, KnownFaces, background, composed, face_at, gallery_of
 
 import edgesr
-from edgesr import detection
 from edgesr.cli.main import run
 from edgesr.data.samples import sample_faces
 from edgesr.enhance.batch import JOURNAL, Job, Journal
 from edgesr.gallery.format import Gallery, write_gallery
 from edgesr.models.checkpoint import SHIPPED, read_description, shipped_names
-
-PLACE = Place((60.0, 50.0), 12.0, 0.2)
 
 
 @pytest.fixture(scope="module")
@@ -36,16 +33,8 @@ def scene() -> np.ndarray:
 
 
 @pytest.fixture
-def known(monkeypatch: pytest.MonkeyPatch) -> KnownFaces:
-    """Every photo's face lies in the same place: these tests are of everything behind the detector."""
-    detector = KnownFaces(face_at(PLACE))
-    monkeypatch.setattr(detection, "open_detector", lambda *_: detector)
-    return detector
-
-
-@pytest.fixture
 def holiday(scene: np.ndarray, tmp_path: Path) -> Path:
-    """Five files: JPEG, PNG and WebP photos, one of them below, and two that cannot be read."""
+    """JPEG, PNG, WebP and GIF photos, one of them below, one that cannot be read, and a text."""
     folder = tmp_path / "holiday"
     (folder / "day 2").mkdir(parents=True)
     exif = Image.Exif()
@@ -98,12 +87,13 @@ def test_a_folder_goes_on_where_it_stopped(
     assert not answer["ok"]
     assert "broken.jpg" in answer["error"]
     assert answer["exit_code"] == 1
-    assert answer["summary"]["enhanced"] == 3
+    assert answer["summary"]["enhanced"] == 4
     assert answer["summary"]["failed"] == 1
     assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*.*") if p.name != JOURNAL) == [
         "a.jpg",
         "b.png",
         "day 2/c.webp",
+        "moving.png",
     ]
     stamps = {p: p.stat().st_mtime_ns for p in out.rglob("*.*")}
     (out / "b.png").unlink()  # as if it had been stopped before
@@ -111,14 +101,20 @@ def test_a_folder_goes_on_where_it_stopped(
         journal.write('{"output": "half a li')
     code, answer, _ = call(*command)
     status = {Path(row["input"]).name: row["status"] for row in answer["outputs"]}
-    assert status == {"a.jpg": "skipped", "b.png": "enhanced", "c.webp": "skipped", "broken.jpg": "failed"}
+    assert status == {
+        "a.jpg": "skipped",
+        "b.png": "enhanced",
+        "c.webp": "skipped",
+        "broken.jpg": "failed",
+        "moving.gif": "skipped",
+    }
     assert (out / "a.jpg").stat().st_mtime_ns == stamps[out / "a.jpg"]
     assert all(row["faces"] for row in answer["outputs"] if row["status"] == "skipped"), "what was done is known"
     code, answer, _ = call(*command, "--strength", 0.5)
-    assert answer["summary"]["failed"] == 4, "made with other options: not replaced"
+    assert answer["summary"]["failed"] == 5, "made with other options: not replaced"
     assert "--force" in answer["hint"] or "broken" in answer["error"]
     code, answer, _ = call(*command, "--strength", 0.5, "--force")
-    assert answer["summary"]["enhanced"] == 3
+    assert answer["summary"]["enhanced"] == 4
 
 
 @pytest.mark.usefixtures("known")
@@ -235,3 +231,27 @@ def test_a_photo_that_was_begun_and_not_finished_is_done_again(tmp_path: Path) -
     assert Journal(target.parent, {"strength": 1}).done(job) == {"faces": []}
     assert not Journal(target.parent, {"strength": 1}).unfinished(job)
     assert not Journal(target.parent, {"strength": 0.5}).unfinished(job)
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize(
+    ("name", "width", "longest"),
+    [("o.webp", 9000, 16383), ("o.heic", 9000, 16383), ("o.jpg", 33000, 65500), ("o.png", 9000, None)],
+)
+def test_an_enlargement_keeps_to_what_the_format_takes(
+    call: Call, tiny_checkpoint: Path, scene: np.ndarray, tmp_path: Path, name: str, width: int, longest: int | None
+) -> None:
+    """By itself it stays below; one that was asked for is refused, and the limit is named."""
+    wide = np.repeat(scene[:, -1:], width, axis=1)
+    wide[:, :120] = scene
+    Image.fromarray(wide).save(tmp_path / "wide.png", compress_level=1)
+    arguments = ("enhance", tmp_path / "wide.png", "-m", tiny_checkpoint, "-o", tmp_path / name)
+    code, answer, _ = call(*arguments)
+    assert code == 0
+    row = answer["outputs"][0]
+    assert row["size"] == [width, 100] if longest else [2 * width, 200]
+    assert any(str(longest) in note for note in row["notes"]) == (longest is not None)
+    (tmp_path / name).unlink()
+    code, answer, _ = call(*arguments, "--upscale", 2)
+    assert code == (2 if longest else 0)
+    assert longest is None or str(longest) in answer["hint"]

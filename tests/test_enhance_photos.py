@@ -226,7 +226,7 @@ def test_animations_are_refused_with_a_sentence(picture: Pixels, suffix: str, tm
     path = tmp_path / f"moving{suffix}"
     frames = [Image.fromarray(picture), Image.fromarray(255 - picture)]
     frames[0].save(path, save_all=True, append_images=frames[1:])
-    with pytest.raises(InputOutputError, match=r"moving.* is an animation of 2 frames"):
+    with pytest.raises(InputOutputError, match=r"moving.* is an animation"):
         read_photo(path)
 
 

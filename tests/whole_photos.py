@@ -26,6 +26,10 @@ FINE = 4
 """Scenes are composed at this many times their size and scaled down: a small face is one that a camera would see."""
 
 
+PLACE = Place((60.0, 50.0), 12.0, 0.2)
+"""Of the one face that ``known`` finds, in photos of 120x100 pixels."""
+
+
 def background(size: tuple[int, int]) -> Pixels:
     """Smooth colours, uint8 [height, width, 3]."""
     y, x = np.mgrid[0 : size[1], 0 : size[0]].astype(np.float32)

@@ -152,7 +152,7 @@ def duplicates_example(detector: FaceDetector) -> list[dict[str, Any]]:
         photo = read_image(path)
         encoded = io.BytesIO()
         Image.fromarray(photo).save(encoded, "JPEG", quality=40)
-        copy = np.asarray(Image.open(encoded).convert("RGB"))
+        copy = np.asarray(Image.open(encoded, formats=("JPEG",)).convert("RGB"))
         other = read_image(path.with_name(path.name.replace("_1.", "_2.")))
         one = described(photo)
         for two in (described(copy), described(other)):

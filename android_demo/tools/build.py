@@ -27,7 +27,7 @@ def keep_screenshots() -> None:
     from PIL import Image
 
     for picture in SCREENSHOTS.glob("*.png"):
-        small = Image.open(picture).convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT)
+        small = Image.open(picture, formats=("PNG",)).convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT)
         small.save(ROOT / "screenshots" / picture.name, optimize=True)
 
 

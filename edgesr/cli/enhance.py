@@ -159,12 +159,14 @@ def attempt(job: Job, enhancer: Enhancer, journal: Any, options: dict[str, Any])
 def enhance_one(job: Job, enhancer: Enhancer, journal: Any, options: dict[str, Any]) -> dict[str, Any]:
     """Read, enhance and write one photo."""
     from edgesr.enhance.photo import read_photo
-    from edgesr.enhance.write import KINDS, mark, write_photo
+    from edgesr.enhance.write import KINDS, check_size, mark, write_photo
 
     photo = read_photo(job.source)
+    check_size(photo, job.target)
     before = photo.replace(pixels=photo.pixels.copy()) if options["compare"] else None
-    same_kind = KINDS.get(job.target.suffix.lower()) == photo.kind
-    done = enhancer.enhance(photo)
+    kind = KINDS.get(job.target.suffix.lower())
+    same_kind = kind == photo.kind
+    done = enhancer.enhance(photo, kind=kind)
     del photo
     if journal:
         journal.begin(job)

@@ -5,28 +5,25 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageCms, JpegImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, JpegImagePlugin
 
-from edgesr.errors import EdgesrError, InputOutputError, UnavailableError
-from edgesr.imaging import MAX_PIXELS, Pixels, read_bytes
+from edgesr.arrays import as_samples
+from edgesr.bmff import read_still
+from edgesr.decoding import opened, orientation_of
+from edgesr.errors import UsageError
+from edgesr.imaging import Pixels, read_bytes
+from edgesr.samples16 import deep_bits, read_deep, upright
 
 Samples = npt.NDArray[Any]
 """uint8 or uint16."""
 
-MOVING = {"GIF": "an animation", "WEBP": "an animation", "PNG": "an animation", "AVIF": "an animation"}
-"""What several frames mean in each format. A JPEG's are previews and depth maps, a HEIC's are its alternatives."""
-
 STRIP = 1 << 22
 """Pixels copied at a time from Pillow's buffer, which takes four bytes for each of three."""
-
-GREY_WITH_ALPHA = 4
-"""A PNG's colour type, in the 26th byte of the file; the 25th holds the bits."""
 
 THUMBNAIL = 1
 """Pillow's key of EXIF's second directory, which holds a thumbnail of the photo as it was."""
@@ -49,6 +46,18 @@ class Photo:
     """Quantization tables and chroma subsampling of a JPEG: written with them again it changes least."""
     notes: tuple[str, ...] = ()
     """What could not be kept, in sentences."""
+
+    def __post_init__(self) -> None:
+        pixels, alpha = as_samples(self.pixels), self.alpha
+        if pixels.dtype != self.pixels.dtype or self.pixels.ndim != 3 or pixels.shape[2] not in (1, 3):
+            raise UsageError(
+                f"pixels of dtype {self.pixels.dtype} and shape {list(self.pixels.shape)}",
+                "a Photo has uint8 or uint16 [H, W, 1 or 3]; photo_of makes one of other arrays",
+            )
+        if alpha is not None and (alpha.dtype != pixels.dtype or alpha.shape != pixels.shape[:2]):
+            raise UsageError(
+                f"alpha of dtype {alpha.dtype} and shape {list(alpha.shape)}", "it is as the pixels, [H, W]"
+            )
 
     @property
     def size(self) -> tuple[int, int]:
@@ -75,6 +84,18 @@ def to_rgb(pixels: Samples) -> Pixels:
     return pixels if pixels.shape[2] == 3 else np.repeat(pixels, 3, axis=2)
 
 
+def photo_of(array: Any) -> Photo:
+    """A photo from an array's pixels, copied: uint8, uint16 or floats from 0 to 1; grey or RGB, with alpha or without.
+
+    Raises:
+        UsageError: any other array.
+    """
+    samples = as_samples(array)
+    colours = 1 if samples.shape[2] < 3 else 3
+    alpha = samples[..., colours].copy() if samples.shape[2] > colours else None
+    return Photo(np.array(samples[..., :colours], order="C"), alpha)
+
+
 def read_photo(path: Path) -> Photo:
     """A photo with everything that goes back into its file. Bounded in bytes and pixels before it is decoded.
 
@@ -86,42 +107,8 @@ def read_photo(path: Path) -> Photo:
 
 def decode_photo(path: Path, content: bytes) -> Photo:
     """A photo from its file's bytes; ``path`` only names them. Raises as ``read_photo``."""
-    _register_heif()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of large and of slightly broken photos: the limits below decide
-            with Image.open(io.BytesIO(content)) as image:
-                _check(path, image)
-                return _decode(image, content)
-    except EdgesrError:
-        raise
-    except Image.DecompressionBombError as error:  # Pillow's own limit, which is checked first
-        limit = MAX_PIXELS // 10**6
-        raise InputOutputError(f"{path} has more than {limit} megapixels", "no photo is so large") from error
-    except UnidentifiedImageError as error:
-        hint = "JPEG, PNG, WebP and HEIC work"
-        if path.suffix.lower() in {".heic", ".heif"}:
-            hint = "HEIC photos need pillow-heif: pip install 'edgesr[heic]'; else the file is damaged"
-        raise InputOutputError(f"{path} is no image that can be read", hint) from error
-    except Exception as error:
-        # Decoders raise anything on damaged files, from OSError to RuntimeError and struct.error.
-        raise InputOutputError(f"cannot read {path}: {error}", "the file looks damaged or truncated") from error
-
-
-def _check(path: Path, image: Image.Image) -> None:
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise InputOutputError(
-            f"{path} has {width}x{height} pixels", f"at most {MAX_PIXELS // 10**6} megapixels are read"
-        )
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1 and image.format in MOVING:
-        raise InputOutputError(
-            f"{path} is {MOVING[image.format]} of {frames} frames",
-            "only still photos and video clips are enhanced: save one frame of it as a photo",
-        )
-    if frames > 1 and image.format == "TIFF":
-        raise InputOutputError(f"{path} has {frames} pages", "save the page that you mean as a photo of its own")
+    with opened(path, content) as image:
+        return _decode(image, content)
 
 
 def _decode(image: Image.Image, content: bytes) -> Photo:
@@ -132,18 +119,22 @@ def _decode(image: Image.Image, content: bytes) -> Photo:
         sampling = JpegImagePlugin.get_sampling(image)
         if sampling >= 0 or image.mode == "L":
             jpeg = {"qtables": dict(image.quantization), "subsampling": max(sampling, 0)}
-    if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
-        notes.append(f"its {image.info['bit_depth']} bits a sample became 8")
+    if image.format in ("HEIF", "AVIF"):
+        bits = max(read_still(content).bits, image.info.get("bit_depth", 8))
+        if bits > 8:
+            notes.append(f"its {bits} bits a sample became 8")
     icc = image.info.get("icc_profile")
-    if image.format == "PNG" and content[24] == 16:
-        samples = _decode_png16(content)
-    else:
-        image.load()  # HEIC is turned by its decoder, which then takes the tag away
+    bits = deep_bits(image, content)
+    samples: Samples | None = read_deep(image, content) if bits > 8 else None
+    if samples is None:
+        if bits > 8:
+            notes.append(f"its {bits} bits a sample became 8")
+            image.info.pop("transparency", None)  # a colour of 16 bits, which no pixel has any more
+        image.load()  # some formats are turned by their decoder, which then takes the tag away
         if image.mode == "CMYK":
             image, icc = _cmyk_to_rgb(image, icc, notes), None
-        samples = _samples(image)
-    orientation, exif = _metadata(image, notes)
-    samples = _upright(samples, orientation)
+        samples = upright(_samples(image), orientation_of(image))
+    exif = _metadata(image, notes)
     colours = 1 if samples.shape[2] < 3 else 3
     alpha = samples[..., colours] if samples.shape[2] > colours else None
     if alpha is not None:
@@ -153,8 +144,6 @@ def _decode(image: Image.Image, content: bytes) -> Photo:
 
 def _samples(image: Image.Image) -> Samples:
     """[H, W, 1..4] of a decoded image, copied strip by strip: Pillow's own way holds the photo three times."""
-    if image.mode in ("F", "I") and image.format != "PNG":
-        raise InputOutputError("it has 32 bits a sample", "save it with 8 or 16 bits")
     deep = image.mode.startswith("I")
     mode = {"1": "L", "LA": "LA", "La": "LA", "PA": "RGBA", "RGBa": "RGBA"}.get(image.mode, image.mode)
     if "transparency" in image.info and not deep:
@@ -175,25 +164,6 @@ def _samples(image: Image.Image) -> Samples:
     return result
 
 
-def _decode_png16(content: bytes) -> Samples:
-    """A PNG of 16 bits a sample, which Pillow would cut to 8 in colour."""
-    try:
-        import cv2
-    except ImportError as error:
-        raise UnavailableError("16-bit PNG needs OpenCV", "pip install 'edgesr[faces]'") from error
-    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
-    decoded = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-    if decoded is None:
-        raise InputOutputError("it cannot be decoded")
-    samples: Samples = decoded[..., None] if decoded.ndim == 2 else decoded
-    if content[25] == GREY_WITH_ALPHA:
-        return np.ascontiguousarray(samples[..., (0, 3)])
-    if samples.shape[2] >= 3:
-        for rows in _strips(samples.shape[0], samples.shape[1]):
-            samples[rows, :, :3] = samples[rows, :, 2::-1].copy()
-    return samples
-
-
 def _cmyk_to_rgb(image: Image.Image, icc: bytes | None, notes: list[str]) -> Image.Image:
     """Through its own profile to sRGB where it has one, else by Pillow's formula."""
     if icc:
@@ -207,21 +177,19 @@ def _cmyk_to_rgb(image: Image.Image, icc: bytes | None, notes: list[str]) -> Ima
     return image.convert("RGB")
 
 
-def _metadata(image: Image.Image, notes: list[str]) -> tuple[int, bytes | None]:
-    """The orientation, and the EXIF for a photo that is upright."""
+def _metadata(image: Image.Image, notes: list[str]) -> bytes | None:
+    """The EXIF for a photo that is upright."""
     try:
         exif = image.getexif()
         if not exif:
-            return 1, None
-        orientation = exif.get(ExifTags.Base.Orientation, 1)
+            return None
         if ExifTags.Base.Orientation in exif:
             exif[ExifTags.Base.Orientation] = 1
-        kept = strip_thumbnail(exif).tobytes()
-        return (orientation if orientation in range(1, 9) else 1), kept
+        return strip_thumbnail(exif).tobytes()
     except Exception:
         # Phones and editors leave broken EXIF behind; Pillow raises anything on it, and the photo itself is fine.
         notes.append("its EXIF is damaged and was left out")
-        return 1, None
+        return None
 
 
 def strip_thumbnail(exif: Image.Exif) -> Image.Exif:
@@ -230,26 +198,6 @@ def strip_thumbnail(exif: Image.Exif) -> Image.Exif:
     return exif
 
 
-def _upright(samples: Samples, orientation: int) -> Samples:
-    """The samples turned as their EXIF orientation says."""
-    turned = samples
-    if orientation in (5, 6, 7, 8):  # then rows are columns
-        turned = turned.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        turned = turned[::-1]
-    if orientation in (2, 3, 6, 7):
-        turned = turned[:, ::-1]
-    return np.ascontiguousarray(turned)
-
-
 def _strips(height: int, width: int) -> list[slice]:
     step = max(1, STRIP // max(width, 1))
     return [slice(top, min(top + step, height)) for top in range(0, height, step)]
-
-
-def _register_heif() -> None:
-    try:
-        import pillow_heif
-    except ImportError:
-        return  # then a HEIC file is no image that can be read, which is said
-    pillow_heif.register_heif_opener()

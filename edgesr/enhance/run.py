@@ -16,10 +16,11 @@ from edgesr.enhance.consistency import believe
 from edgesr.enhance.detail import keep_own_detail
 from edgesr.enhance.faces import find_faces, lr_crop, native_crop, side_of
 from edgesr.enhance.paste import paste, scaled, upscale
-from edgesr.enhance.photo import Photo, read_photo
+from edgesr.enhance.photo import Photo, photo_of, read_photo
 from edgesr.enhance.regions import MOST_MEGAPIXELS, Network, factor_for, network_for, pair_networks
 from edgesr.errors import UsageError
 from edgesr.imaging import Pixels, resize_bicubic
+from edgesr.photo_formats import LONGEST_SIDE
 
 OTHER = "another person's face: restored without the gallery"
 
@@ -120,8 +121,10 @@ class Enhancer:
             raise UsageError("no network to restore with")
         self.networks, self.detector, self.settings, self.judge = list(networks), detector, settings, judge
 
-    def enhance(self, photo: Photo, faces: Sequence[Face] | None = None) -> Enhanced:
+    def enhance(self, photo: Photo, faces: Sequence[Face] | None = None, kind: str | None = None) -> Enhanced:
         """The photo enhanced. ``faces`` brings faces that are known already, in coordinates of the photo.
+
+        ``kind`` is the format that it will be written in (JPEG, PNG, WEBP, HEIF), whose limits it is to keep.
 
         Memory: the photo, its output, and little more; a face is restored at a time.
         """
@@ -129,7 +132,7 @@ class Enhancer:
         found = find_faces(rgb, self.detector, self.settings.tiny) if faces is None else list(faces)
         results = [self.restore(rgb, face) for face in found]
         del rgb
-        return self.compose(photo, results)
+        return self.compose(photo, results, kind)
 
     def restore(self, rgb: Pixels, face: Face, networks: Sequence[Network] | None = None) -> EnhancedFace:
         """One face of a photo uint8 [H, W, 3], restored but not pasted; ``networks`` serve instead of our own."""
@@ -171,9 +174,11 @@ class Enhancer:
             weights,
         )
 
-    def compose(self, photo: Photo, results: Sequence[EnhancedFace]) -> Enhanced:
+    def compose(self, photo: Photo, results: Sequence[EnhancedFace], kind: str | None = None) -> Enhanced:
         """The photo at its output size with the restored faces in it."""
         settings = self.settings
+        longest = LONGEST_SIDE.get(kind or "", 1 << 30)
+        most = max(1, longest // max(photo.size))
         restored = [one for one in results if one.restored and one.sr is not None]
         notes = list(photo.notes)
         sides = [(one.side, one.sr.shape[0]) for one in restored if one.sr is not None]
@@ -186,6 +191,14 @@ class Enhancer:
                     "megapixels",
                     f"choose a smaller --upscale, or raise --max-megapixels ({settings.megapixels:g})",
                 )
+            if factor > most:
+                raise UsageError(
+                    f"{factor} times as large its longer side would have {factor * max(photo.size)} pixels",
+                    f"{kind} takes at most {longest} a side: choose a smaller --upscale, or --format png",
+                )
+        elif factor > most:
+            factor = most
+            notes.append(f"made {factor} times as large only: {kind} takes at most {longest} pixels a side")
         elif limited:
             notes.append(f"made {factor} times as large only: --max-megapixels is {settings.megapixels:g}")
         # Where nobody can tell, --allow-other means what it says.
@@ -203,7 +216,7 @@ class Enhancer:
 
 
 def enhance(
-    photo: str | Path | Pixels | Photo,
+    photo: str | Path | npt.NDArray[Any] | Photo,
     gallery: Any = (),
     *,
     model: Any = (),
@@ -213,7 +226,8 @@ def enhance(
 ) -> Enhanced:
     """Enhance one photo: ``enhance("party.jpg", "me.gallery").photo`` goes to ``edgesr.enhance.write_photo``.
 
-    ``photo`` is a path, a ``Photo``, or uint8 [H, W, 3]; its own pixels are not written to. ``gallery`` and ``model``
+    ``photo`` is a path, a ``Photo``, or an array: uint8, uint16, or floats from 0 to 1, which become 8 bits; [H, W], or
+    [H, W, C] grey, RGB or with alpha. Its own pixels are not written to. ``gallery`` and ``model``
     are one or several: paths, or a ``Gallery`` and an ``edgesr.Model``; without a model it is the shipped one that the
     gallery was built with. ``settings`` as in ``Settings``.
 
@@ -223,11 +237,13 @@ def enhance(
     from edgesr.detection import open_detector
 
     if isinstance(photo, np.ndarray):
-        photo = Photo(photo.copy() if photo.ndim == 3 else photo[..., None].copy())
+        photo = photo_of(photo)
     elif isinstance(photo, Photo):
         photo = photo.replace(pixels=photo.pixels.copy())
-    else:
+    elif isinstance(photo, str | Path):
         photo = read_photo(Path(photo))
+    else:
+        raise UsageError(f"a photo of type {type(photo).__name__}", "give a path, a Photo, or a NumPy array")
     networks = open_networks(_several(gallery), _several(model))
     return Enhancer(networks, detector or open_detector(None, report), Settings(**settings)).enhance(photo)
 

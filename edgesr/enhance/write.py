@@ -15,6 +15,7 @@ from edgesr import __version__
 from edgesr.atomic import file_aside
 from edgesr.enhance.photo import Photo, Samples, strip_thumbnail, to_rgb
 from edgesr.errors import InputOutputError, UnavailableError, UsageError
+from edgesr.photo_formats import LONGEST_SIDE
 
 KINDS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".heic": "HEIF", ".heif": "HEIF"}
 SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "HEIF": ".heic"}
@@ -22,7 +23,6 @@ NAMES = {"jpeg": "JPEG", "png": "PNG", "webp": "WEBP", "heic": "HEIF"}
 """As ``--format`` calls them."""
 
 QUALITY = 95
-LARGEST_WEBP, LARGEST_JPEG = 16383, 65535
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 STRIP = 1 << 21
 
@@ -62,11 +62,7 @@ def write_photo(photo: Photo, path: Path, quality: int | None = None) -> tuple[s
     kind = KINDS.get(path.suffix.lower())
     if kind is None:
         raise UsageError(f"cannot write {path.name!r} as a photo", f"use {', '.join(KINDS)}")
-    longest = {"WEBP": LARGEST_WEBP, "JPEG": LARGEST_JPEG, "HEIF": LARGEST_WEBP}.get(kind)
-    if longest and max(photo.size) > longest:
-        raise InputOutputError(
-            f"{path.name} would have {photo.size[0]}x{photo.size[1]} pixels", f"{kind} takes at most {longest} a side"
-        )
+    check_size(photo, path)
     notes = []
     with file_aside(path) as aside:
         if kind == "PNG" and photo.pixels.dtype == np.uint16:
@@ -79,6 +75,21 @@ def write_photo(photo: Photo, path: Path, quality: int | None = None) -> tuple[s
             notes.append("JPEG has no transparency: it lies on white now")
         _save(photo, kind, aside, quality)
     return tuple(notes)
+
+
+def check_size(photo: Photo, path: Path) -> None:
+    """Whether the format of ``path`` takes so large a photo.
+
+    Raises:
+        InputOutputError: it does not.
+    """
+    kind = KINDS.get(path.suffix.lower(), "")
+    longest = LONGEST_SIDE.get(kind)
+    if longest and max(photo.size) > longest:
+        raise InputOutputError(
+            f"{path.name} would have {photo.size[0]}x{photo.size[1]} pixels",
+            f"{kind} takes at most {longest} a side: --format png takes more",
+        )
 
 
 def _save(photo: Photo, kind: str, path: Path, quality: int | None) -> None:
