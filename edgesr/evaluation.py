@@ -34,6 +34,10 @@ class Restored:
     truth: Pixels
 
 
+Verify = Callable[[Restored, EvalPair, Sequence[Path]], Mapping[str, Mapping[str, float]]]
+"""From a restored target, its pair and the wrong person's exemplars to figures by method, then metric."""
+
+
 class Methods:
     """The methods that are compared, in the order of ``names``.
 
@@ -76,7 +80,7 @@ class Methods:
             *(["blank"] if with_blank and self.control else []),
             *(["target-as-exemplar"] if with_target else []),
         ]
-        self._strangers = _strangers(pairs if others is None else others, self.control)
+        self.galleries = _galleries(pairs if others is None else others, self.control)
         self._features = functools.lru_cache(maxsize=ENCODED_KEPT)(self._encode)
 
     def restore(self, pair: EvalPair) -> Restored:
@@ -86,14 +90,13 @@ class Methods:
             InputOutputError: a photo is unreadable or of another size than the network's.
         """
         config = self.runtime.config
-        truth = _read_crop(pair.target, config.hr_size)
-        lr = degrade(truth, config.scale, self.degradation, f"{pair.person}/{pair.target.name}")
+        truth, lr = self.target(pair)
         features: dict[str, list[Array]] = {}
         for n in self.counts:
             if n <= len(pair.exemplars):
                 features[f"n={n}"] = [self._features(path) for path in pair.exemplars[:n]]
-        if self.control and pair.person in self._strangers:
-            features["wrong-person"] = [self._features(p) for p in self._strangers[pair.person][: self.control]]
+        if self.control and (wrong := self.wrong_exemplars(pair.person)):
+            features["wrong-person"] = [self._features(path) for path in wrong]
         if "blank" in self.names:
             features["blank"] = [self._blank] * self.control
         if "target-as-exemplar" in self.names:
@@ -104,6 +107,22 @@ class Methods:
             images["no-exemplar-net"] = _restore(self.no_exemplar_net, lr, [])
         images |= {method: _restore(self.runtime, lr, given) for method, given in features.items()}
         return Restored(lr, images, truth)
+
+    def target(self, pair: EvalPair) -> tuple[Pixels, Pixels]:
+        """The original and the LR face that is made of it, uint8."""
+        config = self.runtime.config
+        truth = _read_crop(pair.target, config.hr_size)
+        return truth, degrade(truth, config.scale, self.degradation, f"{pair.person}/{pair.target.name}")
+
+    def restored_with(self, lr: Pixels, exemplars: Sequence[Path]) -> Pixels:
+        """An LR face restored with these exemplars, whoever's they are."""
+        return _restore(self.runtime, lr, [self._features(path) for path in exemplars])
+
+    def wrong_exemplars(self, person: str) -> tuple[Path, ...]:
+        """``control`` exemplars of the next person in the list who has as many; none where nobody else is there."""
+        names = list(self.galleries)
+        following = [name for name in names if name > person] + [name for name in names if name < person]
+        return self.galleries[following[0]] if following else ()
 
     def _encode(self, path: Path) -> Array:
         return self.runtime.encode(to_unit(_read_crop(path, self.runtime.config.hr_size)))
@@ -173,16 +192,24 @@ def measure_methods(
     pairs: Sequence[EvalPair],
     *,
     measure: Measure = psnr_alone,
+    verify: Verify | None = None,
     progress: Callable[[Sequence[EvalPair]], Iterator[EvalPair]] = iter,
 ) -> Evaluation:
-    """Restore every target by every method and measure it."""
+    """Restore every target by every method and measure it; ``verify`` adds what hangs on the exemplars too."""
     scores: dict[str, dict[str, list[float]]] = {}
+
+    def note(i: int, method: str, figures: Mapping[str, float]) -> None:
+        for metric, value in figures.items():
+            rows = scores.setdefault(metric, {name: [math.nan] * len(pairs) for name in methods.names})
+            rows[method][i] = value
+
     for i, pair in enumerate(progress(pairs)):
         restored = methods.restore(pair)
         for method, image in restored.images.items():
-            for metric, value in measure(image, restored.truth).items():
-                rows = scores.setdefault(metric, {name: [math.nan] * len(pairs) for name in methods.names})
-                rows[method][i] = value
+            note(i, method, measure(image, restored.truth))
+        if verify is not None:
+            for method, figures in verify(restored, pair, methods.wrong_exemplars(pair.person)).items():
+                note(i, method, figures)
     return Evaluation([pair.person for pair in pairs], scores)
 
 
@@ -216,14 +243,7 @@ def _restore(runtime: Runtime, lr: Pixels, features: Sequence[Array]) -> Pixels:
     return to_pixels(sr)
 
 
-def _strangers(pairs: Sequence[EvalPair], least: int) -> dict[str, tuple[Path, ...]]:
-    """For each person, the exemplars of the next one in the list who has ``least``; nobody is their own stranger."""
+def _galleries(pairs: Sequence[EvalPair], exemplars: int) -> dict[str, tuple[Path, ...]]:
+    """So many exemplars of each person who has them, by their first target's, in the order of names."""
     first = {pair.person: pair.exemplars for pair in reversed(pairs)}
-    names = sorted(first)
-    found: dict[str, tuple[Path, ...]] = {}
-    for i, name in enumerate(names):
-        following = (first[other] for other in (*names[i + 1 :], *names[:i]))
-        exemplars = next((e for e in following if len(e) >= least), None)
-        if exemplars is not None:
-            found[name] = exemplars
-    return found
+    return {name: first[name][:exemplars] for name in sorted(first) if len(first[name]) >= exemplars}

@@ -19,7 +19,7 @@ from edgesr.metrics import Interval, psnr
 from edgesr.models.complexity import complexity
 from edgesr.models.config import HIMEConfig
 
-METRICS = ("psnr", "ssim", "identity", "identity_distance", "lpips")
+METRICS = ("psnr", "ssim", "identity", "identity_distance", "lpips", "verified", "verified_as_wrong")
 SHEET_SIDE = 192
 SPREAD = 6
 """People on the contact sheet, besides the worst images."""

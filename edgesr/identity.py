@@ -143,13 +143,26 @@ class IdentityMeter:
         """Originals in which no face was found: the usual place was taken, for every method alike."""
         self._originals: dict[str, tuple[Frame, Vector]] = {}
         self._lock = threading.Lock()
+        # Several measures ask for the same image's vector in turn.
+        self._last: tuple[bytes, Vector] | None = None
 
     def compare(self, image: Pixels, truth: Pixels) -> dict[str, float]:
         """``identity``, the cosine similarity, and ``identity_distance``."""
-        frame, original = self._original(truth)
-        vector = self.embedder.embed(image, frame)
+        _, original = self._original(truth)
+        vector = self.vector(image, truth)
         cosine = vector @ original / max(float(np.linalg.norm(vector) * np.linalg.norm(original)), 1e-12)
         return {"identity": float(cosine), "identity_distance": float(np.linalg.norm(vector - original))}
+
+    def vector(self, image: Pixels, truth: Pixels) -> Vector:
+        """The image's embedding, at the place where the face lies in the original."""
+        frame, original = self._original(truth)
+        if image is truth:
+            return original
+        key = hashlib.sha256(image.tobytes() + truth.tobytes()).digest()
+        last = self._last
+        if last is None or last[0] != key:
+            last = self._last = key, self.embedder.embed(image, frame)
+        return last[1]
 
     def _original(self, truth: Pixels) -> tuple[Frame, Vector]:
         key = hashlib.sha256(truth.tobytes()).hexdigest()

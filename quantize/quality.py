@@ -63,7 +63,7 @@ class OneMethod(Methods):
         super().__init__(runtime, pairs, counts=counts)
         self.counts = [self.control]
         self.names = [f"n={self.control}"]
-        self._strangers = {}
+        self.galleries = {}
 
     def restore(self, pair: EvalPair) -> Restored:
         restored = super().restore(pair)

@@ -15,7 +15,7 @@ from edgesr.errors import UnavailableError, UsageError
 if TYPE_CHECKING:
     from edgesr.api import Model
     from edgesr.data.faces import EvalPair
-    from edgesr.evaluation import Measure
+    from edgesr.evaluation import Measure, Methods
     from edgesr.evaluation_report import Report
     from edgesr.identity import IdentityMeter
 
@@ -44,6 +44,9 @@ _path = click.Path(path_type=Path)
 @click.option("--embedder", type=_path, help="An ONNX face embedder (as ArcFace) for identity instead of dlib's.")
 @click.option("--lpips", type=_path, help="LPIPS with AlexNet's weights from this safetensors file.")
 @click.option("--lpips-linear", type=_path, help="LPIPS's own weights. Default: in the same file.")
+@click.option(
+    "--every-stranger", is_flag=True, help="Restore with every other person's exemplars too: who is made whom."
+)
 @click.option("--csv", "csv_file", type=_path, help="Write every image's figures to this file.")
 @click.option("--sheet", type=_path, help="Write a picture of the worst and of other targets by every method.")
 @click.option("--worst", default=WORST_SHOWN, show_default=True, type=click.IntRange(0), help="Worst images to list.")
@@ -64,6 +67,7 @@ def command(
     embedder: Path | None,
     lpips: Path | None,
     lpips_linear: Path | None,
+    every_stranger: bool,
     csv_file: Path | None,
     sheet: Path | None,
     worst: int,
@@ -87,6 +91,7 @@ def command(
     from edgesr.data.faces import read_eval_list
     from edgesr.evaluation import Methods, measure_methods
     from edgesr.evaluation_report import Report
+    from edgesr.verification import Verification
 
     if checkpoint and bundle:
         raise UsageError("--checkpoint and --bundle exclude each other", "measure one at a time")
@@ -111,27 +116,45 @@ def command(
         others=all_pairs,
         degradation=degradation,
     )
+    verifiable = meter is not None and _verifiable(methods, all_pairs)
+    verification = Verification(meter, all_pairs, methods.control) if meter and verifiable else None
+    if every_stranger and verification is None:
+        raise UsageError("--every-stranger needs identity, and two people with exemplars", "leave out --no-identity")
     result = measure_methods(
         methods,
         pairs,
         measure=measure_with(meter, perceptual),
+        verify=verification.measure if verification else None,
         progress=lambda items: progress.track(items, f"evaluating {split}"),
     )
     report = Report(result, pairs, methods)
     write_files(report, csv_file, sheet, worst)
+    verified = None
+    if verification:
+        verified = verification.summary()
+        if every_stranger:
+            every, count = verification.every_stranger(
+                methods, pairs, lambda items: progress.track(items, "with every other person's exemplars")
+            )
+            verified |= {"every_stranger": every.mean, "every_stranger_95": [every.low, every.high]}
+            verified["every_stranger_pairs"] = count
     if as_json:
-        output.write_json(answer(report, model, split, meter, worst))
+        output.write_json(answer(report, model, split, meter, worst) | {"verification": verified})
         return
     how = "" if degradation == "bicubic" else f", {degradation} degradation"
     title = f"{model.name} on {split}{how}: {len(pairs)} images, {len(set(result.people))} people"
     columns, rows = eval_text.table(report)
-    remarks = eval_text.remarks(report, meter, worst)
+    remarks = eval_text.remarks(report, meter, worst, verified)
     if markdown:
         output.write(eval_text.markdown(title, columns, rows, remarks))
         return
     output.table(columns, rows, title=title)
     for remark in remarks:
         output.write(remark)
+
+
+def _verifiable(methods: Methods, pairs: list[EvalPair]) -> bool:
+    return methods.control > 0 and len({pair.person for pair in pairs}) > 1
 
 
 def check_outputs(csv_file: Path | None, sheet: Path | None, force: bool) -> None:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from edgesr.metrics import Interval
 
 if TYPE_CHECKING:
     from edgesr.evaluation_report import Report
     from edgesr.identity import IdentityMeter
 
-METRICS = {"psnr": "PSNR dB [95 %]", "ssim": "SSIM", "lpips": "LPIPS", "identity": "identity"}
+METRICS = {
+    "psnr": "PSNR dB [95 %]",
+    "ssim": "SSIM",
+    "lpips": "LPIPS",
+    "identity": "identity",
+    "identity_distance": "distance",
+    "verified": "verified %",
+}
 
 FEW = 10
 """Below so many people a bootstrap interval is too narrow."""
@@ -23,15 +33,30 @@ def table(report: Report) -> tuple[list[str], list[list[str]]]:
     rows = []
     for row in report.rows():
         intervals = [report.result.interval(row["method"], metric=metric) for metric in metrics]
-        figures = [f"{i:.2f}" if m == "psnr" else f"{i:.4f}" for m, i in zip(metrics, intervals, strict=True)]
+        figures = [_figure(metric, interval) for metric, interval in zip(metrics, intervals, strict=True)]
         cost = [f"{row[key]:.3f}" for key in ("gmacs_offline", "gmacs_online")]
         gain = f"{row['over_bicubic']:+.2f}"
         rows.append([row["method"], figures[0], gain, *figures[1:], *cost, str(row["images"])])
     return columns, rows
 
 
-def remarks(report: Report, meter: IdentityMeter | None, worst: int) -> list[str]:
-    """What the table does not say: differences, parameters, what identity is, the worst images."""
+def _figure(metric: str, interval: Interval | None) -> str:
+    if interval is None or math.isnan(interval.mean):
+        return "-"
+    if metric == "verified":
+        return f"{percent(interval):.1f}"
+    return f"{interval:.2f}" if metric == "psnr" else f"{interval:.4f}"
+
+
+def percent(share: Interval) -> Interval:
+    """A share as per cent."""
+    return Interval(*(100 * value for value in (share.mean, share.low, share.high)))
+
+
+def remarks(
+    report: Report, meter: IdentityMeter | None, worst: int, verification: dict[str, Any] | None = None
+) -> list[str]:
+    """What the table does not say: differences, parameters, what identity is, who is verified, the worst images."""
     lines = []
     people = len(set(report.result.people))
     if people < FEW:
@@ -41,6 +66,7 @@ def remarks(report: Report, meter: IdentityMeter | None, worst: int) -> list[str
         lines.append(f"{method} minus {minus}: {report.result.interval(method, minus):+.2f} dB")
         if "identity" in report.result.scores:
             lines[-1] += f", identity {report.result.interval(method, minus, 'identity'):+.4f}"
+            lines[-1] += f", distance {report.result.interval(method, minus, 'identity_distance'):+.4f}"
     own = {row["method"]: row["parameters"] for row in report.rows() if row["method"] in ("n=0", "no-exemplar-net")}
     lines.append("parameters: " + ", ".join(f"{count:,} ({method})" for method, count in own.items()))
     if meter:
@@ -50,10 +76,30 @@ def remarks(report: Report, meter: IdentityMeter | None, worst: int) -> list[str
                 f"no face found in {meter.undetected} of {len(report.pairs)} originals: their usual place in an aligned"
                 " crop was taken, for every method alike"
             )
+    if verification:
+        lines += _verified(report, verification)
     for i in report.worst(worst):
         target = report.target(i)
         name, gain = f"{target['person']}/{target['target']}", target["over_bicubic"]
         lines.append(f"worst: {name}  {target['psnr']:.2f} dB, {gain:+.2f} over bicubic")
+    return lines
+
+
+def _verified(report: Report, verification: dict[str, Any]) -> list[str]:
+    originals = Interval(verification["originals"], *verification["originals_95"])
+    lines = [
+        "verified: nearer on average to the person's exemplars than all but 1 % of other people's sharp photos "
+        f"(threshold {verification['threshold']:.3f}); of the originals {percent(originals):.1f} %"
+    ]
+    wrong = report.interval("verified_as_wrong", "wrong-person")
+    if wrong is not None and not math.isnan(wrong.mean):
+        without = report.interval("verified_as_wrong", "n=0") if "n=0" in report.measured else None
+        beside = f"; without exemplars {percent(without):.1f} %" if without is not None else ""
+        lines.append(f"with a wrong person's exemplars, verified as that person: {percent(wrong):.1f} %{beside}")
+    if "every_stranger" in verification:
+        every = Interval(verification["every_stranger"], *verification["every_stranger_95"])
+        pairs = verification["every_stranger_pairs"]
+        lines.append(f"the same with every other person's, {pairs} restored faces: {percent(every):.2f} %")
     return lines
 
 

@@ -39,15 +39,15 @@ class CameraDegradation:
 
     clean: float = 0.1
     """Probability that nothing but antialiased bicubic happens."""
-    blur: Range = (0.1, 0.65)
+    blur: Range = (0.1, 0.55)
     """Width of the lens blur (standard deviation of a Gaussian), along each of two axes turned by a random angle."""
     shape: Range = (0.7, 1.8)
     """Exponent of the blur's kernel: 1 is a Gaussian, more is nearer to a disc (defocus), less has longer tails."""
-    moving: float = 0.25
+    moving: float = 0.2
     """Probability of motion blur."""
-    motion: Range = (0.3, 1.6)
+    motion: Range = (0.3, 1.3)
     """Its length."""
-    captured: tuple[float, ...] = (0.85, 1.0, 1.25, 1.5, 2.0, 3.0)
+    captured: tuple[float, ...] = (0.9, 1.0, 1.25, 1.5, 2.0, 3.0)
     """Sizes that the face may have had on the sensor, over its LR size; at most that of the sharp photo."""
     gamma: Range = (1.8, 2.6)
     """Exponent of the tone curve."""
@@ -56,7 +56,7 @@ class CameraDegradation:
     red_gain: Range = (1.4, 2.2)
     blue_gain: Range = (1.3, 2.0)
     """White balance: noise of these colours grows with it."""
-    shot_noise: Range = (0.0, 0.04)
+    shot_noise: Range = (0.0, 0.03)
     """Standard deviation, at white, of the noise that grows with the square root of the light."""
     read_noise: Range = (0.0, 0.004)
     """Standard deviation of the noise that is everywhere."""
@@ -65,13 +65,13 @@ class CameraDegradation:
     sharpen: Range = (0.0, 1.2)
     """Amount of unsharp masking."""
     codecs: tuple[tuple[str, float], ...] = (("jpeg", 0.65), ("webp", 0.15), ("heic", 0.2))
-    quality: Range = (50.0, 95.0)
+    quality: Range = (60.0, 95.0)
     """Of the first file."""
-    again: tuple[float, ...] = (0.55, 0.3, 0.15)
+    again: tuple[float, ...] = (0.6, 0.3, 0.1)
     """Probability that a messenger saves it again 0, 1, 2 times, as JPEG."""
-    smaller: Range = (0.7, 1.0)
+    smaller: Range = (0.75, 1.0)
     """What a messenger makes of the photo's size; never below the LR face's."""
-    messenger_quality: Range = (55.0, 90.0)
+    messenger_quality: Range = (60.0, 90.0)
 
     def __call__(
         self,
