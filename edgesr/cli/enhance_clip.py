@@ -32,11 +32,11 @@ def run(clip: Path, out: Path | None, as_json: bool, options: dict[str, Any]) ->
         if not options["force"]:
             raise UsageError(f"{out} already exists", "pass --force to replace it")
     from edgesr.cli.enhance import open_enhancer
-    from edgesr.enhance.clip import CODECS, open_clip
+    from edgesr.enhance.clip import open_clip
+    from edgesr.enhance.clip_write import format_of
     from edgesr.enhance.video import enhance_clip
 
-    if out.suffix.lower() not in CODECS:
-        raise UsageError(f"cannot write {out.name!r} as a clip", f"use {', '.join(CODECS)}")
+    format_of(out)
     open_clip(clip)
     started = time.monotonic()
     parts = open_enhancer(options)
@@ -54,7 +54,7 @@ def run(clip: Path, out: Path | None, as_json: bool, options: dict[str, Any]) ->
         "faces_restored": result.restored,
         "faces_with_exemplars": result.with_exemplars,
         "exemplar_frames": result.exemplars,
-        "notes": ["its sound was not carried over"],
+        "notes": list(result.notes),
     }
     if as_json:
         output.write_json({"ok": True, "outputs": [row], "seconds": round(seconds, 3)})
@@ -64,7 +64,8 @@ def run(clip: Path, out: Path | None, as_json: bool, options: dict[str, Any]) ->
         f"{result.restored} restored, {result.with_exemplars} with exemplars; {result.exemplars} frames became "
         f"exemplars; {seconds:.1f} s"
     )
-    output.say("  note: its sound was not carried over")
+    for note in result.notes:
+        output.say(f"  note: {note}")
 
 
 def table(clip: Path, as_json: bool, options: dict[str, Any]) -> None:

@@ -1,128 +1,150 @@
-"""Reading and writing video clips through OpenCV, frame by frame."""
+"""Reading video clips, frame by frame, with all that says how and when each is shown."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edgesr.atomic import file_aside
-from edgesr.errors import InputOutputError, UnavailableError, UsageError
+from edgesr.enhance.clip_colour import Colours, Converter, colours_of
+from edgesr.enhance.clip_file import look_through, opened, picture
+from edgesr.errors import InputOutputError
 from edgesr.imaging import Pixels
 
-CODECS = {".mp4": "mp4v", ".m4v": "mp4v", ".mov": "mp4v", ".avi": "MJPG"}
-"""What OpenCV's own build writes everywhere."""
+THREADS = 4
+"""That decode; each keeps frames of its own, and restoring faces takes far longer."""
 
-MOST_FRAME = 36_000_000
-"""Pixels of a frame: 8K passes."""
+OWN_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder", "timecode", "vendor_id", "duration"}
+"""What each file says of itself."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Frame:
+    """``pixels`` uint8 [H, W, 3], upright. ``time`` and ``duration`` in the clip's time base; None: not known."""
+
+    pixels: Pixels
+    time: int | None = None
+    duration: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """How a clip's frames are shown, which an output shares. ``aspect``: width of a pixel by its height; None: square
+    or not said. ``rate``: frames a second, on average. ``base``: seconds of a tick of its frames' times."""
+
+    rate: Fraction
+    base: Fraction
+    colours: Colours = Colours()
+    aspect: Fraction | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
-    """A video file."""
+    """A video file that is whole. Sizes are those of upright frames; ``turn`` brings a stored frame there."""
 
     path: Path
     width: int
     height: int
-    fps: float
     frames: int
-    """As its header says; a damaged file has fewer."""
+    look: Look
+    turn: tuple[bool, bool, bool] = (False, False, False)
+    """Swap the sides, then mirror left and right, then top and bottom."""
+    stream: int = 0
+    """The picture's number in its file."""
+    tags: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Of the whole file: when and where it was taken, by what, its title."""
+    notes: tuple[str, ...] = ()
+    """What of it cannot be kept."""
 
-    def read(self) -> Iterator[Pixels]:
-        """Frames uint8 [H, W, 3], one at a time."""
-        capture = _open(self.path)
-        try:
-            while True:
-                good, frame = capture.read()
-                if not good:
-                    return
-                yield np.ascontiguousarray(frame[..., ::-1])
-        finally:
-            capture.release()
+    @staticmethod
+    def stream_tags(stream: Any) -> dict[str, str]:
+        """Of one of its streams: language, title."""
+        return {name: value for name, value in stream.metadata.items() if name.lower() not in OWN_TAGS}
+
+    def read(self) -> Iterator[Frame]:
+        """Its frames, one at a time.
+
+        Raises:
+            InputOutputError: a damaged frame, or one of another size.
+        """
+        convert = Converter(self.look.colours)
+        with opened(self.path) as container:
+            for frame in decoded(container, self.path):
+                pixels = turned(convert.pixels(frame), self.turn)
+                if pixels.shape[:2] != (self.height, self.width):
+                    height, width = pixels.shape[:2]
+                    raise InputOutputError(
+                        f"{self.path} changes from {self.width}x{self.height} to {width}x{height}", "cut it there"
+                    )
+                time = frame.pts if frame.pts is not None else frame.dts
+                yield Frame(pixels, time, frame.duration or None)
 
 
 def open_clip(path: Path) -> Clip:
-    """What a clip's header says.
+    """What a clip's header and first frame say; the whole file is looked through.
 
     Raises:
-        InputOutputError: missing, no video, or its frames are too large.
-        UnavailableError: no OpenCV.
+        InputOutputError: missing, no video, cut short, its frames are too large, or HDR.
+        UnavailableError: no PyAV.
     """
-    if not path.is_file():
-        raise InputOutputError(f"no file {path}")
-    capture = _open(path)
-    try:
-        import cv2
-
-        names = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FPS, cv2.CAP_PROP_FRAME_COUNT)
-        width, height, fps, frames = (capture.get(name) for name in names)
-    finally:
-        capture.release()
-    if not 0 < width * height <= MOST_FRAME:
-        raise InputOutputError(f"{path} has frames of {width:.0f}x{height:.0f}", "at most 36 megapixels are read")
-    return Clip(path, int(width), int(height), fps if 0 < fps <= 1000 else 25.0, max(0, int(frames)))
-
-
-class ClipWriter:
-    """A clip that is being written."""
-
-    def __init__(self, path: Path, size: tuple[int, int], fps: float) -> None:
-        """``size``: width and height, even as codecs want them."""
-        cv2 = _cv2()
-        code = cv2.VideoWriter.fourcc(*CODECS[path.suffix.lower()])
-        self._writer = cv2.VideoWriter(str(path), code, fps, size)
-        self._size = size
-        if not self._writer.isOpened():
-            raise InputOutputError(f"OpenCV cannot write {path.name} here", "use another suffix: .mp4 or .avi")
-
-    def write(self, frame: Pixels) -> None:
-        """A frame uint8 [H, W, 3] of the clip's size."""
-        if frame.shape[1::-1] != self._size:
-            raise ValueError(f"a frame of {frame.shape[1::-1]} in a clip of {self._size}")
-        self._writer.write(np.ascontiguousarray(frame[..., ::-1]))
-
-    def close(self) -> None:
-        self._writer.release()
+    contents = look_through(path)
+    with opened(path) as container:
+        stream = picture(container, path)
+        with contextlib.closing(decoded(container, path)) as frames:
+            frame = next(frames, None)
+        if frame is None:
+            raise InputOutputError(f"{path} has no frame that can be read", "the file looks damaged")
+        colours, lost = colours_of(path, frame)
+        notes = list(lost)
+        if frame.interlaced_frame:
+            notes.append("it is interlaced, and was taken as it is stored")
+        others = [s for s in container.streams if s.type not in ("audio", "subtitle") and s.index != stream.index]
+        if container.chapters():  # an MP4 has a stream of their names, and they are carried over
+            others = [s for s in others if s.type != "data"]
+        notes += [f"its {s.type} stream {s.index} was left out" for s in others]
+        turn = _turn(frame)
+        aspect = stream.sample_aspect_ratio or None
+        if aspect and turn[0]:
+            aspect = 1 / aspect
+        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        index = stream.index  # a closed file's streams are not to be touched
+        look = Look(rate, stream.time_base or 1 / rate, colours, aspect)
+        size = (frame.height, frame.width) if turn[0] else (frame.width, frame.height)
+        tags = {name: value for name, value in container.metadata.items() if name.lower() not in OWN_TAGS}
+    return Clip(path, *size, contents.frames, look, turn, index, tags, tuple(notes))
 
 
-@contextlib.contextmanager
-def write_clip(path: Path, size: tuple[int, int], fps: float) -> Iterator[ClipWriter]:
-    """A clip to write frames to; it is there at the end, complete or not at all.
+def decoded(container: Any, path: Path) -> Generator[Any]:
+    """Frames of an open clip as their decoder gives them.
 
     Raises:
-        UsageError: a suffix that is not written.
-        InputOutputError: it cannot be written.
+        InputOutputError: a damaged one.
     """
-    if path.suffix.lower() not in CODECS:
-        raise UsageError(f"cannot write {path.name!r} as a clip", f"use {', '.join(CODECS)}")
-    with file_aside(path) as aside:
-        writer = ClipWriter(aside, size, fps)
-        try:
-            yield writer
-        finally:
-            writer.close()
+    stream = picture(container, path)
+    stream.thread_type, stream.thread_count = "AUTO", THREADS
+    for frame in container.decode(stream):
+        if frame.is_corrupt:
+            raise InputOutputError(f"{path} has a damaged frame", "copy or download it again")
+        yield frame
 
 
-def _open(path: Path) -> Any:
-    cv2 = _cv2()
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        capture = cv2.VideoCapture(str(path))
-    finally:
-        cv2.utils.logging.setLogLevel(level)
-    if not capture.isOpened():
-        raise InputOutputError(f"{path} is no video that can be read", "it is damaged, or of a codec that is not here")
-    return capture
+def _turn(frame: Any) -> tuple[bool, bool, bool]:
+    """What brings a frame upright, by the matrix of its container; a slanted one is taken as the nearest."""
+    matrix = next((data for data in frame.side_data if str(data.type).endswith("DISPLAYMATRIX")), None)
+    if matrix is None:
+        return False, False, False
+    a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5].tolist()
+    return (True, c < 0, b < 0) if abs(b) > abs(a) else (False, a < 0, d < 0)
 
 
-def _cv2() -> Any:
-    try:
-        import cv2
-    except ImportError as error:
-        raise UnavailableError("video needs OpenCV", "pip install 'edgesr[faces]'") from error
-    return cv2
+def turned(pixels: Pixels, turn: tuple[bool, bool, bool]) -> Pixels:
+    """Pixels [H, W, 3], upright."""
+    swap, mirror, flip = turn
+    if swap:
+        pixels = pixels.swapaxes(0, 1)
+    return np.ascontiguousarray(pixels[:: -1 if flip else 1, :: -1 if mirror else 1])

@@ -11,7 +11,7 @@ import numpy as np
 
 from edgesr.alignment import crop_face
 from edgesr.detection import Detector
-from edgesr.enhance.clip import open_clip
+from edgesr.enhance.clip import Frame, open_clip
 from edgesr.errors import InputOutputError
 from edgesr.evaluation import GREY, degrade
 from edgesr.imaging import Pixels, resize_bicubic
@@ -44,7 +44,7 @@ def temporal_table(
     model: Model,
     detector: Detector,
     gaps: Sequence[int] = GAPS,
-    progress: Callable[[Iterable[Pixels], int], Iterable[Pixels]] = lambda frames, _: frames,
+    progress: Callable[[Iterable[Frame], int], Iterable[Frame]] = lambda frames, _: frames,
 ) -> list[TemporalRow]:
     """PSNR and SSIM of the clip's largest face, scaled down and restored with itself ``gap`` frames before.
 
@@ -57,7 +57,8 @@ def temporal_table(
     size = model.config.hr_size
     clip = open_clip(path)
     crops: dict[int, Pixels] = {}
-    for number, frame in enumerate(progress(clip.read(), clip.frames)):
+    for number, shown in enumerate(progress(clip.read(), clip.frames)):
+        frame = shown.pixels
         faces = detector.detect(frame)
         if faces and faces[0].alignment.side >= LEAST_SIDE * size:
             crops[number] = crop_face(frame, detector.refine(frame, faces[0]).alignment, size)

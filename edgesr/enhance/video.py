@@ -9,9 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from edgesr import __version__
 from edgesr.alignment import crop_face, transform
 from edgesr.detection import Detector, Face
-from edgesr.enhance.clip import Clip, open_clip, write_clip
+from edgesr.enhance.clip import Clip, Frame, open_clip
+from edgesr.enhance.clip_file import opened
+from edgesr.enhance.clip_write import format_of, write_clip
 from edgesr.enhance.faces import find_faces, side_of
 from edgesr.enhance.paste import paste, scaled, upscale
 from edgesr.enhance.regions import Network, factor_for, network_for
@@ -66,6 +69,8 @@ class ClipResult:
     restored: int
     exemplars: int
     with_exemplars: int
+    notes: tuple[str, ...] = ()
+    """What of the clip could not be kept."""
 
 
 class ClipEnhancer:
@@ -155,30 +160,47 @@ def enhance_clip(
     detector: Detector,
     settings: Settings = DEFAULTS,
     judge: Judge | None = None,
-    progress: Callable[[Iterable[Pixels], int], Iterable[Pixels]] = lambda frames, _: frames,
+    progress: Callable[[Iterable[Frame], int], Iterable[Frame]] = lambda frames, _: frames,
 ) -> ClipResult:
-    """Enhance a clip; its sound is not carried over. Memory: a frame and its output.
+    """Enhance a clip. Its sound, subtitles, chapters and tags are copied, its frames keep their times, their colours'
+    meaning and their pixels' aspect. Memory: a frame and its output, and those that the codec looks ahead.
 
     ``networks`` may have galleries, to which the clip's own frames are added. ``settings.upscale`` None chooses how
     many times larger the output is, for the whole clip, from the faces in some of its frames.
 
     Raises:
-        InputOutputError: it cannot be read or written, or has no frames.
+        InputOutputError: it cannot be read or written, is cut short or HDR, or has no frames.
         UsageError: a suffix that is not written, or an output beyond 4K that was asked for.
+        UnavailableError: no PyAV.
     """
+    format_of(target)
     clip = open_clip(source)
     factor = choose_factor(clip, networks, detector, settings)
-    # Codecs take even sides alone: an odd last row or column is left out.
+    # Codecs take even sides alone.
     width, height = (side * factor // 2 * 2 for side in (clip.width, clip.height))
+    notes = list(clip.notes)
+    if (width, height) != (clip.width * factor, clip.height * factor):
+        notes.append("its last column or row was left out: H.264 takes even sides")
     run = ClipEnhancer(networks, detector, settings, judge)
     count = 0
-    with write_clip(target, (width, height), clip.fps) as writer:
+    with opened(source) as container, write_clip(target, (width, height), clip.look, tags(clip, settings)) as writer:
+        notes += writer.copy(container, clip)
         for frame in progress(clip.read(), clip.frames):
-            writer.write(run.frame(count, frame, factor)[:height, :width])
+            pixels = run.frame(count, frame.pixels, factor)[:height, :width]
+            writer.write(dataclasses.replace(frame, pixels=pixels))
             count += 1
-        if not count:
-            raise InputOutputError(f"{source} has no frame that can be read", "the file looks damaged")
-    return ClipResult(count, (width, height), factor, run.faces, run.restored, run.exemplars, run.with_exemplars)
+        if count < clip.frames:
+            raise InputOutputError(f"{source} gave {count} of {clip.frames} frames", "the file looks damaged")
+    size = (width, height)
+    return ClipResult(count, size, factor, run.faces, run.restored, run.exemplars, run.with_exemplars, tuple(notes))
+
+
+def tags(clip: Clip, settings: Settings) -> dict[str, str]:
+    """The clip's own, and who changed it."""
+    done = "faces edited with another person's photos" if settings.allow_other else "faces enhanced"
+    before = clip.tags.get("comment")
+    mark = f"{done} by edgesr {__version__}" + (f"; {before}" if before else "")
+    return clip.tags | {"comment": mark}
 
 
 def choose_factor(clip: Clip, networks: Sequence[Network], detector: Detector, settings: Settings) -> int:
@@ -198,7 +220,7 @@ def choose_factor(clip: Clip, networks: Sequence[Network], detector: Detector, s
     sides = []
     for number, frame in enumerate(clip.read()):
         if number % every == 0:
-            for face in find_faces(frame, detector, settings.tiny):
+            for face in find_faces(frame.pixels, detector, settings.tiny):
                 network, _ = network_for(side_of(face), networks)
                 if network is not None:
                     sides.append((side_of(face), network.hr_size))
