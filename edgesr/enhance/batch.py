@@ -18,7 +18,7 @@ from edgesr.imaging import IMAGE_SUFFIXES
 JOURNAL = ".edgesr-enhance.jsonl"
 """In the output folder: a line for each photo begun and one for each done, so that a run may stop and go on."""
 
-CLIP_SUFFIXES = {".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm"}
+CLIP_SUFFIXES = {".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm", ".3gp"}
 PATTERN = set("*?[")
 
 

@@ -37,12 +37,10 @@ def opened(path: Path, **options: str) -> Iterator[InputContainer]:
     """A video file to read from; FFmpeg's errors become ours.
 
     Raises:
-        InputOutputError: missing, no video, damaged, or its frames are too large.
+        InputOutputError: no video, or damaged.
         UnavailableError: no PyAV.
     """
     av = load_av()
-    if not path.is_file():
-        raise InputOutputError(f"no file {path}")
     limits = {"format_whitelist": FORMATS, "protocol_whitelist": "file", "max_pixels": str(MOST_FRAME)}
     try:
         # An absolute path is never taken for an address. Old AVIs have titles in whatever code page.
@@ -85,7 +83,7 @@ def look_through(path: Path) -> Contents:
     """Read all of a video file without decoding it: cheap beside what follows.
 
     Raises:
-        InputOutputError: it is cut short, has fewer frames than its header says, or none.
+        InputOutputError: it is missing, cut short, has fewer frames than its header says, or none.
     """
     _reaches_its_end(path)
     with opened(path) as container:
@@ -122,6 +120,8 @@ def count_packets(container: InputContainer, path: Path, picture_index: int) -> 
 
 def _reaches_its_end(path: Path) -> None:
     """FFmpeg takes the end of a file for the end of a clip in containers without an index of their frames."""
+    if not path.is_file():
+        raise InputOutputError(f"no file {path}")
     try:
         size = path.stat().st_size
         with path.open("rb") as stream:

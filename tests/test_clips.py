@@ -1,0 +1,324 @@
+"""``edgesr enhance`` of clips: what a clip is besides its faces stays as it was, and what is not whole is refused."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from clips import UNEVEN, Shown, make_clip, shown
+from conftest import Call
+from whole_photos import KnownFaces
+
+from edgesr import detection
+from edgesr.cli.main import run
+from edgesr.detection import Face
+from edgesr.imaging import Pixels
+
+ALL = {
+    "title": "Feier",
+    "comment": "in Köln",
+    "creation_time": "2024-05-06T07:08:09Z",
+    "location": "+52.5200+013.4050/",
+}
+BT2020, BT601_50, FULL = (9, 1, 9, 14), (5, 1, 5, 6), (1, 2, 1, 1)
+
+Enhance = Callable[..., tuple[Shown, dict[str, Any]]]
+
+
+@pytest.fixture(autouse=True)
+def detector(monkeypatch: pytest.MonkeyPatch) -> KnownFaces:
+    """Nobody is in these clips."""
+    known = KnownFaces()
+    monkeypatch.setattr(detection, "open_detector", lambda *_: known)
+    return known
+
+
+@pytest.fixture
+def enhance(call: Call, tiny_checkpoint: Path, tmp_path: Path) -> Enhance:
+    """Enhance a clip into another: what is shown in it, and its row."""
+
+    def enhanced(clip: Path, name: str = "out.mp4", *options: object) -> tuple[Shown, dict[str, Any]]:
+        out = tmp_path / name
+        code, answer, err = call("enhance", clip, "-o", out, "--model", tiny_checkpoint, *options)
+        assert code == 0, err
+        return shown(out), answer["outputs"][0]
+
+    return enhanced
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A clip in every container, those that are cut short in tests."""
+    folder = tmp_path_factory.mktemp("whole")
+    aac: dict[str, Any] = {"sounds": ("aac",)}
+    return {
+        "mp4": make_clip(folder / "a.mp4", **aac),
+        "index first": make_clip(folder / "first.mp4", **aac, options={"movflags": "faststart"}),
+        "fragments": make_clip(folder / "fragments.mp4", options={"movflags": "frag_every_frame+empty_moov"}),
+        "mov": make_clip(folder / "a.mov", **aac),
+        "mkv": make_clip(folder / "a.mkv", **aac),
+        "live mkv": make_clip(folder / "live.mkv", **aac, options={"live": "1"}),
+        "webm": make_clip(folder / "a.webm", codec="libvpx-vp9", sounds=("libopus",)),
+        "avi": make_clip(folder / "a.avi", codec="mpeg4", colours=(2, 0, 2, 2), sounds=("mp3",)),
+    }
+
+
+@pytest.mark.parametrize("upscale", [1, 2])
+@pytest.mark.parametrize(
+    ("made", "colours"),
+    [
+        ({}, (1, 1, 1, 1)),
+        ({"colours": BT601_50}, BT601_50),
+        ({"colours": BT2020}, BT2020),
+        ({"colours": FULL}, FULL),
+        ({"colours": (1, 1, 12, 13)}, (1, 1, 12, 13)),
+        ({"colours": (2, 0, 2, 2)}, (6, 1, 2, 2)),
+        ({"colours": (2, 0, 2, 2), "size": (1280, 64)}, (1, 1, 2, 2)),
+        ({"pixels": "yuv444p"}, (1, 1, 1, 1)),
+        ({"pixels": "yuv420p10le"}, (1, 1, 1, 1)),
+    ],
+    ids=["709", "601", "2020", "full", "P3", "untagged", "untagged HD", "444", "10 bits"],
+)
+def test_colours_keep_their_levels_and_their_meaning(
+    made: dict[str, Any], colours: tuple[int, ...], upscale: int, enhance: Enhance, tmp_path: Path
+) -> None:
+    clip = make_clip(tmp_path / "in.mp4", **made)
+    after, row = enhance(clip, "out.mp4", "--upscale", upscale)
+    before = shown(clip)
+    assert after.colours == colours
+    assert after.codec == "h264"
+    assert row["notes"] == (["its 10 bits a sample became 8"] if made.get("pixels") == "yuv420p10le" else [])
+    difference = after.bars - before.bars
+    assert np.abs(difference).max() <= 1.5
+    assert np.abs(difference.mean((0, 1))).max() <= (0.9 if colours == FULL else 0.4), "no level sinks"
+
+
+KINDS = ["mp4", "index first", "fragments", "mov", "mkv", "live mkv", "webm", "avi"]
+PAIRS = [(kind, f"out.{to}") for kind in KINDS for to in ("mp4", "mov", "mkv") if (kind, to) != ("webm", "mov")]
+
+
+@pytest.mark.parametrize(("kind", "name"), PAIRS)
+def test_any_container_becomes_any(kind: str, name: str, whole: dict[str, Path], enhance: Enhance) -> None:
+    """Frames keep their times, sound its very bytes."""
+    before = shown(whole[kind])
+    after, row = enhance(whole[kind], name)
+    assert len(after.times) == row["frames"] == 6
+    np.testing.assert_allclose([float(t) for t in after.times], [float(t) for t in before.times], atol=0.003)
+    assert row["notes"] == []
+    assert [sound[0] for sound in after.sound] == [sound[0] for sound in before.sound]
+    for (_, packets, start), (_, expected, begins) in zip(after.sound, before.sound, strict=True):
+        assert packets[1:] == expected[-len(packets) + 1 :]
+        assert len(packets) >= len(expected) - 1, "what MKV cannot hide may go"
+        assert start == pytest.approx(begins, abs=0.03)
+
+
+def test_what_a_clip_is_besides_its_frames_stays(enhance: Enhance, tmp_path: Path) -> None:
+    aspect, sounds = Fraction(4, 3), ("aac", "pcm_s16le")
+    clip = make_clip(tmp_path / "in.mov", times=UNEVEN, aspect=aspect, sounds=sounds, tags=ALL)
+    before = shown(clip)
+    after, row = enhance(clip, "out.mp4", "--upscale", 2)
+    assert after.times == before.times
+    assert after.aspect == aspect
+    assert (after.size, row["size"]) == ((192, 128), [192, 128])
+    assert [(name, b"".join(packets)) for name, packets, _ in after.sound] == [
+        (name, b"".join(packets)) for name, packets, _ in before.sound
+    ]
+    assert after.chapters == ["first", "second"]
+    assert row["notes"] == []
+    assert {name: after.tags[name] for name in ("title", "location")} == {
+        name: ALL[name] for name in ("title", "location")
+    }
+    assert after.tags["creation_time"].startswith("2024-05-06T07:08:09")
+    assert after.tags["comment"].startswith("faces enhanced by edgesr")
+    assert after.tags["comment"].endswith("; in Köln")
+
+
+@pytest.mark.parametrize("turn", [90, 180, -90])
+def test_a_turned_clip_is_upright(turn: int, enhance: Enhance, tmp_path: Path) -> None:
+    """Its frames, and the shape of its pixels with them."""
+    clip = make_clip(tmp_path / "in.mp4", turn=turn, aspect=Fraction(4, 3))
+    out, _ = enhance(clip)
+    sideways = abs(turn) == 90
+    assert (out.turn, out.size, out.aspect) == (
+        0,
+        (64, 96) if sideways else (96, 64),
+        Fraction(3, 4) if sideways else Fraction(4, 3),
+    )
+    with av.open(str(clip)) as file, av.open(str(tmp_path / "out.mp4")) as other:
+        stored, upright = (next(f.decode(video=0)).to_ndarray(format="gray").astype(int) for f in (file, other))
+    assert np.abs(np.rot90(stored, turn // 90) - upright).mean() < 2
+
+
+@pytest.mark.parametrize(
+    ("made", "size", "note"),
+    [
+        ({"size": (97, 64), "pixels": "yuv444p"}, (96, 64), "last column"),
+        ({"size": (96, 65), "pixels": "yuv444p"}, (96, 64), "last column or row"),
+        ({"times": (0,)}, (96, 64), None),
+        ({"codec": "qtrle", "pixels": "argb"}, (96, 64), "transparency"),
+    ],
+    ids=["odd width", "odd height", "one frame", "transparent"],
+)
+def test_unusual_clips(
+    made: dict[str, Any], size: tuple[int, int], note: str | None, enhance: Enhance, tmp_path: Path
+) -> None:
+    after, row = enhance(make_clip(tmp_path / "in.mov", **made))
+    assert after.size == size
+    assert len(after.times) == len(made.get("times", range(6)))
+    assert (note is None and not row["notes"]) or note in row["notes"][0]
+
+
+def test_sound_that_does_not_fit_is_named(whole: dict[str, Path], enhance: Enhance) -> None:
+    after, row = enhance(whole["webm"], "out.mov")
+    assert not after.sound
+    assert row["notes"] == ["its audio stream 1 (opus) was left out: mov does not take it"]
+
+
+CUTS = [
+    (kind, share)
+    for kind in ("mp4", "index first", "mov", "mkv", "live mkv", "webm", "avi")
+    for share in (0.3, 0.6, 0.97)
+]
+
+
+@pytest.mark.parametrize(("kind", "share"), [*CUTS, ("fragments", 0.6), ("fragments", 0.9)])
+def test_a_clip_cut_short_is_refused(
+    kind: str, share: float, whole: dict[str, Path], call: Call, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    source = whole[kind]
+    cut = tmp_path / f"cut{source.suffix}"
+    cut.write_bytes(source.read_bytes()[: int(source.stat().st_size * share)])
+    out = tmp_path / "out.mp4"
+    out.write_bytes(b"earlier")
+    code, answer, _ = call("enhance", cut, "-o", out, "--model", tiny_checkpoint, "--force")
+    assert (code, answer["ok"]) == (5, False)
+    assert "cut" in answer["error"]
+    assert out.read_bytes() == b"earlier"
+    assert sorted(p.name for p in tmp_path.iterdir()) == [cut.name, "out.mp4"]
+
+
+PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nother.mp4\n#EXT-X-ENDLIST\n"
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda path: make_clip(path, pixels="yuv420p10le", colours=(9, 1, 9, 18)), "HDR (HLG)"),
+        (lambda path: make_clip(path, pixels="yuv420p10le", colours=(9, 1, 9, 16)), "HDR (PQ)"),
+        (lambda path: make_clip(path, colours=(8, 1, 1, 1)), "matrix coefficients 8"),
+        (lambda path: make_clip(path, colours=(1, 1, 1, 8)), "transfer characteristics 8"),
+        (lambda path: sound_alone(path), "no moving picture"),
+        (lambda path: shutil.copy(make_clip(path.with_name("a.gif"), codec="gif", pixels="rgb8"), path), "no video"),
+        (lambda path: path.write_bytes(b""), "no video"),
+        (lambda path: path.write_bytes(b"no video"), "no video"),
+        (lambda path: path.write_bytes(PLAYLIST), "no video"),
+        (lambda path: holed(make_clip(path)), "cannot read"),
+        (lambda path: joined(path), "changes from 96x64 to 64x64"),
+        (lambda path: None, "no file"),
+    ],
+    ids=["HLG", "PQ", "YCgCo", "linear", "sound", "GIF", "empty", "text", "playlist", "hole", "sizes", "missing"],
+)
+def test_what_cannot_be_kept_or_read_is_refused_by_name(
+    make: Callable[[Path], object], words: str, call: Call, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    clip = tmp_path / "in.mp4"
+    make(clip)
+    before = sorted(tmp_path.iterdir())
+    code, answer, _ = call("enhance", clip, "-o", tmp_path / "out.mp4", "--model", tiny_checkpoint)
+    assert code == 5
+    assert words in answer["error"]
+    assert answer["hint"] or words == "no file"
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def sound_alone(path: Path) -> None:
+    with av.open(str(path), "w") as file:
+        from clips import sound_packets
+
+        file.mux(sound_packets(file.add_stream("aac", rate=48000)))
+
+
+def holed(path: Path) -> None:
+    """A bad block on a card: the second half of a frame is zero."""
+    content = bytearray(path.read_bytes())
+    with av.open(str(path)) as file:
+        packet = next(file.demux(video=0))
+    end = packet.pos + packet.size
+    content[end - packet.size // 2 : end] = bytes(packet.size // 2)
+    path.write_bytes(content)
+
+
+def joined(path: Path) -> None:
+    """Two clips of different sizes behind one another, as recorders of calls leave them."""
+    parts = [make_clip(path.with_name(f"{width}.webm"), (width, 64), codec="libvpx-vp9") for width in (96, 64)]
+    with av.open(str(path), "w", format="webm") as file:
+        stream = None
+        for number, part in enumerate(parts):
+            with av.open(str(part)) as source:
+                stream = stream or file.add_stream_from_template(source.streams.video[0], opaque=True)
+                for packet in source.demux(video=0):
+                    if packet.size:
+                        packet.stream = stream
+                        packet.pts, packet.dts = packet.pts + 1000 * number, packet.dts + 1000 * number
+                        file.mux(packet)
+        assert stream is not None
+
+
+@pytest.fixture
+def full_disk() -> Iterator[Callable[[int], None]]:
+    """Files of this process end at so many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("share", [0, 0.01, 0.3, 0.7, 0.999])
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+def test_a_disk_that_fills_up_leaves_the_earlier_clip(
+    name: str, share: float, whole: dict[str, Path], call: Call, tiny_checkpoint: Path, tmp_path: Path,
+    full_disk: Callable[[int], None],
+) -> None:  # fmt: skip
+    out = tmp_path / name
+    command = ("enhance", whole["mp4"], "-o", out, "--model", tiny_checkpoint, "--force")
+    assert call(*command)[0] == 0
+    earlier = out.read_bytes()
+    full_disk(int(share * len(earlier)))
+    code, answer, _ = call(*command)
+    assert code == 5
+    assert str(out) in answer["error"]
+    assert out.read_bytes() == earlier
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_ctrl_c_leaves_nothing(
+    whole: dict[str, Path], tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(KnownFaces):
+        left = 4
+
+        def detect(self, photo: Pixels, long_side: int | None = 1024) -> list[Face]:
+            self.left -= 1
+            if not self.left:
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().detect(photo, long_side)
+
+    detector = Interrupted()
+    monkeypatch.setattr(detection, "open_detector", lambda *_: detector)
+    command = ["enhance", str(whole["mp4"]), "-o", str(tmp_path / "out.mp4"), "--model", str(tiny_checkpoint)]
+    assert run([*command, "--upscale", "1"]) == 130
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["out.avi", "out.webm", "out.wmv", "out"])
+def test_what_is_not_written_is_a_usage_error(name: str, whole: dict[str, Path], call: Call, tmp_path: Path) -> None:
+    code, answer, _ = call("enhance", whole["mp4"], "-o", tmp_path / name)
+    assert (code, answer["hint"]) == (2, "use .mp4, .m4v, .mov, .mkv")
