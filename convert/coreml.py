@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import torch
 
 from edgesr.deployment.graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, GraphName, Graphs
 from edgesr.errors import UsageError
+from edgesr.leftovers import work_folder
 
 from .mil_int8 import convolutions
 from .mil_program import count_operations, describe_arithmetic, load_program, quiet_coremltools
@@ -41,8 +41,7 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
     """
     if precision not in PRECISIONS:
         raise UsageError(f"Core ML packages are not made in {precision}", f"precisions: {', '.join(PRECISIONS)}")
-    with tempfile.TemporaryDirectory(prefix="edgesr-coreml-") as temporary, quiet_coremltools(Path(temporary)):
-        scratch = Path(temporary)
+    with work_folder("coreml") as scratch, quiet_coremltools(scratch):
         _require_space(graphs, scratch)
         parts: dict[str, Path] = {}
         for name in GRAPH_INPUTS:

@@ -9,7 +9,6 @@ OpenCV does.
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from edgesr.atomic import file_aside
 from edgesr.data.samples import sample_faces
 from edgesr.detection import LONG_SIDE, VIEW_PIXELS
 from edgesr.errors import EdgesrError, InputOutputError, UnavailableError
+from edgesr.leftovers import work_folder
 
 from .target import Report
 from .tflite import SETUP, _run
@@ -52,8 +52,7 @@ def convert_detector(onnx_file: Path, output: Path, report: Report = lambda _: N
     environment = tflite_environment()
     if problem := environment.problem():
         raise UnavailableError(f"no TFLite environment: {problem}", SETUP)
-    with tempfile.TemporaryDirectory(prefix="edgesr-detector-") as name:
-        work = Path(name)
+    with work_folder("detector") as work:
         arrays: Arrays = {}
         graphs: dict[str, Any] = {}
         for signature, side in SIGNATURES.items():

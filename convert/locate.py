@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from torch.fx.graph import CodeGen
 from edgesr.deployment.graphs import GraphName, Graphs
 from edgesr.deployment.lowerings import Sampling
 from edgesr.deployment.rewrites import ConvSkip, FoldedAggregation, MatmulSkip, skip_named
+from edgesr.leftovers import work_folder
 from edgesr.metrics import psnr_unit
 from edgesr.quantize.layers import ADDITION, exported
 from edgesr.runtime.base import Array
@@ -187,9 +187,9 @@ def first_departing_module(
     @cache
     def departs(name: str) -> bool:
         report(f"looking for the first module that departs: trying {graph}.{name}")
-        with tempfile.TemporaryDirectory(prefix="edgesr-locate-") as folder:
-            conversion = convert(_ending_at(graphs, graph, name), Path(folder))
-            got = _run(open_artifact(Path(folder), conversion), graph, inputs)
+        with work_folder("locate") as folder:
+            conversion = convert(_ending_at(graphs, graph, name), folder)
+            got = _run(open_artifact(folder, conversion), graph, inputs)
         wanted = _wanted(_ending_at(pristine, graph, name), graph, inputs)
         peak = np.float32(np.abs(wanted).max() or 1.0)
         if quantized:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from edgesr import DEFAULT_CHECKPOINT
 from edgesr.bundle import GOLDEN, default_name, write_aside
 from edgesr.deployment.graphs import GraphName, Graphs, deployed_graphs
 from edgesr.errors import ParityError, UnavailableError, UsageError
+from edgesr.leftovers import work_folder
 from edgesr.models import Checkpoint
 from edgesr.models.config import HIMEConfig
 from edgesr.quantize.scheme import Quantization
@@ -231,9 +231,9 @@ def twin_checks(plan: Plan, graphs: Graphs, cases: Sequence[Case], truth: Sequen
     network), so the precision and the conversion are judged apart.
     """
     twin = dataclasses.replace(plan, precision="fp32")
-    with tempfile.TemporaryDirectory(prefix="edgesr-twin-") as folder:
-        conversion = plan.target.convert(graphs, "fp32", Path(folder), lambda stage: None)
-        parity = measure_parity(open_artifact(twin, Path(folder), conversion), cases, truth, "fp32")
+    with work_folder("twin") as folder:
+        conversion = plan.target.convert(graphs, "fp32", folder, lambda stage: None)
+        parity = measure_parity(open_artifact(twin, folder, conversion), cases, truth, "fp32")
     return tuple(dataclasses.replace(check, name=f"fp32 twin {check.name}") for check in parity.checks)
 
 

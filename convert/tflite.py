@@ -18,6 +18,7 @@ import torch
 
 from edgesr.deployment.graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, Graphs
 from edgesr.errors import EdgesrError, InputOutputError, UnavailableError
+from edgesr.leftovers import work_folder
 
 from .child import ChildTimeoutError, last_meaningful_line, run_child
 from .int8 import arithmetic_of
@@ -55,8 +56,7 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
     environment = tflite_environment()
     if problem := environment.problem():
         raise UnavailableError(f"no TFLite environment: {problem}", SETUP)
-    with tempfile.TemporaryDirectory(prefix="edgesr-tflite-") as name:
-        work = Path(name)
+    with work_folder("tflite") as work:
         request = _request(graphs, precision, work)
         for graph in GRAPH_INPUTS:
             report(f"exporting {graph}")

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from edgesr.claims import claimed
 from edgesr.errors import InputOutputError, UnavailableError, UsageError
 
 from .child import ChildTimeoutError, last_meaningful_line, run_child
@@ -71,7 +72,7 @@ class TFLiteEnvironment:
         """
         if self.is_ready():
             return
-        with self._fresh_folder():
+        with claimed(self.folder), self._fresh_folder():
             report("creating a Python environment")
             venv = [sys.executable, "-I", "-m", "venv", str(self.folder)]
             _run(venv, report, "cannot create a Python environment", "is Python's venv module installed?")

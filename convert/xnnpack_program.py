@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgesr.leftovers import work_folder
 from edgesr.quiet import quiet
 
 from .int8 import Convolutions, Int8Conv, Step
@@ -59,13 +59,12 @@ def _graph(payload: bytes) -> tuple[dict[str, Any], dict[int, dict[str, Any]]]:
 
     header = XNNHeader.from_bytes(payload[: XNNHeader.EXPECTED_LENGTH])
     start = header.flatbuffer_offset
-    with tempfile.TemporaryDirectory(prefix="edgesr-xnnpack-") as temporary:
-        folder = Path(temporary)
+    with work_folder("xnnpack") as folder:
         # flatc writes six decimals of a float. Read as an integer of as many bytes, a step is exact.
         schema = re.sub(rb"(\bscale\s*:\s*\[?)float\b", rb"\1uint", _get_schema_bytes())
         (folder / "schema.fbs").write_bytes(schema)
         (folder / "graph.bin").write_bytes(payload[start : start + header.flatbuffer_size])
-        _flatc_decompile(temporary, str(folder / "schema.fbs"), str(folder / "graph.bin"), ["--raw-binary"])
+        _flatc_decompile(str(folder), str(folder / "schema.fbs"), str(folder / "graph.bin"), ["--raw-binary"])
         # flatc writes the bounds of a layer without an activation as inf, which Python reads by another name.
         text = re.sub(r":\s*(-?)inf\b", r": \1Infinity", (folder / "graph.json").read_text())
         graph: dict[str, Any] = json.loads(text)

@@ -18,8 +18,10 @@ import safetensors.numpy
 from edgesr.atomic import folder_aside
 from edgesr.bundle_manifest import FORMAT_VERSION as FORMAT_VERSION
 from edgesr.bundle_manifest import read_manifest
+from edgesr.claims import claimed
 from edgesr.errors import BundleError, UsageError
 from edgesr.litter import is_empty, is_litter
+from edgesr.leftovers import recover
 from edgesr.models.checkpoint import sha256_of
 from edgesr.models.config import HIMEConfig
 from edgesr.runtime.base import Array, Runtime
@@ -95,6 +97,7 @@ def open_bundle(folder: Path) -> Bundle:
         BundleError: no bundle, another version, a file missing, changed, or outside the folder.
     """
     path = folder / MANIFEST
+    recover(folder)
     try:
         manifest = read_manifest(path)
     except FileNotFoundError as error:
@@ -144,15 +147,21 @@ def write_aside(output: Path, force: bool) -> Iterator[Path]:
 
     Raises:
         UsageError: ``output`` exists and ``force`` is not given, or is not a folder of ours.
-        InputOutputError: it cannot be written (read-only, full disk).
+        InputOutputError: it cannot be written (read-only, full disk), or another process is writing it.
     """
-    if output.exists() or output.is_symlink():
-        if not force:
-            raise UsageError(f"{output} already exists", "pass --force to replace it, or --output for another place")
-        if not (output / MANIFEST).is_file() and (not output.is_dir() or not is_empty(output)):
-            raise UsageError(f"{output} exists and is no bundle", "--force replaces bundles only: choose another place")
-    with folder_aside(output) as folder:
-        yield folder
+    with claimed(output):
+        recover(output)
+        if output.exists() or output.is_symlink():
+            if not force:
+                raise UsageError(
+                    f"{output} already exists", "pass --force to replace it, or --output for another place"
+                )
+            if not (output / MANIFEST).is_file() and (not output.is_dir() or not is_empty(output)):
+                raise UsageError(
+                    f"{output} exists and is no bundle", "--force replaces bundles only: choose another place"
+                )
+        with folder_aside(output) as folder:
+            yield folder
 
 
 def default_name(network: str, config: HIMEConfig, target: str, precision: str, lowering: str | None) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 EXIT_OK, EXIT_NEGATIVE, EXIT_USAGE, EXIT_UNAVAILABLE, EXIT_IO, EXIT_INTERRUPTED = 0, 1, 2, 3, 5, 130
+EXIT_SIGNAL = 128
+"""Ended by a signal: so much more than its number, 143 for SIGTERM."""
 
 
 class EdgesrError(Exception):

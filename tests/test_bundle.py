@@ -138,21 +138,6 @@ def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path, failure: Except
     assert not list(tmp_path.iterdir())
 
 
-def test_a_failure_between_old_and_new_brings_the_old_back(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, replace = hashes(bundle), Path.replace
-
-    def fails_for_the_new(self: Path, to: Path) -> Path:
-        if to == bundle and not self.name.endswith("-old"):
-            raise KeyboardInterrupt
-        return replace(self, to)
-
-    monkeypatch.setattr(Path, "replace", fails_for_the_new)
-    with pytest.raises(KeyboardInterrupt), write_aside(bundle, force=True) as folder:
-        (folder / "model.pte").write_bytes(b"new")
-    assert hashes(bundle) == before
-    assert [p.name for p in bundle.parent.iterdir()] == ["bundle"]
-
-
 def test_a_bundle_is_as_readable_as_any_new_file(tmp_path: Path) -> None:
     with write_aside(tmp_path / "new", force=False) as folder:
         (folder / "deep").mkdir()

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -164,22 +163,29 @@ def test_verify_says_no_with_exit_code_1(call: Call, tiny_bundle: Path, tmp_path
     assert "golden sr" in answer["error"]
 
 
-def test_ctrl_c_during_a_conversion_leaves_nothing(tiny_checkpoint: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=lambda v: str(v)
+)
+def test_a_conversion_that_is_ended_leaves_nothing(
+    sent: signal.Signals, code: int, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
     process = subprocess.Popen(
-        [sys.executable, "-m", "edgesr.cli", "convert", "-t", "executorch", "-c", tiny_checkpoint, "-o", "bundle"],
+        [sys.executable, "-m", "edgesr.cli", "convert", "-t", "executorch", "-c", tiny_checkpoint, "-o", "a/bundle"],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"NO_COLOR": "1"},
+        env=os.environ | {"NO_COLOR": "1", "TMPDIR": str(work)},
     )
     assert process.stderr is not None
     for line in process.stderr:
         if "lowering" in line:
             break
-    time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
+    process.send_signal(sent)  # as timeout does, to the process and to its group
     rest = process.stderr.read()
-    assert process.wait(30) == 130
-    assert "interrupted" in rest
+    assert process.wait(30) == code
+    assert ("interrupted" if code == 130 else f"ended by {sent.name}") in rest
     assert "Traceback" not in rest
-    assert not list(tmp_path.iterdir())
+    assert [list(folder.iterdir()) for folder in (tmp_path, work)] == [[work], []]

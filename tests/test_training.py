@@ -26,9 +26,10 @@ from edgesr.models.checkpoint import sha256_of
 
 pytest.importorskip("lightning_fabric", reason="training needs lightning-fabric: pip install 'edgesr[train]'")
 
+from edgesr import termination
+from edgesr.termination import uninterrupted
 from edgesr.training import sample_sheet
 from edgesr.training.config import Progress, TrainConfig
-from edgesr.training.interruption import uninterrupted
 from edgesr.training.losses import charbonnier, objective
 from edgesr.training.trainer import Trainer
 
@@ -245,7 +246,7 @@ def test_a_full_disk_keeps_the_state_before(new_trainer: NewTrainer, monkeypatch
     first.fit(max_minutes=0)
     with monkeypatch.context() as full:
         full.setattr(safetensors.torch, "save_file", fails_to_write)
-        with pytest.raises(InputOutputError, match=r"cannot write .*No space left.*is the disk full"):
+        with pytest.raises(InputOutputError, match=r"cannot write .*No space left.*free some space"):
             new_trainer().fit()
     resumed = new_trainer()
     assert resumed.step == 1
@@ -278,19 +279,24 @@ def test_a_damaged_state_is_refused_by_name(new_trainer: NewTrainer) -> None:
         new_trainer()
 
 
-def test_ctrl_c_waits_for_the_end_of_a_step() -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_waits_for_the_end_of_a_step(sent: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
     done = []
+    monkeypatch.setattr(termination, "_last", 0.0)
+    before = signal.signal(signal.SIGTERM, termination._raise)
 
     def step() -> None:
         with uninterrupted():
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(sent)
             done.append(True)
 
     with pytest.raises(KeyboardInterrupt):
         step()
     assert done
+    termination._last = 0.0
     with pytest.raises(KeyboardInterrupt):  # as before, outside
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(sent)
+    signal.signal(signal.SIGTERM, before)
 
 
 def test_an_error_within_an_uninterrupted_block_is_not_lost() -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from edgesr.ablations.definitions import Row
 from edgesr.atomic import file_aside
 from edgesr.data.faces import FaceSet
 from edgesr.errors import InputOutputError, UsageError
+from edgesr.leftovers import work_folder
 from edgesr.models import Checkpoint
 from edgesr.models.config import HIMEConfig
 from edgesr.training.config import TrainConfig
@@ -121,8 +121,8 @@ def set_budgets(
 ) -> dict[str, Budget]:
     """Time every row, and keep in its run's folder what it gets."""
     photos = photos_digest(faces)
-    with tempfile.TemporaryDirectory(prefix="edgesr-ablate-") as scratch:
-        trainers = [new_trainer(Path(scratch) / row.name, row, faces, 100_000, start) for _, row in runs]
+    with work_folder("ablate") as scratch:
+        trainers = [new_trainer(scratch / row.name, row, faces, 100_000, start) for _, row in runs]
         seconds = step_seconds(trainers)
         clock = "cpu" if on_cpu(trainers[0]) else "wall"
     budgets = {}

@@ -95,6 +95,7 @@ def command(
         return FaceSet.read(data, "train", config.hr_size)
 
     if not report:
+        output.claim(folder)
         ablation.train(chosen(known, wanted, rows), read_faces, lambda trainer: fit(trainer, trainer.name), output.say)
     results = {row.name: result for row in known.values() if (result := ablation.result(row)) is not None}
     reports = [TableReport(table, results) for table in wanted]

@@ -114,9 +114,12 @@ def cached_booth(checkpoint: str) -> Path:
     folder = cache_folder(checkpoint)
     if (folder / "booth.json").is_file():  # folders get their names when they are complete
         return folder
+    from edgesr.claims import claimed
     from edgesr.convert.pipeline import convert, plan
 
-    with progress.stages("booth") as report:
+    with progress.stages("booth") as report, claimed(folder, wait=True):
+        if (folder / "booth.json").is_file():  # another booth was at it
+            return folder
         report("converting the network, once")
         chosen = plan("web", checkpoint=checkpoint, output=folder)
         manifest = convert(chosen, force=True, report=report)

@@ -57,6 +57,7 @@ def prepare(
     from edgesr.data.prepare import prepare as run
     from edgesr.detection import FaceDetector
 
+    output.claim(folder)
     result = run(
         raw,
         folder,
@@ -124,6 +125,7 @@ def celebamask(
     """
     from edgesr.data.celebamask import write_celebamask
 
+    output.claim(folder)
     written = write_celebamask(
         root,
         folder,

@@ -74,6 +74,7 @@ def build(
     started = time.monotonic()
     if out.is_dir():
         raise UsageError(f"{out} is a folder", "give the gallery's file: -o me.gallery")
+    output.claim(out)
     if out.exists() and not force:
         raise UsageError(f"{out} already exists", "pass --force to replace it, or edgesr gallery add to add to it")
     network = edgesr.load(model)

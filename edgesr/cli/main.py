@@ -14,7 +14,8 @@ import click
 
 from edgesr import __version__
 from edgesr.cli import output
-from edgesr.errors import EXIT_INTERRUPTED, EXIT_IO, EXIT_OK, EXIT_USAGE, EdgesrError
+from edgesr.errors import EXIT_INTERRUPTED, EXIT_IO, EXIT_OK, EXIT_SIGNAL, EXIT_USAGE, EdgesrError
+from edgesr.termination import Terminated, heed_termination
 
 EXIT_INTERNAL = 70
 
@@ -92,13 +93,15 @@ def cli() -> None:
     edgesr demo                              every phone target on a sample face
 
     Data goes to stdout, everything else to stderr. Exit codes: 0 ok, 1 negative result (a gate failed),
-    2 usage, 3 target or tool unavailable, 5 input/output, 70 a fault of edgesr itself, 130 interrupted.
+    2 usage, 3 target or tool unavailable, 5 input/output, 70 a fault of edgesr itself, 130 interrupted,
+    143 ended by SIGTERM.
     """
 
 
 def main() -> None:
     """Entry point of the ``edgesr`` script."""
     output.claim_stdout()
+    heed_termination()
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()
@@ -127,8 +130,11 @@ def run(arguments: list[str]) -> int:
         return output.fail(error.format_message(), hint, EXIT_USAGE, as_json)
     except click.ClickException as error:
         return output.fail(error.format_message(), "", EXIT_IO, as_json)
-    except (KeyboardInterrupt, click.Abort):
-        return output.fail("interrupted", "nothing half-written was left behind", EXIT_INTERRUPTED, as_json)
+    except (KeyboardInterrupt, click.Abort) as error:
+        by = error if isinstance(error, Terminated) else error.__cause__  # click makes its own of it
+        said = f"ended by {by}" if isinstance(by, Terminated) else "interrupted"
+        code = EXIT_SIGNAL + by.number if isinstance(by, Terminated) else EXIT_INTERRUPTED
+        return output.fail(said, "nothing half-written was left behind", code, as_json)
     except OSError as error:
         hint = "free some space" if error.errno == errno.ENOSPC else "check the path and its permissions"
         where = f" ({error.filename})" if error.filename else ""

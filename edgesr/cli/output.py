@@ -31,6 +31,17 @@ class NegativeResult(Exception):  # noqa: N818 (an answer, not an error)
     exit_code = EXIT_NEGATIVE
 
 
+def claim(path: Path) -> None:
+    """Keep other processes from making ``path`` until the command ends.
+
+    Raises:
+        InputOutputError: another process is making it, or its folder cannot be written.
+    """
+    from edgesr.claims import claimed
+
+    click.get_current_context().with_resource(claimed(path))
+
+
 def claim_stdout() -> None:
     """Keep stdout for our data: what native libraries print there goes to stderr from now on."""
     if sys.stdout is None:  # closed by the caller

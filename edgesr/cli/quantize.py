@@ -124,6 +124,10 @@ def command(
     recipe.check(all_layers(source.model))
     name = name or (given.name if known else f"{source.name}-int8" + ("-ptq" if method == "ptq" else ""))
     out = out or Path(name)
+    run = run or Path("runs") / name
+    output.claim(out)
+    if method == "qat":
+        output.claim(run)
     refuse_existing(out, force)
     config = source.model.config
     # What is measured at the end is read first: a mistake there must not cost the training.
@@ -147,9 +151,7 @@ def command(
     done = True
     if method == "qat":
         options = {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
-        tuned, done = train(
-            source, quantization, data, split, run or Path("runs") / name, name, options, distil, max_minutes
-        )
+        tuned, done = train(source, quantization, data, split, run, name, options, distil, max_minutes)
         made["int8"] = tuned
         how = (
             f"Calibrated on {len(chosen)} faces of `{split}`, then trained for {tuned[0].training['step']} of {steps}\n"

@@ -103,6 +103,8 @@ def command(
     lead = is_lead()
     config, label = network_config(network)
     run = run or Path("runs") / label
+    if lead:
+        output.claim(run)
     start = load_checkpoint(init) if init else None
     initial = initial_weights(start, config) if start else None
     if lead and start and start.model.config.scale != config.scale:

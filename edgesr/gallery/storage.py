@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import stat
 import threading
@@ -15,11 +16,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from edgesr.atomic import cannot_write
+from edgesr.atomic import cannot_write, refuse_special
 from edgesr.errors import EdgesrError, InputOutputError
 
 PRIVATE = 0o600
 CHUNK = 1 << 20
+LONGEST_NAME = 200
+"""Bytes of a name that still has room for more: file systems take 255."""
 
 T = TypeVar("T")
 
@@ -69,6 +72,7 @@ def write_private(path: Path, chunks: Sequence[bytes | memoryview], *, erase_old
     Raises:
         InputOutputError: it cannot be written.
     """
+    refuse_special(path)
     path = path.resolve()
     aside = _beside(path, "partial")
     with locked(path):
@@ -175,7 +179,7 @@ def _overwrite(descriptor: int) -> None:
 
 def _acquire(lock: Path) -> int:
     while True:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             with contextlib.suppress(FileNotFoundError):
@@ -201,7 +205,7 @@ def _opened(path: Path) -> Iterator[int | None]:
 
 
 def _create(path: Path) -> BinaryIO:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE)
     os.fchmod(descriptor, PRIVATE)
     return os.fdopen(descriptor, "wb")
 
@@ -216,4 +220,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _beside(path: Path, what: str) -> Path:
-    return path.with_name(f".{path.name}.{what}")
+    name = path.name
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
+    return path.with_name(f".{name}.{what}")

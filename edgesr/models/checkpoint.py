@@ -16,6 +16,7 @@ import torch
 from edgesr.atomic import folder_aside
 from edgesr.errors import CheckpointError, UsageError
 from edgesr.litter import is_empty
+from edgesr.leftovers import recover
 from edgesr.models.config import HIMEConfig
 from edgesr.models.hime import HIME
 
@@ -69,6 +70,7 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
     path = Path(name_or_path).expanduser()
     if path.name == WEIGHTS:
         path = path.parent
+    recover(path)
     if (path / CONFIG).is_file():
         return path
     shipped = SHIPPED / str(name_or_path)
@@ -185,6 +187,7 @@ def save_checkpoint(
     }
     if quantization is not None:
         described["quantization"] = quantization
+    recover(folder)
     if folder.exists() and not (folder / CONFIG).is_file() and (not folder.is_dir() or not is_empty(folder)):
         raise UsageError(f"{folder} exists and is no checkpoint", "only checkpoints are replaced: choose another place")
     with folder_aside(folder) as aside:

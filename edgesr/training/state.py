@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -13,7 +12,8 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from edgesr.errors import CheckpointError, InputOutputError
+from edgesr.atomic import file_aside
+from edgesr.errors import CheckpointError
 from edgesr.models.checkpoint import read_tensors
 
 
@@ -24,16 +24,8 @@ def write_state(path: Path, tensors: Mapping[str, Tensor], step: int, run: str) 
         InputOutputError: it cannot be written.
     """
     stored = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-    aside = path.with_suffix(".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with file_aside(path) as aside:
         safetensors.torch.save_file(stored, aside, metadata={"step": str(step), "run": run})
-        aside.replace(path)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise InputOutputError(f"cannot write {path}: {error}", "is the disk full?") from error
-    finally:
-        with contextlib.suppress(OSError):
-            aside.unlink()
 
 
 def read_state(path: Path, run: str) -> tuple[dict[str, Tensor], int]:

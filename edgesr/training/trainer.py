@@ -29,9 +29,9 @@ from edgesr.models.config import HIMEConfig
 from edgesr.models.hime import HIME
 from edgesr.runtime.base import Runtime
 from edgesr.runtime.torch import TorchRuntime
+from edgesr.termination import uninterrupted
 from edgesr.training.config import Progress, TrainConfig
 from edgesr.training.feature_scales import measure_feature_scales
-from edgesr.training.interruption import uninterrupted
 from edgesr.training.logs import Means, RunLog
 from edgesr.training.losses import LossFiles, PerceptionLoss
 from edgesr.training.parameters import parameter_groups
