@@ -22,6 +22,8 @@ from pathlib import Path
 
 from edgesr.claims import claimed
 from edgesr.errors import InputOutputError, UnavailableError, UsageError
+from edgesr.places import cache_folder, expanded
+from edgesr.reading import read_json
 
 from .child import ChildTimeoutError, last_meaningful_line, run_child
 
@@ -49,8 +51,8 @@ class TFLiteEnvironment:
         if not self.folder.is_dir():
             return f"there is none in {self.folder}"
         try:
-            stamp = json.loads((self.folder / COMPLETE).read_text())
-        except (OSError, ValueError):
+            stamp = read_json(self.folder / COMPLETE)
+        except InputOutputError:
             return f"{self.folder} is incomplete"
         if not isinstance(stamp, dict) or stamp.get("lock_sha256") != lock_sha256():
             return f"{self.folder} was made by another version of edgesr"
@@ -127,23 +129,15 @@ def tflite_environment(folder: Path | None = None) -> TFLiteEnvironment:
     The cache's folder is named after the lock file, so that two versions of edgesr do not spoil each other's.
     """
     if folder is None and os.environ.get(VARIABLE):
-        folder = Path(os.environ[VARIABLE]).expanduser()
+        folder = expanded(os.environ[VARIABLE])
     if folder is None:
-        folder = _cache_folder() / "edgesr" / f"tflite-{lock_sha256()[:12]}"
+        folder = cache_folder() / f"tflite-{lock_sha256()[:12]}"
     return TFLiteEnvironment(folder.absolute())
 
 
 def lock_sha256() -> str:
     """SHA-256 of the lock file, in hexadecimal."""
     return hashlib.sha256(LOCK.read_bytes()).hexdigest()
-
-
-def _cache_folder() -> Path:
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local")
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 def _is_ours(folder: Path) -> bool:

@@ -14,6 +14,7 @@ from edgesr.arrays import as_rgb
 from edgesr.errors import GalleryError, InputOutputError, UnavailableError, UsageError
 from edgesr.gallery.format import Gallery
 from edgesr.imaging import Pixels, read_image, to_pixels, to_unit
+from edgesr.places import expanded
 
 if TYPE_CHECKING:
     from edgesr.models.config import HIMEConfig
@@ -195,7 +196,7 @@ def load(name_or_path: str | Path, *, least_slots: int = 0, threads: int | None 
     from edgesr.bundle import MANIFEST, open_bundle
 
     others = "torch" in sys.modules
-    path = Path(name_or_path).expanduser()
+    path = expanded(name_or_path)
     if (path / MANIFEST).is_file():
         bundle = open_bundle(path)
         if bundle.config.slots < least_slots:

@@ -128,6 +128,10 @@ def _made_folders(output: Path) -> Iterator[None]:
     """The folders above ``output``; those that the block needed in vain are gone after it."""
     try:
         made = make_folder(output.parent)
+    except FileExistsError as error:
+        raise InputOutputError(
+            f"cannot write {output}: {error.filename} is no folder", "choose another place"
+        ) from error
     except OSError as error:
         raise cannot_write(output, error) from error
     try:

@@ -19,6 +19,7 @@ import numpy as np
 import psutil
 
 from edgesr.errors import EdgesrError
+from edgesr.places import expanded
 from edgesr.runtime.base import GraphRuntime, Runtime, fill_slots, timed
 
 MIB = 2**20
@@ -75,7 +76,7 @@ def open_runtime(network: str, threads: int) -> tuple[Runtime, dict[str, Any]]:
     from edgesr.bundle import MANIFEST, open_bundle
     from edgesr.models import load_checkpoint
 
-    folder = Path(network).expanduser()
+    folder = expanded(network)
     if (folder / MANIFEST).is_file():
         bundle = open_bundle(folder)
         described = {key: bundle.manifest[key] for key in ("precision", "lowering")}

@@ -20,8 +20,8 @@ from edgesr.bundle_manifest import FORMAT_VERSION as FORMAT_VERSION
 from edgesr.bundle_manifest import read_manifest
 from edgesr.claims import claimed
 from edgesr.errors import BundleError, UsageError
-from edgesr.litter import is_empty, is_litter
 from edgesr.leftovers import recover
+from edgesr.litter import is_empty, is_litter
 from edgesr.models.checkpoint import sha256_of
 from edgesr.models.config import HIMEConfig
 from edgesr.runtime.base import Array, Runtime

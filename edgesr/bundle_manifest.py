@@ -10,6 +10,7 @@ from typing import Any
 
 from edgesr.errors import BundleError, CheckpointError
 from edgesr.models.config import HIMEConfig
+from edgesr.reading import open_plain
 
 FORMAT_VERSION = 1
 REQUIRED = {
@@ -41,7 +42,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
         BundleError: unreadable, of another version, or something in it is missing or of another kind.
     """
     try:
-        with path.open("rb") as stream:
+        with open_plain(path) as stream:
             content = stream.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise ValueError(f"it has more than {MOST_BYTES >> 20} MiB")

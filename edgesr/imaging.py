@@ -13,6 +13,7 @@ from edgesr.atomic import file_aside
 from edgesr.decoding import MAX_PIXELS, opened, orientation_of
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.photo_formats import IMAGE_SUFFIXES
+from edgesr.reading import open_plain
 from edgesr.samples16 import deep_bits, read_deep
 
 __all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS"]
@@ -50,7 +51,7 @@ def read_bytes(path: Path) -> bytes:
         InputOutputError: missing, no file, or larger than ``MAX_BYTES``.
     """
     try:
-        with path.open("rb") as stream:
+        with open_plain(path) as stream:
             size = os.fstat(stream.fileno()).st_size
             if size > MAX_BYTES:
                 raise InputOutputError(f"{path} is larger than {MAX_BYTES >> 20} MiB", "no photo is so large")

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from edgesr.errors import InputOutputError, UnavailableError
+from edgesr.places import expanded
 
 YUNET_VARIABLE = "EDGESR_YUNET"
 """Names another copy, or another YuNet, to use in place of the package's."""
@@ -27,7 +28,7 @@ def find_yunet(given: Path | None = None) -> Path:
         UnavailableError: it is not there; says who named it.
     """
     variable = os.environ.get(YUNET_VARIABLE)
-    path = given or (Path(variable).expanduser() if variable else YUNET)
+    path = given or (expanded(variable) if variable else YUNET)
     if path.is_file():
         return path
     if given:

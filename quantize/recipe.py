@@ -6,12 +6,12 @@ import dataclasses
 import difflib
 import fnmatch
 import json
-import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from edgesr.errors import InputOutputError, UsageError
+from edgesr.reading import parse_json, parse_toml, read_text
 
 LayerPrecision = Literal["int8", "float"]
 PRECISIONS: tuple[LayerPrecision, ...] = ("int8", "float")
@@ -123,19 +123,17 @@ def read_recipe(path: Path) -> Recipe:
     Raises:
         InputOutputError: it cannot be read. UsageError: it is no recipe.
     """
+    hint = "edgesr quantize --write-recipe FILE writes one to start from"
+    text, parse = read_text(path, hint), parse_json if path.suffix == ".json" else parse_toml
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputOutputError(f"cannot read the recipe {path}: {error}") from error
-    try:
-        fields = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except ValueError as error:
-        raise UsageError(f"{path} is no {'JSON' if path.suffix == '.json' else 'TOML'}: {error}") from error
+        fields: Any = parse(text, str(path), hint)
+    except InputOutputError as error:
+        raise UsageError(f"{path} is no {'JSON' if path.suffix == '.json' else 'TOML'}: {error.what}", hint) from error
     if isinstance(fields, dict) and path.suffix != ".json" and "rule" in fields:
         named, more = fields.get("rules", []), fields.pop("rule")
         fields["rules"] = [*named, *more] if isinstance(named, list) and isinstance(more, list) else None
     if not isinstance(fields, dict):
-        raise UsageError(f"{path} holds no recipe", "edgesr quantize --write-recipe FILE writes one to start from")
+        raise UsageError(f"{path} holds no recipe", hint)
     return Recipe.from_dict({"name": path.stem, **fields})
 
 

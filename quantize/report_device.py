@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 from edgesr.errors import InputOutputError
+from edgesr.reading import read_json
 
 FORMAT, FORMAT_VERSION = "edgesr-device-results", 1
 GRAPHS = ("encode", "restore")
@@ -47,12 +47,7 @@ def read_device_results(path: Path) -> list[DeviceResult]:
         InputOutputError: it cannot be read, is of another format or version, or a field is missing or impossible;
             the message names the field.
     """
-    try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputOutputError(f"no file {path}", "the demo apps write it: share the measurement from there") from error
-    except (OSError, ValueError) as error:
-        raise InputOutputError(f"cannot read {path}: {error}", "it should be JSON as the demo apps write it") from error
+    fields = read_json(path, "the demo apps write it: share the measurement from there")
     if not isinstance(fields, dict) or fields.get("format") != FORMAT:
         raise InputOutputError(f'{path} holds no device results: "format" is not "{FORMAT}"', DOCUMENTED)
     if fields.get("format_version") != FORMAT_VERSION:

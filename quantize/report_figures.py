@@ -5,7 +5,6 @@ A block is ``<!-- figures:NETWORK/KIND -->``, lines, ``<!-- /figures -->``; both
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from edgesr.atomic import file_aside
 from edgesr.errors import InputOutputError, UsageError
+from edgesr.reading import read_json, read_text
 
 from .report_html import megabytes, milliseconds, number
 from .report_markdown import COLUMNS, markdown_table, table_rows
@@ -67,10 +67,7 @@ def read_report(path: Path) -> dict[str, Any]:
     Raises:
         InputOutputError: it cannot be read, or is no report.
     """
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputOutputError(f"cannot read {path}: {error}", "edgesr report writes it") from error
+    report = read_json(path, "edgesr report writes it")
     if not isinstance(report, dict) or report.get("format") != "edgesr-report":
         raise InputOutputError(f"{path} is no report", "edgesr report writes one beside its page")
     return report
@@ -101,7 +98,7 @@ def with_figures(text: str, report: dict[str, Any], source: str = "the text") ->
 
 def rewrite(files: Sequence[Path], report: dict[str, Any]) -> list[Path]:
     """Write the blocks of all files anew; returns those that changed. Nothing is written where one is faulty."""
-    before = {file: file.read_text(encoding="utf-8") for file in files}
+    before = {file: read_text(file) for file in files}
     after = {file: with_figures(text, report, str(file)) for file, text in before.items()}
     changed = [file for file in files if before[file] != after[file]]
     for file in changed:

@@ -11,6 +11,8 @@ from typing import Any
 
 from edgesr.atomic import file_aside
 from edgesr.benchmark import bench_bundles
+from edgesr.errors import InputOutputError
+from edgesr.reading import read_json
 
 KEYS = ("ms_median", "ms_p10", "ms_p90", "ratio", "ratio_p10", "ratio_p90", "peak_mib", "threads", "runs")
 
@@ -32,8 +34,8 @@ def with_latency(
     name = hashlib.sha256(json.dumps([[row["bundle_key"] for row in timed], runs, threads]).encode()).hexdigest()
     kept = work / f"latency-{name[:16]}.json"
     found: list[dict[str, Any]] = []
-    with contextlib.suppress(OSError, ValueError):
-        found = json.loads(kept.read_text())
+    with contextlib.suppress(InputOutputError):
+        found = read_json(kept)
     if not found:
         found = bench_bundles([row["bundle_folder"] for row in timed], runs=runs, threads=threads, report=say)
         with file_aside(kept) as aside:

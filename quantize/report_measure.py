@@ -16,6 +16,7 @@ from edgesr.errors import InputOutputError
 from edgesr.identity import IdentityMeter
 from edgesr.imaging import Pixels, resize_bicubic, to_pixels, to_unit
 from edgesr.metrics import psnr, ssim
+from edgesr.reading import read_text
 from edgesr.runtime.base import Array, Runtime, fill_slots
 
 from .report_faces import ReportFace
@@ -42,9 +43,9 @@ class FigureCache:
     def __init__(self, folder: Path, network: str) -> None:
         self.path = folder / f"{network[:32]}.jsonl"
         self._known: dict[str, dict[str, Any]] = {}
-        with contextlib.suppress(FileNotFoundError):
-            for line in self.path.read_text().splitlines():
-                with contextlib.suppress(ValueError, TypeError, KeyError):
+        if self.path.exists():
+            for line in read_text(self.path).splitlines():
+                with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
                     row = json.loads(line)
                     if row["measured_with"] == MEASURED_WITH:
                         self._known[row["face"] + row["embedder"]] = row

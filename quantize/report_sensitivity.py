@@ -13,6 +13,7 @@ from edgesr.atomic import file_aside
 from edgesr.data.faces import eval_splits, read_eval_list
 from edgesr.errors import InputOutputError, UnavailableError
 from edgesr.models.checkpoint import Checkpoint
+from edgesr.reading import read_json
 
 from .report_faces import spread
 
@@ -28,10 +29,7 @@ def read_sensitivity(path: Path) -> list[dict[str, Any]]:
     Raises:
         InputOutputError: it cannot be read, or a field is missing or no number.
     """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputOutputError(f"cannot read {path}: {error}", HINT) from error
+    found = read_json(path, HINT)
     rows = found.get("sensitivity", found.get("layers")) if isinstance(found, dict) else found
     if not isinstance(rows, list) or not rows:
         raise InputOutputError(f"{path} holds no layer sensitivities", HINT)

@@ -25,6 +25,7 @@ from edgesr.errors import InputOutputError, UsageError
 from edgesr.leftovers import work_folder
 from edgesr.models import Checkpoint
 from edgesr.models.config import HIMEConfig
+from edgesr.reading import read_json
 from edgesr.training.config import TrainConfig
 from edgesr.training.setup import initial_weights
 from edgesr.training.state import digest
@@ -70,10 +71,11 @@ def read_budget(run: Path, row: Row, minutes: float, start: Checkpoint | None = 
     path = run / FILE
     if not path.exists():
         return None
+    hint = f"remove {run} to train this row anew"
     try:
-        budget = Budget(**json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError) as error:
-        raise InputOutputError(f"cannot read {path}: {error}", f"remove {run} to train this row anew") from error
+        budget = Budget(**read_json(path, hint))
+    except TypeError as error:
+        raise InputOutputError(f"cannot read {path}: {error}", hint) from error
     what = ""
     if budget.minutes != minutes:
         what = f"for {budget.minutes:g} minutes, not {minutes:g}"

@@ -14,6 +14,7 @@ from edgesr.data.faces import EvalPair, FaceSet
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.evaluation import Evaluation, Measure, Methods, measure_methods
 from edgesr.models import Checkpoint, load_checkpoint
+from edgesr.reading import read_json
 from edgesr.runtime.torch import TorchRuntime
 from edgesr.training.trainer import Trainer
 
@@ -67,9 +68,9 @@ class Ablation:
         if budget is None or not path.exists():
             return None
         try:
-            stored = json.loads(path.read_text())
+            stored = read_json(path, "remove it to evaluate anew")
             splits = {name: Evaluation(s["people"], s["scores"]) for name, s in stored["splits"].items()}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputOutputError(f"cannot read {path}: {error!r}", "remove it to evaluate anew") from error
         same = all(
             name in splits and splits[name].people == [pair.person for pair in pairs]

@@ -9,7 +9,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from edgesr import __version__
+from edgesr import __version__, places
 from edgesr.booth.site import DESCRIPTION, site_folder
 from edgesr.yunet import YUNET, YUNET_VARIABLE
 
@@ -25,7 +25,7 @@ def cache_folder(checkpoint: str) -> Path:
     Raises:
         UnavailableError: the page is not built.
     """
-    given = Path(checkpoint).expanduser()
+    given = places.expanded(checkpoint)
     shipped = SHIPPED / checkpoint
     folder = shipped if given.name == checkpoint and not given.exists() and shipped.is_dir() else given
     folder = folder if folder.is_dir() else folder.parent  # of the weights file, which names a checkpoint as well
@@ -39,6 +39,4 @@ def cache_folder(checkpoint: str) -> Path:
     digest = hashlib.sha256(f"{__version__} {checkpoint}".encode())
     for part in parts:
         digest.update(part.read_bytes() if part.is_file() else b"")
-    cache = os.environ.get("XDG_CACHE_HOME")
-    base = Path(cache) if cache else Path.home() / ".cache"
-    return base / "edgesr" / "booth" / f"{given.name or 'booth'}-{digest.hexdigest()[:16]}"
+    return places.cache_folder() / "booth" / f"{given.name or 'booth'}-{digest.hexdigest()[:16]}"

@@ -139,6 +139,13 @@ def run(arguments: list[str]) -> int:
         hint = "free some space" if error.errno == errno.ENOSPC else "check the path and its permissions"
         where = f" ({error.filename})" if error.filename else ""
         return output.fail(f"{error.strerror or error}{where}", hint, EXIT_IO, as_json)
+    except MemoryError:
+        return output.fail("not enough memory", "close other programs, or give less at once", EXIT_IO, as_json)
+    except UnicodeEncodeError as error:
+        if not any("\ud800" <= c <= "\udfff" for c in str(error.object)):
+            raise
+        what = f"{error.object!r} cannot be used as a name here: it is no UTF-8"
+        return output.fail(what, "rename it", EXIT_IO, as_json)
     except Exception as error:
         if os.environ.get("EDGESR_TRACEBACK"):
             raise

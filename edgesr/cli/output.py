@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from edgesr.cli.printable import printable
 from edgesr.errors import EXIT_NEGATIVE
 
 if TYPE_CHECKING:
@@ -42,9 +43,24 @@ def claim(path: Path) -> None:
     click.get_current_context().with_resource(claimed(path))
 
 
+def open_standard_streams() -> None:
+    """Give the process what its caller closed (``2>&-``): the next file that is opened must not become its stderr."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+
+
 def claim_stdout() -> None:
     """Keep stdout for our data: what native libraries print there goes to stderr from now on."""
-    if sys.stdout is None:  # closed by the caller
+    closed = sys.stdout is None
+    open_standard_streams()
+    if closed:
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (open to the end)
         return
     sys.stdout.flush()
@@ -66,6 +82,10 @@ def only_data_on_stdout() -> Iterator[None]:
 
 def write(text: str) -> None:
     """Text to the real stdout. That its reader went away (``| head``) is no error of the command."""
+    _print(printable(text))
+
+
+def _print(text: str) -> None:
     global _data
     try:
         print(text, file=_data or sys.stdout, flush=True)
@@ -98,7 +118,7 @@ def failure(what: str, hint: str, exit_code: int = EXIT_NEGATIVE) -> dict[str, A
 def say(text: str) -> None:
     """A line on stderr."""
     with contextlib.suppress(OSError):
-        print(text, file=sys.stderr, flush=True)
+        print(printable(text), file=sys.stderr, flush=True)
 
 
 def console(stderr: bool = True) -> Console:
@@ -107,7 +127,8 @@ def console(stderr: bool = True) -> Console:
 
     # Redirected, a table must not be folded at 80 columns: whoever reads the file has no use for it.
     stream = sys.stderr if stderr else (_data or sys.stdout)
-    return Console(file=stream, highlight=False, width=None if stream.isatty() else 160)
+    width = None if stream.isatty() else 160
+    return Console(file=stream, highlight=False, markup=False, emoji=False, width=width)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
@@ -115,12 +136,15 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | No
     from rich import box
     from rich.table import Table
 
-    rich_table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    rich_table = Table(title=title and printable(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for i, column in enumerate(columns):
         rich_table.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
     for row in rows:
-        rich_table.add_row(*("" if cell is None else str(cell) for cell in row))
-    console(stderr=False).print(rich_table)
+        rich_table.add_row(*("" if cell is None else printable(str(cell)) for cell in row))
+    terminal = console(stderr=False)
+    with terminal.capture() as drawn:
+        terminal.print(rich_table)
+    _print(drawn.get().removesuffix("\n"))
 
 
 def size(count: int) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from edgesr.cli import output
+from edgesr.cli.printable import printable
 from edgesr.quiet import stderr_lock
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Job:
         self.done, self.note = done, self.note if note is None else note
         self._marks.append((time.monotonic(), done))
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=self.done, state=self.state())
+            self._bar.update(self._bar.task_ids[0], completed=self.done, state=printable(self.state()))
         elif self.soon:
             output.say(f"{self.what}: {self.state()}")
         self.soon = False
@@ -58,7 +59,7 @@ class Job:
         if self._bar is None:
             output.say(text)
         else:
-            self._bar.console.print(text)
+            self._bar.console.print(printable(text))
 
     @property
     def rate(self) -> float:
@@ -97,7 +98,7 @@ def job(
         yield started
     elif terminal.is_terminal:
         with _bar() as bar:
-            bar.add_task(what, total=total, completed=done, state="")
+            bar.add_task(printable(what), total=total, completed=done, state="")
             started._bar = bar
             yield started
     else:
@@ -137,7 +138,12 @@ def duration(seconds: float) -> str:
 def _bar() -> Progress:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[state]}", markup=False),
+        TimeElapsedColumn(),
+    )
     return Progress(*columns, console=output.console(), transient=True)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from edgesr.data.crops import CropFolder, write_list
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.imaging import read_image, resize_bicubic
+from edgesr.reading import read_text
 
 LEAST_PHOTOS = 4
 TRAIN_PEOPLE, TEST_PEOPLE = 2600, 287
@@ -166,10 +167,7 @@ def _draw(seed: int, name: str) -> str:
 
 def _rows(path: Path, columns: int, good: Callable[[list[str]], bool], header: bool = False) -> list[list[str]]:
     """Rows of a file of columns separated by spaces."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputOutputError(f"cannot read {path}: {error}") from error
+    lines = read_text(path).splitlines()
     rows = []
     for number, line in enumerate(lines[header:], 1 + header):
         if not (row := line.split()):

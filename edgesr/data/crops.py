@@ -15,6 +15,7 @@ from types import TracebackType
 from edgesr.atomic import cannot_write, file_aside
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.imaging import Pixels, write_image
+from edgesr.reading import open_plain
 
 FORCE_HINT = "pass --force to replace it, or give another folder"
 
@@ -145,7 +146,8 @@ def _csv(rows: list[list[object]]) -> str:
 def _read_manifest(path: Path) -> list[Crop]:
     """Rows of a manifest of ours; a last line that was cut off is left out."""
     try:
-        text = path.read_bytes().decode("utf-8")
+        with open_plain(path) as stream:
+            text = stream.read().decode("utf-8")
     except (FileNotFoundError, NotADirectoryError):
         return []
     except (OSError, UnicodeDecodeError) as error:

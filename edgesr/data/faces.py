@@ -6,7 +6,6 @@ Two layouts are read: ``FOLDER/<pixels>/<split>/<person>/<photo>`` (several size
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.imaging import IMAGE_SUFFIXES, read_image
+from edgesr.reading import read_table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,13 +128,7 @@ def eval_splits(list_file: Path) -> list[str]:
 
 
 def _read_rows(list_file: Path) -> list[dict[str, str]]:
-    try:
-        with list_file.open(newline="") as stream:
-            rows = list(csv.DictReader(stream))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputOutputError(f"cannot read the evaluation list {list_file}: {error}") from error
-    if not rows or not {"split", "target", "ref1"} <= set(rows[0]):
-        raise InputOutputError(
-            f"{list_file} is not an evaluation list", "its first line should be: split,target,ref1,ref2,..."
-        )
+    hint = "an evaluation list starts with the line: split,target,ref1,ref2,..."
+    if not (rows := read_table(list_file, hint, ("split", "target", "ref1"))):
+        raise InputOutputError(f"{list_file} names no photos", hint)
     return rows

@@ -14,11 +14,15 @@ from edgesr.atomic import cannot_write
 from edgesr.enhance.write import KINDS, SUFFIXES
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.imaging import IMAGE_SUFFIXES
+from edgesr.places import expanded
+from edgesr.reading import read_text
 
 JOURNAL = ".edgesr-enhance.jsonl"
 """In the output folder: a line for each photo begun and one for each done, so that a run may stop and go on."""
 
 CLIP_SUFFIXES = {".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm", ".3gp"}
+MOST_JOURNAL = 1 << 30
+
 PATTERN = set("*?[")
 
 
@@ -49,7 +53,7 @@ def find_photos(paths: Iterable[Path]) -> list[tuple[Path, Path]]:
         elif path.exists() or not PATTERN & set(str(path)):
             found.setdefault(path, Path(path.name))  # a missing one is named when its turn comes
         else:
-            matches = (Path(name) for name in sorted(glob.glob(str(path.expanduser()), recursive=True)))  # noqa: PTH207
+            matches = (Path(name) for name in sorted(glob.glob(str(expanded(path)), recursive=True)))  # noqa: PTH207
             for p in matches:
                 if p.is_file() and p.suffix.lower() in IMAGE_SUFFIXES:
                     found.setdefault(p, Path(p.name))
@@ -106,16 +110,16 @@ class Journal:
         self.settings = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
         self._rows: dict[str, dict[str, Any]] = {}
         try:
-            lines = self.path.read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError:
+            lines = read_text(self.path, "delete it to start anew", MOST_JOURNAL).splitlines()
+        except InputOutputError:
+            if self.path.exists():
+                raise
             lines = []
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputOutputError(f"cannot read {self.path}: {error}", "delete it to start anew") from error
         for line in lines:
             try:
                 row = json.loads(line)
                 self._rows[row["output"]] = row
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError, RecursionError):
                 continue  # the half of a line that an interruption left
 
     def done(self, job: Job) -> dict[str, Any] | None:

@@ -15,10 +15,12 @@ import torch
 
 from edgesr.atomic import folder_aside
 from edgesr.errors import CheckpointError, UsageError
-from edgesr.litter import is_empty
 from edgesr.leftovers import recover
+from edgesr.litter import is_empty
 from edgesr.models.config import HIMEConfig
 from edgesr.models.hime import HIME
+from edgesr.places import expanded
+from edgesr.reading import open_plain
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
@@ -67,7 +69,7 @@ def shipped_names() -> list[str]:
 
 def find_checkpoint(name_or_path: str | Path) -> Path:
     """The folder of a shipped checkpoint by name, or of any other by path (its folder or its weights file)."""
-    path = Path(name_or_path).expanduser()
+    path = expanded(name_or_path)
     if path.name == WEIGHTS:
         path = path.parent
     recover(path)
@@ -229,7 +231,7 @@ def sha256_of(path: Path) -> str:
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as stream:
+        with open_plain(path) as stream:
             content = stream.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise ValueError(f"it has more than {MOST_BYTES >> 20} MiB")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 
 from torch import Tensor
 
 from edgesr.data.faces import EvalPair, FaceSet, eval_splits, read_eval_list
 from edgesr.data.holdout import hold_out
-from edgesr.errors import InputOutputError, UsageError
+from edgesr.errors import UsageError
 from edgesr.models import PRESETS, Checkpoint, HIMEConfig
 from edgesr.models.halving import halve_scale
+from edgesr.reading import read_json
 
 DEFAULT_VALIDATION = "val"
 
@@ -64,10 +64,7 @@ def network_config(network: str) -> tuple[HIMEConfig, str]:
     path = Path(network)
     if path.suffix != ".json":
         raise UsageError(f"unknown network {network!r}", f"presets: {', '.join(PRESETS)}; or a .json with the widths")
-    try:
-        fields = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputOutputError(f"cannot read {path}: {error}") from error
+    fields = read_json(path)
     # A checkpoint's own config.json keeps the fields under "model".
     fields = fields.get("model", fields) if isinstance(fields, dict) else fields
     if not isinstance(fields, dict):

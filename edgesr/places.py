@@ -1,0 +1,42 @@
+"""Where files of ours lie that nobody named: the user's cache, also where the user has neither home nor name."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import tempfile
+from pathlib import Path
+
+
+def cache_folder() -> Path:
+    """The folder for what can be made again; it need not exist.
+
+    Without a home it is a folder of this user alone in the system's temporary one. Where somebody else made that
+    folder first, one inside it that nobody can use: files in it count as missing, and writing there fails.
+    """
+    if sys.platform == "win32" and os.environ.get("LOCALAPPDATA"):
+        return Path(os.environ["LOCALAPPDATA"]) / "edgesr"
+    if given := os.environ.get("XDG_CACHE_HOME"):
+        return Path(given) / "edgesr"
+    below = {"win32": "AppData/Local", "darwin": "Library/Caches"}.get(sys.platform, ".cache")
+    try:
+        return Path.home() / below / "edgesr"
+    except RuntimeError:  # no HOME, and a user without an entry
+        return _homeless()
+
+
+def expanded(path: str | Path) -> Path:
+    """``~`` as the home it stands for, or as it is where there is none."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (pathlib's raises without a home)
+
+
+def _homeless() -> Path:
+    folder = Path(tempfile.gettempdir()) / f"edgesr-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.lstat()
+    except OSError:
+        return folder
+    ours = status.st_uid == os.getuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return folder if ours and stat.S_ISDIR(status.st_mode) else Path(os.devnull) / "edgesr"

@@ -1,0 +1,116 @@
+"""Reading files that others made: only plain ones, no more than they may hold, and damage told as such."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import os
+import stat
+import tomllib
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from edgesr.errors import InputOutputError
+
+MOST = 64 << 20
+"""Bytes of a text: the largest lists and reports have a few megabytes."""
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """A plain file to read from; a pipe, which may keep us for ever, or a device is refused.
+
+    Raises:
+        InputOutputError: no plain file.
+        OSError: missing, or it may not be read.
+    """
+    # Without waiting: to open a pipe that nobody writes to would never end.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(21, "Is a directory", str(path))
+        if not stat.S_ISREG(mode):
+            kind = "a pipe" if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) else "a device"
+            raise InputOutputError(f"{path} is {kind}, not a file", "save its content as a file, and name that")
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return os.fdopen(descriptor, "rb")
+
+
+def read_text(path: Path, hint: str = "", most: int = MOST) -> str:
+    """A UTF-8 file, with or without the mark that Windows sets before it; lines end in a newline alone.
+
+    Raises:
+        InputOutputError: missing, unreadable, no plain file, larger than ``most`` bytes, or no UTF-8.
+    """
+    try:
+        with open_plain(path) as stream:
+            content = stream.read(most + 1)
+        if len(content) > most:
+            raise InputOutputError(f"{path} has more than {most >> 20} MiB", hint)
+        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except FileNotFoundError as error:
+        raise InputOutputError(f"no file {path}", hint) from error
+    except OSError as error:
+        raise InputOutputError(f"cannot read {path}: {error.strerror or error}", hint) from error
+    except UnicodeDecodeError as error:
+        raise InputOutputError(f"cannot read {path}: it is no UTF-8 text", hint) from error
+
+
+def read_json(path: Path, hint: str = "", most: int = MOST) -> Any:
+    """A JSON file's value.
+
+    Raises:
+        InputOutputError: as ``read_text``, or it is no JSON, or nested more deeply than anybody writes.
+    """
+    return parse_json(read_text(path, hint, most), f"{path}", hint)
+
+
+def parse_json(text: str, name: str, hint: str = "") -> Any:
+    """As ``read_json``, of a text that ``name`` names."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise InputOutputError(f"cannot read {name}: it is nested too deeply", hint) from error
+    except ValueError as error:
+        raise InputOutputError(f"cannot read {name}: {error}", hint) from error
+
+
+def parse_toml(text: str, name: str, hint: str = "") -> dict[str, Any]:
+    """As ``parse_json``, of TOML."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise InputOutputError(f"cannot read {name}: it is nested too deeply", hint) from error
+    except ValueError as error:
+        raise InputOutputError(f"cannot read {name}: {error}", hint) from error
+
+
+def read_table(path: Path, hint: str = "", columns: tuple[str, ...] = ()) -> list[dict[str, str]]:
+    """Rows of a CSV file with a header, by column; every row has ``columns``, further ones may be left out at its end.
+
+    Raises:
+        InputOutputError: as ``read_text``, or one of ``columns`` is missing, or a row is longer than the header.
+    """
+    reader = csv.reader(io.StringIO(read_text(path, hint), newline=""))
+    try:
+        header = next(reader, [])
+        if missing := [column for column in columns if column not in header]:
+            raise InputOutputError(f"{path} has no column {missing[0]!r}", hint)
+        least = max((header.index(column) + 1 for column in columns), default=0)
+        rows = []
+        for row in reader:
+            if not row:
+                continue
+            if len(row) < least or any(row[len(header) :]):
+                raise InputOutputError(
+                    f"line {reader.line_num} of {path} has {len(row)} fields, its header {len(header)}", hint
+                )
+            rows.append(dict(itertools.zip_longest(header, row[: len(header)], fillvalue="")))
+    except csv.Error as error:
+        raise InputOutputError(f"line {reader.line_num} of {path}: {error}", hint) from error
+    return rows
