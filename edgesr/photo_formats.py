@@ -36,6 +36,7 @@ STARTS = (
     (b"BM", "BMP"),
 )
 RAW = "a raw file of a camera"
+VIDEO = "a video"
 OTHERS = (
     (b"FUJIFILMCCD-RAW", f"{RAW} (RAF)"),
     (b"IIRO", f"{RAW} (ORF)"),
@@ -111,7 +112,7 @@ def _of_brands(names: list[bytes]) -> tuple[str | None, str]:
         return None, "JPEG XL"
     if names[0] in AVIF_BRANDS or (names[0] not in HEIC_BRANDS - {b"mif1", b"msf1"} and AVIF_BRANDS & set(names)):
         return "AVIF", ""
-    return ("HEIF", "") if HEIC_BRANDS & set(names) else (None, "a video")
+    return ("HEIF", "") if HEIC_BRANDS & set(names) else (None, VIDEO)
 
 
 def _raw_name(tiff: Tiff) -> str:

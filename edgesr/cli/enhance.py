@@ -58,9 +58,9 @@ def command(photos: tuple[Path, ...], out: Path | None, as_json: bool, **options
 
     In a clip, earlier frames in which the face was large enough are the exemplars; a gallery may add to them.
     """
-    from edgesr.enhance.batch import CLIP_SUFFIXES
+    from edgesr.enhance.clip_file import CLIP_SUFFIXES, is_clip
 
-    clips = [path for path in photos if path.suffix.lower() in CLIP_SUFFIXES]
+    clips = [path for path in photos if is_clip(path)]
     if clips:
         from edgesr.cli import enhance_clip
 

@@ -45,7 +45,7 @@ def run(clip: Path, out: Path | None, as_json: bool, options: dict[str, Any]) ->
     row = {
         "input": str(clip),
         "output": str(out),
-        "status": "enhanced",
+        "status": "enhanced" if result.changed else "unchanged",
         "frames": result.frames,
         "size": list(result.size),
         "upscale": result.factor,

@@ -20,7 +20,6 @@ from edgesr.reading import read_text
 JOURNAL = ".edgesr-enhance.jsonl"
 """In the output folder: a line for each photo begun and one for each done, so that a run may stop and go on."""
 
-CLIP_SUFFIXES = {".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm", ".3gp"}
 MOST_JOURNAL = 1 << 30
 
 PATTERN = set("*?[")

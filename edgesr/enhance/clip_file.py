@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from edgesr.errors import InputOutputError, UnavailableError
+from edgesr.photo_formats import VIDEO, kind_of
+from edgesr.reading import open_plain
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -19,6 +21,14 @@ MOST_FRAME = 36_000_000
 
 FORMATS = "mov,matroska,avi"
 """FFmpeg's names of what is read: MP4, MOV, 3GP; MKV and WebM; AVI. Playlists would open other files and addresses."""
+
+MATROSKA = b"\x1a\x45\xdf\xa3"
+"""How every MKV and WebM starts."""
+
+CLIP_SUFFIXES = {".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm", ".3gp"}
+
+BOXES = frozenset(b"ftyp styp free skip wide uuid moov mdat moof mfra sidx emsg prft meta udta".split())
+"""Of an MP4, the outermost; what else lies behind a clip is not its own."""
 
 CUT = "its end is missing: copy or download it again"
 
@@ -30,6 +40,15 @@ class Contents:
     frames: int
     packets: dict[int, int]
     """Of each sound and subtitle stream, by its number."""
+
+
+def is_clip(path: Path) -> bool:
+    """Whether a file is to be treated as a video: by its content, or by its suffix where that says nothing."""
+    head = b""
+    with contextlib.suppress(OSError, InputOutputError), open_plain(path) as stream:
+        head = stream.read(1024)
+    avi = head[:4] == b"RIFF" and head[8:12] == b"AVI "
+    return avi or head[:4] == MATROSKA or kind_of(head)[1] == VIDEO or path.suffix.lower() in CLIP_SUFFIXES
 
 
 @contextlib.contextmanager
@@ -120,19 +139,16 @@ def count_packets(container: InputContainer, path: Path, picture_index: int) -> 
 
 def _reaches_its_end(path: Path) -> None:
     """FFmpeg takes the end of a file for the end of a clip in containers without an index of their frames."""
-    if not path.is_file():
-        raise InputOutputError(f"no file {path}")
     try:
-        size = path.stat().st_size
-        with path.open("rb") as stream:
+        with open_plain(path) as stream:
+            size = os.fstat(stream.fileno()).st_size
             head = stream.read(12)
-            stream.seek(0)
-            if head[:4] == b"\x1a\x45\xdf\xa3":
+            if head[:4] == MATROSKA:
                 end = _end_of_matroska(stream, size)
-            elif head[:4] == b"RIFF":
-                end = _end_of_chunks(stream, size, "little")
             else:
-                end = _end_of_chunks(stream, size, "big")
+                end = _end_of_chunks(stream, size, "little" if head[:4] == b"RIFF" else "big")
+    except FileNotFoundError as error:
+        raise InputOutputError(f"no file {path}") from error
     except OSError as error:
         raise InputOutputError(f"cannot read {path}: {error.strerror or error}") from error
     if end > size:
@@ -141,7 +157,7 @@ def _reaches_its_end(path: Path) -> None:
 
 def _end_of_chunks(stream: BinaryIO, size: int, order: Any) -> int:
     """Where the last box of an MP4 ends ("big"), or the last RIFF of an AVI ("little"), by their own words."""
-    position = 0
+    position, name = 0, b""
     while position + 8 <= size:
         stream.seek(position)
         head = stream.read(16)
@@ -153,23 +169,13 @@ def _end_of_chunks(stream: BinaryIO, size: int, order: Any) -> int:
             length = int.from_bytes(head[:4], "big")
             if length == 1:
                 length = int.from_bytes(head[8:16], "big")
-            if head[4:8] not in (
-                b"ftyp",
-                b"free",
-                b"skip",
-                b"wide",
-                b"mdat",
-                b"moov",
-                b"moof",
-                b"mfra",
-                b"sidx",
-                b"uuid",
-            ):
+            name = head[4:8]
+            if name not in BOXES:
                 break
         if length < 8:  # 0: up to the end
             break
         position += length
-    return position
+    return position + (8 if name == b"moof" else 0)  # behind which its frames lie
 
 
 def _end_of_matroska(stream: BinaryIO, size: int) -> int:

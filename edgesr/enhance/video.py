@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from edgesr import __version__
 from edgesr.alignment import crop_face, transform
+from edgesr.atomic import file_aside
 from edgesr.detection import Detector, Face
 from edgesr.enhance.clip import Clip, Frame, open_clip
 from edgesr.enhance.clip_file import opened
@@ -71,6 +73,8 @@ class ClipResult:
     with_exemplars: int
     notes: tuple[str, ...] = ()
     """What of the clip could not be kept."""
+    changed: bool = True
+    """False: no face gained, and the output is the clip's own file."""
 
 
 class ClipEnhancer:
@@ -168,6 +172,8 @@ def enhance_clip(
     ``networks`` may have galleries, to which the clip's own frames are added. ``settings.upscale`` None chooses how
     many times larger the output is, for the whole clip, from the faces in some of its frames.
 
+    A clip in which no face gained and that is not enlarged stays its own file, to the byte, where its suffix stays.
+
     Raises:
         InputOutputError: it cannot be read or written, is cut short or HDR, or has no frames.
         UsageError: a suffix that is not written, or an output beyond 4K that was asked for.
@@ -182,17 +188,30 @@ def enhance_clip(
     if (width, height) != (clip.width * factor, clip.height * factor):
         notes.append("its last column or row was left out: H.264 takes even sides")
     run = ClipEnhancer(networks, detector, settings, judge)
-    count = 0
-    with opened(source) as container, write_clip(target, (width, height), clip.look, tags(clip, settings)) as writer:
-        notes += writer.copy(container, clip)
-        for frame in progress(clip.read(), clip.frames):
-            pixels = run.frame(count, frame.pixels, factor)[:height, :width]
-            writer.write(dataclasses.replace(frame, pixels=pixels))
-            count += 1
-        if count < clip.frames:
-            raise InputOutputError(f"{source} gave {count} of {clip.frames} frames", "the file looks damaged")
-    size = (width, height)
-    return ClipResult(count, size, factor, run.faces, run.restored, run.exemplars, run.with_exemplars, tuple(notes))
+    changed = True
+    try:
+        with (
+            opened(source) as container,
+            write_clip(target, (width, height), clip.look, tags(clip, settings)) as writer,
+        ):
+            notes += writer.copy(container, clip)
+            for number, frame in enumerate(progress(clip.read(), clip.frames)):
+                pixels = run.frame(number, frame.pixels, factor)[:height, :width]
+                writer.write(dataclasses.replace(frame, pixels=pixels))
+            if writer.frames < clip.frames:
+                raise InputOutputError(f"{source} gave {writer.frames} of {clip.frames} frames", "it looks damaged")
+            if not run.restored and factor == 1 and source.suffix.lower() == target.suffix.lower():
+                raise _UnchangedError
+    except _UnchangedError:
+        with file_aside(target) as aside:
+            shutil.copyfile(source, aside)
+        changed, notes, width, height = False, [], clip.width, clip.height
+    counts = (run.faces, run.restored, run.exemplars, run.with_exemplars)
+    return ClipResult(clip.frames, (width, height), factor, *counts, tuple(notes), changed)
+
+
+class _UnchangedError(Exception):
+    """Nothing was changed: what was written aside is not wanted."""
 
 
 def tags(clip: Clip, settings: Settings) -> dict[str, str]:
