@@ -28,6 +28,7 @@ WIDTH, HEIGHT, BITS, SAMPLES, PLANES, SAMPLE_FORMAT = 256, 257, 258, 277, 284, 3
 TILE_WIDTH, TILE_HEIGHT = 322, 323
 UNSIGNED = {1, 4}
 LAB = {8, 9, 10}
+MOST_SAMPLES = 6
 
 
 @contextlib.contextmanager
@@ -151,6 +152,8 @@ def _check_tiff(path: Path, content: bytes, most: int) -> None:
     if bits > 8 and (tiff.number(first, PLANES, 1) == 2 or tiff.number(first, PHOTOMETRIC) in LAB):
         kind = "Lab" if tiff.number(first, PHOTOMETRIC) in LAB else "planes"
         raise InputOutputError(f"{path} has {kind} of {bits} bits", "save it as interleaved RGB, or with 8 bits")
+    if tiff.number(first, SAMPLES, 1) > MOST_SAMPLES:
+        raise InputOutputError(f"{path} has {tiff.number(first, SAMPLES)} samples a pixel", "save it as grey or RGB")
     if tiff.number(first, SUBFILE) & REDUCED:
         raise InputOutputError(f"{path} starts with a preview", "save the photo itself as a file of its own")
     count = pages(tiff)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,8 @@ Deep = npt.NDArray[np.uint16]
 GREY_WITH_ALPHA = 4
 """A PNG's colour type, in the 26th byte of the file; the 25th holds the bits."""
 
+CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
+PIECE = 1 << 20
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2
 EXTRA_SAMPLES, PREMULTIPLIED = 338, 1
 
@@ -57,6 +61,7 @@ def upright(samples: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
 
 
 def _png(image: Image.Image, content: bytes) -> Deep | None:
+    _check_png(content, image.height * image.width * CHANNELS.get(content[25], 1) * 2)
     samples = _decoded(content)
     if samples is None:
         return None
@@ -67,6 +72,27 @@ def _png(image: Image.Image, content: bytes) -> Deep | None:
         alpha = np.where(samples == key, 0, 65535).astype(np.uint16)
         return np.concatenate([samples, alpha], axis=2)
     return samples
+
+
+def _check_png(content: bytes, least: int) -> None:
+    """Its checksums, of which libpng only warns on the terminal, and whether ``least`` bytes of pixels are there.
+
+    Raises:
+        ValueError: one is wrong, or pixels are missing.
+    """
+    at, inflated, packed = 8, 0, zlib.decompressobj()
+    while at + 12 <= len(content):
+        (size,) = struct.unpack_from(">I", content, at)
+        data = content[at + 4 : at + 8 + size]
+        if len(data) < size + 4 or zlib.crc32(data) != int.from_bytes(content[at + 8 + size : at + 12 + size], "big"):
+            raise ValueError("a checksum is wrong")
+        rest = data[4:] if data[:4] == b"IDAT" else b""
+        while rest and not packed.eof:
+            inflated += len(packed.decompress(rest, PIECE))
+            rest = packed.unconsumed_tail
+        at += 12 + size
+    if not packed.eof or inflated < least:
+        raise ValueError("pixels are missing")
 
 
 def _tiff_depth(content: bytes) -> tuple[int, int, int, bool]:

@@ -19,7 +19,7 @@ from edgesr.errors import InputOutputError, UsageError
 from edgesr.imaging import MAX_PIXELS, Pixels
 from edgesr.metrics import psnr
 
-SIZE = (48, 32)
+SIZE, IMAGE_HISTORY = (48, 32), 0x9213
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
@@ -180,9 +180,10 @@ def test_the_mark_says_who_changed_the_photo(picture: Pixels, tmp_path: Path) ->
         comment = found.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment].decode()
         assert found[ExifTags.Base.Software].startswith("edgesr")
         assert found[ExifTags.Base.Model] == "Pixel"
-        assert said in comment
-        assert "HDR+ 1.0" in comment
-        assert "by Ann" in comment
+        assert comment == "ASCII\0\0\0by Ann", "somebody else's words stay as they are"
+        history = found[IMAGE_HISTORY]
+        assert said in history
+        assert "HDR+ 1.0" in history
         assert ("edited" in found[ExifTags.Base.Software]) == edited
         assert found.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ExifImageWidth] == 48
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import Call
 from photo_files import directory, png, saved, tiff, with_sizes
 from PIL import Image
 from whole_photos import background
@@ -221,3 +222,20 @@ def test_a_heic_is_never_read_as_its_thumbnail(tmp_path: Path) -> None:
     (tmp_path / "a.heic").write_bytes(saved(large, "HEIF", quality=95, thumbnails=[64]))
     read, factor = imaging.read_reduced(tmp_path / "a.heic", (tmp_path / "a.heic").read_bytes(), 60)
     assert (read.shape, factor) == (large.shape, 1)
+
+
+@pytest.mark.usefixtures("known")
+def test_every_photo_of_a_folder_of_all_kinds(call: Call, tmp_path: Path, tiny_checkpoint: Path) -> None:
+    """Through the command line: a BigTIFF, a HEIC named .jpg, a raw file and PostScript beside them."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "big.tif").write_bytes(tiff(background((120, 100)), bigtiff=True))
+    (folder / "heic.jpg").write_bytes(saved(background((120, 100)), "HEIF"))
+    (folder / "raw.tif").write_bytes(REFUSED["DNG"][0])
+    (folder / "script.jpg").write_bytes(REFUSED["PostScript"][0])
+    code, answer, _ = call("enhance", folder, "-m", tiny_checkpoint, "-o", tmp_path / "out")
+    assert code == 1
+    status = {Path(row["input"]).name: row["status"] for row in answer["outputs"]}
+    assert status == {"big.tif": "enhanced", "heic.jpg": "enhanced", "raw.tif": "failed", "script.jpg": "failed"}
+    with Image.open(tmp_path / "out" / "big.png") as image:
+        assert image.size == (240, 200)

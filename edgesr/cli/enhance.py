@@ -36,6 +36,8 @@ _path = click.Path(path_type=Path)
 @click.option("--allow-other", is_flag=True, help="Use the gallery on other people's faces too; marked as edited.")
 @click.option("--format", "kind", type=click.Choice(["jpeg", "png", "webp", "heic"]), help="Default: the photo's own.")
 @click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG, WebP and HEIC. Default: 95, or as it came.")
+@click.option("--strip-location", is_flag=True, help="Leave the place out: GPS, and what else may name it.")
+@click.option("--strip-metadata", is_flag=True, help="Leave out all metadata but colours, resolution and our mark.")
 @click.option("--detector", type=_path, help="YuNet's file, if not the package's.")
 @click.option("--embedder", type=_path, help="The ONNX face embedder that the gallery was built with, if not dlib.")
 @click.option("--temporal-table", is_flag=True, help="Of a clip: PSNR by how old the exemplar is; writes nothing.")
@@ -131,7 +133,10 @@ def remembered(options: dict[str, Any]) -> dict[str, Any]:
     """What an output depends on besides its photo."""
     files = [*options["galleries"], *(Path(model) for model in options["models"] if Path(model).exists())]
     stamps = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.exists()]
-    names = ("strength", "upscale", "max_megapixels", "allow_other", "quality", "compare", "heatmap", "faces_folder")
+    names = (
+        *("strength", "upscale", "max_megapixels", "allow_other", "quality", "compare", "heatmap", "faces_folder"),
+        *("strip_location", "strip_metadata"),
+    )
     return {name: str(options[name]) for name in names} | {"files": stamps, "models": list(options["models"])}
 
 
@@ -159,6 +164,7 @@ def attempt(job: Job, enhancer: Enhancer, journal: Any, options: dict[str, Any])
 def enhance_one(job: Job, enhancer: Enhancer, journal: Any, options: dict[str, Any]) -> dict[str, Any]:
     """Read, enhance and write one photo."""
     from edgesr.enhance.photo import read_photo
+    from edgesr.enhance.privacy import strip_of, without
     from edgesr.enhance.write import KINDS, check_size, mark, write_photo
 
     photo = read_photo(job.source)
@@ -170,16 +176,16 @@ def enhance_one(job: Job, enhancer: Enhancer, journal: Any, options: dict[str, A
     del photo
     if journal:
         journal.begin(job)
-    notes = list(done.notes)
+    strip = strip_of(options["strip_location"], options["strip_metadata"])
+    result, lost = without(done.photo, strip)
+    notes = [*done.notes, *lost]
     if done.changed:
-        marked = done.photo.replace(
-            exif=mark(done.photo.exif, done.photo.size, done.edited), jpeg=done.photo.jpeg if done.factor == 1 else None
-        )
-        notes += write_photo(marked, job.target, options["quality"])
-    elif same_kind:
-        copy_file(job.source, job.target)
+        exif = mark(result.exif, result.size, done.edited, result.extras.density)
+        result = result.replace(exif=exif, jpeg=result.jpeg if done.factor == 1 else None)
+    if done.changed or not same_kind or strip:
+        notes += write_photo(result, job.target, options["quality"])
     else:
-        notes += write_photo(done.photo, job.target, options["quality"])
+        copy_file(job.source, job.target)
     extra = write_extras(job, done, before, options)
     return {
         "status": "enhanced" if done.changed else "unchanged",

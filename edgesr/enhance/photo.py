@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageCms, JpegImagePlugin
+from PIL import Image, JpegImagePlugin
 
 from edgesr.arrays import as_samples
 from edgesr.bmff import read_still
 from edgesr.decoding import opened, orientation_of
+from edgesr.enhance.colour import Code, read_colours, to_srgb
+from edgesr.enhance.exif import ORIENTATION, SHORT, bare, changed, damaged, from_tiff, numbers, order_of, value_of
+from edgesr.enhance.extras import Extras, read_extras
 from edgesr.errors import UsageError
 from edgesr.imaging import Pixels, read_bytes
 from edgesr.samples16 import deep_bits, read_deep, upright
@@ -24,9 +25,6 @@ Samples = npt.NDArray[Any]
 
 STRIP = 1 << 22
 """Pixels copied at a time from Pillow's buffer, which takes four bytes for each of three."""
-
-THUMBNAIL = 1
-"""Pillow's key of EXIF's second directory, which holds a thumbnail of the photo as it was."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,6 +44,10 @@ class Photo:
     """Quantization tables and chroma subsampling of a JPEG: written with them again it changes least."""
     notes: tuple[str, ...] = ()
     """What could not be kept, in sentences."""
+    code: Code | None = None
+    """What its colours mean, by H.273, where its file said so that way."""
+    extras: Extras = Extras()
+    """XMP, IPTC, texts and resolution."""
 
     def __post_init__(self) -> None:
         pixels, alpha = as_samples(self.pixels), self.alpha
@@ -123,7 +125,6 @@ def _decode(image: Image.Image, content: bytes) -> Photo:
         bits = max(read_still(content).bits, image.info.get("bit_depth", 8))
         if bits > 8:
             notes.append(f"its {bits} bits a sample became 8")
-    icc = image.info.get("icc_profile")
     bits = deep_bits(image, content)
     samples: Samples | None = read_deep(image, content) if bits > 8 else None
     if samples is None:
@@ -131,15 +132,17 @@ def _decode(image: Image.Image, content: bytes) -> Photo:
             notes.append(f"its {bits} bits a sample became 8")
             image.info.pop("transparency", None)  # a colour of 16 bits, which no pixel has any more
         image.load()  # some formats are turned by their decoder, which then takes the tag away
-        if image.mode == "CMYK":
-            image, icc = _cmyk_to_rgb(image, icc, notes), None
-        samples = upright(_samples(image), orientation_of(image))
-    exif = _metadata(image, notes)
+        orientation = orientation_of(image)
+        pixels = to_srgb(image, notes) if image.mode in ("CMYK", "LAB") else image
+        samples = upright(_samples(pixels), orientation)
+    exif = _exif(image, content, notes)
     colours = 1 if samples.shape[2] < 3 else 3
     alpha = samples[..., colours] if samples.shape[2] > colours else None
     if alpha is not None:
         samples, alpha = np.ascontiguousarray(samples[..., :colours]), np.ascontiguousarray(alpha)
-    return Photo(samples, alpha, exif, icc, kind, jpeg, tuple(notes))
+    extras = read_extras(image, content, notes)
+    icc, code = read_colours(image, content, extras, colours == 1, notes)
+    return Photo(samples, alpha, exif, icc, kind, jpeg, tuple(notes), code, extras)
 
 
 def _samples(image: Image.Image) -> Samples:
@@ -164,38 +167,35 @@ def _samples(image: Image.Image) -> Samples:
     return result
 
 
-def _cmyk_to_rgb(image: Image.Image, icc: bytes | None, notes: list[str]) -> Image.Image:
-    """Through its own profile to sRGB where it has one, else by Pillow's formula."""
-    if icc:
-        with contextlib.suppress(ImageCms.PyCMSError, OSError):
-            profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-            converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
-            if converted is not None:
-                notes.append("CMYK became sRGB through its profile")
-                return converted
-    notes.append("CMYK without a usable profile became RGB by a formula")
-    return image.convert("RGB")
-
-
-def _metadata(image: Image.Image, notes: list[str]) -> bytes | None:
-    """The EXIF for a photo that is upright."""
-    try:
-        exif = image.getexif()
-        if not exif:
-            return None
-        if ExifTags.Base.Orientation in exif:
-            exif[ExifTags.Base.Orientation] = 1
-        return strip_thumbnail(exif).tobytes()
-    except Exception:
-        # Phones and editors leave broken EXIF behind; Pillow raises anything on it, and the photo itself is fine.
+def _exif(image: Image.Image, content: bytes, notes: list[str]) -> bytes | None:
+    """The EXIF for a photo that is upright, its bytes as they came."""
+    lost = 0
+    block: bytes | None
+    if image.format == "TIFF":
+        block, lost = from_tiff(content)
+    elif image.format == "AVIF":
+        block = read_still(content).exif
+    else:
+        block = image.info.get("exif") or _raw_profile(image.info.get("Raw profile type exif"))
+    if not bare(block):
+        return None
+    lost += damaged(block)
+    if lost < 0:
+        # Phones and editors leave broken EXIF behind, and the photo itself is fine.
         notes.append("its EXIF is damaged and was left out")
         return None
+    if lost:
+        notes.append(f"{lost} damaged entries of its EXIF were left out")
+    turned = value_of(block, ORIENTATION) is not None
+    return changed(block, {ORIENTATION: numbers(order_of(block), SHORT, 1)} if turned else {})
 
 
-def strip_thumbnail(exif: Image.Exif) -> Image.Exif:
-    """EXIF without the thumbnail: it would show the face as it was, and viewers show it."""
-    exif._ifds.pop(THUMBNAIL, None)
-    return exif
+def _raw_profile(text: Any) -> bytes | None:
+    """EXIF as ImageMagick writes it into a PNG's text: a name, a length, hexadecimal digits."""
+    try:
+        return bytes.fromhex("".join(str(text).split("\n")[3:])) if text else None
+    except ValueError:
+        return None
 
 
 def _strips(height: int, width: int) -> list[slice]:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import Image
 
-from edgesr import __version__
 from edgesr.atomic import file_aside
-from edgesr.enhance.photo import Photo, Samples, strip_thumbnail, to_rgb
+from edgesr.enhance.colour import heic_code, profile_for
+from edgesr.enhance.exif import MAKER_NOTE, bare, changed, from_tiff
+from edgesr.enhance.extras import PHOTOSHOP_START, XMP_START, Density
+from edgesr.enhance.icc import space_of
+from edgesr.enhance.mark import mark, with_resolution
+from edgesr.enhance.photo import Photo, Samples, to_rgb
+from edgesr.enhance.png import WithChunks, write_png16
 from edgesr.errors import InputOutputError, UnavailableError, UsageError
 from edgesr.photo_formats import LONGEST_SIDE
 
@@ -22,31 +26,12 @@ SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "HEIF": ".heic"}
 NAMES = {"jpeg": "JPEG", "png": "PNG", "webp": "WEBP", "heic": "HEIF"}
 """As ``--format`` calls them."""
 
+__all__ = ["KINDS", "NAMES", "QUALITY", "SUFFIXES", "check_size", "mark", "write_photo"]
+
 QUALITY = 95
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-STRIP = 1 << 21
-
-ASCII = b"ASCII\0\0\0"
-"""How EXIF's UserComment starts where its text is ASCII."""
-
-
-def mark(exif: bytes | None, size: tuple[int, int], edited: bool = False) -> bytes:
-    """EXIF of an enhanced photo of ``size`` (width, height): that of the input, and who changed it.
-
-    Software becomes ours; UserComment starts with what was done, and keeps what it said before.
-    """
-    found = Image.Exif()
-    if exif:
-        found.load(exif)
-    done = "faces edited with another person's photos" if edited else "faces enhanced"
-    software = found.get(ExifTags.Base.Software)
-    note = f"{done} by edgesr {__version__}" + (f"; made by {_text(software)}" if software else "")
-    details = found.get_ifd(ExifTags.IFD.Exif)
-    before = _text(details.get(ExifTags.Base.UserComment, b""))
-    found[ExifTags.Base.Software] = f"edgesr {__version__}" + (" (edited)" if edited else "")
-    details[ExifTags.Base.UserComment] = ASCII + (note + (f"; {before}" if before else "")).encode("ascii", "replace")
-    details[ExifTags.Base.ExifImageWidth], details[ExifTags.Base.ExifImageHeight] = size
-    return strip_thumbnail(found).tobytes()
+HEIC_CODE = ("color_primaries", "transfer_characteristics", "matrix_coefficients", "full_range_flag")
+LARGEST_SEGMENT = 65533
+"""Bytes of EXIF, XMP or a comment in a JPEG."""
 
 
 def write_photo(photo: Photo, path: Path, quality: int | None = None) -> tuple[str, ...]:
@@ -63,17 +48,22 @@ def write_photo(photo: Photo, path: Path, quality: int | None = None) -> tuple[s
     if kind is None:
         raise UsageError(f"cannot write {path.name!r} as a photo", f"use {', '.join(KINDS)}")
     check_size(photo, path)
-    notes = []
+    notes: list[str] = []
     with file_aside(path) as aside:
-        if kind == "PNG" and photo.pixels.dtype == np.uint16:
-            with aside.open("wb") as stream:
-                _write_png16(photo, stream)
-            return ()
-        if photo.pixels.dtype == np.uint16:
+        deep = photo.pixels.dtype == np.uint16
+        if deep and kind != "PNG":
             notes.append(f"its 16 bits a sample became 8, since {kind} has no more")
         if photo.alpha is not None and kind == "JPEG":
             notes.append("JPEG has no transparency: it lies on white now")
-        _save(photo, kind, aside, quality)
+        if kind == "PNG":
+            chunks = _png_chunks(photo, notes)
+            with aside.open("wb") as stream:
+                if deep:
+                    write_png16(photo.pixels, photo.alpha, chunks, stream)
+                else:
+                    _image(photo, kind).save(WithChunks(stream, chunks), format="PNG", compress_level=4)  # type: ignore[arg-type]
+        else:
+            _save(photo, kind, aside, quality, notes)
     return tuple(notes)
 
 
@@ -92,35 +82,122 @@ def check_size(photo: Photo, path: Path) -> None:
         )
 
 
-def _save(photo: Photo, kind: str, path: Path, quality: int | None) -> None:
-    options: dict[str, Any] = {}
-    if photo.icc:
-        options["icc_profile"] = photo.icc
-    if photo.exif:
-        options["exif"] = photo.exif
+def _save(photo: Photo, kind: str, path: Path, quality: int | None, notes: list[str]) -> None:
+    grey = photo.pixels.shape[2] == 1 and kind == "JPEG"
+    found = {
+        "icc_profile": profile_for(kind, photo.icc, photo.code, photo.extras, grey, notes),
+        "exif": photo.exif if kind == "JPEG" else with_resolution(photo.exif, photo.extras.density),
+        "xmp": photo.extras.xmp,
+    }
+    if kind == "JPEG":
+        found |= _jpeg_parts(photo, notes)
+    options: dict[str, Any] = {name: value for name, value in found.items() if value}
     if kind == "JPEG" and quality is None and photo.jpeg is not None:
         options |= photo.jpeg
-    elif kind != "PNG":
+    else:
         options["quality"] = quality or QUALITY
         if kind == "JPEG" and options["quality"] >= 90:
             options["subsampling"] = 0  # a face is small: its colours must not be halved again
-    if kind == "PNG":
-        options["compress_level"] = 4
     if kind == "HEIF":
         try:
             import pillow_heif
         except ImportError as error:
             raise UnavailableError("writing HEIC needs pillow-heif", "pip install 'edgesr[heic]'") from error
         pillow_heif.register_heif_opener()
-    image = _image(photo, kind)
+        options |= dict(zip(HEIC_CODE, heic_code(photo.code), strict=True))
+    _note_lost(photo, kind, notes)
     try:
-        image.save(path, format=kind, **options)
+        _image(photo, kind).save(path, format=kind, **options)
+        if kind == "JPEG":
+            _set_density(path, photo.extras.density)
     except (ValueError, RuntimeError) as error:
         raise InputOutputError(f"cannot write {path.name}: {error}", "choose another --format") from error
 
 
+def _jpeg_parts(photo: Photo, notes: list[str]) -> dict[str, bytes | None]:
+    """What goes into segments of its own, each of which holds 64 KiB at most."""
+    parts = {"exif": photo.exif, "xmp": photo.extras.xmp, "comment": photo.extras.comment}
+    if photo.exif and len(photo.exif) > LARGEST_SEGMENT:
+        notes.append("its EXIF is larger than a JPEG takes: the camera's private notes were left out")
+        parts["exif"] = from_tiff(bare(changed(photo.exif, {}, {MAKER_NOTE: None})))[0]
+    for name, room in (("exif", 0), ("xmp", len(XMP_START)), ("comment", 0)):
+        part = parts[name]
+        if part and len(part) + room > LARGEST_SEGMENT:
+            notes.append(f"its {name.upper() if name != 'comment' else name} is larger than a JPEG takes: left out")
+            parts[name] = None
+    iptc = photo.extras.iptc
+    if iptc:
+        body = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(iptc)) + iptc + bytes(len(iptc) % 2)
+        if len(PHOTOSHOP_START) + len(body) <= LARGEST_SEGMENT:
+            size = struct.pack(">H", 2 + len(PHOTOSHOP_START) + len(body))
+            parts["extra"] = b"\xff\xed" + size + PHOTOSHOP_START + body
+        else:
+            notes.append("its IPTC is larger than a JPEG takes: left out")
+    return parts
+
+
+def _set_density(path: Path, density: Density | None) -> None:
+    """Put the resolution into the header that libjpeg wrote."""
+    if density is None:
+        return
+    unit = {"": 0, "cm": 2}.get(density.unit, 1)
+    x, y = (density.x, density.y) if unit != 1 else density.per_inch()
+    if unit == 0 and max(x, y) > 65535:
+        x, y = x / max(x, y) * 1000, y / max(x, y) * 1000
+    with path.open("r+b") as stream:
+        head = stream.read(18)
+        if head[6:11] == b"JFIF\0" and 0 < round(x) < 65536 and 0 < round(y) < 65536:
+            stream.seek(13)
+            stream.write(struct.pack(">BHH", unit, round(x), round(y)))
+
+
+def _png_chunks(photo: Photo, notes: list[str]) -> list[tuple[bytes, bytes]]:
+    """What stands before a PNG's pixels."""
+    extras = photo.extras
+    grey = photo.pixels.shape[2] == 1 and not _needs_rgb(photo, "PNG")
+    icc = profile_for("PNG", photo.icc, photo.code, extras, grey, notes)
+    chunks = list(extras.colours)
+    if photo.code is not None and not chunks and not grey:
+        chunks.append((b"cICP", bytes((*(min(value, 255) for value in photo.code[:2]), 0, 1))))
+    if icc:
+        chunks = [chunk for chunk in chunks if chunk[0] != b"sRGB"]  # only one of the two may stand there
+        chunks.append((b"iCCP", b"ICC profile\0\0" + zlib.compress(icc)))
+    if extras.density:
+        x, y = extras.density.per_metre()
+        chunks.append((b"pHYs", struct.pack(">IIB", min(x, 1 << 30), min(y, 1 << 30), bool(extras.density.unit))))
+    if photo.exif:
+        chunks.append((b"eXIf", bare(photo.exif)))
+    if extras.xmp:
+        chunks.append((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + extras.xmp))
+    _note_lost(photo, "PNG", notes)
+    return [*chunks, *extras.texts]
+
+
+def _note_lost(photo: Photo, kind: str, notes: list[str]) -> None:
+    """Say what the format has no place for."""
+    extras = photo.extras
+    lost = []
+    if extras.iptc and kind != "JPEG":
+        lost.append("IPTC")
+    if extras.comment and kind != "JPEG":
+        lost.append("comment")
+    words = [data.split(b"\0")[0].decode("latin-1") for name, data in extras.texts if name != b"tIME"]
+    if words and kind != "PNG":
+        lost.append(f"text ({', '.join(words)[:60]})")
+    if lost:
+        notes.append(f"{kind} has no place for its {' and '.join(lost)}: left out")
+    if extras.density is not None and not extras.density.unit and kind not in ("JPEG", "PNG"):
+        notes.append(f"{kind} cannot say that its pixels are not square")
+
+
+def _needs_rgb(photo: Photo, kind: str) -> bool:
+    """Whether a grey photo must be written as RGB: the format has no grey, or its profile is for RGB."""
+    profile_of_rgb = photo.icc is not None and space_of(photo.icc) == "RGB"
+    return kind in ("HEIF", "WEBP") or (profile_of_rgb and kind == "PNG")
+
+
 def _image(photo: Photo, kind: str) -> Image.Image:
-    grey = photo.pixels.shape[2] == 1 and kind != "HEIF"
+    grey = photo.pixels.shape[2] == 1 and not _needs_rgb(photo, kind)
     eight = _eight(photo.pixels)
     image = Image.fromarray(eight[..., 0]) if grey else Image.fromarray(to_rgb(eight))
     if photo.alpha is None:
@@ -130,8 +207,6 @@ def _image(photo: Photo, kind: str) -> Image.Image:
         white = Image.new(image.mode, image.size, "white")
         white.paste(image, mask=alpha)
         return white
-    if grey and kind != "PNG":
-        image = image.convert("RGB")
     image.putalpha(alpha)
     return image
 
@@ -140,48 +215,3 @@ def _eight(samples: Samples) -> Samples:
     if samples.dtype == np.uint8:
         return samples
     return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
-
-
-def _write_png16(photo: Photo, stream: BinaryIO) -> None:
-    """PNG of 16 bits a sample, which Pillow does not write in colour. Every row with filter Up, in strips."""
-    width, height = photo.size
-    colour = photo.pixels.shape[2] == 3
-    kind = (2 if colour else 0) + (4 if photo.alpha is not None else 0)
-    stream.write(PNG_SIGNATURE)
-    _chunk(stream, b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0))
-    if photo.icc:
-        _chunk(stream, b"iCCP", b"ICC profile\0\0" + zlib.compress(photo.icc))
-    if photo.exif:
-        _chunk(stream, b"eXIf", photo.exif.removeprefix(b"Exif\0\0"))
-    packer = zlib.compressobj(4)
-    for rows in _rows(photo):
-        data = packer.compress(rows)
-        if data:
-            _chunk(stream, b"IDAT", data)
-    _chunk(stream, b"IDAT", packer.flush())
-    _chunk(stream, b"IEND", b"")
-
-
-def _rows(photo: Photo) -> Iterator[bytes]:
-    """Filtered rows of a 16-bit PNG, each after its filter's number."""
-    width, height = photo.size
-    above = None
-    step = max(1, STRIP // width)
-    for top in range(0, height, step):
-        part = photo.pixels[top : top + step]
-        if photo.alpha is not None:
-            part = np.concatenate([part, photo.alpha[top : top + step, :, None]], axis=2)
-        raw = np.ascontiguousarray(part.astype(">u2")).view(np.uint8).reshape(len(part), -1)
-        before = np.concatenate([np.zeros_like(raw[:1]) if above is None else above, raw[:-1]])
-        above = raw[-1:].copy()
-        yield np.concatenate([np.full((len(raw), 1), 2, np.uint8), raw - before], axis=1).tobytes()
-
-
-def _chunk(stream: BinaryIO, name: bytes, data: bytes) -> None:
-    stream.write(struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)))
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bytes):
-        value = value.removeprefix(ASCII).decode("ascii", "ignore")
-    return "".join(c for c in str(value) if c.isprintable()).strip()
