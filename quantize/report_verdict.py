@@ -12,13 +12,16 @@ AS_FAST = 1.03
 """Within so much two medians count as equal, and the smaller file is preferred."""
 AS_SMALL = 1.01
 """Within so much two files count as equal, and the one that loses less on average is preferred."""
+FLOAT = ("fp32", "fp16")
+WHY_UNTIMED = "smaller, but untimed: nothing says that it is quicker on a device"
 
 
 def verdict(rows: Sequence[dict[str, Any]], limits: Limits) -> dict[str, Any]:
     """``headline``, and ``lines``, one a target: ``target``, ``precision`` (None: none may be shipped), ``figures``,
-    ``text`` and ``rejected``.
+    ``text``, ``rejected`` and ``passes`` (what passes as well, and why it is not chosen).
 
-    Of the rows within the limits the fastest is chosen, or where nothing could be timed the smallest.
+    Of the rows within the limits the fastest is chosen. Where not all could be timed, it is the smallest that computes
+    in float: integers are taken for their speed, and there nobody has seen it.
     """
     targets = list(dict.fromkeys(row["target"] for row in rows))
     lines = [_line([row for row in rows if row["target"] == target], limits) for target in targets]
@@ -44,7 +47,7 @@ def _line(rows: Sequence[dict[str, Any]], limits: Limits) -> dict[str, Any]:
     rejected = [
         {"precision": row["precision"], "why": "; ".join(broken)} for row in rows if (broken := limits.broken(row))
     ]
-    line: dict[str, Any] = {"target": rows[0]["target"], "rejected": rejected, "elsewhere": []}
+    line: dict[str, Any] = {"target": rows[0]["target"], "rejected": rejected, "elsewhere": [], "passes": []}
     if not within:
         return {**line, "precision": None, "figures": None, "text": "nothing measured is within the limits"}
     best, plain = _best(within), _plainest(rows)
@@ -59,14 +62,36 @@ def _line(rows: Sequence[dict[str, Any]], limits: Limits) -> dict[str, Any]:
         "size_share": best["size_bytes"] / plain["size_bytes"],
         "times_as_fast": plain["ms_median"] / best["ms_median"] if best["ms_median"] and plain["ms_median"] else None,
     }
-    return {**line, "precision": best["precision"], "figures": figures, "text": _said(figures)}
+    passes = [] if _all_timed(within) else [row for row in within if row["size_bytes"] < best["size_bytes"]]
+    line["passes"] = [_passing(_smallest(passes), plain)] if passes else []
+    text = "; ".join(
+        [_said(figures), *(f"{other['precision']} passes, too: {other['text']}" for other in line["passes"])]
+    )
+    return {**line, "precision": best["precision"], "figures": figures, "text": text}
+
+
+def _passing(row: dict[str, Any], plain: dict[str, Any]) -> dict[str, Any]:
+    """What is said of a precision that passes and is not chosen for want of its time."""
+    lost = f"{decibel(row['psnr_loss_mean'])} dB lost on average, {decibel(row['psnr_loss_max'])} dB on the worst"
+    size = f"{row['size_bytes'] / 1e6:.2f} MB ({row['size_bytes'] / plain['size_bytes']:.0%} of {plain['precision']})"
+    return {"precision": row["precision"], "text": f"{lost}; {size}: {WHY_UNTIMED}"}
+
+
+def _all_timed(rows: Sequence[dict[str, Any]]) -> bool:
+    return all(row["ms_median"] is not None for row in rows)
 
 
 def _best(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    timed = [row for row in rows if row["ms_median"] is not None]
-    if timed and len(timed) == len(rows):
-        fastest = min(row["ms_median"] for row in timed)
-        rows = [row for row in timed if row["ms_median"] <= AS_FAST * fastest]
+    if _all_timed(rows):
+        fastest = min(row["ms_median"] for row in rows)
+        rows = [row for row in rows if row["ms_median"] <= AS_FAST * fastest]
+    else:
+        rows = [row for row in rows if row["precision"] in FLOAT] or rows
+    return _smallest(rows)
+
+
+def _smallest(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The smallest, or of those as small the one that loses least on average."""
     smallest = min(row["size_bytes"] for row in rows)
     return min((row for row in rows if row["size_bytes"] <= AS_SMALL * smallest), key=lambda row: row["psnr_loss_mean"])
 
@@ -104,6 +129,10 @@ def _headline(rows: Sequence[dict[str, Any]], lines: Sequence[dict[str, Any]]) -
     order = sorted(by_precision, key=PRECISIONS.index, reverse=True)
     text = ", ".join(f"{precision} on {_and(by_precision[precision])}" for precision in order)
     said = f"Ship {text}." if text else "Ship none of them."
+    for line in lines:
+        for other in line["passes"]:
+            name = NAMES.get(line["target"], line["target"])
+            said += f" On {name} {other['precision']} passes and is untimed, so {line['precision']} stays."
     if none and text:
         said += f" Nothing yet on {_and(none)}."
     if not any(row["precision"] in ("int8", "int8-ptq", "mixed") for row in rows):

@@ -15,7 +15,7 @@ from edgesr.models import load_checkpoint
 from edgesr.quantize.report_faces import faces_of_samples, spread
 from edgesr.quantize.report_measure import FigureCache, Figures, bicubic, measure_faces
 from edgesr.quantize.report_rows import Limits, convolutions, loss_figures
-from edgesr.quantize.report_verdict import add_other_splits, decibel, verdict
+from edgesr.quantize.report_verdict import WHY_UNTIMED, add_other_splits, decibel, verdict
 
 # Figures
 
@@ -91,10 +91,23 @@ def row(target: str, precision: str, mean: float, worst: float, size: int, ms: f
         ([row("onnx", "fp32", 0, 0, 40, 30.0), row("onnx", "int8", 0.02, 0.2, 10, 60.0)], "fp32"),
         ([row("onnx", "fp32", 0, 0, 40, 30.0), row("onnx", "fp16", 0, 0, 20, 30.5)], "fp16"),
         ([row("coreml", "fp32", 0, 0, 40, None), row("coreml", "fp16", 0, 0, 20, None)], "fp16"),
+        ([row("coreml", p, 0.01, 0.1, size, None) for p, size in (("fp32", 40), ("fp16", 20), ("int8", 10))], "fp16"),
+        ([row("coreml", "int8-ptq", 0.03, 0.2, 12, None), row("coreml", "int8", 0.02, 0.2, 10, None)], "int8"),
         ([row("onnx", "int8-ptq", 0.03, 0.2, 1000, 12.0), row("onnx", "int8", 0.02, 0.2, 1001, 12.1)], "int8"),
         ([row("onnx", "int8", 0.2, 2.0, 10, 12.0)], None),
     ],
-    ids=["faster", "mean too high", "worst too high", "slower", "as fast but smaller", "untimed", "loses less", "none"],
+    ids=[
+        "faster",
+        "mean too high",
+        "worst too high",
+        "slower",
+        "as fast but smaller",
+        "untimed",
+        "untimed int8",
+        "int8 alone",
+        "loses less",
+        "none",
+    ],
 )
 def test_the_verdict_ships_the_fastest_within_the_limits(rows: list[dict[str, Any]], chosen: str | None) -> None:
     found = verdict(rows, Limits())
@@ -102,6 +115,20 @@ def test_the_verdict_ships_the_fastest_within_the_limits(rows: list[dict[str, An
     assert ("none" in found["headline"]) == (chosen is None)
     rejected = [r["precision"] for r in found["lines"][0]["rejected"]]
     assert rejected == [r["precision"] for r in rows if Limits().broken(r)]
+
+
+def test_the_verdict_says_what_passes_untimed_and_why_it_is_not_chosen() -> None:
+    sizes = (("fp32", 40), ("fp16", 20), ("int8-ptq", 10), ("int8", 10))
+    rows = [row("coreml", p, 0.03 if p == "int8-ptq" else 0.01, 0.1, size, None) for p, size in sizes]
+    found = verdict(rows, Limits())
+    (line,) = found["lines"]
+    assert [other["precision"] for other in line["passes"]] == ["int8"]
+    assert "int8 passes, too: 0.010 dB lost on average" in line["text"]
+    assert "25% of fp32" in line["text"]
+    assert WHY_UNTIMED in line["text"]
+    assert found["headline"] == "Ship fp16 on Core ML. On Core ML int8 passes and is untimed, so fp16 stays."
+    timed = verdict([{**one, "ms_median": 9.0} for one in rows], Limits())
+    assert [line["passes"] for line in timed["lines"]] == [[]]
 
 
 def test_the_verdict_says_where_its_choice_fails_on_another_split() -> None:
