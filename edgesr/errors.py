@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 EXIT_OK, EXIT_NEGATIVE, EXIT_USAGE, EXIT_UNAVAILABLE, EXIT_IO, EXIT_INTERRUPTED = 0, 1, 2, 3, 5, 130
 EXIT_SIGNAL = 128
 """Ended by a signal: so much more than its number, 143 for SIGTERM."""
@@ -19,6 +21,23 @@ class EdgesrError(Exception):
 
     def __str__(self) -> str:
         return f"{self.what} ({self.hint})" if self.hint else self.what
+
+
+def told(error: Exception, of: object) -> tuple[str, str]:
+    """What to say of an error that concerns one of many files, so that it does not end the others, and what to try.
+
+    Raises:
+        Exception: one that nobody expected, where EDGESR_TRACEBACK asks where it comes from.
+    """
+    if isinstance(error, EdgesrError):
+        return error.what, error.hint
+    if isinstance(error, MemoryError):
+        return f"{of} does not fit into memory", "close other programs, or make it smaller"
+    if isinstance(error, OSError):
+        return f"{of}: {error.strerror or error}", "check the path and its permissions"
+    if os.environ.get("EDGESR_TRACEBACK"):
+        raise error
+    return f"{of} cannot be worked on: {type(error).__name__}: {error}", "EDGESR_TRACEBACK=1 shows where"
 
 
 class UsageError(EdgesrError):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,12 +13,12 @@ import click
 
 from edgesr.cli import output, progress
 from edgesr.cli.computing import threads_option
-from edgesr.errors import EdgesrError, InputOutputError, UsageError
+from edgesr.cli.printable import one_line
+from edgesr.errors import UsageError, told
 
 if TYPE_CHECKING:
-    from edgesr.enhance.batch import Job
-    from edgesr.enhance.photo import Photo
-    from edgesr.enhance.run import Enhanced, EnhancedFace, Enhancer
+    from edgesr.enhance.batch import Job, Journal
+    from edgesr.enhance.run import EnhancedFace, Enhancer
 
 STATUSES = ("enhanced", "unchanged", "skipped", "failed")
 
@@ -79,19 +82,25 @@ def command(photos: tuple[Path, ...], out: Path | None, as_json: bool, **options
 
 def enhance_photos(photos: tuple[Path, ...], out: Path, as_json: bool, options: dict[str, Any]) -> None:
     """Photos one after another; what became of each is printed at the end."""
+    from edgesr.atomic import refuse_special
+    from edgesr.cli.enhance_further import named_before
     from edgesr.enhance.batch import Journal, find_photos, plan_jobs
     from edgesr.enhance.write import NAMES
 
     started = time.monotonic()
-    jobs = plan_jobs(find_photos(photos), out, NAMES[options["kind"]] if options["kind"] else None)
+    refuse_special(out)
+    journal = Journal(out, remembered(options))
+    made = [out, *journal.outputs(), *([options["faces_folder"]] if options["faces_folder"] else [])]
+    jobs = plan_jobs(find_photos(photos, made), out, NAMES[options["kind"]] if options["kind"] else None)
     single = len(jobs) == 1 and jobs[0].target == out
-    if single and out.exists() and not options["force"]:
-        raise UsageError(f"{out} already exists", "pass --force to replace it")
-    enhancer = open_enhancer(options)
-    journal = None if single else Journal(out, remembered(options))
+    if single and not options["force"]:
+        for path in (out, *named_before(jobs[0], options)):
+            if os.path.lexists(path):
+                raise UsageError(f"{path} already exists", "pass --force to replace it")
+    run = Run(open_enhancer(options), None if single else journal, out.parent if single else out, options, jobs)
     rows: list[dict[str, Any]] = []
     for job in progress.track(jobs, "enhancing"):
-        rows.append(attempt(job, enhancer, journal, options))
+        rows.append(attempt(job, run))
         if not as_json:
             tell(rows[-1])
     failed = [row for row in rows if "error" in row]
@@ -140,42 +149,61 @@ def remembered(options: dict[str, Any]) -> dict[str, Any]:
     return {name: str(options[name]) for name in names} | {"files": stamps, "models": list(options["models"])}
 
 
-def attempt(job: Job, enhancer: Enhancer, journal: Any, options: dict[str, Any]) -> dict[str, Any]:
-    """One photo's row; an error that a user can act on becomes part of it."""
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What all photos of a command share. ``journal``: None of a single one, whose output is a file by name."""
+
+    enhancer: Enhancer
+    journal: Journal | None
+    out: Path
+    options: dict[str, Any]
+    jobs: list[Job]
+
+    @functools.cached_property
+    def targets(self) -> set[Path]:
+        """What the photos become: no further file may take its place."""
+        return {job.target for job in self.jobs}
+
+
+def attempt(job: Job, run: Run) -> dict[str, Any]:
+    """One photo's row; whatever goes wrong with it becomes part of it, and the others go on."""
     row: dict[str, Any] = {"input": str(job.source), "output": str(job.target)}
+    journal, options = run.journal, run.options
     if journal is None:  # the only photo: its error is the command's
-        return row | enhance_one(job, enhancer, None, options)
+        return row | enhance_one(job, run)
     try:
         before = journal.done(job)
         if before is not None and not options["force"]:
-            return {**row, "faces": before.get("faces", []), "status": "skipped"}
+            return {**row, "faces": before["faces"], "status": "skipped"}
         if job.target.exists() and not options["force"] and not journal.unfinished(job):
             raise UsageError(f"{job.target} already exists and was not made by this run", "pass --force to replace it")
-        result = enhance_one(job, enhancer, journal, options)
+        result = enhance_one(job, run)
         journal.finish(job, result)
         return row | result
-    except EdgesrError as error:
-        what, hint = error.what, error.hint
-    except MemoryError:
-        what, hint = f"{job.source} does not fit into memory", "close other programs, or make it smaller"
+    except Exception as error:
+        what, hint = told(error, job.source)
     return {**row, "output": None, "faces": [], "status": "failed", "error": what, "hint": hint}
 
 
-def enhance_one(job: Job, enhancer: Enhancer, journal: Any, options: dict[str, Any]) -> dict[str, Any]:
+def enhance_one(job: Job, run: Run) -> dict[str, Any]:
     """Read, enhance and write one photo."""
+    from edgesr.cli.enhance_further import further_files, refuse_others, write_further
     from edgesr.enhance.photo import read_photo
     from edgesr.enhance.privacy import strip_of, without
     from edgesr.enhance.write import KINDS, check_size, mark, write_photo
 
+    options = run.options
     photo = read_photo(job.source)
     check_size(photo, job.target)
     before = photo.replace(pixels=photo.pixels.copy()) if options["compare"] else None
     kind = KINDS.get(job.target.suffix.lower())
     same_kind = kind == photo.kind
-    done = enhancer.enhance(photo, kind=kind)
+    done = run.enhancer.enhance(photo, kind=kind)
     del photo
-    if journal:
-        journal.begin(job)
+    files = further_files(job, run.out, done, before, options)
+    refuse_others(job, files, run.journal, run.targets, options["force"])
+    if run.journal:
+        run.journal.begin(job, [file.path for file in files])
     strip = strip_of(options["strip_location"], options["strip_metadata"])
     result, lost = without(done.photo, strip)
     notes = [*done.notes, *lost]
@@ -186,7 +214,7 @@ def enhance_one(job: Job, enhancer: Enhancer, journal: Any, options: dict[str, A
         notes += write_photo(result, job.target, options["quality"])
     else:
         copy_file(job.source, job.target)
-    extra = write_extras(job, done, before, options)
+    further = write_further(files, bool(options["faces_folder"]))
     return {
         "status": "enhanced" if done.changed else "unchanged",
         "size": list(done.photo.size),
@@ -194,7 +222,7 @@ def enhance_one(job: Job, enhancer: Enhancer, journal: Any, options: dict[str, A
         "edited": done.edited,
         "faces": [face_row(face) for face in done.faces],
         "notes": notes,
-        **extra,
+        **further,
     }
 
 
@@ -206,39 +234,6 @@ def copy_file(source: Path, target: Path) -> None:
 
     with file_aside(target) as aside:
         shutil.copyfile(source, aside)
-
-
-def write_extras(job: Job, done: Enhanced, before: Photo | None, options: dict[str, Any]) -> dict[str, Any]:
-    """The side-by-side, the heatmap and the faces that were asked for."""
-    from edgesr.enhance.heatmap import compare_sheet, heatmap_sheet
-    from edgesr.imaging import write_image
-
-    restored = [face for face in done.faces if face.restored and face.sr is not None and face.before is not None]
-    extra: dict[str, Any] = {}
-    if before is not None:
-        path = beside(job.target, "compare")
-        pairs = [(face.before, face.sr) for face in restored]
-        write_image(compare_sheet(before.rgb(), done.image, pairs), path)  # type: ignore[arg-type]
-        extra["compare"] = str(path)
-    weighted = [face for face in restored if face.weights is not None and len(face.weights)]
-    if options["heatmap"] and weighted:
-        path = beside(job.target, "heatmap")
-        rows = [(face.sr, face.weights, [f"exemplar {i + 1}" for i in face.exemplars]) for face in weighted]
-        write_image(heatmap_sheet(rows), path)  # type: ignore[arg-type]
-        extra["heatmap"] = str(path)
-    if options["faces_folder"]:
-        extra["face_files"] = []
-        for i, face in enumerate(restored):
-            path = options["faces_folder"] / f"{job.target.stem}-face{i + 1}.png"
-            if path.exists() and not options["force"]:
-                raise InputOutputError(f"{path} already exists", "pass --force to replace it")
-            write_image(face.sr, path)  # type: ignore[arg-type]
-            extra["face_files"].append(str(path))
-    return extra
-
-
-def beside(target: Path, what: str) -> Path:
-    return target.with_name(f"{target.stem}-{what}.png")
 
 
 def face_row(face: EnhancedFace) -> dict[str, Any]:
@@ -259,14 +254,14 @@ def face_row(face: EnhancedFace) -> dict[str, Any]:
 def tell(row: dict[str, Any]) -> None:
     """A photo for people."""
     if "error" in row:
-        output.say(f"edgesr: {row['error']}" + (f"\n  try: {row['hint']}" if row["hint"] else ""))
+        output.say(f"edgesr: {one_line(row['error'])}" + (f"\n  try: {one_line(row['hint'])}" if row["hint"] else ""))
         return
     if row["status"] == "skipped":
-        output.say(f"{row['output']}: done before")
+        output.say(f"{one_line(row['output'])}: done before")
         return
     count = sum(face["restored"] for face in row["faces"])
     made = f", {row['upscale']} times as large" if row["upscale"] > 1 else ""
-    output.write(f"{row['output']}: {count} of {len(row['faces'])} faces restored{made}")
+    output.write(f"{one_line(row['output'])}: {count} of {len(row['faces'])} faces restored{made}")
     for face in row["faces"]:
         by = f" with exemplars {', '.join(map(str, face['exemplars']))}" if face["exemplars"] else ""
         output.say(f"  face at {face['box'][0]:.0f}, {face['box'][1]:.0f}: {face['reason']}{by}")

@@ -14,6 +14,7 @@ from edgesr import DEFAULT_CHECKPOINT
 from edgesr.cli import output, progress
 from edgesr.cli.computing import threads_option
 from edgesr.cli.gallery_people import can_ask, of_folder, of_person, open_embedder
+from edgesr.cli.printable import one_line
 from edgesr.errors import UsageError
 
 if TYPE_CHECKING:
@@ -151,6 +152,8 @@ class Collected:
     kept: list[Candidate]
     rejected: list[Rejection]
     people: int | None
+    named: frozenset[Path] = frozenset()
+    """Photos that were named themselves and not found in a folder: that one of them cannot be read is a failure."""
 
 
 def collect(photos: Sequence[Path], network: Model, gallery: Gallery, wishes: Wishes) -> Collected:
@@ -190,16 +193,17 @@ def collect(photos: Sequence[Path], network: Model, gallery: Gallery, wishes: Wi
     encoded = steps.encode_entries(
         progress.track(seen, "encoding"), network, gallery, keep_names=wishes.keep_names, embeddings=stored
     )
-    return Collected(encoded, seen, rejected, people)
+    return Collected(encoded, seen, rejected, people, frozenset(photos))
 
 
 def finish(path: Path, gallery: Gallery, collected: Collected, seconds: float, as_json: bool) -> None:
     """Say what was taken and what was not."""
     kept, rejected = collected.kept, collected.rejected
+    unreadable = [one for one in rejected if not one.readable and one.path in collected.named]
     if as_json:
         output.write_json(
             {
-                "ok": bool(kept),
+                "ok": bool(kept) and not unreadable,
                 "gallery": str(path) if kept else None,
                 "kept": len(kept),
                 "rejected": [{"file": str(one.path), "reason": one.reason} for one in rejected],
@@ -213,12 +217,12 @@ def finish(path: Path, gallery: Gallery, collected: Collected, seconds: float, a
         )
     else:
         for one in rejected:
-            output.say(f"left out {one.path}: {one.reason}")
+            output.say(f"left out {one_line(one.path)}: {one.reason}")
         if kept:
             of = len(kept) + len(rejected)
             size = output.size(path.stat().st_size)
             output.write(f"{path}: {len(kept)} of {of} photos taken, {len(gallery)} entries, {size}")
         else:
             output.write("no photo was taken")
-    if not kept:
+    if not kept or unreadable:
         raise output.NegativeResult

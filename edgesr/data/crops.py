@@ -33,6 +33,9 @@ class Crop:
     score: float
 
 
+BYTES = "surrogateescape"
+"""Names that are not UTF-8 are written as their bytes, and found again by them."""
+
 COLUMNS = [field.name for field in dataclasses.fields(Crop)]
 
 
@@ -56,7 +59,7 @@ class CropFolder:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._rewrite()  # also takes away the half of a row that an interruption left
-            self._stream = self.manifest.open("a", newline="", encoding="utf-8")
+            self._stream = self.manifest.open("a", newline="", encoding="utf-8", errors=BYTES)
         except OSError as error:
             raise cannot_write(self.manifest, error) from error
         return self
@@ -104,7 +107,7 @@ class CropFolder:
         self._last = {key: number for key, number in self._last.items() if key[0] != split}
         self._stream.close()
         self._rewrite()
-        self._stream = self.manifest.open("a", newline="", encoding="utf-8")
+        self._stream = self.manifest.open("a", newline="", encoding="utf-8", errors=BYTES)
 
     def _append(self, row: Crop) -> None:
         try:
@@ -121,16 +124,16 @@ class CropFolder:
 
     def _rewrite(self) -> None:
         with file_aside(self.manifest) as aside:
-            aside.write_text(",".join(COLUMNS) + "\n" + _lines(list(self._rows.values())), encoding="utf-8")
+            aside.write_text(",".join(COLUMNS) + "\n" + _lines(list(self._rows.values())), "utf-8", BYTES)
 
 
 def write_list(path: Path, columns: list[str], rows: list[list[object]], force: bool) -> None:
     """A CSV file that is never overwritten by another content without ``force``."""
     text = _csv([list(columns), *rows])
-    if path.is_file() and not force and path.read_bytes() != text.encode():
+    if path.is_file() and not force and path.read_bytes() != text.encode(errors=BYTES):
         raise UsageError(f"{path} already exists with other content", FORCE_HINT)
     with file_aside(path) as aside:
-        aside.write_text(text, encoding="utf-8")
+        aside.write_text(text, "utf-8", BYTES)
 
 
 def _lines(rows: list[Crop]) -> str:
@@ -147,7 +150,7 @@ def _read_manifest(path: Path) -> list[Crop]:
     """Rows of a manifest of ours; a last line that was cut off is left out."""
     try:
         with open_plain(path) as stream:
-            text = stream.read().decode("utf-8")
+            text = stream.read().decode("utf-8", BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return []
     except (OSError, UnicodeDecodeError) as error:

@@ -10,7 +10,7 @@ from edgesr.alignment import crop_face
 from edgesr.data.crops import CropFolder, write_list
 from edgesr.data.faces import people
 from edgesr.detection import Face, FaceDetector
-from edgesr.errors import InputOutputError, UsageError
+from edgesr.errors import InputOutputError, UnavailableError, UsageError, told
 from edgesr.imaging import Pixels, read_image
 
 AMBIGUOUS = 0.6
@@ -86,8 +86,10 @@ def prepare(
                 try:
                     photo = read_image(path)
                     face = the_face(detector, photo, least_side, largest)
-                except InputOutputError as error:
-                    rejected.append(Rejection(source, f"cannot be read: {error.what}"))
+                except (UnavailableError, UsageError):
+                    raise
+                except Exception as error:  # one odd photo must not cost the others
+                    rejected.append(Rejection(source, f"cannot be read: {told(error, source)[0]}"))
                     continue
                 if isinstance(face, str):
                     rejected.append(Rejection(source, face))

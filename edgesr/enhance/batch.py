@@ -6,6 +6,9 @@ import dataclasses
 import glob
 import hashlib
 import json
+import os
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,11 @@ from edgesr.reading import read_text
 JOURNAL = ".edgesr-enhance.jsonl"
 """In the output folder: a line for each photo begun and one for each done, so that a run may stop and go on."""
 
+FURTHER = re.compile(r"-(compare|heatmap|face\d+)\.png$")
+"""How the names of files beside an output end."""
+LONGEST_NAME = 255
+"""Bytes that file systems take."""
+
 MOST_JOURNAL = 1 << 30
 
 PATTERN = set("*?[")
@@ -31,23 +39,37 @@ class Job:
 
     source: Path
     target: Path
+    label: str = ""
+    """What the names of files beside the target begin with: its stem, or its name where others share the stem."""
+
+    def beside(self, folder: Path, what: str) -> Path:
+        """A further file of this photo in ``folder``: ``IMG_7-compare.png``."""
+        label, ending = self.label or self.target.stem, f"-{what}.png"
+        if len(os.fsencode(label + ending)) > LONGEST_NAME:
+            head = os.fsencode(label)[: LONGEST_NAME - len(ending) - 9].decode(errors="ignore")
+            label = f"{head}~{hashlib.sha256(os.fsencode(label)).hexdigest()[:8]}"
+        return folder / f"{label}{ending}"
 
 
-def find_photos(paths: Iterable[Path]) -> list[tuple[Path, Path]]:
+def find_photos(paths: Iterable[Path], outputs: Iterable[Path] = ()) -> list[tuple[Path, Path]]:
     """Each photo once, with its path below what was named, in a fixed order.
 
     A path is a photo, a folder (searched at any depth, hidden files left out), or a pattern that no shell expanded.
+    ``outputs`` are folders, and files, that a search leaves out: what was made here is not enhanced again.
 
     Raises:
         InputOutputError: nothing there.
     """
     found: dict[Path, Path] = {}
+    made = {output.resolve() for output in outputs}
     for path in paths:
         if path.is_dir():
+            out = made - {path.resolve(), *path.resolve().parents}
             below = sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
             for p in below:
                 relative = p.relative_to(path)
-                if not any(part.startswith(".") for part in relative.parts):
+                hidden = any(part.startswith(".") for part in relative.parts)
+                if not hidden and not (out and out & {(real := p.resolve()), *real.parents}):
                     found.setdefault(p, relative)
         elif path.exists() or not PATTERN & set(str(path)):
             found.setdefault(path, Path(path.name))  # a missing one is named when its turn comes
@@ -87,7 +109,20 @@ def plan_jobs(photos: Sequence[tuple[Path, Path]], out: Path, kind: str | None) 
         seen[job.target] = job.source
         if job.source.exists() and job.target.exists() and job.source.samefile(job.target):
             raise UsageError(f"{job.source} would be replaced by its own output", "give another folder")
-    return jobs
+    return labelled(jobs)
+
+
+def labelled(jobs: Sequence[Job]) -> list[Job]:
+    """Labels that no two jobs of a folder share; names that differ in capitals alone are one on many disks."""
+    stems = Counter((job.target.parent, job.target.stem.casefold()) for job in jobs)
+    names = {(job.target.parent, job.target.name.casefold()) for job in jobs}
+    further = {(folder, FURTHER.sub("", name)) for folder, name in names if FURTHER.search(name)}
+
+    def label(job: Job) -> str:
+        own = job.target.parent, job.target.stem.casefold()
+        return job.target.name if stems[own] > 1 or own in names or own in further else job.target.stem
+
+    return [dataclasses.replace(job, label=label(job)) for job in jobs]
 
 
 def _renamed(relative: Path, kind: str | None) -> Path:
@@ -117,50 +152,70 @@ class Journal:
         for line in lines:
             try:
                 row = json.loads(line)
-                self._rows[row["output"]] = row
+                if isinstance(row["output"], str) and isinstance(row.get("further", []), list):
+                    self._rows[row["output"]] = row
             except (ValueError, TypeError, KeyError, RecursionError):
                 continue  # the half of a line that an interruption left
 
     def done(self, job: Job) -> dict[str, Any] | None:
         """What a former run said of this photo, where its output is there and neither photo nor settings changed."""
         row = self._begun(job)
-        result = row.get("result") if row and job.target.exists() else None
-        return result if isinstance(result, dict) else None
+        result = row.get("result") if row and _has_content(job.target) else None
+        faces = result.get("faces") if isinstance(result, dict) else None
+        whole = isinstance(faces, list) and all(isinstance(face, dict) and "restored" in face for face in faces)
+        return result if whole else None
 
     def unfinished(self, job: Job) -> bool:
         """Whether a former run with these settings was stopped at this photo: what it left may be replaced."""
         row = self._begun(job)
-        return row is not None and row.get("result") is None
+        return row is not None and (row.get("result") is None or not _has_content(job.target))
+
+    def made(self, job: Job, path: Path) -> bool:
+        """Whether a former run wrote ``path``, or was about to, as a further file of this photo."""
+        further = self._rows.get(self._name(job), {}).get("further", ())
+        return self._relative(path) in further
+
+    def outputs(self) -> list[Path]:
+        """What former runs wrote, or were about to."""
+        names = [row["output"] for row in self._rows.values()]
+        names += [name for row in self._rows.values() for name in row.get("further", ())]
+        return [self.path.parent / name for name in names if isinstance(name, str) and "\0" not in name]
 
     def _begun(self, job: Job) -> dict[str, Any] | None:
         row = self._rows.get(self._name(job))
         return row if row is not None and row.get("key") == self._key(job) else None
 
-    def begin(self, job: Job) -> None:
-        """The photo's output is about to be written."""
-        self._append(job, None)
+    def begin(self, job: Job, further: Iterable[Path] = ()) -> None:
+        """The photo's output, and ``further`` files, are about to be written."""
+        self._append(job, None, [self._relative(path) for path in further])
 
     def finish(self, job: Job, result: dict[str, Any]) -> None:
         """The photo's output is there."""
-        self._append(job, result)
+        self._append(job, result, self._rows.get(self._name(job), {}).get("further", []))
 
-    def _append(self, job: Job, result: dict[str, Any] | None) -> None:
+    def _append(self, job: Job, result: dict[str, Any] | None, further: list[str]) -> None:
         name = self._name(job)
-        row = {"output": name, "key": self._key(job), "result": result}
+        row: dict[str, Any] = {"output": name, "key": self._key(job), "result": result}
+        row |= {"further": further} if further else {}
         self._rows[name] = row
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8") as stream:
                 # A line that an interruption cut off must not swallow this one.
                 stream.write(("" if stream.tell() == 0 else "\n") + json.dumps(row) + "\n")
+                stream.flush()
+                os.fsync(stream.fileno())  # before the output: one without a line would be somebody else's
         except OSError as error:
             raise cannot_write(self.path, error) from error
 
     def _name(self, job: Job) -> str:
+        return self._relative(job.target)
+
+    def _relative(self, path: Path) -> str:
         try:
-            return job.target.relative_to(self.path.parent).as_posix()
+            return path.relative_to(self.path.parent).as_posix()
         except ValueError:
-            return str(job.target)
+            return str(path.absolute())
 
     def _key(self, job: Job) -> list[Any]:
         try:
@@ -168,3 +223,11 @@ class Journal:
         except OSError:
             return []
         return [str(job.source.resolve()), status.st_size, status.st_mtime_ns, self.settings]
+
+
+def _has_content(path: Path) -> bool:
+    """Whether a file is there, and not the empty one that a power cut may leave."""
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from edgesr.errors import UsageError
 from edgesr.gallery.format import DType, Entry, Gallery, pack_features
 from edgesr.gallery.people import group
-from edgesr.gallery.photos import Candidate, Rejection
+from edgesr.gallery.photos import Candidate, Rejection, stored_name
 from edgesr.gallery.quality import FINGERPRINT, Quality, duplicates
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def encode_entries(
             photo_sha256=one.photo_sha256,
             quality={name: float(getattr(one.quality, name)) for name in QUALITY},
             pose={name: float(getattr(one.quality, name)) for name in POSE},
-            name=one.path.name if keep_names else None,
+            name=stored_name(one.path) if keep_names else None,
             embedding=None if embeddings is None else np.asarray(embeddings[one.photo_sha256], np.float32),
         )
         for one in candidates

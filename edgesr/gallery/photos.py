@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,9 +13,10 @@ import numpy.typing as npt
 
 from edgesr.alignment import Array, crop_face, transform
 from edgesr.detection import LONG_SIDE, VIEW_SIDE, Detector, Face
-from edgesr.errors import InputOutputError
+from edgesr.errors import InputOutputError, UnavailableError, UsageError, told
 from edgesr.gallery.descriptor import Descriptor, describe
 from edgesr.gallery.quality import SIDE, Quality, fingerprint, judge
+from edgesr.gallery.strict_json import MOST_TEXT
 from edgesr.imaging import IMAGE_SUFFIXES, Pixels, read_bytes, read_reduced
 
 SEARCHED_AT = LONG_SIDE * 3 // 4
@@ -50,13 +52,23 @@ class Rejection:
 
     path: Path
     reason: str
+    readable: bool = True
+
+
+def stored_name(path: Path) -> str:
+    """A photo's name as a gallery can hold it: a line of text, at most 200 bytes of UTF-8."""
+    text = os.fsencode(path.name).decode(errors="replace")
+    text = "".join(c if c.isprintable() or c == " " else "\ufffd" for c in text)
+    return text.encode()[:MOST_TEXT].decode(errors="ignore")
 
 
 def gather(paths: Iterable[Path]) -> list[Path]:
     """Photos among ``paths`` and in the folders among them, at any depth; each once, in a fixed order.
 
+    A path that does not exist is among them: ``look`` says so when its turn comes.
+
     Raises:
-        InputOutputError: a path does not exist, or there is no photo at all.
+        InputOutputError: there is no photo at all.
     """
     found: dict[Path, None] = {}
     for path in paths:
@@ -64,11 +76,11 @@ def gather(paths: Iterable[Path]) -> list[Path]:
             inside = (p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
             hidden = {p for p in inside if not any(part.startswith(".") for part in p.relative_to(path).parts)}
             found |= dict.fromkeys(sorted(hidden))
-        elif path.exists():
-            found[path] = None
         else:
-            raise InputOutputError(f"no file {path}")
-    if not found:
+            found[path] = None
+    if not any(os.path.lexists(path) for path in found):
+        if found:
+            raise InputOutputError(f"no file {next(iter(found))}")
         raise InputOutputError("no photos there", f"they end in {', '.join(sorted(IMAGE_SUFFIXES))}")
     return list(found)
 
@@ -79,30 +91,36 @@ def look(path: Path, detector: Detector, size: int) -> Candidate | Rejection:
     Memory: the photo's file and its pixels at the scale that the face needs, one photo at a time.
     """
     try:
-        content = read_bytes(path)
-        photo, factor = read_reduced(path, content, SEARCHED_AT)
-        print_of_photo = fingerprint(photo)
-        faces = detector.detect(photo)
-        if not faces:
-            return Rejection(path, "no face found")
-        widths = [max(face.box[2:]) for face in faces]
-        alike = sum(width >= AMBIGUOUS * max(widths) for width in widths)
-        if alike > 1:
-            return Rejection(path, f"several faces ({alike} of like size)")
-        face = faces[0]
-        wanted = max(photo.shape) * LEAST_DETAIL / face.alignment.side
-        if factor > 1 and wanted > max(photo.shape):
-            del photo
-            before = factor
-            photo, factor = read_reduced(path, content, round(wanted))
-            face = _scaled(face, before / factor)
-        face = detector.refine(photo, face)
-        size = max(size, SIDE)
-        crop = crop_face(photo, face.alignment, size)
-        landmarks = transform(face.alignment.crop_from_photo(size), face.landmarks)
-        quality = judge(crop, landmarks, face.alignment.side * factor)
-    except InputOutputError as error:
-        return Rejection(path, error.what)
+        return _look(path, detector, size)
+    except (UnavailableError, UsageError):
+        raise
+    except Exception as error:  # one odd photo must not cost the others
+        return Rejection(path, told(error, path)[0], readable=False)
+
+
+def _look(path: Path, detector: Detector, size: int) -> Candidate | Rejection:
+    content = read_bytes(path)
+    photo, factor = read_reduced(path, content, SEARCHED_AT)
+    print_of_photo = fingerprint(photo)
+    faces = detector.detect(photo)
+    if not faces:
+        return Rejection(path, "no face found")
+    widths = [max(face.box[2:]) for face in faces]
+    alike = sum(width >= AMBIGUOUS * max(widths) for width in widths)
+    if alike > 1:
+        return Rejection(path, f"several faces ({alike} of like size)")
+    face = faces[0]
+    wanted = max(photo.shape) * LEAST_DETAIL / face.alignment.side
+    if factor > 1 and wanted > max(photo.shape):
+        del photo
+        before = factor
+        photo, factor = read_reduced(path, content, round(wanted))
+        face = _scaled(face, before / factor)
+    face = detector.refine(photo, face)
+    size = max(size, SIDE)
+    crop = crop_face(photo, face.alignment, size)
+    landmarks = transform(face.alignment.crop_from_photo(size), face.landmarks)
+    quality = judge(crop, landmarks, face.alignment.side * factor)
     if quality.reasons:
         return Rejection(path, "; ".join(quality.reasons))
     descriptor = describe(crop, landmarks)
