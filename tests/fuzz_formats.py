@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import hashlib
-import json
 import multiprocessing
+import os
 import random
 import resource
 import shutil
@@ -24,155 +23,17 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import safetensors.numpy
-from galleries import gallery
-from mutations import damage, damaged_json, damaged_safetensors
+from fuzz_cases import CASES
 
-from edgesr.bundle import GOLDEN, GOLDEN_VECTORS, MANIFEST, hashes, open_bundle
 from edgesr.errors import EdgesrError
-from edgesr.gallery.format import decode_gallery, encode_gallery, read_gallery
 
 MEMORY = 256 << 20
 """Bytes that a reader may take beyond what its process has at the start."""
 SECONDS_AN_INPUT = 10
-
-Case = Callable[[random.Random], None]
-"""Reads one damaged input; raises ``EdgesrError`` or returns, anything else is a finding."""
-
-
-class Wrong(Exception):  # noqa: N818 (a finding)
-    """A reader took something that is not what it must be."""
-
-
-def gallery_case(folder: Path) -> Case:
-    kinds = [gallery(1, 2), gallery(3, dtype="fp16"), gallery(4, 5, names=True, embedded=True), gallery()]
-    originals = [b"".join(encode_gallery(one)) for one in kinds]
-    path = folder / "a.gallery"
-
-    def case(rng: random.Random) -> None:
-        content = damaged_safetensors(rng.choice(originals), rng)
-        if rng.random() < 0.1:
-            path.write_bytes(content)
-            read = read_gallery(path)
-        else:
-            read = decode_gallery(content)
-        again = decode_gallery(b"".join(encode_gallery(read)))
-        floats = read.floats()
-        if len(again) != len(read) or not np.isfinite(floats).all() or floats.nbytes > 8 * len(content):
-            raise Wrong("what was read cannot be written and read again")
-
-    return case
-
-
-def small_bundle(folder: Path) -> Path:
-    """A bundle whose model is never loaded, with golden vectors."""
-    from conftest import TINY
-
-    bundle = folder / "bundle"
-    bundle.mkdir()
-    (bundle / "model.pte").write_bytes(b"model" * 100)
-    vectors = {name: np.full((1, 2, 2), i, np.float32) for i, name in enumerate(GOLDEN_VECTORS)}
-    safetensors.numpy.save_file(vectors, bundle / GOLDEN)
-    spec = {"name": "exemplar", "file_name": "x", "shape": [1, 3, 32, 32], "layout": "NCHW", "dtype": "float32"}
-    parts = [{"name": "f_ref", "channels": 8, "int8_scale": 0.1}, {"name": "g_ref", "channels": 8, "int8_scale": 0.1}]
-    manifest = {
-        "format": "edgesr-bundle",
-        "format_version": 1,
-        "target": "executorch",
-        "precision": "fp32",
-        "lowering": "rows",
-        "files": {"model": "model.pte"},
-        "sha256": hashes(bundle),
-        "model": TINY.to_dict(),
-        "tensors": {g: {"inputs": [spec], "outputs": [spec]} for g in ("encode", "restore")},
-        "features": {"stored_layout": "NHWC", "shape": [8, 8, 16], "parts": parts},
-        "feature_space": "tiny-0a1b2c3d4e5f",
-        "parity": {"checks": []},
-        "checkpoint_sha256": "0" * 64,
-    }
-    (bundle / MANIFEST).write_text(json.dumps(manifest))
-    return bundle
-
-
-def use(folder: Path) -> None:
-    """What every command does with a bundle before its runtime sees the model."""
-    bundle = open_bundle(folder)
-    sizes = bundle.config.slots, bundle.config.lr_size, bundle.config.feature_channels
-    scales = bundle.feature_scales
-    texts = bundle.feature_space, bundle.manifest["target"]
-    good = all(isinstance(n, int) for n in sizes) and all(isinstance(t, str) for t in texts)
-    if not good or not all(isinstance(step, float) and step > 0 for step in scales.values()):
-        raise Wrong(f"a manifest says {sizes}, {texts}, {scales}")
-    bundle.golden()
-
-
-def manifest_case(folder: Path) -> Case:
-    bundle = small_bundle(folder)
-    path = bundle / MANIFEST
-    original = path.read_bytes()
-
-    def case(rng: random.Random) -> None:
-        path.write_bytes(damaged_json(original, rng) if rng.random() < 0.7 else damage(original, rng))
-        use(bundle)
-
-    return case
-
-
-def bundle_case(folder: Path) -> Case:
-    bundle = small_bundle(folder)
-    manifest = json.loads((bundle / MANIFEST).read_text())
-    originals = {name: (bundle / name).read_bytes() for name in manifest["sha256"]}
-
-    def case(rng: random.Random) -> None:
-        for name, content in originals.items():
-            (bundle / name).write_bytes(content)
-        (bundle / MANIFEST).write_text(json.dumps(manifest))
-        name = rng.choice(list(originals))
-        changed = damaged_safetensors(originals[name], rng) if name == GOLDEN else damage(originals[name], rng)
-        (bundle / name).write_bytes(changed)
-        if name == GOLDEN and rng.random() < 0.8:  # with its right hash, so that it is read
-            sha256 = manifest["sha256"] | {name: hashlib.sha256(changed).hexdigest()}
-            (bundle / MANIFEST).write_text(json.dumps(manifest | {"sha256": sha256}))
-            use(bundle)
-        elif changed != originals[name]:
-            use(bundle)
-            raise Wrong(f"a changed {name} was not noticed")
-
-    return case
-
-
-def checkpoint_case(folder: Path) -> Case:
-    import torch
-    from conftest import TINY, lively
-
-    from edgesr.models.checkpoint import CONFIG, WEIGHTS, load_checkpoint, save_checkpoint
-
-    save_checkpoint(folder / "tiny", "tiny", lively(TINY), training={}, feature_scales={"f_ref": 0.1, "g_ref": 0.1})
-    config, weights = folder / "tiny" / CONFIG, folder / "tiny" / WEIGHTS
-    originals = config.read_bytes(), weights.read_bytes()
-
-    def case(rng: random.Random) -> None:
-        config.write_bytes(originals[0])
-        weights.write_bytes(originals[1])
-        if rng.random() < 0.5:
-            config.write_bytes(damaged_json(originals[0], rng) if rng.random() < 0.7 else damage(originals[0], rng))
-        else:
-            weights.write_bytes(damaged_safetensors(originals[1], rng))
-        loaded = load_checkpoint(folder / "tiny", quantized=True)
-        finite = all(torch.isfinite(value).all() for value in loaded.model.state_dict().values())
-        if not finite or not all(0 < step < float("inf") for step in loaded.feature_scales.values()):
-            raise Wrong(f"a checkpoint has scales {loaded.feature_scales}, or weights that are not finite")
-
-    return case
-
-
-CASES = {"gallery": gallery_case, "manifest": manifest_case, "bundle": bundle_case, "checkpoint": checkpoint_case}
 
 
 @dataclasses.dataclass
@@ -192,6 +53,7 @@ def child(reader: str, first: int, count: int, seconds: float, at: Synchronized[
     """Read inputs until there are ``count``, or ``seconds`` are over, or three findings."""
     folder = Path(tempfile.mkdtemp(prefix="fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
     outcome = Outcome()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # decoders write a line for every damaged file
     try:
         case = CASES[reader](folder)
         limit_memory()
