@@ -16,6 +16,8 @@ from edgesr.errors import InputOutputError
 
 MOST = 64 << 20
 """Bytes of a text: the largest lists and reports have a few megabytes."""
+LONGEST_LINE = 4096
+"""Characters of a line of TOML: tomllib takes minutes for a key of fifty thousand dots."""
 
 
 def open_plain(path: Path) -> BinaryIO:
@@ -73,7 +75,10 @@ def read_json(path: Path, hint: str = "", most: int = MOST) -> Any:
 def parse_json(text: str, name: str, hint: str = "") -> Any:
     """As ``read_json``, of a text that ``name`` names."""
     try:
-        return json.loads(text)
+        value = json.loads(text)
+        if "\\u" in text:  # only an escape can hold half of a surrogate pair, which breaks printing and paths
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
     except RecursionError as error:
         raise InputOutputError(f"cannot read {name}: it is nested too deeply", hint) from error
     except ValueError as error:
@@ -82,6 +87,8 @@ def parse_json(text: str, name: str, hint: str = "") -> Any:
 
 def parse_toml(text: str, name: str, hint: str = "") -> dict[str, Any]:
     """As ``parse_json``, of TOML."""
+    if any(len(line) > LONGEST_LINE for line in text.splitlines()):
+        raise InputOutputError(f"cannot read {name}: a line has more than {LONGEST_LINE} characters", hint)
     try:
         return tomllib.loads(text)
     except RecursionError as error:
