@@ -22,8 +22,8 @@ from edgesr.claims import claimed
 from edgesr.errors import BundleError, UsageError
 from edgesr.leftovers import recover
 from edgesr.litter import is_empty, is_litter
-from edgesr.models.checkpoint import sha256_of
 from edgesr.models.config import HIMEConfig
+from edgesr.models.description import sha256_of
 from edgesr.runtime.base import Array, Runtime
 
 MANIFEST, GOLDEN = "manifest.json", "golden.safetensors"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgesr.alignment import crop_face
 from edgesr.data.crops import CropFolder, write_list
-from edgesr.data.faces import people
+from edgesr.data.layout import people
 from edgesr.detection import Face, FaceDetector
 from edgesr.errors import InputOutputError, UnavailableError, UsageError, told
 from edgesr.imaging import Pixels, read_image

@@ -1,7 +1,23 @@
 """The networks. Nothing here imports a converter, a quantizer or a runtime."""
 
-from edgesr.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from edgesr.models.config import PRESETS, HIMEConfig
-from edgesr.models.hime import HIME
 
 __all__ = ["HIME", "PRESETS", "Checkpoint", "HIMEConfig", "load_checkpoint", "save_checkpoint"]
+
+if TYPE_CHECKING:
+    from edgesr.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+    from edgesr.models.hime import HIME
+
+_MODULES = {"HIME": "hime"} | dict.fromkeys(("Checkpoint", "load_checkpoint", "save_checkpoint"), "checkpoint")
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy, so that what only reads a configuration does not wait for PyTorch.
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -17,20 +17,19 @@ from edgesr.atomic import folder_aside
 from edgesr.errors import CheckpointError, UsageError
 from edgesr.leftovers import recover
 from edgesr.litter import is_empty
-from edgesr.models.config import HIMEConfig
+from edgesr.models.description import CONFIG as CONFIG
+from edgesr.models.description import FORMAT_VERSION as FORMAT_VERSION
+from edgesr.models.description import SHIPPED as SHIPPED
+from edgesr.models.description import WEIGHTS as WEIGHTS
+from edgesr.models.description import find_checkpoint as find_checkpoint
+from edgesr.models.description import read_description as read_description
+from edgesr.models.description import sha256_of as sha256_of
+from edgesr.models.description import shipped_names as shipped_names
 from edgesr.models.hime import HIME
-from edgesr.places import expanded
-from edgesr.reading import open_plain
 
-FORMAT_VERSION = 1
-WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+CARD = "README.md"
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 """Of weights; they are computed with in float32."""
-LEAST_STEP, MOST_STEP = 2.0**-40, 2.0**40
-"""Of feature_scales: what a gallery can store."""
-MOST_BYTES = 16 << 20
-"""Of a configuration."""
-SHIPPED = Path(__file__).parent.parent / "checkpoints"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,40 +47,6 @@ class Checkpoint:
     training: dict[str, Any]
     quantization: dict[str, Any] | None = None
     """Of an int8 network: what ``edgesr.quantize`` needs to make it one of these weights. None of a float one."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Description:
-    """What ``config.json`` says of a network; the fields are those of ``Checkpoint``."""
-
-    name: str
-    config: HIMEConfig
-    feature_space: str
-    feature_scales: dict[str, float]
-    training: dict[str, Any]
-    quantization: dict[str, Any] | None
-
-
-def shipped_names() -> list[str]:
-    """Checkpoints that come with the package."""
-    return sorted(p.parent.name for p in SHIPPED.glob(f"*/{CONFIG}"))
-
-
-def find_checkpoint(name_or_path: str | Path) -> Path:
-    """The folder of a shipped checkpoint by name, or of any other by path (its folder or its weights file)."""
-    path = expanded(name_or_path)
-    if path.name == WEIGHTS:
-        path = path.parent
-    recover(path)
-    if (path / CONFIG).is_file():
-        return path
-    shipped = SHIPPED / str(name_or_path)
-    if "/" not in str(name_or_path) and (shipped / CONFIG).is_file():
-        return shipped
-    what = f"{path} is no checkpoint: it has no {CONFIG}" if path.exists() else f"no checkpoint {str(name_or_path)!r}"
-    raise CheckpointError(
-        what, f"shipped: {', '.join(shipped_names()) or 'none'}; or give a folder with {WEIGHTS} and {CONFIG}"
-    )
 
 
 def load_checkpoint(name_or_path: str | Path, *, quantized: bool = False) -> Checkpoint:
@@ -132,29 +97,6 @@ def load_checkpoint(name_or_path: str | Path, *, quantized: bool = False) -> Che
         training=described.training,
         quantization=quantization,
     )
-
-
-def read_description(folder: Path) -> Description:
-    """What a checkpoint's ``config.json`` says; its weights are not looked at.
-
-    Raises:
-        CheckpointError: missing, damaged, incomplete, or of another version or architecture.
-    """
-    path = folder / CONFIG
-    described = _read_config(path)
-    quantization = described.get("quantization")
-    if quantization is not None and not isinstance(quantization, dict):
-        raise CheckpointError(f"{path} is damaged: its quantization is no object", "take the checkpoint anew")
-    try:
-        config = HIMEConfig.from_dict(described["model"])
-        feature_space, scales = str(described["feature_space"]), described.get("feature_scales", {})
-        feature_scales = {part: float(scales[part]) for part in config.feature_parts} if scales else {}
-        if not all(LEAST_STEP <= step <= MOST_STEP for step in feature_scales.values()):
-            raise ValueError(f"feature_scales are {feature_scales}")
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise CheckpointError(f"{path} is incomplete: {error!r}", "take the checkpoint anew") from error
-    name, training = str(described.get("name", folder.name)), described.get("training", {})
-    return Description(name, config, feature_space, feature_scales, training, quantization)
 
 
 def save_checkpoint(
@@ -221,32 +163,3 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
         raise CheckpointError(
             f"cannot read {path}: {error}", "it is damaged or no safetensors file; pickled weights are never loaded"
         ) from error
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        with open_plain(path) as stream:
-            content = stream.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            raise ValueError(f"it has more than {MOST_BYTES >> 20} MiB")
-        described = json.loads(content)
-        json.dumps(described, ensure_ascii=False).encode()  # no halves of surrogate pairs: they cannot be printed
-    except (OSError, ValueError, RecursionError) as error:
-        why = str(error).encode("ascii", "replace").decode()
-        raise CheckpointError(f"cannot read {path}: {why}", "take the checkpoint anew") from error
-    if not isinstance(described, dict) or described.get("format") != "edgesr-checkpoint":
-        raise CheckpointError(f"{path} does not describe an edgesr checkpoint")
-    if described.get("format_version") != FORMAT_VERSION:
-        raise CheckpointError(
-            f"{path} has format version {described.get('format_version')!r}",
-            f"this edgesr reads version {FORMAT_VERSION}: update edgesr",
-        )
-    if described.get("architecture") != "hime":
-        raise CheckpointError(f"unknown architecture {described.get('architecture')!r} in {path}", "known: hime")
-    return described

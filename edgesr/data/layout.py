@@ -1,0 +1,89 @@
+"""Aligned face crops in folders, one folder a person.
+
+Two layouts are read: ``FOLDER/<pixels>/<split>/<person>/<photo>`` (several sizes and splits), or
+``FOLDER/<person>/<photo>`` for a folder of people without splits. Photos are aligned like CelebA-HQ.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from edgesr.errors import InputOutputError, UsageError
+from edgesr.imaging import IMAGE_SUFFIXES
+from edgesr.reading import read_table
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalPair:
+    """A target and the fixed exemplars every method is measured with."""
+
+    person: str
+    target: Path
+    exemplars: tuple[Path, ...]
+
+
+def split_folder(folder: Path, split: str | None, size: int) -> Path:
+    """The folder of people that holds ``split`` at ``size`` pixels, in either layout."""
+    if not folder.is_dir():
+        raise InputOutputError(f"no folder {folder}", "give a folder with one sub-folder of photos per person")
+    nested = folder / str(size)
+    if nested.is_dir():
+        splits = sorted(p.name for p in nested.iterdir() if p.is_dir())
+        if split is None or split not in splits:
+            raise UsageError(f"no split {split!r} in {nested}", f"it has: {', '.join(splits)}")
+        return nested / split
+    return folder
+
+
+def people(folder: Path) -> dict[str, list[Path]]:
+    """Photos of each person, sorted, people without photos left out."""
+    found = {
+        person.name: sorted(p for p in person.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.name[0] != ".")
+        for person in sorted(folder.iterdir())
+        if person.is_dir()
+    }
+    found = {name: photos for name, photos in found.items() if photos}
+    if not found:
+        raise InputOutputError(
+            f"no photos under {folder}", "it should hold one sub-folder per person with JPEG or PNG photos in it"
+        )
+    return found
+
+
+def read_eval_list(folder: Path, split: str, size: int, list_file: Path | None = None) -> list[EvalPair]:
+    """The evaluation list of ``split``: columns split, target, ref1, ref2, ... with paths below ``FOLDER/<size>``."""
+    list_file = list_file or folder / "eval_list.csv"
+    rows = _read_rows(list_file)
+    for i, row in enumerate(rows):
+        if not row["target"] or not row["ref1"]:
+            raise InputOutputError(
+                f"line {i + 2} of {list_file} has no {'exemplar' if row['target'] else 'target'}",
+                "every line names a target and at least ref1",
+            )
+    root = folder / str(size)
+    pairs = [
+        EvalPair(
+            person=str(Path(row["target"]).parent),
+            target=root / row["target"],
+            exemplars=tuple(root / v for k, v in row.items() if k and k.startswith("ref") and v),
+        )
+        for row in rows
+        if row["split"] == split
+    ]
+    if not pairs:
+        splits = sorted({row["split"] for row in rows})
+        raise UsageError(f"no split {split!r} in {list_file}", f"it has: {', '.join(splits)}")
+    return pairs
+
+
+def eval_splits(list_file: Path) -> list[str]:
+    """The splits of an evaluation list."""
+    return sorted({row["split"] for row in _read_rows(list_file)})
+
+
+def _read_rows(list_file: Path) -> list[dict[str, str]]:
+    hint = "an evaluation list starts with the line: split,target,ref1,ref2,..."
+    if not (rows := read_table(list_file, hint, ("split", "target", "ref1"))):
+        raise InputOutputError(f"{list_file} names no photos", hint)
+    return rows

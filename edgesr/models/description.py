@@ -1,0 +1,109 @@
+"""What lies in a checkpoint's folder and what its ``config.json`` says; neither PyTorch nor weights are loaded here."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from edgesr.errors import CheckpointError
+from edgesr.leftovers import recover
+from edgesr.models.config import HIMEConfig
+from edgesr.places import expanded
+from edgesr.reading import open_plain
+
+FORMAT_VERSION = 1
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+LEAST_STEP, MOST_STEP = 2.0**-40, 2.0**40
+"""Of feature_scales: what a gallery can store."""
+MOST_BYTES = 16 << 20
+"""Of a configuration."""
+SHIPPED = Path(__file__).parent.parent / "checkpoints"
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """What ``config.json`` says of a network; the fields are those of ``Checkpoint``."""
+
+    name: str
+    config: HIMEConfig
+    feature_space: str
+    feature_scales: dict[str, float]
+    training: dict[str, Any]
+    quantization: dict[str, Any] | None
+
+
+def shipped_names() -> list[str]:
+    """Checkpoints that come with the package."""
+    return sorted(p.parent.name for p in SHIPPED.glob(f"*/{CONFIG}"))
+
+
+def find_checkpoint(name_or_path: str | Path) -> Path:
+    """The folder of a shipped checkpoint by name, or of any other by path (its folder or its weights file)."""
+    path = expanded(name_or_path)
+    if path.name == WEIGHTS:
+        path = path.parent
+    recover(path)
+    if (path / CONFIG).is_file():
+        return path
+    shipped = SHIPPED / str(name_or_path)
+    if "/" not in str(name_or_path) and (shipped / CONFIG).is_file():
+        return shipped
+    what = f"{path} is no checkpoint: it has no {CONFIG}" if path.exists() else f"no checkpoint {str(name_or_path)!r}"
+    raise CheckpointError(
+        what, f"shipped: {', '.join(shipped_names()) or 'none'}; or give a folder with {WEIGHTS} and {CONFIG}"
+    )
+
+
+def read_description(folder: Path) -> Description:
+    """What a checkpoint's ``config.json`` says; its weights are not looked at.
+
+    Raises:
+        CheckpointError: missing, damaged, incomplete, or of another version or architecture.
+    """
+    path = folder / CONFIG
+    described = _read_config(path)
+    quantization = described.get("quantization")
+    if quantization is not None and not isinstance(quantization, dict):
+        raise CheckpointError(f"{path} is damaged: its quantization is no object", "take the checkpoint anew")
+    try:
+        config = HIMEConfig.from_dict(described["model"])
+        feature_space, scales = str(described["feature_space"]), described.get("feature_scales", {})
+        feature_scales = {part: float(scales[part]) for part in config.feature_parts} if scales else {}
+        if not all(LEAST_STEP <= step <= MOST_STEP for step in feature_scales.values()):
+            raise ValueError(f"feature_scales are {feature_scales}")
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise CheckpointError(f"{path} is incomplete: {error!r}", "take the checkpoint anew") from error
+    name, training = str(described.get("name", folder.name)), described.get("training", {})
+    return Description(name, config, feature_space, feature_scales, training, quantization)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        with open_plain(path) as stream:
+            content = stream.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise ValueError(f"it has more than {MOST_BYTES >> 20} MiB")
+        described = json.loads(content)
+        json.dumps(described, ensure_ascii=False).encode()  # no halves of surrogate pairs: they cannot be printed
+    except (OSError, ValueError, RecursionError) as error:
+        why = str(error).encode("ascii", "replace").decode()
+        raise CheckpointError(f"cannot read {path}: {why}", "take the checkpoint anew") from error
+    if not isinstance(described, dict) or described.get("format") != "edgesr-checkpoint":
+        raise CheckpointError(f"{path} does not describe an edgesr checkpoint")
+    if described.get("format_version") != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path} has format version {described.get('format_version')!r}",
+            f"this edgesr reads version {FORMAT_VERSION}: update edgesr",
+        )
+    if described.get("architecture") != "hime":
+        raise CheckpointError(f"unknown architecture {described.get('architecture')!r} in {path}", "known: hime")
+    return described
