@@ -35,7 +35,7 @@ from .quantized import (
     quantized_graphs,
     reference_runtime,
 )
-from .target import QUANTIZED, Conversion, Precision, Report, Target, target_named
+from .target import QUANTIZED, Conversion, Precision, Report, Target, choose
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,22 +88,13 @@ def plan(
         UnavailableError: the target needs something that is not installed.
         CheckpointError: the checkpoint is missing, damaged or foreign, or a size is out of range.
     """
-    record = target_named(target)
     by_default = precision is None
-    precision = precision or record.default_precision
-    if precision not in record.precisions:
-        raise UsageError(
-            f"{target} has no precision {precision!r}", f"{target} converts to: {', '.join(record.precisions)}"
-        )
-    lowering = lowering or record.lowerings[0]
-    if lowering not in record.lowerings:
-        raise UsageError(f"{target} has no lowering {lowering!r}", f"{target} takes: {', '.join(record.lowerings)}")
+    record, taken, lowering = choose(target, precision, lowering)
     if missing := record.missing():
         raise UnavailableError(
             f"cannot convert to {target} here: {', '.join(missing)} missing",
             record.remedy,
         )
-    taken: Precision = precision
     notes: tuple[str, ...] = ()
     if by_default and not calibration and taken in QUANTIZED and (lacking := quantization_lacks()):
         taken, notes = (

@@ -200,6 +200,24 @@ def target_named(name: str) -> Target:
     return TARGETS[name]
 
 
+def choose(target: str, precision: str | None, lowering: str | None) -> tuple[Target, Precision, str]:
+    """The target's record, with its defaults for what is None.
+
+    Raises:
+        UsageError: an unknown target, precision or lowering.
+    """
+    record = target_named(target)
+    chosen = precision or record.default_precision
+    if chosen not in record.precisions:
+        raise UsageError(
+            f"{target} has no precision {chosen!r}", f"{target} converts to: {', '.join(record.precisions)}"
+        )
+    lowering = lowering or record.lowerings[0]
+    if lowering not in record.lowerings:
+        raise UsageError(f"{target} has no lowering {lowering!r}", f"{target} takes: {', '.join(record.lowerings)}")
+    return record, chosen, lowering
+
+
 def _importable(name: str) -> bool:
     try:
         return importlib.util.find_spec(name) is not None

@@ -151,17 +151,18 @@ def write_aside(output: Path, force: bool) -> Iterator[Path]:
     """
     with claimed(output):
         recover(output)
-        if output.exists() or output.is_symlink():
-            if not force:
-                raise UsageError(
-                    f"{output} already exists", "pass --force to replace it, or --output for another place"
-                )
-            if not (output / MANIFEST).is_file() and (not output.is_dir() or not is_empty(output)):
-                raise UsageError(
-                    f"{output} exists and is no bundle", "--force replaces bundles only: choose another place"
-                )
+        refuse_existing(output, force)
         with folder_aside(output) as folder:
             yield folder
+
+
+def refuse_existing(output: Path, force: bool) -> None:
+    """Raises UsageError: ``output`` exists and ``force`` is not given, or is not a folder of ours."""
+    if output.exists() or output.is_symlink():
+        if not force:
+            raise UsageError(f"{output} already exists", "pass --force to replace it, or --output for another place")
+        if not (output / MANIFEST).is_file() and (not output.is_dir() or not is_empty(output)):
+            raise UsageError(f"{output} exists and is no bundle", "--force replaces bundles only: choose another place")
 
 
 def default_name(network: str, config: HIMEConfig, target: str, precision: str, lowering: str | None) -> str:

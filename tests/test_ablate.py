@@ -18,9 +18,10 @@ pytest.importorskip("lightning_fabric", reason="training needs lightning-fabric:
 
 from edgesr.ablations import budget as budgets
 from edgesr.ablations.budget import Budget, described, read_budget, step_seconds
-from edgesr.ablations.definitions import NETWORK, Row, load_row, load_table, table_names
+from edgesr.ablations.definitions import NETWORK, Row, load_row
 from edgesr.ablations.report import TableReport, text
 from edgesr.ablations.runs import RowResult
+from edgesr.ablations.tables import load_table, table_names
 from edgesr.data.batches import Curriculum
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.evaluation import Evaluation

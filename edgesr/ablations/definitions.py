@@ -11,16 +11,14 @@ that is evaluated with three exemplars is trained with three. Its figure without
 from __future__ import annotations
 
 import dataclasses
-import tomllib
-from pathlib import Path
 from typing import Any
 
+from edgesr.ablations.tables import read
 from edgesr.errors import UsageError
 from edgesr.models.config import HIMEConfig
 from edgesr.training.config import TrainConfig
 from edgesr.training.losses import RECONSTRUCTION, DiscriminatorConfig, LossConfig
 
-FOLDER = Path(__file__).parent
 NETWORK = "hime-small-x8"
 """What the papers' ablations are made with: (16, x8)."""
 
@@ -37,51 +35,13 @@ class Row:
     training: TrainConfig
 
 
-@dataclasses.dataclass(frozen=True)
-class Entry:
-    """A row's place in a table, with the paper's figures for it (``psnr`` in dB, ``ssim``), where it prints some."""
-
-    label: str
-    row: str
-    paper: dict[str, float]
-
-
-@dataclasses.dataclass(frozen=True)
-class Table:
-    """Rows that answer one question, each compared with ``baseline``, the label of one of them."""
-
-    name: str
-    title: str
-    source: str
-    baseline: str
-    entries: tuple[Entry, ...]
-
-
-def table_names() -> list[str]:
-    """Every table there is."""
-    return sorted(path.stem for path in (FOLDER / "tables").glob("*.toml"))
-
-
-def load_table(name: str) -> Table:
-    """A table by name.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
-    if name not in table_names():
-        raise UsageError(f"unknown table {name!r}", f"there are: {', '.join(table_names())}")
-    fields = _read("tables", name)
-    entries = tuple(Entry(label, e["row"], e.get("paper", {})) for label, e in fields["rows"].items())
-    return Table(name, fields["title"], fields["source"], fields["baseline"], entries)
-
-
 def load_row(name: str, network: HIMEConfig, training: TrainConfig) -> Row:
     """A row's changes, made to a network and to settings that all rows share.
 
     Raises:
         UsageError: a field that does not exist, which would be ignored in silence.
     """
-    fields = _read("rows", name)
+    fields = read("rows", name)
     sections = {key: fields.pop(key, {}) for key in ("network", "training", "curriculum", "loss")}
     about, exemplars = fields.pop("about"), fields.pop("exemplars")
     if fields:
@@ -107,7 +67,3 @@ def _changed(base: Any, changes: dict[str, Any]) -> Any:
     if unknown:
         raise UsageError(f"{type(base).__name__} has no {', '.join(sorted(unknown))}", "see its fields")
     return dataclasses.replace(base, **{k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()})
-
-
-def _read(folder: str, name: str) -> dict[str, Any]:
-    return tomllib.loads((FOLDER / folder / f"{name}.toml").read_text())

@@ -7,8 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edgesr.ablations.definitions import Entry, Table
 from edgesr.ablations.runs import RowResult
+from edgesr.ablations.tables import Entry, Table
 from edgesr.metrics import Interval, over_people
 
 CHOSEN_ON, REPORTED_ON = "val", "test"

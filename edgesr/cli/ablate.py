@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgesr.cli import output
+from edgesr.ablations.tables import load_table, table_names
+from edgesr.cli import early, output
 from edgesr.cli.computing import threads_option
 from edgesr.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
-    from edgesr.ablations.definitions import Row, Table
+    from edgesr.ablations.definitions import Row
     from edgesr.ablations.report import TableReport
+    from edgesr.ablations.tables import Table
 
 _path = click.Path(path_type=Path)
 
@@ -61,8 +63,19 @@ def command(
     """
     if markdown and as_json:
         raise UsageError("--markdown and --json exclude each other", "choose one")
+    if tables == ("list",):
+        list_tables(as_json)
+        return
+    if data is None:
+        raise UsageError("no --data", "a folder with the splits train, val and test")
+    wanted = [load_table(name) for name in dict.fromkeys(tables)]
+    early.architecture(network)
+    if init:
+        early.checkpoint(init)
+    for split in ("val", "test"):
+        early.faces(data, split)
     try:
-        from edgesr.ablations.definitions import load_row, load_table
+        from edgesr.ablations.definitions import load_row
         from edgesr.ablations.report import METRICS, TableReport
         from edgesr.ablations.runs import Ablation
     except ImportError as error:
@@ -74,13 +87,7 @@ def command(
     from edgesr.training.config import TrainConfig
     from edgesr.training.setup import network_config
 
-    if tables == ("list",):
-        list_tables(as_json)
-        return
-    if data is None:
-        raise UsageError("no --data", "a folder with the splits train, val and test")
     config, _ = network_config(network)
-    wanted = [load_table(name) for name in dict.fromkeys(tables)]
     known = {
         entry.row: load_row(entry.row, config, TrainConfig(seed=seed)) for table in wanted for entry in table.entries
     }
@@ -118,8 +125,6 @@ def chosen(known: dict[str, Row], tables: list[Table], rows: str | None) -> list
 
 def list_tables(as_json: bool) -> None:
     """Every table with its rows."""
-    from edgesr.ablations.definitions import load_table, table_names
-
     tables = [load_table(name) for name in table_names()]
     if as_json:
         listed = [

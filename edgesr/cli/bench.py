@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from edgesr.cli import output, progress
+from edgesr.cli import early, output, progress
 
 
 @click.command("bench")
@@ -22,6 +22,8 @@ def command(bundle: tuple[Path, ...], runs: int, threads: int, as_json: bool) ->
     """
     from edgesr.benchmark import bench_bundles
 
+    for path in bundle:
+        early.network(path)
     with progress.stages("bench") as report:
         rows = bench_bundles(list(bundle), runs=runs, threads=threads, report=report)
     if as_json:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgesr import DEFAULT_CHECKPOINT
-from edgesr.cli import output, progress
+from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def command(checkpoint: str, bundle: Path | None, port: int | None, no_browser: 
     It is served to this machine alone, and no photo leaves the page. A checkpoint is converted first, and kept in
     the user's cache. The browser keeps galleries by the page's address, so another port is another booth. Ctrl-C ends.
     """
+    if bundle is None:
+        early.checkpoint(checkpoint)
     folder = open_booth(bundle) if bundle else cached_booth(checkpoint)
     with serving(folder, port) as server:
         if as_json:

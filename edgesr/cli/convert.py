@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from edgesr import DEFAULT_CHECKPOINT
-from edgesr.cli import output, progress
+from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 
 
@@ -61,12 +61,17 @@ def command(
     int8 takes the network that was trained for it: a checkpoint of edgesr quantize, or the shipped one of the
     float checkpoint's name.
     """
-    from edgesr.convert.pipeline import convert, plan
-    from edgesr.convert.quantized import Calibration
     from edgesr.errors import UsageError
 
     if recipe and not calibrate:
         raise UsageError("--recipe is for --calibrate", "a checkpoint of edgesr quantize has its recipe already")
+    sizes = {"lr_size": lr_size, "slots": slots}
+    early.conversion(target, precision, lowering, checkpoint, sizes, bundle, force)
+    early.files(recipe)
+    if calibrate:
+        early.faces(calibrate)
+    from edgesr.convert.pipeline import convert, plan
+    from edgesr.convert.quantized import Calibration
 
     with progress.stages(f"convert to {target}") as report:
         report("loading")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from edgesr.cli import output, progress
+from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
+from edgesr.errors import InputOutputError
 
 SUFFIXES = {"png": ".png", "jpg": ".jpg"}
 
@@ -54,6 +55,9 @@ def prepare(
     Crops go to FOLDER/<size>/<split>/<person>/NN.png with a row each in FOLDER/manifest.csv. The same command
     again goes on where it was interrupted and takes in new photos. Exit code 1 if no photo gave a crop.
     """
+    if not raw.is_dir():
+        raise InputOutputError(f"no folder {raw}", "give a folder with one sub-folder of photos per person")
+    early.files(detector)
     from edgesr.data.prepare import prepare as run
     from edgesr.detection import FaceDetector
 

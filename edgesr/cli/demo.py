@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgesr import DEFAULT_CHECKPOINT
-from edgesr.cli import output, progress
+from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ def command(folder: Path, checkpoint: str, force: bool, as_json: bool) -> None:
     parity, PSNR and milliseconds. Core ML executes on a Mac only: elsewhere its saved program is evaluated op by
     op, which shows what it computes and not how fast.
     """
+    early.checkpoint(checkpoint)
+    early.absent(folder / "demo.png", force=force)
     from edgesr.benchmark import bench_bundles
     from edgesr.bundle import open_bundle
     from edgesr.convert.pipeline import convert, plan

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgesr.cli import output, progress
+from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 from edgesr.cli.printable import one_line
 from edgesr.errors import UsageError, told
@@ -97,6 +97,8 @@ def enhance_photos(photos: tuple[Path, ...], out: Path, as_json: bool, options: 
         for path in (out, *named_before(jobs[0], options)):
             if os.path.lexists(path):
                 raise UsageError(f"{path} already exists", "pass --force to replace it")
+    if single:
+        early.files(jobs[0].source)
     run = Run(open_enhancer(options), None if single else journal, out.parent if single else out, options, jobs)
     rows: list[dict[str, Any]] = []
     for job in progress.track(jobs, "enhancing"):
@@ -121,6 +123,9 @@ def enhance_photos(photos: tuple[Path, ...], out: Path, as_json: bool, options: 
 
 def open_enhancer(options: dict[str, Any]) -> Enhancer:
     """Networks, galleries, detector and judge."""
+    early.files(*options["galleries"], options["detector"], options["embedder"])
+    for name in options["models"]:
+        early.network(name)
     from edgesr.detection import open_detector
     from edgesr.enhance.judge import open_judge
     from edgesr.enhance.run import Enhancer, Settings, open_networks

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgesr.cli import output, progress
+from edgesr import DEFAULT_CHECKPOINT
+from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 from edgesr.data import DEGRADATIONS
 from edgesr.errors import UnavailableError, UsageError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from edgesr.evaluation import Measure, Methods
     from edgesr.evaluation_report import Report
     from edgesr.identity import IdentityMeter
+    from edgesr.verification import Verification
 
 COUNTS = (0, 1, 3, 5)
 WORST_SHOWN = 5
@@ -86,13 +88,6 @@ def command(
     Intervals are 95 % bootstrap intervals over people, since photos of one person are not independent. A target
     with fewer than n exemplars is left out of that row (see its images); differences are taken on the same targets.
     """
-    import edgesr
-    from edgesr.cli import eval_text
-    from edgesr.data.faces import read_eval_list
-    from edgesr.evaluation import Methods, measure_methods
-    from edgesr.evaluation_report import Report
-    from edgesr.verification import Verification
-
     if checkpoint and bundle:
         raise UsageError("--checkpoint and --bundle exclude each other", "measure one at a time")
     if markdown and as_json:
@@ -100,6 +95,16 @@ def command(
     if lpips_linear and not lpips:
         raise UsageError("--lpips-linear needs --lpips", "give the backbone's weights too")
     check_outputs(csv_file, sheet, force)
+    early.network(bundle or checkpoint or DEFAULT_CHECKPOINT)
+    early.faces(data, split, list_file)
+    early.files(embedder, lpips, lpips_linear)
+    import edgesr
+    from edgesr.cli import eval_text
+    from edgesr.data.faces import read_eval_list
+    from edgesr.evaluation import Methods, measure_methods
+    from edgesr.evaluation_report import Report
+    from edgesr.verification import Verification
+
     model = edgesr.load(bundle or checkpoint or edgesr.DEFAULT_CHECKPOINT)
     plain = open_plain(no_exemplar_net, model) if no_exemplar_net else None
     all_pairs = read_eval_list(data, split, model.config.hr_size, list_file)

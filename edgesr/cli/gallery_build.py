@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgesr import DEFAULT_CHECKPOINT
-from edgesr.cli import output, progress
+from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 from edgesr.cli.gallery_people import can_ask, of_folder, of_person, open_embedder
 from edgesr.cli.printable import one_line
@@ -78,6 +78,8 @@ def build(
     output.claim(out)
     if out.exists() and not force:
         raise UsageError(f"{out} already exists", "pass --force to replace it, or edgesr gallery add to add to it")
+    early.files(*photos, detector, embedder)
+    early.network(model)
     network = edgesr.load(model)
     dtype = dtype or ("int8" if network.feature_scales else "fp16")
     tells = open_embedder(embedder, embeddings)
@@ -120,6 +122,9 @@ def add(
 
     started = time.monotonic()
     stored = read_gallery(gallery)
+    early.files(*photos, detector, embedder)
+    if model:
+        early.network(model)
     network = edgesr.load(model or network_of(stored))
     network.check_gallery(stored)
     tells = open_embedder(embedder, stored.embedder is not None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgesr import DEFAULT_CHECKPOINT
-from edgesr.cli import output
+from edgesr.cli import early, output
 
 if TYPE_CHECKING:
     from edgesr.imaging import Pixels
@@ -26,11 +26,15 @@ def command(model: str, lr_size: int | None, slots: int | None, as_json: bool) -
     GMACs are counted both ways: split (exemplars encoded once, the restorer runs per photo), and as the HIME
     paper counts (everything per photo, one LR extraction per reference).
     """
-    from edgesr.models import PRESETS, load_checkpoint
-    from edgesr.models.checkpoint import shipped_names
-    from edgesr.models.complexity import complexity
+    from edgesr.models.config import PRESETS
+    from edgesr.models.description import shipped_names
 
     untrained = model in PRESETS and model not in shipped_names() and not Path(model).exists()
+    if not untrained:
+        early.checkpoint(model)
+    from edgesr.models.checkpoint import load_checkpoint
+    from edgesr.models.complexity import complexity
+
     checkpoint = None if untrained else load_checkpoint(model, quantized=True)
     config = checkpoint.model.config if checkpoint else PRESETS[model]
     sizes = {name: value for name, value in (("lr_size", lr_size), ("slots", slots)) if value is not None}

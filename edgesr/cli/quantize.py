@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgesr import DEFAULT_CHECKPOINT
-from edgesr.cli import output, progress
+from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 from edgesr.errors import CheckpointError, UnavailableError, UsageError
 
@@ -90,6 +90,14 @@ def command(
     The new checkpoint holds float weights and the scale of every tensor, so all targets compute with the same
     integers: edgesr convert --precision int8 --checkpoint <it>. Its galleries are those of the float network.
     """
+    early.checkpoint(checkpoint)
+    early.files(recipe_file)
+    if not write_recipe:
+        if data is None:
+            raise UsageError("--data FOLDER is missing", "aligned faces, one folder a person, as train takes them")
+        early.faces(data)
+        if out and not search:
+            refuse_existing(out, force)
     try:
         from edgesr.quantize.graphs import all_layers, quantization_of
         from edgesr.quantize.ptq import calibrate, calibration_faces, extended
@@ -105,8 +113,7 @@ def command(
     if write_recipe:
         write_default_recipe(write_recipe, all_layers(source.model), force, as_json)
         return
-    if data is None:
-        raise UsageError("--data FOLDER is missing", "aligned faces, one folder a person, as edgesr train takes them")
+    assert data is not None
     if search:
         search_recipe(
             source,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgesr import DEFAULT_CHECKPOINT
-from edgesr.cli import output, progress
+from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 from edgesr.errors import EdgesrError, UnavailableError, UsageError
 
@@ -111,10 +111,6 @@ def command(
     converted. An interrupted report goes on where it stopped. Exit code 1 where no precision keeps within the limits
     on some target.
     """
-    from edgesr.cli.report_bundles import Sources, check_names, given_cells, with_conversions
-    from edgesr.models import load_checkpoint
-    from edgesr.quantize.report import Settings, Subject, measure_report
-
     if out.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"cannot write {out.name!r} as a report", "its name ends in .html")
     files = {"report": out, "json": out.with_suffix(".json"), "markdown": out.with_suffix(".md")}
@@ -122,6 +118,17 @@ def command(
         if file.exists() and not force:
             raise UsageError(f"{file} already exists", "pass --force to replace it, or -o for another place")
     check_installed()
+    early.checkpoint(checkpoint)
+    for name in quantized:
+        early.checkpoint(name)
+    early.files(recipe, sensitivity_file, embedder, *bundles, *device_results)
+    if data:
+        for name in splits or ("test",):
+            early.faces(data, name)
+    from edgesr.cli.report_bundles import Sources, check_names, given_cells, with_conversions
+    from edgesr.models import load_checkpoint
+    from edgesr.quantize.report import Settings, Subject, measure_report
+
     devices = [result for file in device_results for result in read_devices(file)]
     work = work or out.with_suffix(".work")
     source = load_checkpoint(checkpoint)

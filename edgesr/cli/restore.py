@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from edgesr import DEFAULT_CHECKPOINT
-from edgesr.cli import output, progress
+from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 from edgesr.errors import InputOutputError, UsageError
 
@@ -68,6 +68,8 @@ def command(
     if gallery is not None and exemplars:
         raise UsageError("--exemplars and --gallery are two ways to say the same", "add the photos to the gallery")
     targets = destinations(lr, out, force)
+    early.files(*lr, *exemplars, gallery, truth)
+    early.network(model)
     network = edgesr.load(model, least_slots=len(exemplars))
     original = read_image(truth) if truth is not None else None
     features: Any = network.encode(exemplars)

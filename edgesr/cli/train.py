@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from edgesr.cli import output
+from edgesr.cli import early, output
 from edgesr.cli.computing import threads_option
 from edgesr.cli.train_losses import loss_options, losses
 from edgesr.data import DEGRADATIONS
@@ -89,6 +89,10 @@ def command(
     folder holds checkpoint/ with the averaged weights so far, log.csv, validation.csv, the same for TensorBoard,
     and samples/. Under torchrun, --batch-size is that of all processes together.
     """
+    early.architecture(network)
+    early.faces(data)
+    if init:
+        early.checkpoint(init)
     try:
         from edgesr.training.config import TrainConfig
         from edgesr.training.processes import is_lead

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from edgesr.cli import output, progress
+from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 
 
@@ -22,6 +22,9 @@ def command(bundle: Path, checkpoint: str | None, as_json: bool) -> None:
     vectors and, where the checkpoint it was made from is here, on real faces beside PyTorch. What could not be
     run is said. Exit code 1 if a check fails.
     """
+    early.bundle(bundle)
+    if checkpoint:
+        early.checkpoint(checkpoint)
     from edgesr.convert.verify import verify
 
     with progress.stages("verify") as report:

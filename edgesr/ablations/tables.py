@@ -1,0 +1,55 @@
+"""The ablations' tables, read from the TOML files beside this module; what their rows are is in ``definitions``."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from edgesr.errors import UsageError
+
+FOLDER = Path(__file__).parent
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A row's place in a table, with the paper's figures for it (``psnr`` in dB, ``ssim``), where it prints some."""
+
+    label: str
+    row: str
+    paper: dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Rows that answer one question, each compared with ``baseline``, the label of one of them."""
+
+    name: str
+    title: str
+    source: str
+    baseline: str
+    entries: tuple[Entry, ...]
+
+
+def table_names() -> list[str]:
+    """Every table there is."""
+    return sorted(path.stem for path in (FOLDER / "tables").glob("*.toml"))
+
+
+def load_table(name: str) -> Table:
+    """A table by name.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if name not in table_names():
+        raise UsageError(f"unknown table {name!r}", f"there are: {', '.join(table_names())}")
+    fields = read("tables", name)
+    entries = tuple(Entry(label, e["row"], e.get("paper", {})) for label, e in fields["rows"].items())
+    return Table(name, fields["title"], fields["source"], fields["baseline"], entries)
+
+
+def read(folder: str, name: str) -> dict[str, Any]:
+    """The fields of one file of ``tables`` or ``rows``."""
+    return tomllib.loads((FOLDER / folder / f"{name}.toml").read_text())
