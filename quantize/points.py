@@ -64,7 +64,7 @@ class Point(FakeQuantizeBase):  # type: ignore[misc]
 
     @property
     def qparams(self) -> QParams:
-        return self.fixed or QParams(float(self.step), round(float(self.zero_point)))
+        return self.fixed or QParams(float(self.step.detach()), round(float(self.zero_point)))
 
     def forward(self, x: Tensor) -> Tensor:
         if self.observer is not None and self.fixed is None:

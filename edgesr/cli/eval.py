@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from edgesr.evaluation import Measure, Methods
     from edgesr.evaluation_report import Report
     from edgesr.identity import IdentityMeter
-    from edgesr.verification import Verification
 
 COUNTS = (0, 1, 3, 5)
 WORST_SHOWN = 5

@@ -15,6 +15,7 @@ import click
 from edgesr import __version__
 from edgesr.cli import output
 from edgesr.errors import EXIT_INTERRUPTED, EXIT_IO, EXIT_OK, EXIT_SIGNAL, EXIT_USAGE, EdgesrError
+from edgesr.quiet import quiet
 from edgesr.termination import Terminated, heed_termination
 
 EXIT_INTERNAL = 70
@@ -114,7 +115,8 @@ def run(arguments: list[str]) -> int:
     """Run a command line and return its exit code; every error has been printed."""
     as_json = "--json" in arguments
     try:
-        cli.main(arguments, prog_name="edgesr", standalone_mode=False)
+        with quiet():  # what libraries warn of is about their callers, not about anything that the user did
+            cli.main(arguments, prog_name="edgesr", standalone_mode=False)
         return EXIT_OK
     except click.exceptions.NoArgsIsHelpError as error:
         output.say(error.ctx.get_help() if error.ctx else error.format_message())
