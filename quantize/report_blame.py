@@ -13,6 +13,7 @@ from edgesr.imaging import Pixels, to_pixels, to_unit
 from edgesr.metrics import psnr
 from edgesr.models.checkpoint import Checkpoint
 
+from .encoded import KeptEncoder
 from .points import Points
 from .quantizer import prepared
 from .report_faces import ReportFace
@@ -33,6 +34,7 @@ class SparedNetwork:
             for name in GRAPH_INPUTS
         }
         self.points.set(quantization.points)
+        self.encode = KeptEncoder(self.modules["encode"])
 
     @property
     def layers(self) -> list[str]:
@@ -52,7 +54,7 @@ class SparedNetwork:
                     self.points.activations[f"{spare}:{end}"].enabled = False
         features, valid = torch.zeros(self.shapes["features"]), torch.zeros(self.config.slots)
         for i, photo in enumerate(face.exemplars):
-            features[i], valid[i] = self.modules["encode"](_nchw(photo))[0], 1.0
+            features[i], valid[i] = self.encode(_nchw(photo)), 1.0
         sr, _ = self.modules["restore"](_nchw(face.lr), features, valid)
         return psnr(to_pixels(sr[0].permute(1, 2, 0).numpy()), face.truth)
 

@@ -23,6 +23,7 @@ from edgesr.metrics import psnr_unit
 from edgesr.models.checkpoint import Checkpoint
 from edgesr.runtime.base import Array
 
+from .encoded import KeptEncoder
 from .layers import Layer, exported, feature_tensors, find_layers
 from .points import Point, Points
 from .quantizer import prepared
@@ -93,6 +94,7 @@ class Bench:
         if missing := set(self.points.activations) - set(quantization.points):
             raise UsageError(f"there is no scale for {min(missing)}", "calibrate with every layer in int8")
         self.points.set(quantization.points)
+        self.encode = KeptEncoder(self.modules["encode"])
         self.faces = [self._read(pair) for pair in pairs]
 
     @property
@@ -111,30 +113,36 @@ class Bench:
 
     def psnr(self, layers: Collection[str]) -> float:
         """Mean PSNR in dB over the faces with these layers in int8; not rounded to 8 bits, which would hide a layer."""
-        self.quantize(layers)
-        return float(np.mean([psnr_unit(self._restore(face).clip(0, 1), face.truth) for face in self.faces]))
+        return self.heard(layers)[0]
 
     def outputs(self, layers: Collection[str]) -> dict[str, list[Tensor]]:
         """Output of every layer on every face with these layers in int8, after rounding where it is."""
-        seen: dict[str, list[Tensor]] = {name: [] for name in self.names}
+        return self.heard(layers, self.names)[1]
+
+    def heard(self, layers: Collection[str], names: Collection[str] = ()) -> tuple[float, dict[str, list[Tensor]]]:
+        """``psnr``, and on the way the outputs of the layers in ``names``."""
+        seen: dict[str, list[Tensor]] = {name: [] for name in names}
         handles = [
             self.owned[name][-1].register_forward_hook(lambda module, args, out, name=name: seen[name].append(out))
-            for name in self.names
+            for name in names
         ]
+        # What is to be heard of an encoder must run; else features are those of before, where nothing of it changes.
+        encoder: Callable[[Tensor], Tensor] = self.encode
+        if any(name.startswith("encode.") for name in names):
+            encoder = self.encode.anew
         self.quantize(layers)
-        for face in self.faces:
-            self._restore(face)
+        found = [psnr_unit(self._restore(face, encoder).clip(0, 1), face.truth) for face in self.faces]
         for handle in handles:
             handle.remove()
-        return seen
+        return float(np.mean(found)), seen
 
     @torch.no_grad()
-    def _restore(self, face: Face) -> Array:
+    def _restore(self, face: Face, encode: Callable[[Tensor], Tensor] | None = None) -> Array:
         c = self.config
         features = torch.zeros(c.slots, c.feature_channels, c.lr_size, c.lr_size)
         valid = torch.zeros(c.slots)
         for i, photo in enumerate(face.exemplars):
-            features[i], valid[i] = self.modules["encode"](photo)[0], 1.0
+            features[i], valid[i] = (encode or self.encode)(photo), 1.0
         sr, _ = self.modules["restore"](face.lr, features, valid)
         image: Array = sr[0].permute(1, 2, 0).numpy()
         return image
@@ -160,7 +168,7 @@ def measure(
     bench = Bench(checkpoint, quantization, pairs)
     names = bench.names
     wanted = bench.outputs(())
-    float_psnr, int8_psnr = bench.psnr(()), bench.psnr(names)
+    float_psnr, int8_psnr = bench.psnr(()), bench.psnr(names)  # features of both are kept for the restorer's layers
     weights = {name: point.range for name, point in bench.points.weights.items()}
     ranges = {
         name: (min(float(t.min()) for t in seen), max(float(t.max()) for t in seen)) for name, seen in wanted.items()
@@ -171,15 +179,16 @@ def measure(
         members = groups[name]
         layer = next(layer for layer in bench.layers if layer.name == members[-1])
         kind = layer.kind if name in ranges else "block"
+        only, seen = bench.heard(members, members if kind != "block" else ())
         rows.append(
             LayerSensitivity(
                 graph=name.split(".")[0],
                 layer=name,
                 kind=kind,
                 macs=sum(member.macs for member in bench.layers if member.name in members),
-                only_loss_db=float_psnr - bench.psnr(members),
+                only_loss_db=float_psnr - only,
                 spared_gain_db=bench.psnr([other for other in names if other not in members]) - int8_psnr,
-                sqnr_db=math.nan if kind == "block" else _sqnr(wanted[name], bench, name),
+                sqnr_db=math.nan if kind == "block" else _sqnr(wanted[name], seen[name]),
                 weight_range=weights.get(name),
                 activation_range=ranges[members[-1]],
             )
@@ -197,9 +206,8 @@ def blocks(names: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
-def _sqnr(wanted: list[Tensor], bench: Bench, name: str) -> float:
+def _sqnr(wanted: list[Tensor], got: list[Tensor]) -> float:
     """Power of a layer's float output over that of its own rounding, in dB."""
-    got = bench.outputs([name])[name]
     signal = sum(float(w.square().sum()) for w in wanted)
     noise = sum(float((w - g).square().sum()) for w, g in zip(wanted, got, strict=True))
     return 10 * math.log10(signal / noise) if noise else math.inf

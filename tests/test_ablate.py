@@ -76,7 +76,7 @@ def test_the_papers_tables_are_there() -> None:
 
 
 def test_a_field_that_does_not_exist_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgesr.ablations.definitions.FOLDER", tmp_path)
+    monkeypatch.setattr("edgesr.ablations.tables.FOLDER", tmp_path)
     (tmp_path / "rows").mkdir()
     for text_, message in (
         ('about = "x"\nexemplars = 1\n[network]\nwidth = 3\n', "HIMEConfig has no width"),

@@ -95,6 +95,8 @@ def command(
         raise UsageError("--lpips-linear needs --lpips", "give the backbone's weights too")
     check_outputs(csv_file, sheet, force)
     early.network(bundle or checkpoint or DEFAULT_CHECKPOINT)
+    if no_exemplar_net:
+        early.network(no_exemplar_net)
     early.faces(data, split, list_file)
     early.files(embedder, lpips, lpips_linear)
     import edgesr

@@ -9,7 +9,7 @@ import click
 
 from edgesr.cli import early, output
 from edgesr.cli.computing import threads_option
-from edgesr.cli.train_losses import loss_options, losses
+from edgesr.cli.train_losses import check_losses, loss_options, losses
 from edgesr.data import DEGRADATIONS
 from edgesr.errors import UnavailableError, UsageError
 
@@ -89,6 +89,7 @@ def command(
     folder holds checkpoint/ with the averaged weights so far, log.csv, validation.csv, the same for TensorBoard,
     and samples/. Under torchrun, --batch-size is that of all processes together.
     """
+    check_losses(loss)
     early.architecture(network)
     early.faces(data)
     if init:

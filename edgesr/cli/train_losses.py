@@ -45,6 +45,21 @@ def loss_options(command: Command) -> Command:
     return command
 
 
+def check_losses(options: dict[str, Any]) -> None:
+    """What of ``losses`` can be refused before PyTorch is loaded.
+
+    Raises:
+        UsageError: a weight without the file it needs, a file without a weight, or a window that has no middle.
+    """
+    for weight, file in (("perceptual", "vgg19"), ("identity", "embedder")):
+        if bool(options[weight]) != (options[file] is not None):
+            given, needed = (weight, file) if options[weight] else (file, weight)
+            raise UsageError(f"--{given} is given without --{needed}", f"--{weight} WEIGHT --{file} FILE")
+    window = options["correlation_window"]
+    if options["correlation"] and window % 2 == 0:
+        raise UsageError(f"the correlation window is {window}", "it must be an odd number of pixels: 1, 3, 5, 7, ...")
+
+
 def losses(options: dict[str, Any], hr_size: int) -> tuple[LossConfig, LossFiles]:
     """The objective that the options describe; the reconstruction loss always has weight 1.
 
@@ -53,10 +68,7 @@ def losses(options: dict[str, Any], hr_size: int) -> tuple[LossConfig, LossFiles
     """
     from edgesr.training.losses import DiscriminatorConfig, LossConfig, LossFiles, LossWeights
 
-    for weight, file in (("perceptual", "vgg19"), ("identity", "embedder")):
-        if bool(options[weight]) != (options[file] is not None):
-            given, needed = (weight, file) if options[weight] else (file, weight)
-            raise UsageError(f"--{given} is given without --{needed}", f"--{weight} WEIGHT --{file} FILE")
+    check_losses(options)
     weights = LossWeights(
         adv=options["adversarial"],
         per=options["perceptual"],
