@@ -179,6 +179,25 @@ def test_unusual_clips(
     assert (note is None and not row["notes"]) or note in row["notes"][0]
 
 
+@pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.mkv"])
+@pytest.mark.parametrize("strip", ["--strip-location", "--strip-metadata"])
+@pytest.mark.parametrize("found", [True, False], ids=["enhanced", "unchanged"])
+def test_a_clips_place_and_people_can_be_left_out(
+    name: str, strip: str, found: bool, call: Call, tiny_checkpoint: Path, tmp_path: Path, detector: KnownFaces
+) -> None:
+    """Also where nothing in it was changed and it would be copied."""
+    clip = make_clip(tmp_path / name.replace("out", "in"), tags=ALL)
+    if not found:
+        detector.faces.clear()
+    code, _, _ = call("enhance", clip, "-o", tmp_path / name, "-m", tiny_checkpoint, "--upscale", 1, strip)
+    tags = {key.lower(): value for key, value in shown(tmp_path / name).tags.items()}
+    assert code == 0
+    assert not [key for key in tags if "location" in key]
+    assert b"+52.52" not in (tmp_path / name).read_bytes()
+    assert (tags.get("title") == ALL["title"]) == (strip == "--strip-location")
+    assert ("Köln" in tags["comment"]) == (strip == "--strip-location")
+
+
 @pytest.mark.parametrize("kind", ["mp4", "mov", "mkv"])
 def test_a_clip_without_anything_to_restore_stays_its_own_file(
     kind: str, whole: dict[str, Path], call: Call, tiny_checkpoint: Path, tmp_path: Path, detector: KnownFaces

@@ -128,6 +128,7 @@ def open_enhancer(options: dict[str, Any]) -> Enhancer:
         early.network(name)
     from edgesr.detection import open_detector
     from edgesr.enhance.judge import open_judge
+    from edgesr.enhance.privacy import strip_of
     from edgesr.enhance.run import Enhancer, Settings, open_networks
 
     if options["allow_other"] and not options["galleries"]:
@@ -137,6 +138,7 @@ def open_enhancer(options: dict[str, Any]) -> Enhancer:
         upscale=None if options["upscale"] == "auto" else int(options["upscale"]),
         megapixels=options["max_megapixels"],
         allow_other=options["allow_other"],
+        strip=strip_of(options["strip_location"], options["strip_metadata"]),
     )
     networks = open_networks(options["galleries"], options["models"])
     judge = open_judge(networks, options["embedder"], output.say)
@@ -194,7 +196,7 @@ def enhance_one(job: Job, run: Run) -> dict[str, Any]:
     """Read, enhance and write one photo."""
     from edgesr.cli.enhance_further import further_files, refuse_others, write_further
     from edgesr.enhance.photo import read_photo
-    from edgesr.enhance.privacy import strip_of, without
+    from edgesr.enhance.privacy import without
     from edgesr.enhance.write import KINDS, check_size, mark, write_photo
 
     options = run.options
@@ -209,7 +211,7 @@ def enhance_one(job: Job, run: Run) -> dict[str, Any]:
     refuse_others(job, files, run.journal, run.targets, options["force"])
     if run.journal:
         run.journal.begin(job, [file.path for file in files])
-    strip = strip_of(options["strip_location"], options["strip_metadata"])
+    strip = run.enhancer.settings.strip
     result, lost = without(done.photo, strip)
     notes = [*done.notes, *lost]
     if done.changed:

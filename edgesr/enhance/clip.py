@@ -13,6 +13,7 @@ import numpy as np
 
 from edgesr.enhance.clip_colour import Colours, Converter, colours_of
 from edgesr.enhance.clip_file import look_through, opened, picture
+from edgesr.enhance.privacy import Strip, kept_tags
 from edgesr.errors import InputOutputError
 from edgesr.imaging import Pixels
 
@@ -61,10 +62,17 @@ class Clip:
     notes: tuple[str, ...] = ()
     """What of it cannot be kept."""
 
-    @staticmethod
-    def stream_tags(stream: Any) -> dict[str, str]:
+    strip: Strip = None
+    """What an output of it does not get."""
+
+    def without(self, strip: Strip) -> Clip:
+        """The clip without the tags, and streams, that an output must not have."""
+        return dataclasses.replace(self, tags=kept_tags(self.tags, strip), strip=strip)
+
+    def stream_tags(self, stream: Any) -> dict[str, str]:
         """Of one of its streams: language, title."""
-        return {name: value for name, value in stream.metadata.items() if name.lower() not in OWN_TAGS}
+        tags = {name: value for name, value in stream.metadata.items() if name.lower() not in OWN_TAGS}
+        return kept_tags(tags, self.strip)
 
     def read(self) -> Iterator[Frame]:
         """Its frames, one at a time.

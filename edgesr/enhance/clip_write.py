@@ -69,6 +69,9 @@ class ClipWriter:
                 self._stream.metadata.update(source.stream_tags(stream))
             if stream.type not in ("audio", "subtitle"):
                 continue
+            if source.strip and stream.type == "subtitle":  # drones write the place there, frame by frame
+                notes.append(f"its subtitles ({stream.index}), which may name the place, were left out")
+                continue
             if not _takes(self._file.format.name, stream):
                 name = stream.codec_context.name if stream.codec_context else "of a codec that is not known"
                 kind = self._file.format.name
@@ -80,7 +83,7 @@ class ClipWriter:
             here[stream.index] = copy
             if stream.type == "audio" and not stream.codec_context.name.startswith("pcm"):
                 self.packets[copy.index] = 0
-        if chapters := container.chapters():
+        if (chapters := container.chapters()) and source.strip != "metadata":
             self._file.set_chapters(chapters)
         if here:
             wanted = [stream for stream in container.streams if stream.index in here]

@@ -17,6 +17,7 @@ from edgesr.enhance.detail import keep_own_detail
 from edgesr.enhance.faces import find_faces, lr_crop, native_crop, side_of
 from edgesr.enhance.paste import paste, scaled, upscale
 from edgesr.enhance.photo import Photo, photo_of, read_photo
+from edgesr.enhance.privacy import Strip
 from edgesr.enhance.regions import MOST_MEGAPIXELS, Network, factor_for, network_for, pair_networks
 from edgesr.errors import UsageError
 from edgesr.imaging import Pixels, resize_bicubic
@@ -40,6 +41,7 @@ class Settings:
     ``strength`` 0 leaves the photo as it is, 1 is full restoration, between them the restored face is blended with
     the photo's own. ``upscale``: how many times larger the output is, None chooses. ``allow_other``: use the gallery
     on somebody else's face too, which is editing, and marked so. ``own_detail``: keep what the photo shows.
+    ``strip``: what a clip's output does not get, ``"location"`` or ``"metadata"``; of a photo: ``privacy.without``.
     """
 
     strength: float = 1.0
@@ -48,6 +50,7 @@ class Settings:
     allow_other: bool = False
     own_detail: bool = True
     tiny: bool = True
+    strip: Strip = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 1:

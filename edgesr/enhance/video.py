@@ -180,7 +180,7 @@ def enhance_clip(
         UnavailableError: no PyAV.
     """
     format_of(target)
-    clip = open_clip(source)
+    clip = open_clip(source).without(settings.strip)
     factor = choose_factor(clip, networks, detector, settings)
     # Codecs take even sides alone.
     width, height = (side * factor // 2 * 2 for side in (clip.width, clip.height))
@@ -200,7 +200,8 @@ def enhance_clip(
                 writer.write(dataclasses.replace(frame, pixels=pixels))
             if writer.frames < clip.frames:
                 raise InputOutputError(f"{source} gave {writer.frames} of {clip.frames} frames", "it looks damaged")
-            if not run.restored and factor == 1 and source.suffix.lower() == target.suffix.lower():
+            same_kind = source.suffix.lower() == target.suffix.lower()
+            if not run.restored and factor == 1 and same_kind and not settings.strip:
                 raise _UnchangedError
     except _UnchangedError:
         with file_aside(target) as aside:
@@ -217,9 +218,10 @@ class _UnchangedError(Exception):
 def tags(clip: Clip, settings: Settings) -> dict[str, str]:
     """The clip's own, and who changed it."""
     done = "faces edited with another person's photos" if settings.allow_other else "faces enhanced"
-    before = clip.tags.get("comment")
+    before = next((value for name, value in clip.tags.items() if name.lower() == "comment"), None)
+    others = {name: value for name, value in clip.tags.items() if name.lower() != "comment"}  # MKV writes it large
     mark = f"{done} by edgesr {__version__}" + (f"; {before}" if before else "")
-    return clip.tags | {"comment": mark}
+    return others | {"comment": mark}
 
 
 def choose_factor(clip: Clip, networks: Sequence[Network], detector: Detector, settings: Settings) -> int:
