@@ -70,9 +70,10 @@ class Clip:
         return dataclasses.replace(self, tags=kept_tags(self.tags, strip), strip=strip)
 
     def stream_tags(self, stream: Any) -> dict[str, str]:
-        """Of one of its streams: language, title."""
+        """Of one of its streams: title, and language, without which sounds are hard to tell apart."""
         tags = {name: value for name, value in stream.metadata.items() if name.lower() not in OWN_TAGS}
-        return kept_tags(tags, self.strip)
+        language = {name: value for name, value in tags.items() if name.lower() == "language"}
+        return language | kept_tags(tags, self.strip)
 
     def read(self) -> Iterator[Frame]:
         """Its frames, one at a time.
