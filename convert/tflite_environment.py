@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from edgesr.atomic import file_aside
 from edgesr.claims import claimed
 from edgesr.errors import InputOutputError, UnavailableError, UsageError
 from edgesr.places import cache_folder, expanded
@@ -113,8 +114,8 @@ class TFLiteEnvironment:
         try:
             yield
             stamp = {"lock_sha256": lock_sha256(), "python": platform.python_version()}
-            (folder / f"{COMPLETE}.part").write_text(json.dumps(stamp) + "\n")
-            (folder / f"{COMPLETE}.part").replace(folder / COMPLETE)
+            with file_aside(folder / COMPLETE) as aside:
+                aside.write_text(json.dumps(stamp) + "\n")
         except OSError as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise InputOutputError(f"cannot write {folder}: {error.strerror}", "is the disk full?") from error

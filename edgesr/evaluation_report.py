@@ -116,7 +116,7 @@ class Report:
 
     def write_csv(self, path: Path) -> None:
         """A line for every target and method that applies to it."""
-        with path.open("w", newline="") as stream:
+        with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as stream:
             writer = csv.writer(stream)
             writer.writerow(["person", "target", "method", *self.result.scores])
             for i, pair in enumerate(self.pairs):

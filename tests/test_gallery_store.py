@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import stat
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -20,7 +18,7 @@ from edgesr.errors import GalleryError, InputOutputError, UsageError
 from edgesr.gallery import edit
 from edgesr.gallery.format import encode_gallery, locked, read_gallery, write_gallery
 from edgesr.gallery.header import MOST_ENTRIES
-from edgesr.gallery.storage import erase, write_private
+from edgesr.gallery.storage import erase
 
 OLD, NEW = gallery(1, 2), gallery(*range(10, 40))
 
@@ -94,44 +92,6 @@ def test_a_link_stays_a_link(path: Path) -> None:
 
 
 # Killed
-
-
-def test_a_kill_at_any_step_leaves_the_old_or_the_new(tmp_path: Path) -> None:
-    """The child kills itself at its n-th call into C (open, write, fsync, rename, ...), for every third n there is."""
-    path = tmp_path / "me.gallery"
-    contents = [b"".join(encode_gallery(one)) for one in (OLD, NEW)]
-
-    def killed_at(step: int) -> int:
-        def work() -> None:
-            left = step
-
-            def count(_frame: object, event: str, _what: object) -> None:
-                nonlocal left
-                if event == "c_call":
-                    left -= 1
-                    if left < 0:
-                        os.kill(os.getpid(), signal.SIGKILL)
-
-            sys.setprofile(count)
-            write_private(path, [contents[1]], erase_old=True)
-            sys.setprofile(None)
-
-        write_private(path, [contents[0]])
-        return wait(in_a_child(work))
-
-    found = []
-    for step in range(0, 1000, 3):
-        code = killed_at(step)
-        assert code in (0, -signal.SIGKILL)
-        found.append(contents.index(path.read_bytes()))  # ValueError: neither
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        if code == 0:
-            break
-    assert len(found) > 20  # it was killed at so many different steps
-    assert found == sorted(found)  # the old up to some step, the new from there
-    assert set(found) == {0, 1}
-    write_gallery(path, OLD)  # what the killed left behind goes with the next write
-    assert beside(path) == []
 
 
 def test_a_kill_at_a_random_moment_leaves_the_old_or_the_new(tmp_path: Path) -> None:
@@ -338,36 +298,6 @@ def test_somebodys_hard_link_is_left_alone(path: Path) -> None:
     copy2.hardlink_to(path)
     erase(path)
     assert len(read_gallery(copy2)) == 2
-
-
-def test_a_kill_while_wiping_leaves_no_gallery_of_that_name_or_the_whole(tmp_path: Path) -> None:
-    path = tmp_path / "me.gallery"
-    content = b"".join(encode_gallery(OLD))
-    for step in range(0, 400, 7):
-        write_private(path, [content])
-
-        def work(step: int = step) -> None:
-            left = step
-
-            def count(_frame: object, event: str, _what: object) -> None:
-                nonlocal left
-                left -= event == "c_call"
-                if left < 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-            sys.setprofile(count)
-            erase(path)
-            sys.setprofile(None)
-
-        code = wait(in_a_child(work))
-        assert not path.exists() or path.read_bytes() == content
-        with contextlib.suppress(InputOutputError):  # nothing left to wipe
-            erase(path)
-        assert list(tmp_path.iterdir()) == []
-        if code == 0:
-            break
-    else:
-        pytest.fail("wiping never came to its end")
 
 
 def test_erasing_a_folder_is_refused_and_leaves_it_where_it_is(tmp_path: Path) -> None:

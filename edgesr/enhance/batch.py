@@ -97,6 +97,8 @@ def plan_jobs(photos: Sequence[tuple[Path, Path]], out: Path, kind: str | None) 
         jobs = [Job(photos[0][0], out)]
     elif out.suffix.lower() in KINDS:
         raise UsageError(f"{len(photos)} photos cannot all become {out.name}", "give a folder: -o sharp/")
+    elif out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file", f"give a folder, or a name that ends in {', '.join(KINDS)}")
     else:
         jobs = [Job(source, out / _renamed(relative, kind)) for source, relative in photos]
     seen: dict[Path, Path] = {}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import csv
+import io
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
+
+LONGEST_ROW = 1 << 16
 
 
 class Means:
@@ -52,12 +56,15 @@ class RunLog:
 
     def _append_csv(self, path: Path, row: dict[str, float]) -> None:
         self.run.mkdir(parents=True, exist_ok=True)
-        new = not path.exists()
-        with path.open("a", newline="") as stream:
-            writer = csv.DictWriter(stream, list(row))
-            if new:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(row))
+        with path.open("ab+") as stream:
+            whole = _whole_lines(stream)
+            stream.truncate(whole)  # the half of a row that a killed run left
+            if not whole:
                 writer.writeheader()
             writer.writerow({k: round(v, 6) for k, v in row.items()})
+            stream.write(text.getvalue().encode())
 
     def _tensorboard(self) -> Any:
         if self._writer is None:
@@ -68,3 +75,11 @@ class RunLog:
             else:
                 self._writer = SummaryWriter(str(self.run / "tensorboard"))
         return self._writer or None
+
+
+def _whole_lines(stream: BinaryIO) -> int:
+    """Bytes of a file up to the end of its last whole line; rows are far shorter than what is looked at."""
+    size = stream.seek(0, os.SEEK_END)
+    start = stream.seek(max(0, size - LONGEST_ROW))
+    end = stream.read().rfind(b"\n") + 1
+    return start + end if end else 0
