@@ -35,7 +35,7 @@ from .quantized import (
     quantized_graphs,
     reference_runtime,
 )
-from .target import QUANTIZED, Conversion, Precision, Report, Target, choose
+from .target import QUANTIZED, Conversion, Precision, Report, Target, choose, precisions_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,13 +83,16 @@ def plan(
 ) -> Plan:
     """Choose defaults and refuse what cannot work, before any time is spent.
 
+    ``precision`` None: the one that an int8 checkpoint has; of a float one the target's default.
+
     Raises:
         UsageError: an unknown target, precision or lowering, or a precision that needs a quantization.
         UnavailableError: the target needs something that is not installed.
         CheckpointError: the checkpoint is missing, damaged or foreign, or a size is out of range.
     """
-    by_default = precision is None
-    record, taken, lowering = choose(target, precision, lowering)
+    made_for = () if calibration else precisions_of(checkpoint)
+    by_default = precision is None and not made_for
+    record, taken, lowering = choose(target, precision, lowering, made_for)
     if missing := record.missing():
         raise UnavailableError(
             f"cannot convert to {target} here: {', '.join(missing)} missing",

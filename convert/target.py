@@ -6,13 +6,15 @@ import dataclasses
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgesr.booth.site import BUILD
 from edgesr.errors import UsageError
+from edgesr.models.description import find_checkpoint, read_description
 from edgesr.quantize.recipe import Rule
+from edgesr.quantize.scheme import Quantization
 
 if TYPE_CHECKING:
     from edgesr.deployment.graphs import Graphs
@@ -200,14 +202,20 @@ def target_named(name: str) -> Target:
     return TARGETS[name]
 
 
-def choose(target: str, precision: str | None, lowering: str | None) -> tuple[Target, Precision, str]:
+def choose(
+    target: str, precision: str | None, lowering: str | None, made_for: Sequence[str] = ()
+) -> tuple[Target, Precision, str]:
     """The target's record, with its defaults for what is None.
+
+    ``made_for``: the precisions that an int8 checkpoint was made for, of which the first that the target has goes
+    before the target's default.
 
     Raises:
         UsageError: an unknown target, precision or lowering.
     """
     record = target_named(target)
-    chosen = precision or record.default_precision
+    own = next((one for one in made_for if one in record.precisions), None)
+    chosen = precision or own or record.default_precision
     if chosen not in record.precisions:
         raise UsageError(
             f"{target} has no precision {chosen!r}", f"{target} converts to: {', '.join(record.precisions)}"
@@ -216,6 +224,16 @@ def choose(target: str, precision: str | None, lowering: str | None) -> tuple[Ta
     if lowering not in record.lowerings:
         raise UsageError(f"{target} has no lowering {lowering!r}", f"{target} takes: {', '.join(record.lowerings)}")
     return record, chosen, lowering
+
+
+def precisions_of(checkpoint: str | Path) -> tuple[str, ...]:
+    """The precisions that an int8 checkpoint was made for, the usual first; none of a float one.
+
+    Raises:
+        CheckpointError: the checkpoint is missing, or its description is damaged.
+    """
+    stored = read_description(find_checkpoint(checkpoint)).quantization
+    return () if stored is None else Quantization.from_dict(stored).precisions
 
 
 def _importable(name: str) -> bool:

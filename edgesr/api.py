@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from edgesr.imaging import Pixels, read_image, to_pixels, to_unit
 from edgesr.places import expanded
 
 if TYPE_CHECKING:
+    from edgesr.detection import Detector
     from edgesr.models.config import HIMEConfig
     from edgesr.runtime.base import Array, Runtime
 
@@ -24,7 +25,7 @@ Photo = str | Path | npt.NDArray[Any]
 
 
 class Model:
-    """A network with a runtime behind it. Photos are paths or arrays, aligned like CelebA-HQ.
+    """A network with a runtime behind it. Faces are paths or arrays, aligned like CelebA-HQ.
 
     Arrays are uint8, uint16, or floats from 0 to 1; [H, W], or [H, W, C] grey, RGB or with alpha, which lies on white.
     Any other is a ``UsageError``.
@@ -49,13 +50,24 @@ class Model:
         """The network's configuration; ``lr_size``, ``hr_size`` and ``slots`` say what goes in and out."""
         return self.runtime.config
 
-    def encode(self, photos: Sequence[Photo]) -> Array:
+    def encode(
+        self,
+        photos: Sequence[Photo],
+        *,
+        aligned: bool = False,
+        detector: Detector | None = None,
+        report: Callable[[str], None] = lambda _: None,
+    ) -> Array:
         """Features of sharp photos, computed once and kept: float32 [N, h, w, C].
 
-        Each photo is ``hr_size`` square, or larger (then it is scaled down).
+        In a photo's file the one clear face is found and aligned, unless ``aligned`` says that the files are aligned
+        crops. Arrays are aligned crops. A crop is ``hr_size`` square, or larger (then it is scaled down). ``report`` is
+        told what makes a photo a poor exemplar.
 
         Raises:
-            InputOutputError: a photo is unreadable, not square, or smaller than ``hr_size``.
+            InputOutputError: a file is unreadable, or shows no face, or several; or a crop is not square, or smaller
+                than ``hr_size``.
+            UnavailableError: there is no face detector.
         """
         from PIL import Image
 
@@ -64,7 +76,17 @@ class Model:
         size = self.config.hr_size
         features = []
         for photo in photos:
-            image, label = _pixels(photo)
+            if aligned or not isinstance(photo, str | Path):
+                image, label = _pixels(photo)
+            else:
+                from edgesr.detection import open_detector
+                from edgesr.gallery.photos import align_exemplar
+
+                detector = detector or open_detector(None, report)
+                label = str(photo)
+                image, flaws = align_exemplar(Path(photo), detector, size)
+                if flaws:
+                    report(f"{photo} is a poor exemplar: {'; '.join(flaws)}")
             height, width = image.shape[:2]
             if height != width or height < size:
                 raise InputOutputError(

@@ -233,7 +233,8 @@ def _read_crop(path: Path, size: int) -> Pixels:
     if image.shape[:2] != (size, size):
         raise InputOutputError(
             f"{path} is {image.shape[1]}x{image.shape[0]}, not {size}x{size}",
-            f"this network is measured on aligned crops of {size}x{size} pixels",
+            f"this network is measured on aligned crops of {size}x{size} pixels: edgesr data prepare PHOTOS "
+            f"--size {size} makes them",
         )
     return image
 

@@ -55,7 +55,7 @@ def report_markdown(report: dict[str, Any], page: str) -> str:
         ),
         "",
         f"Machine: {report['machine']['processor']}, {report['machine']['cores']} cores. {report['date']}.",
-        *(["", "```", report["command"], "```"] if report["command"] else []),
+        *(["", "```text", report["command"], "```"] if report["command"] else []),
     ]
     return "\n".join(lines) + "\n"
 

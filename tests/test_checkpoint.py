@@ -68,8 +68,14 @@ def test_weights_of_any_float_type_load_as_float32(folder: Path) -> None:
     assert {p.dtype for p in load_checkpoint(folder).model.parameters()} == {torch.float32}
 
 
-def test_a_checkpoint_is_found_by_its_folder_or_its_weights_file(folder: Path) -> None:
-    assert load_checkpoint(folder / WEIGHTS).sha256 == load_checkpoint(str(folder)).sha256
+def test_a_checkpoint_is_found_by_its_folder_its_weights_file_or_the_run_that_holds_it(
+    folder: Path, tmp_path: Path
+) -> None:
+    expected = load_checkpoint(str(folder)).sha256
+    shutil.copytree(folder, tmp_path / "runs" / "mine" / "checkpoint")
+    for path in (folder / WEIGHTS, tmp_path / "runs" / "mine"):
+        assert load_checkpoint(path).sha256 == expected
+        assert edgesr.load(path).name == edgesr.load(folder).name
 
 
 def test_loading_leaves_the_random_state_alone(folder: Path) -> None:

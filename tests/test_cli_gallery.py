@@ -193,6 +193,43 @@ def test_a_gallery_that_a_bundle_encoded_serves_the_checkpoint(
     assert np.abs(one - other).max() <= 2
 
 
+def test_exemplars_are_found_and_aligned_unless_they_are_said_to_be(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A square photo was taken for an aligned crop without a word."""
+    person = sample_faces(SIDE)[0]
+    write_image(resize_bicubic(sample_faces(128)[0].target, 32, 32), tmp_path / "lr.png")
+    write_image(person.exemplar, tmp_path / "crop.png")
+    write_image(compose((600, 600), [(person.exemplar, Place((380, 220), 200, 0.1))]), tmp_path / "square.png")
+
+    def restored(name: str, *arguments: Any) -> Any:
+        said = answer(capsys, "restore", tmp_path / "lr.png", "-o", tmp_path / f"{name}.out.png", *arguments)
+        assert said["ok"]
+        return np.asarray(Image.open(tmp_path / f"{name}.out.png")).astype(float)
+
+    crop = restored("crop", "--exemplars", tmp_path / "crop.png")
+    as_said = restored("said", "--exemplars", tmp_path / "crop.png", "--aligned")
+    np.testing.assert_array_equal(crop, as_said)  # a crop that is aligned is taken whole
+    square = restored("square", "--exemplars", tmp_path / "square.png")
+    mistaken = restored("mistaken", "--exemplars", tmp_path / "square.png", "--aligned")
+    plain = restored("plain")
+    assert np.abs(square - crop).mean() < np.abs(plain - crop).mean() / 2
+    assert np.abs(square - crop).mean() < np.abs(mistaken - crop).mean() / 2
+    wall = ("restore", tmp_path / "lr.png", "-o", tmp_path / "o.png", "--exemplars", photos / "wall.png")
+    said = answer(capsys, *wall, code=5)
+    assert "no face found" in said["error"]
+    assert "--aligned" in said["hint"]
+
+
+def test_restore_takes_the_gallerys_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_image(compose((300, 300), [(sample_faces(SIDE)[0].exemplar, Place((150, 150), 200))]), tmp_path / "me.png")
+    write_image(resize_bicubic(sample_faces(128)[0].target, 16, 16), tmp_path / "lr.png")
+    gallery = tmp_path / "x8.gallery"
+    answer(capsys, "gallery", "build", tmp_path / "me.png", "-o", gallery, "-m", "hime-small-x8", "--no-embeddings")
+    said = answer(capsys, "restore", tmp_path / "lr.png", "--gallery", gallery, "-o", tmp_path / "sr.png")
+    assert said["outputs"][0]["exemplars"] == [1]
+
+
 def test_restore_refuses_a_gallery_of_another_network(
     built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -236,11 +273,13 @@ def test_several_people_are_told_apart_and_asked_for(
     command = ["gallery", "build", folder, "-o", tmp_path / "a.gallery", "-m", tiny_checkpoint, "--force"]
     assert "2 people" in answer(capsys, *command, code=2)["error"]
     for person in ("bea", "2"):
-        said = answer(capsys, *command, "--person", person, "--embeddings")
+        said = answer(capsys, *command, "--person", person)
         assert {Path(file).parent.name for file in said["files"]} == {"bea"}
     assert answer(capsys, *command, "--person", "cleo", code=2)["hint"].startswith("there are: ann, bea")
     stored = read_gallery(tmp_path / "a.gallery")
-    assert stored.embedder == "dlib ResNet"
+    assert stored.embedder == said["embedder"] == "dlib ResNet", "stored where an embedder is installed"
+    bare = answer(capsys, *command, "--person", "ann", "--no-embeddings", "-o", tmp_path / "bare.gallery")
+    assert (bare["embedder"], read_gallery(tmp_path / "bare.gallery").embedder) == (None, None)
     # What is added belongs to whom the gallery is of.
     said = answer(capsys, "gallery", "add", tmp_path / "a.gallery", folder, "-m", tiny_checkpoint, code=1)
     assert all("another person" in one["reason"] for one in said["rejected"] if "ann" in one["file"])

@@ -68,7 +68,14 @@ def test_restore_works_with_a_checkpoint_and_a_bundle(
 ) -> None:
     out = tmp_path / "sharp.png"
     chosen = tiny_checkpoint if model == "checkpoint" else tiny_bundle
-    arguments = ("restore", photos / "lr.png", "--exemplars", photos / "exemplar.png", photos / "truth.png")
+    arguments = (
+        "restore",
+        photos / "lr.png",
+        "--aligned",
+        "--exemplars",
+        photos / "exemplar.png",
+        photos / "truth.png",
+    )
     code, answer, _ = call(*arguments, "-o", out, "--model", chosen, "--truth", photos / "truth.png")
     assert code == 0
     assert np.asarray(Image.open(out)).shape == (32, 32, 3)
@@ -107,10 +114,12 @@ def test_a_users_own_widths_go_through_train_info_convert_and_restore(
     code, trained, _ = call(*arguments, "--batch-size", 2, "--precision", "32-true", "--name", "mine")
     assert (code, trained["done"], trained["step"]) == (0, True, 4)
     checkpoint = Path(trained["checkpoint"])
-    code, info, _ = call("info", checkpoint)
-    assert (code, info["name"], info["slots"], info["lr_size"]) == (0, "mine", 4, 8)
+    for described in (checkpoint, tmp_path / "run", widths):  # itself, the run that holds it, and a network's widths
+        code, info, _ = call("info", described)
+        assert (code, info["name"], info["slots"], info["lr_size"]) == (0, "mine", 4, 8)
+    assert info["checkpoint_sha256"] is None
     for target in ("executorch", "onnx", "coreml"):
-        code, made, _ = call("convert", "-t", target, "-c", checkpoint, "-o", tmp_path / target)
+        code, made, _ = call("convert", "-t", target, "-c", tmp_path / "run", "-o", tmp_path / target)
         assert (code, made["ok"]) == (0, True)
     code, *_ = call("restore", photos / "lr.png", "-o", tmp_path / "sharp.png", "-m", tmp_path / "executorch")
     assert code == 0

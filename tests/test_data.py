@@ -66,8 +66,18 @@ def test_a_photo_that_cannot_be_used_is_named(make_people: MakePeople) -> None:
     with pytest.raises(InputOutputError, match=r"bob/02\.png"):
         FaceSet.read(folder, None, 32)
     Image.new("RGB", (32, 31)).save(photo)
-    with pytest.raises(InputOutputError, match=r"bob/02\.png is 32x31, not 32x32"):
+    with pytest.raises(InputOutputError, match=r"bob/02\.png is 32x31, not 32x32") as error:
         FaceSet.read(folder, None, 32)
+    assert "edgesr data prepare PHOTOS --size 32" in error.value.hint
+
+
+def test_crops_of_another_size_name_the_command_that_makes_them(make_people: MakePeople) -> None:
+    folder = make_people(COUNTS, split="train")
+    eval_list(folder, "split,target,ref1\nval,train/bob/01.png,train/bob/02.png\n")
+    for read in (lambda: FaceSet.read(folder, "train", 64), lambda: read_eval_list(folder, "val", 64)):
+        with pytest.raises(InputOutputError, match="has crops of 32 pixels, and 64 are needed") as error:
+            read()
+        assert error.value.hint == f"edgesr data prepare PHOTOS -o {folder} --size 64 makes them"
 
 
 def eval_list(folder: Path, text: str) -> Path:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ import edgesr
 from edgesr.alignment import align
 from edgesr.api import Model
 from edgesr.data.samples import sample_faces
-from edgesr.detection import FaceDetector
+from edgesr.detection import Face, FaceDetector
 from edgesr.enhance import Enhancer, Network, Photo, Settings, enhance
 from edgesr.enhance.consistency import BELIEVED, NOT_BELIEVED, believe, disagreement
 from edgesr.enhance.detail import keep_own_detail, resize_planes
@@ -241,6 +243,53 @@ def test_a_judged_stranger_is_restored_without_the_gallery(network: Network, sce
     assert not careful.edited
     assert editing.faces[0].exemplars
     assert editing.edited
+
+
+TWO = (PLACE, Place((100.0, 80.0), 12.0))
+
+
+def pick(index: int | None) -> Callable[[Pixels, Sequence[Face]], int | None]:
+    return lambda photo, faces: index
+
+
+@pytest.mark.parametrize(
+    ("ask", "settings", "judge", "served", "says"),
+    [
+        (None, Settings(), None, [False, False], "cannot be told"),
+        (None, Settings(), lambda *_: None, [False, False], "cannot be told"),
+        (None, Settings(assume_same_person=True), None, [True, True], "restored by"),
+        (None, Settings(allow_other=True), None, [True, True], "restored by"),
+        (pick(1), Settings(), None, [False, True], "not the face that was chosen"),
+        (pick(None), Settings(), None, [False, False], "not the face that was chosen"),
+        (pick(1), Settings(), lambda *_: False, [True, True], "restored by"),
+    ],
+)
+def test_of_several_faces_only_one_that_is_told_gets_the_gallery(
+    network: Network, scene: Pixels, ask: Any, settings: Settings, judge: Any, served: list[bool], says: str
+) -> None:
+    """Without embeddings two strangers in a photo got one person's features."""
+    finder = KnownFaces(*map(face_at, TWO))
+    done = Enhancer([network], finder, settings, judge, ask).enhance(Photo(scene.copy()))
+    assert [bool(face.exemplars) for face in done.faces] == served
+    assert all(face.restored for face in done.faces)
+    assert says in done.faces[0].reason
+    alone = Enhancer([network], KnownFaces(face_at(PLACE)), Settings(), judge, ask).enhance(Photo(scene.copy()))
+    assert alone.faces[0].exemplars, "the only face of a photo is the gallery's person"
+
+
+def test_a_user_is_asked_once_a_photo_and_only_if_it_matters(network: Network, scene: Pixels) -> None:
+    asked = []
+
+    def ask(photo: Pixels, faces: Sequence[Face]) -> int:
+        asked.append((photo.shape, len(faces)))
+        return 0
+
+    finder = KnownFaces(*map(face_at, TWO))
+    Enhancer([network], finder, ask=ask).enhance(Photo(scene.copy()))
+    assert asked == [(scene.shape, 2)]
+    Enhancer([Network(network.model)], finder, ask=ask).enhance(Photo(scene.copy()))
+    Enhancer([network], finder, judge=lambda *_: False, ask=ask).enhance(Photo(scene.copy()))  # type: ignore[arg-type]
+    assert len(asked) == 1
 
 
 def test_exemplars_of_the_gallery_are_used_and_said(network: Network, scene: Pixels) -> None:

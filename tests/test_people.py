@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import numpy as np
 import numpy.typing as npt
 import pytest
+from click.testing import CliRunner
+from galleries import gallery
 
 import edgesr
+from edgesr.cli.gallery_people import of_person
 from edgesr.data.samples import sample_faces
 from edgesr.errors import UsageError
 from edgesr.evaluation import degrade
-from edgesr.gallery.people import ARCFACE, DLIB, group, threshold_of
+from edgesr.gallery.descriptor import describe
+from edgesr.gallery.people import ARCFACE, DLIB, Threshold, Verdict, group, judge_album, threshold_of
+from edgesr.gallery.photos import Candidate
+from edgesr.gallery.quality import Quality
 from edgesr.identity import Frame, OnnxEmbedder, Vector
 from edgesr.imaging import Pixels, read_image
 from edgesr.right_person import CALIBRATIONS, SIZES, other_person, threshold_at
@@ -74,6 +81,91 @@ def test_one_bridge_does_not_join_two_people() -> None:
     a, b = np.eye(8)[0], np.eye(8)[1]
     vectors = np.stack([a, a, a, b, b, b, a + b])
     assert max(len(g) for g in group(vectors, 0.5)) == 4
+
+
+def around(*cosines: float) -> Array:
+    """Unit vectors of these cosines to the first axis, each in a direction of its own."""
+    vectors = np.zeros((len(cosines), len(cosines) + 1))
+    for i, cosine in enumerate(cosines):
+        vectors[i, 0], vectors[i, i + 1] = cosine, (1 - cosine**2) ** 0.5
+    return vectors
+
+
+@pytest.mark.parametrize(
+    ("cosines", "verdict"),
+    [
+        ((1.0,), Verdict.ONE),
+        ((1.0, 0.8), Verdict.ONE),
+        ((1.0, 1.0, 0.55), Verdict.DOUBT),
+        ((1.0, 1.0, 0.45), Verdict.SEVERAL),
+        ((1.0, 1.0, 0.55, 0.1), Verdict.SEVERAL),
+        ((1.0, 0.55, 0.55), Verdict.DOUBT),
+    ],
+)
+def test_an_album_is_one_persons_or_several_peoples_or_in_doubt(cosines: tuple[float, ...], verdict: Verdict) -> None:
+    assert judge_album(around(*cosines), Threshold(0.7, doubt=0.5)) is verdict
+
+
+def candidates(count: int) -> list[Candidate]:
+    blank = np.zeros((8, 8, 3), np.uint8)
+    quality = Quality(0.5, 128.0, 0.5, 0.0, 0.0, 0.0, ())
+    return [
+        Candidate(Path(f"{i}.jpg"), f"{i:064x}", blank, np.zeros((5, 2)), quality, describe(blank, None))
+        for i in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cosines", "person", "taken", "doubtful", "left_out"),
+    [
+        ((1.0, 1.0, 0.96), None, [0, 1, 2], [], []),
+        ((1.0, 1.0, 0.915), None, [0, 1, 2], [2], []),
+        ((1.0, 1.0, 0.915), "1", [0, 1], [], [2]),
+        ((1.0, 1.0, 0.915), "2", [2], [], [0, 1]),
+        ((1.0,) * 4 + (0.5,), None, [0, 1, 2, 3], [], [4]),
+        ((1.0,) * 4 + (0.915, 0.5), None, [0, 1, 2, 3, 4], [4], [5]),
+        ((1.0, 1.0, 0.5), "folder", [0, 1, 2], [], []),
+    ],
+)
+def test_photos_in_doubt_are_taken_with_a_warning_and_others_left_out_by_name(
+    cosines: tuple[float, ...],
+    person: str | None,
+    taken: list[int],
+    doubtful: list[int],
+    left_out: list[int],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Where nobody can be asked; 2 of 40 people's own three photos were refused as two people's."""
+    seen = candidates(len(cosines))
+    vectors = {one.photo_sha256: v for one, v in zip(seen, around(*cosines), strict=True)}
+    chosen = of_person(seen, vectors, gallery(), "dlib ResNet", person, ask=False)
+    assert [seen.index(one) for one in chosen.taken] == taken
+    assert [seen.index(one) for one in chosen.doubtful] == doubtful
+    assert sorted(one.path.name for one in chosen.others) == [f"{i}.jpg" for i in left_out]
+    said = capsys.readouterr().err
+    assert all(f"{i}.jpg" in said for i in doubtful)
+    assert bool(said) == bool(doubtful or person == "folder")
+
+
+def test_photos_of_several_people_are_refused_and_named() -> None:
+    seen = candidates(3)
+    vectors = {one.photo_sha256: v for one, v in zip(seen, around(1.0, 1.0, 0.5), strict=True)}
+    with pytest.raises(UsageError, match=r"1: 2 photos \(0\.jpg, 1\.jpg\); 2: 1 photo \(2\.jpg\)"):
+        of_person(seen, vectors, gallery(), "dlib ResNet", None, ask=False)
+
+
+@pytest.mark.parametrize(("answer", "taken"), [("y\n", 3), ("n\n", 2)])
+def test_in_doubt_the_user_is_asked(answer: str, taken: int) -> None:
+    seen = candidates(3)
+    vectors = {one.photo_sha256: v for one, v in zip(seen, around(1.0, 1.0, 0.915), strict=True)}
+
+    @click.command()
+    def command() -> None:
+        click.echo(len(of_person(seen, vectors, gallery(), "dlib ResNet", None, ask=True).taken))
+
+    result = CliRunner().invoke(command, input=answer)
+    assert result.stdout.splitlines()[-1] == str(taken)
+    assert "2.jpg" in result.stderr
 
 
 def test_nobody_and_one_are_groups_too() -> None:

@@ -17,6 +17,7 @@ pytest.importorskip("torchao", reason="quantization needs torchao: pip install '
 import edgesr
 from edgesr.cli.main import run
 from edgesr.convert.int8 import wanted
+from edgesr.convert.pipeline import plan
 from edgesr.convert.quantized import Calibration, choose_checkpoint
 from edgesr.deployment.graphs import GRAPH_INPUTS, Graphs, deployed_graphs
 from edgesr.errors import CheckpointError, InputOutputError, UsageError
@@ -291,6 +292,12 @@ def test_conversion_takes_an_int8_checkpoint(int8_checkpoint: Path) -> None:
     assert quantization.method == "qat"
 
 
+def test_an_int8_checkpoint_is_converted_in_its_own_precision(int8_checkpoint: Path, tiny_checkpoint: Path) -> None:
+    for target in ("onnx", "coreml"):  # Core ML's default is fp16
+        assert plan(target, checkpoint=int8_checkpoint).precision == "int8"
+    assert plan("coreml", checkpoint=tiny_checkpoint).precision == "fp16"
+
+
 @pytest.mark.parametrize(
     ("which", "precision", "calibrate_too", "said"),
     [
@@ -335,6 +342,8 @@ def test_the_command_makes_a_checkpoint(
     loaded = load_checkpoint(out, quantized=True)
     assert loaded.name == "tiny-int8-ptq"
     assert "research use" in (out / "README.md").read_text()
+    for target in ("onnx", "executorch", "coreml"):
+        assert plan(target, checkpoint=out).precision == "int8-ptq", "the one that the checkpoint has"
     assert run([*arguments, "-o", str(out), "--json"]) == 2
     assert "exists" in json.loads(capsys.readouterr().out)["error"]
 

@@ -11,9 +11,10 @@ import pytest
 from conftest import Call, lively
 from scenes import Place, faces
 from test_enhance import tiny_model
-from whole_photos import KnownFaces, composed, face_at
+from whole_photos import KnownFaces, composed, face_at, gallery_of
 
 from edgesr.api import Model
+from edgesr.data.samples import sample_faces
 from edgesr.detection import Face
 from edgesr.enhance import Network, Settings
 from edgesr.enhance.clip import Frame, Look, open_clip
@@ -103,6 +104,20 @@ def test_earlier_sharp_frames_are_the_exemplars(model: Model) -> None:
     assert (alone.restored, alone.with_exemplars) == (1, 0)
     np.testing.assert_array_equal(outputs[3], frames[3])
     assert (outputs[9] != frames[9]).any()
+
+
+@pytest.mark.parametrize(
+    ("sides", "settings", "served"),
+    [([40.0], Settings(), 1), ([40.0, 42.0], Settings(), 0), ([40.0, 42.0], Settings(assume_same_person=True), 2)],
+)
+def test_of_several_faces_that_nobody_can_tell_none_gets_the_gallery(
+    model: Model, sides: list[float], settings: Settings, served: int
+) -> None:
+    shown = [Place((60.0 + 80 * i, 90.0), side) for i, side in enumerate(sides)]
+    mine = gallery_of(model, [sample_faces(128)[0].exemplar])
+    run = ClipEnhancer([Network(model, mine)], KnownFaces(*map(face_at, shown)), settings)
+    run.frame(0, frames_of(places([40.0]))[0], 1)
+    assert (run.restored, run.with_exemplars) == (len(sides), served)
 
 
 def test_another_face_gets_no_exemplars_of_the_first(model: Model) -> None:

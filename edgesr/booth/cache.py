@@ -29,6 +29,8 @@ def cache_folder(checkpoint: str) -> Path:
     shipped = SHIPPED / checkpoint
     folder = shipped if given.name == checkpoint and not given.exists() and shipped.is_dir() else given
     folder = folder if folder.is_dir() else folder.parent  # of the weights file, which names a checkpoint as well
+    if (folder / "checkpoint" / "config.json").is_file():  # of a training run
+        folder = folder / "checkpoint"
     detector = os.environ.get(YUNET_VARIABLE)
     parts = [
         site_folder() / DESCRIPTION,

@@ -14,7 +14,9 @@ from edgesr.cli.computing import threads_option
 
 @click.command("convert")
 @click.option("--target", "-t", required=True, metavar="NAME", help="executorch, coreml, tflite, onnx or web.")
-@click.option("--precision", "-p", metavar="NAME", help="Default: the target's (edgesr targets).")
+@click.option(
+    "--precision", "-p", metavar="NAME", help="Default: an int8 checkpoint's own, else the target's (edgesr targets)."
+)
 @click.option("--checkpoint", "-c", default=DEFAULT_CHECKPOINT, show_default=True, help="A shipped name or a folder.")
 @click.option(
     "--calibrate",

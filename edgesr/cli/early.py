@@ -59,10 +59,10 @@ def conversion(
         UsageError, CheckpointError: as ``edgesr.convert.pipeline.plan`` and ``convert``.
     """
     from edgesr.bundle import default_name, refuse_existing
-    from edgesr.convert.target import choose
+    from edgesr.convert.target import choose, precisions_of
     from edgesr.models.description import find_checkpoint, read_description
 
-    record, chosen, rewriting = choose(target, precision, lowering)
+    record, chosen, rewriting = choose(target, precision, lowering, precisions_of(source))
     described = read_description(find_checkpoint(source))
     config = described.config.replace(**{name: value for name, value in sizes.items() if value is not None})
     made_of = (described.quantization or {}).get("float_name") or described.name

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgesr.cli import early, output, progress
+from edgesr.cli.asking import ask_whose, can_ask
 from edgesr.cli.computing import threads_option
 from edgesr.cli.printable import one_line
 from edgesr.errors import UsageError, told
@@ -19,6 +20,7 @@ from edgesr.errors import UsageError, told
 if TYPE_CHECKING:
     from edgesr.enhance.batch import Job, Journal
     from edgesr.enhance.run import EnhancedFace, Enhancer
+    from edgesr.enhance.whose import Ask
 
 STATUSES = ("enhanced", "unchanged", "skipped", "failed")
 
@@ -37,6 +39,11 @@ _path = click.Path(path_type=Path)
 @click.option("--heatmap", is_flag=True, help="Also write NAME-heatmap.png: each exemplar's weight on each face.")
 @click.option("--faces", "faces_folder", type=_path, help="Also write each restored face to this folder.")
 @click.option("--allow-other", is_flag=True, help="Use the gallery on other people's faces too; marked as edited.")
+@click.option(
+    "--assume-same-person",
+    is_flag=True,
+    help="Of several faces that cannot be told apart, take each for the gallery's person.",
+)
 @click.option("--format", "kind", type=click.Choice(["jpeg", "png", "webp", "heic"]), help="Default: the photo's own.")
 @click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG, WebP and HEIC. Default: 95, or as it came.")
 @click.option("--strip-location", is_flag=True, help="Leave the place out: GPS, and what else may name it.")
@@ -57,7 +64,9 @@ def command(photos: tuple[Path, ...], out: Path | None, as_json: bool, **options
     edgesr enhance clip.mp4 --temporal-table
 
     Faces are found, those small enough to gain are restored with the exemplars that serve each best, and pasted back;
-    everything else stays as it is. So that a tiny face can show what was restored, the photo is enlarged by the least
+    everything else stays as it is. A gallery with face embeddings serves its person alone; without, it serves the only
+    face of a photo, and of several the one that you name when asked on a terminal (elsewhere none, unless
+    --assume-same-person). So that a tiny face can show what was restored, the photo is enlarged by the least
     whole number that lets it (--upscale 1 keeps its size). Outputs that are there already from the same photo and
     options are not made again. One photo that fails does not stop the others: exit code 1.
 
@@ -99,9 +108,11 @@ def enhance_photos(photos: tuple[Path, ...], out: Path, as_json: bool, options: 
                 raise UsageError(f"{path} already exists", "pass --force to replace it")
     if single:
         early.files(jobs[0].source)
-    run = Run(open_enhancer(options), None if single else journal, out.parent if single else out, options, jobs)
+    enhancer = open_enhancer(options, ask_whose if can_ask(as_json) else None)
+    run = Run(enhancer, None if single else journal, out.parent if single else out, options, jobs)
     rows: list[dict[str, Any]] = []
-    for job in progress.track(jobs, "enhancing"):
+    # A question and a progress bar do not share a line.
+    for job in jobs if enhancer.ask else progress.track(jobs, "enhancing"):
         rows.append(attempt(job, run))
         if not as_json:
             tell(rows[-1])
@@ -121,8 +132,8 @@ def enhance_photos(photos: tuple[Path, ...], out: Path, as_json: bool, options: 
         raise output.NegativeResult
 
 
-def open_enhancer(options: dict[str, Any]) -> Enhancer:
-    """Networks, galleries, detector and judge."""
+def open_enhancer(options: dict[str, Any], ask: Ask | None = None) -> Enhancer:
+    """Networks, galleries, detector and judge; ``ask`` tells whose face it is where the judge cannot."""
     early.files(*options["galleries"], options["detector"], options["embedder"])
     for name in options["models"]:
         early.network(name)
@@ -131,18 +142,20 @@ def open_enhancer(options: dict[str, Any]) -> Enhancer:
     from edgesr.enhance.privacy import strip_of
     from edgesr.enhance.run import Enhancer, Settings, open_networks
 
-    if options["allow_other"] and not options["galleries"]:
-        raise UsageError("--allow-other needs a gallery", "--gallery FILE")
+    for name in ("allow_other", "assume_same_person"):
+        if options[name] and not options["galleries"]:
+            raise UsageError(f"--{name.replace('_', '-')} needs a gallery", "--gallery FILE")
     settings = Settings(
         strength=options["strength"],
         upscale=None if options["upscale"] == "auto" else int(options["upscale"]),
         megapixels=options["max_megapixels"],
         allow_other=options["allow_other"],
+        assume_same_person=options["assume_same_person"],
         strip=strip_of(options["strip_location"], options["strip_metadata"]),
     )
     networks = open_networks(options["galleries"], options["models"])
     judge = open_judge(networks, options["embedder"], output.say)
-    return Enhancer(networks, open_detector(options["detector"], output.say), settings, judge)
+    return Enhancer(networks, open_detector(options["detector"], output.say), settings, judge, ask)
 
 
 def remembered(options: dict[str, Any]) -> dict[str, Any]:
@@ -150,8 +163,8 @@ def remembered(options: dict[str, Any]) -> dict[str, Any]:
     files = [*options["galleries"], *(Path(model) for model in options["models"] if Path(model).exists())]
     stamps = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.exists()]
     names = (
-        *("strength", "upscale", "max_megapixels", "allow_other", "quality", "compare", "heatmap", "faces_folder"),
-        *("strip_location", "strip_metadata"),
+        *("strength", "upscale", "max_megapixels", "allow_other", "assume_same_person"),
+        *("quality", "compare", "heatmap", "faces_folder", "strip_location", "strip_metadata"),
     )
     return {name: str(options[name]) for name in names} | {"files": stamps, "models": list(options["models"])}
 

@@ -12,8 +12,9 @@ import click
 
 from edgesr import DEFAULT_CHECKPOINT
 from edgesr.cli import early, output, progress
+from edgesr.cli.asking import can_ask
 from edgesr.cli.computing import threads_option
-from edgesr.cli.gallery_people import can_ask, of_folder, of_person, open_embedder
+from edgesr.cli.gallery_people import of_folder, of_person, open_embedder
 from edgesr.cli.printable import one_line
 from edgesr.errors import UsageError
 
@@ -37,7 +38,11 @@ max_option = click.option("--max", "most", type=click.IntRange(1, 1000), help="K
 @click.option("--dtype", type=click.Choice(["int8", "fp16"]), help="How features are stored. Default: int8.")
 @person_option
 @names_option
-@click.option("--embeddings", is_flag=True, help="Store face embeddings too: they tell whose gallery it is.")
+@click.option(
+    "--embeddings/--no-embeddings",
+    default=None,
+    help="Store face embeddings, which tell whose gallery it is. Default: where an embedder is installed.",
+)
 @detector_option
 @embedder_option
 @max_option
@@ -51,7 +56,7 @@ def build(
     dtype: Any,
     person: str | None,
     keep_names: bool,
-    embeddings: bool,
+    embeddings: bool | None,
     detector: Path | None,
     embedder: Path | None,
     most: int | None,
@@ -65,8 +70,10 @@ def build(
     edgesr gallery build photos/ -o ann.gallery --person ann --model hime-small-x4-lr32-s3-tflite-fp32
 
     Of each photo the one clear face is aligned and judged; blurred, small, dark, turned-away and duplicate ones are
-    left out, and every one is said with its reason. The gallery fits every network of the same feature space. It is
-    written at the end, complete or not at all, for its owner alone (mode 0600). Exit code 1 if no photo was taken.
+    left out, and every one is said with its reason. Photos of several people are refused by name, or asked about; those
+    that may be another person's are asked about on a terminal and taken with a warning elsewhere. The gallery fits
+    every network of the same feature space. It is written at the end, complete or not at all, for its owner alone
+    (mode 0600). Exit code 1 if no photo was taken.
     """
     import edgesr
     from edgesr.gallery.build import empty_gallery
@@ -82,8 +89,9 @@ def build(
     early.network(model)
     network = edgesr.load(model)
     dtype = dtype or ("int8" if network.feature_scales else "fp16")
-    tells = open_embedder(embedder, embeddings)
-    blank = empty_gallery(network, dtype, tells.name if embeddings else None)
+    tells = open_embedder(embedder, bool(embeddings))
+    stored = tells.name if tells is not None and embeddings is not False else None
+    blank = empty_gallery(network, dtype, stored)
     wishes = Wishes(detector, tells, person, keep_names, most, can_ask(as_json))
     collected = collect(photos, network, blank, wishes)
     gallery = blank.replace(entries=collected.entries)
@@ -151,12 +159,14 @@ class Wishes:
 
 @dataclasses.dataclass(frozen=True)
 class Collected:
-    """Entries and the candidates they come from; what was left out; ``people``: None where it cannot be told."""
+    """Entries and the candidates they come from; what was left out; ``people``: None where it cannot be told;
+    ``doubtful``: photos taken that may show another person."""
 
     entries: tuple[Entry, ...]
     kept: list[Candidate]
     rejected: list[Rejection]
     people: int | None
+    doubtful: list[Path]
     named: frozenset[Path] = frozenset()
     """Photos that were named themselves and not found in a folder: that one of them cannot be read is a failure."""
 
@@ -183,22 +193,24 @@ def collect(photos: Sequence[Path], network: Model, gallery: Gallery, wishes: Wi
     rejected += out
     seen, out = steps.drop_duplicates(seen, gallery)
     rejected += out
-    vectors, people = None, None
+    vectors, people, doubtful = None, None, []
     if wishes.embedder is not None:
         vectors = steps.embed(progress.track(seen, "telling people apart"), wishes.embedder)
-        seen, out, people = of_person(seen, vectors, gallery, wishes.embedder.name, wishes.person, wishes.ask)
-        rejected += out
+        chosen = of_person(seen, vectors, gallery, wishes.embedder.name, wishes.person, wishes.ask)
+        seen, people, doubtful = chosen.taken, chosen.people, chosen.doubtful
+        rejected += chosen.others
     elif len(seen) > 1:
-        from edgesr.gallery.people import WITHOUT_EMBEDDER
+        from edgesr.gallery.people import EMBEDDER_HINT, WITHOUT_EMBEDDER
 
-        output.say(WITHOUT_EMBEDDER)
+        output.say(f"{WITHOUT_EMBEDDER} ({EMBEDDER_HINT})")
     seen, out = steps.keep_best(seen, min(wishes.most or MOST_ENTRIES, MOST_ENTRIES - len(gallery)))
     rejected += out
     stored = vectors if gallery.embedder is not None else None
     encoded = steps.encode_entries(
         progress.track(seen, "encoding"), network, gallery, keep_names=wishes.keep_names, embeddings=stored
     )
-    return Collected(encoded, seen, rejected, people, frozenset(photos))
+    maybe = [one.path for one in doubtful if one in seen]
+    return Collected(encoded, seen, rejected, people, maybe, frozenset(photos))
 
 
 def finish(path: Path, gallery: Gallery, collected: Collected, seconds: float, as_json: bool) -> None:
@@ -214,9 +226,11 @@ def finish(path: Path, gallery: Gallery, collected: Collected, seconds: float, a
                 "rejected": [{"file": str(one.path), "reason": one.reason} for one in rejected],
                 "files": [str(one.path) for one in kept],
                 "people": collected.people,
+                "doubtful": [str(path) for path in collected.doubtful],
                 "entries": len(gallery),
                 "feature_space": gallery.feature_space,
                 "dtype": gallery.dtype,
+                "embedder": gallery.embedder,
                 "seconds": round(seconds, 3),
             }
         )
@@ -226,7 +240,10 @@ def finish(path: Path, gallery: Gallery, collected: Collected, seconds: float, a
         if kept:
             of = len(kept) + len(rejected)
             size = output.size(path.stat().st_size)
-            output.write(f"{path}: {len(kept)} of {of} photos taken, {len(gallery)} entries, {size}")
+            held = "with" if gallery.embedder else "without"
+            output.write(
+                f"{path}: {len(kept)} of {of} photos taken, {len(gallery)} entries {held} face embeddings, {size}"
+            )
         else:
             output.write("no photo was taken")
     if not kept or unreadable:

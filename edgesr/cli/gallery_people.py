@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,17 @@ def of_folder(files: list[Path], person: str | None) -> list[Path]:
     return chosen
 
 
+@dataclasses.dataclass(frozen=True)
+class Chosen:
+    """The candidates of the one person, those of others, how many people there seem to be, and those of the candidates
+    taken that may be somebody else."""
+
+    taken: list[Candidate]
+    others: list[Rejection]
+    people: int
+    doubtful: list[Candidate]
+
+
 def of_person(
     seen: Sequence[Candidate],
     vectors: Mapping[str, Vector],
@@ -36,43 +47,78 @@ def of_person(
     embedder: str,
     person: str | None,
     ask: bool,
-) -> tuple[list[Candidate], list[Rejection], int]:
-    """The candidates of the one person, those of others, and how many people there are."""
+) -> Chosen:
+    """Whose photos are taken: what ``person`` says, or who it evidently is, or whom the user names.
+
+    Photos that may be the same person's are asked about where somebody can answer, and taken with a warning elsewhere.
+
+    Raises:
+        UsageError: they are several people's, and nobody can say whose gallery it is to be.
+    """
     from edgesr.gallery.build import people_of
     from edgesr.gallery.people import threshold_of
     from edgesr.gallery.photos import Rejection
 
-    people, which = people_of(seen, vectors, gallery, threshold_of(embedder).similarity)
+    people = people_of(seen, vectors, gallery, threshold_of(embedder))
+    groups, owner, maybe = people.groups, people.owner, list(people.doubtful)
     if person is not None and person.isdecimal():
-        which = int(person) - 1
-        if not 0 <= which < len(people):
-            raise UsageError(f"there is no person {person}", f"the photos show {len(people)}")
-    elif len(people) > 1 and which is None and person is None:
-        which = ask_which(people, ask)
-    if which is None or len(people) <= 1:
-        return list(seen), [], len(people)
+        owner, maybe = int(person) - 1, []
+        if not 0 <= owner < len(groups):
+            raise UsageError(f"there is no person {person}", f"the photos show {len(groups)}")
+    elif len(groups) > 1 and owner is None:
+        if person is not None:  # a folder's name: the user said whose photos they are
+            output.say(f"the photos in {person} show {len(groups)} people: {'; '.join(lines_of(groups))}")
+            return Chosen(list(seen), [], len(groups), [])
+        owner, maybe = ask_which(groups, ask), []
+    if owner is None or len(groups) <= 1:
+        return Chosen(list(seen), [], len(groups), [])
+    doubtful = [one for number in maybe for one in groups[number]]
+    if doubtful and not same_person(doubtful, groups[owner], ask):
+        maybe, doubtful = [], []
     others = [
         Rejection(one.path, f"shows another person, number {number} (--person {number} takes theirs)")
-        for number, members in enumerate(people, 1)
-        if number != which + 1
+        for number, members in enumerate(groups, 1)
+        if number - 1 != owner and number - 1 not in maybe
         for one in members
     ]
-    return [one for one in seen if one in people[which]], others, len(people)
+    left = {one.path for one in others}
+    return Chosen([one for one in seen if one.path not in left], others, len(groups), doubtful)
+
+
+def same_person(doubtful: Sequence[Candidate], main: Sequence[Candidate], ask: bool) -> bool:
+    """Whether photos that look less alike than one person's usually do are the same person's: the user's word."""
+    names = ", ".join(one.path.name for one in doubtful)
+    of = f" as {names_of(main)}" if main else " as the gallery's"
+    if ask:
+        return click.confirm(f"Is {names} the same person{of}?", default=True, err=True)
+    output.say(f"warning: {names} may show another person{of}; taken all the same: remove what does not belong")
+    return True
 
 
 def ask_which(people: Sequence[Sequence[Candidate]], ask: bool) -> int:
     """Which person's gallery it is to be, from the user."""
-    lines = [
-        f"{number}: {len(members)} photos ({', '.join(one.path.name for one in members[:3])}"
-        + (", ...)" if len(members) > 3 else ")")
+    if not ask:
+        raise UsageError(
+            f"the photos show {len(people)} people: {'; '.join(lines_of(people))}",
+            "leave out the photos that do not belong, or choose one person: --person 1",
+        )
+    for line in lines_of(people):
+        output.say(line)
+    return int(click.prompt("Whose gallery is it to be?", type=click.IntRange(1, len(people)), err=True)) - 1
+
+
+def lines_of(people: Sequence[Sequence[Candidate]]) -> list[str]:
+    """Each person's photos, numbered from 1."""
+    return [
+        f"{number}: {len(members)} photo{'s' if len(members) > 1 else ''} ({names_of(members)})"
         for number, members in enumerate(people, 1)
         if members
     ]
-    if not ask:
-        raise UsageError(f"the photos show {len(people)} people: {'; '.join(lines)}", "choose one: --person 1")
-    for line in lines:
-        output.say(line)
-    return int(click.prompt("Whose gallery is it to be?", type=click.IntRange(1, len(people)), err=True)) - 1
+
+
+def names_of(photos: Sequence[Candidate], most: int = 5) -> str:
+    """Their file names, the first few of them."""
+    return ", ".join(one.path.name for one in photos[:most]) + (", ..." if len(photos) > most else "")
 
 
 def open_embedder(file: Path | None, needed: bool) -> Any:
@@ -87,8 +133,3 @@ def open_embedder(file: Path | None, needed: bool) -> Any:
         if needed:
             raise
         return None
-
-
-def can_ask(as_json: bool) -> bool:
-    """Whether somebody sits there who can answer."""
-    return not as_json and sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()

@@ -21,27 +21,29 @@ if TYPE_CHECKING:
 @click.option("--slots", type=click.IntRange(1, 16), help="Count for so many exemplars. Default: the checkpoint's.")
 @output.json_option
 def command(model: str, lr_size: int | None, slots: int | None, as_json: bool) -> None:
-    """What a network is and costs: MODEL is a shipped name, a checkpoint's folder, or a preset without weights.
+    """What a network is and costs: MODEL is a shipped name, a folder of a checkpoint or of a training run, a preset
+    without weights, or a FILE.json with a network's widths (as ``train --network`` takes it).
 
     GMACs are counted both ways: split (exemplars encoded once, the restorer runs per photo), and as the HIME
     paper counts (everything per photo, one LR extraction per reference).
     """
-    from edgesr.models.config import PRESETS
+    from edgesr.models.config import PRESETS, read_config
     from edgesr.models.description import shipped_names
 
+    described = read_config(Path(model)) if Path(model).suffix == ".json" else None
     untrained = model in PRESETS and model not in shipped_names() and not Path(model).exists()
-    if not untrained:
+    if not untrained and described is None:
         early.checkpoint(model)
     from edgesr.models.checkpoint import load_checkpoint
     from edgesr.models.complexity import complexity
 
-    checkpoint = None if untrained else load_checkpoint(model, quantized=True)
-    config = checkpoint.model.config if checkpoint else PRESETS[model]
+    checkpoint = None if untrained or described else load_checkpoint(model, quantized=True)
+    config = described or (checkpoint.model.config if checkpoint else PRESETS[model])
     sizes = {name: value for name, value in (("lr_size", lr_size), ("slots", slots)) if value is not None}
     config = config.replace(**sizes)
     cost = complexity(config)
     facts = {
-        "name": checkpoint.name if checkpoint else model,
+        "name": checkpoint.name if checkpoint else Path(model).stem if described else model,
         "scale": config.scale,
         "lr_size": config.lr_size,
         "slots": config.slots,
@@ -66,7 +68,7 @@ def command(model: str, lr_size: int | None, slots: int | None, as_json: bool) -
     output.write(f"                 restore {cost.macs_restore / 1e9:.3f} (an LR face with {config.slots} exemplars)")
     output.write(f"                 {cost.macs_paper / 1e9:.3f} as the paper counts (nothing precomputed)")
     if checkpoint is None:
-        output.write("  no weights are shipped for this preset: edgesr train --network makes some")
+        output.write(f"  no weights: edgesr train FOLDER --network {model} makes some")
         return
     output.write(f"  feature space  {checkpoint.feature_space}")
     output.write(f"  sha256         {checkpoint.sha256}")

@@ -34,7 +34,9 @@ class Variadic(click.Command):
 @click.option("--exemplars", multiple=True, type=click.Path(path_type=Path), help="Sharp photos of the same person.")
 @click.option("--gallery", type=click.Path(path_type=Path), help="Instead of photos: what edgesr gallery build made.")
 @click.option("--output", "-o", "out", required=True, type=click.Path(path_type=Path), help="A file, or a folder.")
-@click.option("--model", "-m", default=DEFAULT_CHECKPOINT, show_default=True, help="A checkpoint or a bundle.")
+@click.option("--aligned", is_flag=True, help="The exemplars are aligned crops, and not photos to find a face in.")
+@click.option("--model", "-m", help=f"A checkpoint or a bundle. Default: the gallery's, else {DEFAULT_CHECKPOINT}.")
+@click.option("--detector", type=click.Path(path_type=Path), help="A YuNet, not the package's.")
 @click.option("--truth", type=click.Path(path_type=Path), help="The sharp original, to measure PSNR against.")
 @threads_option
 @output.force_option
@@ -44,7 +46,9 @@ def command(
     exemplars: tuple[Path, ...],
     gallery: Path | None,
     out: Path,
-    model: str,
+    aligned: bool,
+    model: str | None,
+    detector: Path | None,
     truth: Path | None,
     force: bool,
     as_json: bool,
@@ -56,25 +60,35 @@ def command(
     edgesr restore tiny.png --gallery me.gallery -o sharp.png
     edgesr restore faces/*.png --exemplars me-*.jpg -o restored/ --model hime-small-x4-lr32-s3-tflite-fp32
 
-    Of a gallery the exemplars that serve each face best are taken, as many as the network has slots. Without
+    In each photo of --exemplars the one clear face is found and aligned; --aligned says that they are aligned crops
+    already. Of a gallery the exemplars that serve each face best are taken, as many as the network has slots. Without
     --exemplars or --gallery it is plain super-resolution. Faces are aligned crops of the network's LR size.
     """
     import edgesr
+    from edgesr.detection import open_detector
     from edgesr.gallery.format import Gallery, read_gallery
+    from edgesr.gallery.network import network_of
     from edgesr.imaging import read_image, write_image
 
     if truth is not None and len(lr) > 1:
         raise UsageError("--truth belongs to one LR face", "restore one face at a time to measure it")
     if gallery is not None and exemplars:
         raise UsageError("--exemplars and --gallery are two ways to say the same", "add the photos to the gallery")
+    if aligned and not exemplars:
+        raise UsageError("--aligned says something of --exemplars", "give them, or leave it out")
     targets = destinations(lr, out, force)
-    early.files(*lr, *exemplars, gallery, truth)
-    early.network(model)
+    early.files(*lr, *exemplars, gallery, truth, detector)
+    if model is not None:
+        early.network(model)
+    features: Any = None if gallery is None else read_gallery(gallery)
+    if model is None:
+        model = DEFAULT_CHECKPOINT if features is None else network_of(features)
     network = edgesr.load(model, least_slots=len(exemplars))
     original = read_image(truth) if truth is not None else None
-    features: Any = network.encode(exemplars)
-    if gallery is not None:
-        features = read_gallery(gallery)
+    if features is None:
+        finder = open_detector(detector, output.say) if exemplars and not aligned else None
+        features = network.encode(exemplars, aligned=aligned, detector=finder, report=output.say)
+    else:
         network.check_gallery(features)
     outputs: list[dict[str, Any]] = []
     for source, target in zip(progress.track(lr, "restoring"), targets, strict=True):

@@ -27,7 +27,8 @@ def load_faces(paths: Sequence[Path], size: int) -> Tensor:
         if image.shape[:2] != (size, size):
             raise InputOutputError(
                 f"{path} is {image.shape[1]}x{image.shape[0]}, not {size}x{size}",
-                f"training and evaluation take aligned crops of {size}x{size} pixels",
+                f"training and evaluation take aligned crops of {size}x{size} pixels: edgesr data prepare PHOTOS "
+                f"--size {size} makes them",
             )
         faces[i] = image
     return torch.from_numpy(faces).permute(0, 3, 1, 2).contiguous()

@@ -33,7 +33,26 @@ def split_folder(folder: Path, split: str | None, size: int) -> Path:
         if split is None or split not in splits:
             raise UsageError(f"no split {split!r} in {nested}", f"it has: {', '.join(splits)}")
         return nested / split
+    check_size(folder, size)
     return folder
+
+
+def check_size(folder: Path, size: int) -> None:
+    """Refuse a folder whose crops are all of other sizes; ``size`` 0 is any.
+
+    Raises:
+        InputOutputError: it has crops, and none of ``size`` pixels.
+    """
+    if not size or not folder.is_dir() or (folder / str(size)).is_dir():
+        return
+    sizes = [p for p in folder.iterdir() if p.is_dir() and p.name.isdecimal()]
+    # A person may be called by a number, too: then photos lie in that folder.
+    others = [p.name for p in sizes if not any(file.suffix.lower() in IMAGE_SUFFIXES for file in p.iterdir())]
+    if others:
+        raise InputOutputError(
+            f"{folder} has crops of {', '.join(sorted(others, key=int))} pixels, and {size} are needed",
+            f"edgesr data prepare PHOTOS -o {folder} --size {size} makes them",
+        )
 
 
 def people(folder: Path) -> dict[str, list[Path]]:
@@ -61,6 +80,7 @@ def read_eval_list(folder: Path, split: str, size: int, list_file: Path | None =
                 f"line {i + 2} of {list_file} has no {'exemplar' if row['target'] else 'target'}",
                 "every line names a target and at least ref1",
             )
+    check_size(folder, size)
     root = folder / str(size)
     pairs = [
         EvalPair(

@@ -10,6 +10,7 @@ import numpy as np
 
 from edgesr.enhance.regions import Network
 from edgesr.errors import EdgesrError, UnavailableError
+from edgesr.gallery.format import Gallery
 from edgesr.identity import DlibEmbedder, Embedder, OnnxEmbedder
 from edgesr.imaging import Pixels
 from edgesr.right_person import NO_EMBEDDINGS, other_person
@@ -24,12 +25,15 @@ class EmbeddingJudge:
     def __call__(self, native: Pixels, sr: Pixels, network: Network) -> bool | None:
         """``native`` uint8 [S, S, 3], ``sr`` restored without exemplars; None where it cannot be told."""
         gallery = network.gallery
-        if gallery is None or gallery.embedder != self.embedder.name:
+        if gallery is None or not self.tells(gallery):
             return None
         embeddings = [entry.embedding for entry in gallery.entries if entry.embedding is not None]
-        if not embeddings:
-            return None
         return other_person(self.embedder, sr, native.shape[0], np.stack(embeddings)).is_other
+
+    def tells(self, gallery: Gallery) -> bool:
+        """Whether the gallery holds embeddings of this embedder."""
+        stored = any(entry.embedding is not None for entry in gallery.entries)
+        return stored and gallery.embedder == self.embedder.name
 
 
 def open_judge(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,19 +19,10 @@ from edgesr.enhance.paste import paste, scaled, upscale
 from edgesr.enhance.photo import Photo, photo_of, read_photo
 from edgesr.enhance.privacy import Strip
 from edgesr.enhance.regions import MOST_MEGAPIXELS, Network, factor_for, network_for, pair_networks
+from edgesr.enhance.whose import OTHER, Ask, Judge, Meant, anybody, meant_face
 from edgesr.errors import UsageError
 from edgesr.imaging import Pixels, resize_bicubic
 from edgesr.photo_formats import LONGEST_SIDE
-
-OTHER = "another person's face: restored without the gallery"
-
-
-class Judge(Protocol):
-    """Tells whether a face is somebody else than the gallery's person."""
-
-    def __call__(self, native: Pixels, sr: Pixels, network: Network) -> bool | None:
-        """``native`` uint8 [S, S, 3] as in the photo, ``sr`` restored without exemplars. None: it cannot be told."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +31,8 @@ class Settings:
 
     ``strength`` 0 leaves the photo as it is, 1 is full restoration, between them the restored face is blended with
     the photo's own. ``upscale``: how many times larger the output is, None chooses. ``allow_other``: use the gallery
-    on somebody else's face too, which is editing, and marked so. ``own_detail``: keep what the photo shows.
+    on somebody else's face too, which is editing, and marked so. ``assume_same_person``: of several faces of which
+    nobody can tell, take each for the gallery's person. ``own_detail``: keep what the photo shows.
     ``strip``: what a clip's output does not get, ``"location"`` or ``"metadata"``; of a photo: ``privacy.without``.
     """
 
@@ -48,9 +40,15 @@ class Settings:
     upscale: int | None = None
     megapixels: float = MOST_MEGAPIXELS
     allow_other: bool = False
+    assume_same_person: bool = False
     own_detail: bool = True
     tiny: bool = True
     strip: Strip = None
+
+    @property
+    def trusting(self) -> bool:
+        """Whether the gallery serves a face of which nobody can tell whose it is."""
+        return self.assume_same_person or self.allow_other
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 1:
@@ -119,10 +117,14 @@ class Enhancer:
         detector: Detector,
         settings: Settings = DEFAULTS,
         judge: Judge | None = None,
+        ask: Ask | None = None,
     ) -> None:
+        """``judge`` tells by face embeddings whose face it is; where it cannot, and a photo shows several faces,
+        ``ask`` does, and without it none of them gets the gallery."""
         if not networks:
             raise UsageError("no network to restore with")
         self.networks, self.detector, self.settings, self.judge = list(networks), detector, settings, judge
+        self.ask = ask
 
     def enhance(self, photo: Photo, faces: Sequence[Face] | None = None, kind: str | None = None) -> Enhanced:
         """The photo enhanced. ``faces`` brings faces that are known already, in coordinates of the photo.
@@ -133,12 +135,22 @@ class Enhancer:
         """
         rgb = photo.rgb()
         found = find_faces(rgb, self.detector, self.settings.tiny) if faces is None else list(faces)
-        results = [self.restore(rgb, face) for face in found]
+        meant = meant_face(rgb, found, self.ask, self.settings.trusting)
+        results = [self.restore(rgb, face, meant=meant) for face in found]
         del rgb
         return self.compose(photo, results, kind)
 
-    def restore(self, rgb: Pixels, face: Face, networks: Sequence[Network] | None = None) -> EnhancedFace:
-        """One face of a photo uint8 [H, W, 3], restored but not pasted; ``networks`` serve instead of our own."""
+    def restore(
+        self,
+        rgb: Pixels,
+        face: Face,
+        networks: Sequence[Network] | None = None,
+        meant: Meant = anybody,
+    ) -> EnhancedFace:
+        """One face of a photo uint8 [H, W, 3], restored but not pasted; ``networks`` serve instead of our own.
+
+        ``meant`` says of a face that ``judge`` cannot tell why it does not get the gallery; None: it does.
+        """
         side = side_of(face)
         network, reason = network_for(side, networks or self.networks)
         if network is None:
@@ -150,8 +162,11 @@ class Enhancer:
         sr, weights, chosen, share, other = none, None, [], None, None
         if gallery is not None and len(gallery):
             other = self.judge(native, none, network) if self.judge else None
+            untold = meant(face) if other is None else None
             if other and not self.settings.allow_other:
                 reason = f"{side} px, {OTHER}"
+            elif untold:
+                reason = f"{side} px, {untold}"
             else:
                 landmarks = transform(face.alignment.crop_from_photo(network.lr_size), face.landmarks)
                 chosen = model.choose(lr, gallery, landmarks=landmarks)
@@ -224,6 +239,7 @@ def enhance(
     *,
     model: Any = (),
     detector: Detector | None = None,
+    embedder: Path | None = None,
     report: Callable[[str], None] = lambda _: None,
     **settings: Any,
 ) -> Enhanced:
@@ -231,13 +247,15 @@ def enhance(
 
     ``photo`` is a path, a ``Photo``, or an array: uint8, uint16, or floats from 0 to 1, which become 8 bits; [H, W], or
     [H, W, C] grey, RGB or with alpha. Its own pixels are not written to. ``gallery`` and ``model``
-    are one or several: paths, or a ``Gallery`` and an ``edgesr.Model``; without a model it is the shipped one that the
-    gallery was built with. ``settings`` as in ``Settings``.
+    are one or several: paths, or a ``Gallery`` and an ``edgesr.Model``; without a model it is the shipped one that
+    serves the gallery. ``embedder``: the ONNX face embedder that the gallery was built with, if not dlib. Of several
+    faces that nobody can tell apart none gets the gallery. ``settings`` as in ``Settings``.
 
     Raises:
         EdgesrError: as reading photos, galleries and networks does.
     """
     from edgesr.detection import open_detector
+    from edgesr.enhance.judge import open_judge
 
     if isinstance(photo, np.ndarray):
         photo = photo_of(photo)
@@ -248,7 +266,8 @@ def enhance(
     else:
         raise UsageError(f"a photo of type {type(photo).__name__}", "give a path, a Photo, or a NumPy array")
     networks = open_networks(_several(gallery), _several(model))
-    return Enhancer(networks, detector or open_detector(None, report), Settings(**settings)).enhance(photo)
+    judge = open_judge(networks, embedder, report)
+    return Enhancer(networks, detector or open_detector(None, report), Settings(**settings), judge).enhance(photo)
 
 
 def open_networks(galleries: Sequence[Any], models: Sequence[Any], threads: int | None = None) -> list[Network]:

@@ -20,11 +20,12 @@ from edgesr.enhance.clip_write import format_of, write_clip
 from edgesr.enhance.faces import find_faces, side_of
 from edgesr.enhance.paste import paste, scaled, upscale
 from edgesr.enhance.regions import Network, factor_for, network_for
-from edgesr.enhance.run import DEFAULTS, Enhancer, Judge, Settings
+from edgesr.enhance.run import DEFAULTS, Enhancer, Settings
+from edgesr.enhance.whose import Judge
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.gallery.build import empty_gallery, encode_entries
 from edgesr.gallery.descriptor import describe
-from edgesr.gallery.format import Entry
+from edgesr.gallery.format import Entry, Gallery
 from edgesr.gallery.photos import Candidate
 from edgesr.gallery.quality import LEAST_SIZE
 from edgesr.gallery.quality import judge as judge_quality
@@ -84,6 +85,7 @@ class ClipEnhancer:
         self, networks: Sequence[Network], detector: Detector, settings: Settings, judge: Judge | None = None
     ) -> None:
         self.networks, self.detector, self.settings = list(networks), detector, settings
+        self.judge = judge
         self.enhancer = Enhancer(networks, detector, settings, judge)
         self.tracks: list[Track] = []
         self.faces = self.restored = self.exemplars = self.with_exemplars = 0
@@ -92,11 +94,12 @@ class ClipEnhancer:
         """A frame uint8 [H, W, 3], ``factor`` times as large, with its faces restored."""
         self.tracks = [track for track in self.tracks if number - track.seen <= FORGOTTEN]
         pasted = []
-        for face in find_faces(frame, self.detector, self.settings.tiny):
+        found = find_faces(frame, self.detector, self.settings.tiny)
+        for face in found:
             self.faces += 1
             track = self._follow(face, number)
             self._store(track, frame, number)
-            networks = [self._with_pool(network, track) for network in self.networks]
+            networks = [self._with_pool(network, track, len(found)) for network in self.networks]
             done = self.enhancer.restore(frame, track.face, networks)
             if done.restored and done.sr is not None:
                 self.restored += 1
@@ -148,13 +151,21 @@ class ClipEnhancer:
         track.stored = number
         self.exemplars += 1
 
-    def _with_pool(self, network: Network, track: Track) -> Network:
-        pool = track.pool.get(network.model.name)
+    def _with_pool(self, network: Network, track: Track, faces: int) -> Network:
+        """The network with its gallery and the earlier frames of this face, in a frame that shows so many faces."""
+        pool = track.pool.get(network.model.name, [])
+        gallery = network.gallery
+        if gallery is not None and not self._may_be_used(gallery, faces):
+            gallery = gallery.replace(entries=())
         if not pool:
-            return network
-        base = network.gallery or empty_gallery(network.model, "fp16")
+            return Network(network.model, gallery)
+        base = gallery or empty_gallery(network.model, "fp16")
         # Entries of the clip have no embeddings; they are of this very face, so nobody has to judge them.
         return Network(network.model, base.replace(entries=(*base.entries, *pool)))
+
+    def _may_be_used(self, gallery: Gallery, faces: int) -> bool:
+        """Whether it can be told whose face it is, or there is but one, or the user says so."""
+        return faces < 2 or self.settings.trusting or (self.judge is not None and self.judge.tells(gallery))
 
 
 def enhance_clip(

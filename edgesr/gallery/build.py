@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from edgesr.errors import UsageError
 from edgesr.gallery.format import DType, Entry, Gallery, pack_features
-from edgesr.gallery.people import group
+from edgesr.gallery.people import Threshold, group, in_doubt
 from edgesr.gallery.photos import Candidate, Rejection, stored_name
 from edgesr.gallery.quality import FINGERPRINT, Quality, duplicates
 
@@ -94,26 +95,36 @@ def embed(candidates: Iterable[Candidate], embedder: Embedder) -> dict[str, Vect
     return vectors
 
 
-def people_of(
-    candidates: Sequence[Candidate], vectors: Mapping[str, Vector], gallery: Gallery, similarity: float
-) -> tuple[list[list[Candidate]], int | None]:
-    """The candidates of each person, and which person the gallery is evidently of, if any.
+@dataclasses.dataclass(frozen=True)
+class People:
+    """The candidates of each person; ``owner``: whose gallery it evidently is, if anyone's; ``doubtful``: people that
+    may be the owner all the same."""
 
-    That is whoever most of the gallery's stored embeddings belong to, or where it has none, whoever has more than
-    ``MAJORITY`` of the candidates.
+    groups: list[list[Candidate]]
+    owner: int | None
+    doubtful: tuple[int, ...] = ()
+
+
+def people_of(
+    candidates: Sequence[Candidate], vectors: Mapping[str, Vector], gallery: Gallery, threshold: Threshold
+) -> People:
+    """Who is who among the candidates.
+
+    The owner is whoever most of the gallery's stored embeddings belong to, or where it has none, whoever has more than
+    ``MAJORITY`` of the candidates, those counted that may be that person's.
     """
     stored = [entry.embedding for entry in gallery.entries if entry.embedding is not None]
-    everything = [*stored, *(vectors[one.photo_sha256] for one in candidates)]
     if not candidates:
-        return [], None
-    groups, known = [], []
-    for members in group(np.stack(everything), similarity):
-        inside = [candidates[i - len(stored)] for i in members if i >= len(stored)]
-        groups.append(inside)
-        known.append(len(members) - len(inside))
-    if stored:
-        return groups, known.index(max(known))
-    return groups, 0 if len(groups[0]) > MAJORITY * len(candidates) else None
+        return People([], None)
+    everything = np.stack([*stored, *(vectors[one.photo_sha256] for one in candidates)])
+    members = group(everything, threshold.similarity)
+    groups = [[candidates[i - len(stored)] for i in one if i >= len(stored)] for one in members]
+    known = [len(one) - len(inside) for one, inside in zip(members, groups, strict=True)]
+    owner = known.index(max(known)) if stored else 0
+    doubtful = tuple(in_doubt(everything, members, owner, threshold))
+    likely = sum(len(groups[i]) for i in (owner, *doubtful))
+    evident = stored or likely > MAJORITY * len(candidates)
+    return People(groups, owner, doubtful) if evident else People(groups, None)
 
 
 def _worth(quality: Quality) -> float:

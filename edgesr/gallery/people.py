@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,16 +21,18 @@ EMBEDDER_HINT = "pip install 'edgesr[identity]', or pass --embedder FILE with an
 
 @dataclasses.dataclass(frozen=True)
 class Threshold:
-    """The least mean cosine similarity of two groups that are one person's, and how often pairs of photos of the
-    ``test`` split were put together (``joined``) or kept apart (``split``) wrongly."""
+    """The least mean cosine similarity of two groups that are one person's; from ``doubt`` on they may be; below it
+    they are not. And how often pairs of photos of the ``test`` split were put together (``joined``) or kept apart
+    (``split``) wrongly."""
 
     similarity: float
+    doubt: float
     joined: float | None = None
     split: float | None = None
 
 
-DLIB = Threshold(0.925, joined=0.0, split=0.068)
-ARCFACE = Threshold(0.325, joined=0.0, split=0.046)
+DLIB = Threshold(0.925, doubt=0.895, joined=0.0, split=0.068)
+ARCFACE = Threshold(0.325, doubt=0.265, joined=0.0, split=0.046)
 
 
 def threshold_of(embedder: str) -> Threshold:
@@ -37,7 +41,7 @@ def threshold_of(embedder: str) -> Threshold:
         return DLIB
     if embedder == "face_embedding_mobilefacenet.onnx":
         return ARCFACE
-    return Threshold(ARCFACE.similarity)
+    return Threshold(ARCFACE.similarity, ARCFACE.doubt)
 
 
 def group(embeddings: npt.ArrayLike, threshold: float) -> list[list[int]]:
@@ -74,3 +78,30 @@ def group(embeddings: npt.ArrayLike, threshold: float) -> list[list[int]]:
         between, sizes = between[keep][:, keep], sizes[keep]
         del groups[j]
     return sorted(groups, key=lambda members: (-len(members), members[0]))
+
+
+class Verdict(enum.Enum):
+    """Whose photos an album's are."""
+
+    ONE = "one person's"
+    DOUBT = "in doubt"
+    SEVERAL = "several people's"
+
+
+def judge_album(embeddings: npt.ArrayLike, threshold: Threshold) -> Verdict:
+    """Whether the photos [N, E] of an album are one person's; in doubt where all that look unlike the rest may be."""
+    groups = group(embeddings, threshold.similarity)
+    if len(groups) <= 1:
+        return Verdict.ONE
+    return Verdict.DOUBT if len(in_doubt(embeddings, groups, 0, threshold)) == len(groups) - 1 else Verdict.SEVERAL
+
+
+def in_doubt(embeddings: npt.ArrayLike, groups: Sequence[Sequence[int]], main: int, threshold: Threshold) -> list[int]:
+    """Which groups, as ``group`` gives them, may be the person of group ``main`` all the same.
+
+    Their photos' mean cosine similarity to those of ``main`` is ``threshold.doubt`` or more.
+    """
+    vectors = np.asarray(embeddings, np.float64)
+    unit = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    means = [unit[list(members)].mean(0) for members in groups]
+    return [i for i, mean in enumerate(means) if i != main and float(mean @ means[main]) >= threshold.doubt]

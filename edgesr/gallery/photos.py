@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edgesr.alignment import Array, crop_face, transform
+from edgesr.alignment import Alignment, Array, crop_face, transform
 from edgesr.detection import LONG_SIDE, VIEW_SIDE, Detector, Face
 from edgesr.errors import InputOutputError, UnavailableError, UsageError, told
 from edgesr.gallery.descriptor import Descriptor, describe
@@ -25,6 +26,9 @@ SEARCHED_AT = LONG_SIDE * 3 // 4
 LEAST_DETAIL = 4 * VIEW_SIDE
 """The face's square is cropped from the photo at full scale, or reduced to no less than so many pixels, four for
 each of a crop of 112: what is averaged away here would be averaged away a moment later."""
+
+ALIGNED_OFF, ALIGNED_SIZE, ALIGNED_TURN = 0.05, 0.1, math.radians(6)
+"""A square picture is an aligned crop where the face's square is off by no more: two shares of its side, an angle."""
 
 AMBIGUOUS = 0.6
 """A second face at least this many times as wide as the largest: it cannot be told whose photo it is."""
@@ -100,6 +104,53 @@ def look(path: Path, detector: Detector, size: int) -> Candidate | Rejection:
 
 def _look(path: Path, detector: Detector, size: int) -> Candidate | Rejection:
     content = read_bytes(path)
+    found = _face_of(path, content, detector)
+    if isinstance(found, Rejection):
+        return found
+    size = max(size, SIDE)
+    crop = crop_face(found.photo, found.face.alignment, size)
+    landmarks = transform(found.face.alignment.crop_from_photo(size), found.face.landmarks)
+    quality = judge(crop, landmarks, found.face.alignment.side * found.factor)
+    if quality.reasons:
+        return Rejection(path, "; ".join(quality.reasons))
+    descriptor = describe(crop, landmarks)
+    return Candidate(path, hashlib.sha256(content).hexdigest(), crop, landmarks, quality, descriptor, found.fingerprint)
+
+
+def align_exemplar(path: Path, detector: Detector, size: int) -> tuple[Pixels, tuple[str, ...]]:
+    """The face of a photo that a user chose as exemplar, uint8 [S, S, 3], S >= ``size``; and what is wrong with it.
+
+    A photo that is an aligned crop already is taken whole. Nothing is refused for its quality: it is the user's choice.
+
+    Raises:
+        InputOutputError: it cannot be read, or shows no face, or several.
+    """
+    found = _face_of(path, read_bytes(path), detector)
+    if isinstance(found, Rejection):
+        raise InputOutputError(
+            f"{path}: {found.reason}",
+            "an exemplar shows one clear face; an aligned crop is taken as it is by --aligned",
+        )
+    alignment, side = found.face.alignment, max(size, SIDE)
+    crop = crop_face(found.photo, alignment, side)
+    landmarks = transform(alignment.crop_from_photo(side), found.face.landmarks)
+    reasons = judge(crop, landmarks, alignment.side * found.factor).reasons
+    whole = found.photo.shape[0] == found.photo.shape[1] >= size and _is_whole(alignment, found.photo.shape[0])
+    return (found.photo if whole else crop), reasons
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Found:
+    """The one face of a photo that was read ``factor`` times smaller than it is, or as it is (1)."""
+
+    photo: Pixels
+    face: Face
+    factor: float
+    fingerprint: npt.NDArray[np.float32]
+
+
+def _face_of(path: Path, content: bytes, detector: Detector) -> _Found | Rejection:
+    """The one clear face of a photo's file, or why there is none."""
     photo, factor = read_reduced(path, content, SEARCHED_AT)
     print_of_photo = fingerprint(photo)
     faces = detector.detect(photo)
@@ -116,15 +167,14 @@ def _look(path: Path, detector: Detector, size: int) -> Candidate | Rejection:
         before = factor
         photo, factor = read_reduced(path, content, round(wanted))
         face = _scaled(face, before / factor)
-    face = detector.refine(photo, face)
-    size = max(size, SIDE)
-    crop = crop_face(photo, face.alignment, size)
-    landmarks = transform(face.alignment.crop_from_photo(size), face.landmarks)
-    quality = judge(crop, landmarks, face.alignment.side * factor)
-    if quality.reasons:
-        return Rejection(path, "; ".join(quality.reasons))
-    descriptor = describe(crop, landmarks)
-    return Candidate(path, hashlib.sha256(content).hexdigest(), crop, landmarks, quality, descriptor, print_of_photo)
+    return _Found(photo, detector.refine(photo, face), factor, print_of_photo)
+
+
+def _is_whole(alignment: Alignment, side: int) -> bool:
+    """Whether a face's square is, but for what landmarks wander by, the whole of a square picture."""
+    off = math.hypot(*(c - side / 2 for c in alignment.centre)) / side
+    turn = abs(math.atan2(alignment.half[1], alignment.half[0]))
+    return off < ALIGNED_OFF and abs(alignment.side / side - 1) < ALIGNED_SIZE and turn < ALIGNED_TURN
 
 
 def _scaled(face: Face, factor: float) -> Face:

@@ -19,6 +19,7 @@ from edgesr.leftovers import recover
 from edgesr.litter import is_empty
 from edgesr.models.description import CONFIG as CONFIG
 from edgesr.models.description import FORMAT_VERSION as FORMAT_VERSION
+from edgesr.models.description import IN_RUN as IN_RUN
 from edgesr.models.description import SHIPPED as SHIPPED
 from edgesr.models.description import WEIGHTS as WEIGHTS
 from edgesr.models.description import find_checkpoint as find_checkpoint

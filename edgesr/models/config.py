@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
-from edgesr.errors import CheckpointError
+from edgesr.errors import CheckpointError, UsageError
+from edgesr.reading import read_json
 
 LARGEST = 4096
 """Of any width, depth or size: beyond it a configuration is damaged, and building it would only exhaust memory."""
@@ -123,6 +125,21 @@ class HIMEConfig:
                 f"known fields: {', '.join(sorted(known))}",
             )
         return cls(**fields)
+
+
+def read_config(path: Path) -> HIMEConfig:
+    """The network that a JSON file describes: by its fields, or by ``model`` in a checkpoint's ``config.json``.
+
+    Raises:
+        InputOutputError: it cannot be read, or is no JSON.
+        UsageError: it describes no network.
+        CheckpointError: a field is unknown or out of range.
+    """
+    fields = read_json(path)
+    fields = fields.get("model", fields) if isinstance(fields, dict) else fields
+    if not isinstance(fields, dict):
+        raise UsageError(f"{path} holds no fields", "it should be a JSON object such as a checkpoint's config.json")
+    return HIMEConfig.from_dict(fields)
 
 
 HIME_SMALL_X4 = HIMEConfig()

@@ -16,6 +16,8 @@ from edgesr.reading import open_plain
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
+IN_RUN = "checkpoint"
+"""The checkpoint's folder inside that of a training run."""
 LEAST_STEP, MOST_STEP = 2.0**-40, 2.0**40
 """Of feature_scales: what a gallery can store."""
 MOST_BYTES = 16 << 20
@@ -41,13 +43,15 @@ def shipped_names() -> list[str]:
 
 
 def find_checkpoint(name_or_path: str | Path) -> Path:
-    """The folder of a shipped checkpoint by name, or of any other by path (its folder or its weights file)."""
+    """The folder of a shipped checkpoint by name, or of any other by path: its folder or its weights file, or the
+    folder of a training run, which holds it."""
     path = expanded(name_or_path)
     if path.name == WEIGHTS:
         path = path.parent
-    recover(path)
-    if (path / CONFIG).is_file():
-        return path
+    for folder in (path, path / IN_RUN):
+        recover(folder)
+        if (folder / CONFIG).is_file():
+            return folder
     shipped = SHIPPED / str(name_or_path)
     if "/" not in str(name_or_path) and (shipped / CONFIG).is_file():
         return shipped

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from edgesr.models.checkpoint import SHIPPED, read_description, shipped_names
-from edgesr.models.complexity import complexity
 from edgesr.models.config import HIMEConfig
+from edgesr.models.description import SHIPPED, read_description, shipped_names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,4 +43,6 @@ def shipped_for(feature_space: str, scale: int, lr_size: int) -> str | None:
     ]
     if len(fitting) < 2:
         return fitting[0].name if fitting else None
+    from edgesr.models.complexity import complexity  # it builds networks, and so needs PyTorch
+
     return min(fitting, key=lambda one: (one.quantized, complexity(one.config).macs_restore, one.name)).name

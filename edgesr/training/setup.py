@@ -11,8 +11,8 @@ from edgesr.data.faces import EvalPair, FaceSet, eval_splits, read_eval_list
 from edgesr.data.holdout import hold_out
 from edgesr.errors import UsageError
 from edgesr.models import PRESETS, Checkpoint, HIMEConfig
+from edgesr.models.config import read_config
 from edgesr.models.halving import halve_scale
-from edgesr.reading import read_json
 
 DEFAULT_VALIDATION = "val"
 
@@ -64,12 +64,7 @@ def network_config(network: str) -> tuple[HIMEConfig, str]:
     path = Path(network)
     if path.suffix != ".json":
         raise UsageError(f"unknown network {network!r}", f"presets: {', '.join(PRESETS)}; or a .json with the widths")
-    fields = read_json(path)
-    # A checkpoint's own config.json keeps the fields under "model".
-    fields = fields.get("model", fields) if isinstance(fields, dict) else fields
-    if not isinstance(fields, dict):
-        raise UsageError(f"{path} holds no fields", "it should be a JSON object such as a checkpoint's config.json")
-    return HIMEConfig.from_dict(fields), path.stem
+    return read_config(path), path.stem
 
 
 def initial_weights(start: Checkpoint, config: HIMEConfig) -> dict[str, Tensor]:

@@ -24,7 +24,7 @@ from edgesr.data.faces import EvalPair, FaceSet
 from edgesr.errors import EdgesrError, UsageError
 from edgesr.evaluation import evaluate
 from edgesr.imaging import write_image
-from edgesr.models.checkpoint import save_checkpoint, sha256_of
+from edgesr.models.checkpoint import IN_RUN, save_checkpoint, sha256_of
 from edgesr.models.config import HIMEConfig
 from edgesr.models.hime import HIME
 from edgesr.runtime.base import Runtime
@@ -112,7 +112,7 @@ class Trainer:
     @property
     def checkpoint(self) -> Path:
         """Folder of the averaged weights."""
-        return self.run / "checkpoint"
+        return self.run / IN_RUN
 
     def learning_rate(self, step: int) -> float:
         """Linear warm-up, then cosine to 0 at the last step."""

@@ -1,0 +1,34 @@
+"""Questions to whoever sits at the terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from edgesr.cli import output
+
+if TYPE_CHECKING:
+    from edgesr.detection import Face
+    from edgesr.imaging import Pixels
+
+
+def can_ask(as_json: bool) -> bool:
+    """Whether somebody sits there who can answer."""
+    return not as_json and sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def ask_whose(photo: Pixels, faces: Sequence[Face]) -> int | None:
+    """Which of the faces is the gallery's person, by the user's word; None: none of them."""
+    height, width = photo.shape[:2]
+    output.say(f"{len(faces)} faces in this photo of {width}x{height}:")
+    for number, face in enumerate(faces, 1):
+        x, y = face.alignment.centre
+        where = f"{x / width:.0%} from the left, {y / height:.0%} down"
+        output.say(f"  {number}: {face.alignment.side:.0f} px large, {where}")
+    choice = click.prompt(
+        "Which is the gallery's person? (0: none)", type=click.IntRange(0, len(faces)), default=0, err=True
+    )
+    return int(choice) - 1 if choice else None
