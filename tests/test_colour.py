@@ -217,6 +217,13 @@ def test_an_avifs_header_says_its_bits() -> None:
     assert (read_still(content).bits, read_still(deep).bits) == (8, 10)
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_a_code_on_grey_pixels_becomes_a_profile_of_grey(suffix: str, tmp_path: Path) -> None:
+    write_photo(Photo(GREY_PICTURE[..., None], code=(1, 8, 0, 1)), tmp_path / f"out{suffix}")
+    icc = read_photo(tmp_path / f"out{suffix}").icc or b""
+    assert space_of(icc) == "grey"
+
+
 def test_alpha_on_white_keeps_a_grey_profile(tmp_path: Path) -> None:
     alpha = np.full(GREY_PICTURE.shape, 255, np.uint8)
     notes = write_photo(Photo(GREY_PICTURE[..., None], alpha, icc=GREY), tmp_path / "out.jpg")

@@ -14,12 +14,14 @@ from whole_photos import KnownFaces, background, composed
 
 from edgesr.decoding import register_heif
 from edgesr.enhance.exif import changed, damaged, value_of
+from edgesr.enhance.extras import Density
 from edgesr.enhance.mark import mark
 from edgesr.enhance.photo import Photo, read_photo
 from edgesr.enhance.privacy import is_location, kept_tags, without
 from edgesr.enhance.write import write_photo
 
-PICTURE = background((48, 32))
+SIZE = (48, 32)
+PICTURE = background(SIZE)
 OUTPUTS = [".jpg", ".png", ".webp", ".heic"]
 
 DESCRIPTION, MAKE, ARTIST, COPYRIGHT, XP_AUTHOR, GPS = 270, 271, 315, 33432, 0x9C9D, 0x8825
@@ -198,6 +200,35 @@ def test_a_pngs_texts_stay_and_are_named_elsewhere(tmp_path: Path) -> None:
     assert any("Description, Title" in note for note in write_photo(photo, tmp_path / "out.webp"))
 
 
+def test_exif_that_imagemagick_wrote_as_a_text_is_exif(tmp_path: Path) -> None:
+    digits = block().hex()
+    lines = "\n".join(digits[at : at + 72] for at in range(0, len(digits), 72))
+    text = b"Raw profile type exif\0" + f"\nexif\n{len(digits) // 2:8}\n{lines}\n".encode()
+    other = b"Raw profile type 8bim\0\n8bim\n       1\n00\n"
+    (tmp_path / "in.png").write_bytes(png(PICTURE, (b"tEXt", text), (b"tEXt", other)))
+    photo = read_photo(tmp_path / "in.png")
+    assert photo.size == (32, 48)
+    assert value_of(photo.exif, COPYRIGHT) == WORDS[COPYRIGHT]
+    assert ["8bim" in note for note in photo.notes] == [True]
+    write_photo(photo, tmp_path / "out.png")
+    assert b"Raw profile" not in (tmp_path / "out.png").read_bytes()
+
+
+def test_exif_3_has_a_type_for_utf_8(tmp_path: Path) -> None:
+    count = len(WORDS[ARTIST])
+    exif = block().replace(struct.pack("<HHI", ARTIST, 2, count), struct.pack("<HHI", ARTIST, 129, count))
+    (tmp_path / "in.png").write_bytes(saved(PICTURE, "PNG", exif=exif))
+    photo = read_photo(tmp_path / "in.png")
+    assert value_of(mark(photo.exif, photo.size), ARTIST) == WORDS[ARTIST]
+    assert photo.notes == ()
+
+
+def test_further_pictures_of_a_file_are_named(tmp_path: Path) -> None:
+    small = Image.fromarray(PICTURE).resize((24, 16))
+    (tmp_path / "in.jpg").write_bytes(saved(PICTURE, "MPO", save_all=True, append_images=[small]))
+    assert "1 further pictures" in read_photo(tmp_path / "in.jpg").notes[0]
+
+
 @pytest.mark.parametrize("words", [b"xmp:Thumbnails", b'hdrgm:Version="1.0"', b"GCamera:MicroVideo"])
 def test_xmp_of_parts_that_are_left_out_goes_with_them(words: bytes, tmp_path: Path) -> None:
     (tmp_path / "in.jpg").write_bytes(saved(PICTURE, "JPEG", xmp=XMP.replace(b"<r", b"<" + words)))
@@ -224,6 +255,8 @@ DENSITIES = {
     "TIFF": tiff(PICTURE, resolution=(300, 300)),
     "BigTIFF": tiff(PICTURE, resolution=(300, 300), bigtiff=True),
     "BMP": saved(PICTURE, "BMP", dpi=(300, 300)),
+    "WebP, EXIF": saved(PICTURE, "WEBP", exif=mark(None, SIZE, density=Density(300, 300, "inch"))),
+    "HEIC, EXIF": saved(PICTURE, "HEIF", exif=mark(None, SIZE, density=Density(118.11, 118.11, "cm"))),
 }
 
 

@@ -234,6 +234,7 @@ def enhance_one(job: Job, run: Run) -> dict[str, Any]:
         notes += write_photo(result, job.target, options["quality"])
     else:
         copy_file(job.source, job.target)
+        notes = []  # nothing was lost
     further = write_further(files, bool(options["faces_folder"]))
     return {
         "status": "enhanced" if done.changed else "unchanged",

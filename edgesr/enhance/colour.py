@@ -81,14 +81,14 @@ def profile_for(
                 f"{kind} cannot name the transfer {name}: its colours will look flat; --format png or heic can"
             )
         elif icc is None or extras.colours:  # of a PNG the code counts more than the profile
-            return of_code(*code[:2])
+            return of_code(*code[:2], grey=grey)
     if icc is not None:
         if space_of(icc) == "grey" and not grey:
             notes.append("its grey profile became the same for RGB")
             return rgb_of_grey(icc)
         return icc
     if code is not None:
-        return of_code(*code[:2]) if kind == "PNG" and not extras.colours else None
+        return of_code(*code[:2], grey=grey) if kind == "PNG" and not extras.colours else None
     return None if kind == "PNG" else _of_png_chunks(extras, grey)
 
 

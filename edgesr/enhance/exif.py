@@ -31,6 +31,9 @@ XMP, IPTC = 700, 33723
 PRIVATE = STRUCTURE | frozenset((XMP, IPTC)) | frozenset(range(512, 522))
 
 ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 2, 3, 4, 5, 7
+BIG_TYPES = (13, 16, 17, 18)
+"""Those that EXIF does not have."""
+
 LARGEST_VALUE, MOST_STRIPS = 1 << 24, 256
 
 
@@ -135,7 +138,7 @@ def from_tiff(content: bytes) -> tuple[bytes | None, int]:
             if tag in (EXIF_IFD, GPS_IFD, INTEROP_IFD, WIDTH, HEIGHT) or (name == 0 and tag in PRIVATE):
                 continue
             value = Value(entry.type, entry.count, tiff.raw(entry)) if entry.size <= LARGEST_VALUE else None
-            if value is None or entry.type > 12:  # types that only BigTIFF has
+            if value is None or entry.type in BIG_TYPES:
                 lost += 1
             else:
                 values[name][tag] = value

@@ -18,6 +18,8 @@ STARTS_OF_SCAN = (0xDA, 0xD9)
 
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 COLOUR_CHUNKS = (b"cICP", b"sRGB", b"gAMA", b"cHRM", b"mDCV", b"cLLI")
+NUL = b"\0"
+KNOWN_RAW = (b"Raw profile type exif\0", b"Raw profile type APP1\0", b"Raw profile type xmp\0")
 LONGEST_CHUNK = 1 << 24
 
 NOT_OF_THE_OUTPUT = (
@@ -91,7 +93,8 @@ def read_extras(image: Image.Image, content: bytes, notes: list[str]) -> Extras:
 
 
 def _density(x: float, y: float, unit: str) -> Density | None:
-    return Density(x, y, unit) if 0 < x < 1e9 and 0 < y < 1e9 else None
+    good = 0 < x < 1e9 and 0 < y < 1e9 and (unit or x != y)  # without a unit, 1 to 1 says nothing
+    return Density(x, y, unit) if good else None
 
 
 def _segments(content: bytes) -> Iterator[tuple[int, bytes]]:
@@ -115,8 +118,7 @@ def _of_jpeg(content: bytes, notes: list[str]) -> Extras:
     for marker, data in _segments(content):
         if marker == 0xE0 and data[:5] == b"JFIF\0" and len(data) >= 12 and density is None:
             unit, x, y = struct.unpack_from(">BHH", data, 7)
-            # Without a unit, 1 to 1 says nothing.
-            if unit in (1, 2) or (unit == 0 and x != y):
+            if unit < 3:
                 density = _density(x, y, ("", "inch", "cm")[unit])
         elif marker == 0xE1 and data.startswith(XMP_START) and xmp is None:
             xmp = data[len(XMP_START) :]
@@ -160,6 +162,8 @@ def _of_png(content: bytes, notes: list[str]) -> Extras:
             density = _density(x, y, "m" if unit == 1 else "")
         elif name in COLOUR_CHUNKS:
             colours.append((name, data))
+        elif data.startswith(b"Raw profile type") and not data.startswith(KNOWN_RAW) and name in TEXTS:
+            notes.append(f"its text {data.split(NUL)[0].decode('latin-1')[:40]!r} was left out")
         elif name == b"tIME" or (name in TEXTS and not data.startswith((b"XML:com.adobe.xmp\0", b"Raw profile type"))):
             texts.append((name, data))
         elif name == b"caBX":
@@ -172,11 +176,19 @@ def _of_tiff(content: bytes) -> Extras:
     first = tiff.directory(tiff.first) if tiff is not None else None
     if tiff is None or first is None:
         return Extras()
-    unit = {1: "", 2: "inch", 3: "cm"}.get(tiff.number(first, RESOLUTION_UNIT, 2))
-    x, y = (_rational(tiff, first.entries.get(tag)) for tag in (X_RESOLUTION, Y_RESOLUTION))
-    density = _density(x, y, unit) if unit else None
     found = [tiff.raw(first.entries[tag]) if tag in first.entries else None for tag in (XMP, IPTC)]
-    return Extras(found[0], found[1], density=density)
+    return Extras(found[0], found[1], density=density_of(content))
+
+
+def density_of(block: bytes) -> Density | None:
+    """The resolution that a TIFF, or a block of EXIF without its prefix, names."""
+    tiff = parse_tiff(block)
+    first = tiff.directory(tiff.first) if tiff is not None else None
+    if tiff is None or first is None:
+        return None
+    unit = {1: "", 2: "inch", 3: "cm"}.get(tiff.number(first, RESOLUTION_UNIT, 2), "")
+    x, y = (_rational(tiff, first.entries.get(tag)) for tag in (X_RESOLUTION, Y_RESOLUTION))
+    return _density(x, y, unit)
 
 
 def _rational(tiff: Tiff, entry: Entry | None) -> float:

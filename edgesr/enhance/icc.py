@@ -46,9 +46,11 @@ def space_of(icc: bytes) -> str:
     return SPACES.get(icc[16:20], icc[16:20].decode("latin-1").strip())
 
 
-def of_code(primaries: int, transfer: int) -> bytes | None:
+def of_code(primaries: int, transfer: int, grey: bool = False) -> bytes | None:
     """The profile that says what the codes of H.273 say; None where none can, or sRGB needs none."""
     curve = CURVES.get(transfer if transfer != UNSPECIFIED else 13)
+    if grey:
+        return None if curve is None or curve is SRGB else _profile(b"GRAY", {b"kTRC": _curve(curve)}, "grey")
     chromaticities = PRIMARIES.get(primaries if primaries != UNSPECIFIED else 1)
     if curve is None or chromaticities is None or (curve is SRGB and chromaticities is SRGB_PRIMARIES):
         return None

@@ -15,7 +15,7 @@ from edgesr.bmff import read_still
 from edgesr.decoding import opened, orientation_of
 from edgesr.enhance.colour import Code, read_colours, to_srgb
 from edgesr.enhance.exif import ORIENTATION, SHORT, bare, changed, damaged, from_tiff, numbers, order_of, value_of
-from edgesr.enhance.extras import Extras, read_extras
+from edgesr.enhance.extras import Extras, density_of, read_extras
 from edgesr.errors import UsageError
 from edgesr.imaging import Pixels, read_bytes
 from edgesr.samples16 import deep_bits, read_deep, upright
@@ -115,6 +115,10 @@ def decode_photo(path: Path, content: bytes) -> Photo:
 
 def _decode(image: Image.Image, content: bytes) -> Photo:
     notes: list[str] = []
+    others = [len(found) for found in image.info.get("aux", {}).values()]  # gain maps and mattes of a HEIC
+    further = getattr(image, "n_frames", 1) - 1 + len(image.info.get("depth_images", [])) + sum(others)
+    if further > 0 and image.format in ("MPO", "HEIF"):
+        notes.append(f"{further} further pictures of its file (previews, a depth or gain map) were left out")
     kind = "JPEG" if image.format == "MPO" else image.format
     jpeg = None
     if kind == "JPEG" and image.mode in ("L", "RGB") and isinstance(image, JpegImagePlugin.JpegImageFile):
@@ -141,6 +145,8 @@ def _decode(image: Image.Image, content: bytes) -> Photo:
     if alpha is not None:
         samples, alpha = np.ascontiguousarray(samples[..., :colours]), np.ascontiguousarray(alpha)
     extras = read_extras(image, content, notes)
+    if extras.density is None:
+        extras = extras.replace(density=density_of(bare(exif)))
     icc, code = read_colours(image, content, extras, colours == 1, notes)
     return Photo(samples, alpha, exif, icc, kind, jpeg, tuple(notes), code, extras)
 
