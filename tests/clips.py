@@ -49,6 +49,7 @@ def make_clip(
     colours: tuple[int, int, int, int] = (1, 1, 1, 1),
     aspect: Fraction | None = None,
     turn: int = 0,
+    mirror: bool = False,
     sounds: tuple[str, ...] = (),
     tags: dict[str, str] | None = None,
     options: dict[str, str] | None = None,
@@ -63,8 +64,8 @@ def make_clip(
         context.colorspace, context.color_range, context.color_primaries, context.color_trc = colours
         if aspect:
             context.sample_aspect_ratio = stream.sample_aspect_ratio = aspect
-        if turn:
-            stream.set_display_rotation(turn)
+        if turn or mirror:
+            stream.set_display_rotation(turn, hflip=mirror)
         tracks = [(file.add_stream(name, rate=48000), []) for name in sounds]
         if tags and "title" in tags:
             marks = [("first", 0, 300), ("second", 300, 700)]

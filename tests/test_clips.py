@@ -6,6 +6,7 @@ import os
 import resource
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -144,10 +145,11 @@ def test_what_a_clip_is_besides_its_frames_stays(enhance: Enhance, tmp_path: Pat
     assert after.tags["comment"].endswith("; in Köln")
 
 
-@pytest.mark.parametrize("turn", [90, 180, -90])
-def test_a_turned_clip_is_upright(turn: int, enhance: Enhance, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("turn", [0, 90, 180, -90])
+def test_a_turned_clip_is_upright(turn: int, mirror: bool, enhance: Enhance, tmp_path: Path) -> None:
     """Its frames, and the shape of its pixels with them."""
-    clip = make_clip(tmp_path / "in.mp4", turn=turn, aspect=Fraction(4, 3))
+    clip = make_clip(tmp_path / "in.mp4", turn=turn, mirror=mirror, aspect=Fraction(4, 3))
     out, _ = enhance(clip)
     sideways = abs(turn) == 90
     assert (out.turn, out.size, out.aspect) == (
@@ -157,7 +159,8 @@ def test_a_turned_clip_is_upright(turn: int, enhance: Enhance, tmp_path: Path) -
     )
     with av.open(str(clip)) as file, av.open(str(tmp_path / "out.mp4")) as other:
         stored, upright = (next(f.decode(video=0)).to_ndarray(format="gray").astype(int) for f in (file, other))
-    assert np.abs(np.rot90(stored, turn // 90) - upright).mean() < 3
+    expected = np.rot90(stored, turn // 90)
+    assert np.abs((np.fliplr(expected) if mirror else expected) - upright).mean() < 3
 
 
 @pytest.mark.parametrize(
@@ -207,6 +210,42 @@ def test_a_clip_without_anything_to_restore_stays_its_own_file(
     code, answer, _ = call("enhance", whole[kind], "-o", out, "--model", tiny_checkpoint)
     assert (code, answer["outputs"][0]["status"]) == (0, "unchanged")
     assert out.read_bytes() == whole[kind].read_bytes()
+
+
+def test_sound_whose_times_stand_still_is_carried(whole: dict[str, Path], enhance: Enhance, tmp_path: Path) -> None:
+    """As recorders of streams write it: MKV takes it, MP4 does not."""
+    path = tmp_path / "still.mkv"
+    with av.open(str(whole["mkv"])) as source, av.open(str(path), "w") as file:
+        here = {stream.index: file.add_stream_from_template(stream, opaque=True) for stream in source.streams}
+        for packet in source.demux():
+            if packet.size:
+                if packet.stream.type == "audio":
+                    packet.pts = packet.dts = max(packet.pts, 0) // 100 * 100
+                packet.stream = here[packet.stream_index]
+                file.mux(packet)
+    after, _ = enhance(path)
+    assert b"".join(after.sound[0][1]) == b"".join(shown(path).sound[0][1])
+
+
+NAMES = [b"\xff\xfe.mp4", b"http:--x.mp4", b"%03d.mp4", b"-y.mp4", b"n" * 246 + b".mp4", "Bär und\n.mp4".encode()]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=["not UTF-8", "address", "pattern", "option", "long", "line"])
+def test_any_name_is_a_name(name: bytes, whole: dict[str, Path], tiny_checkpoint: Path, tmp_path: Path) -> None:
+    clip, folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)), tmp_path / "out"
+    shutil.copy(whole["mp4"], clip)
+    folder.mkdir()
+    assert run(["enhance", "-o", str(folder), "--model", str(tiny_checkpoint), "--", str(clip)]) == 0
+    assert [os.fsencode(path.name) for path in folder.iterdir()] == [name]
+    assert len(shown(folder / clip.name).times) == 6
+
+
+def test_without_pyav_clips_are_said_to_need_it(
+    whole: dict[str, Path], call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    code, answer, _ = call("enhance", whole["mp4"], "-o", tmp_path / "out.mp4")
+    assert (code, answer["hint"]) == (3, "pip install 'edgesr[faces]'")
 
 
 def test_a_clip_is_told_by_its_content(whole: dict[str, Path], enhance: Enhance, tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ class ClipWriter:
         self._convert = Converter(look.colours)
         self._last: int | None = None
         self._durations: dict[int, int] = {}
+        self._told: dict[int, int | None] = {}
         self._sound: Iterator[Any] = iter(())
         self._heard: Any = None
         # Apple's names of tags are kept in a table of their own alone.
@@ -136,6 +137,11 @@ class ClipWriter:
             if until is not None and time is not None and float(time * packet.time_base) > until:
                 return
             packet.stream = stream
+            last = self._told.get(stream.index)
+            if time is not None and last is not None and time <= last:  # a muxer refuses times that stand still
+                time = packet.dts = last + 1
+                packet.pts = max(packet.pts if packet.pts is not None else time, time)
+            self._told[stream.index] = time
             self._file.mux(packet)
             if stream.index in self.packets:
                 self.packets[stream.index] += 1
@@ -165,7 +171,9 @@ def write_clip(
             if writer is not None:
                 writer.abandon()
             if isinstance(error, av.FFmpegError):
-                raise cannot_write(path, OSError(error.errno, error.strerror)) from error
+                if isinstance(error, OSError):
+                    raise cannot_write(path, OSError(error.errno, error.strerror)) from error
+                raise InputOutputError(f"cannot write {path}: {error.strerror}", "another format may: .mkv") from error
             raise
         _read_back(aside, path, writer)
 
