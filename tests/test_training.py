@@ -245,13 +245,13 @@ def test_a_full_disk_keeps_the_state_before(new_trainer: NewTrainer, monkeypatch
     first = new_trainer()
     first.fit(max_minutes=0)
     with monkeypatch.context() as full:
-        full.setattr(safetensors.torch, "save_file", fails_to_write)
+        full.setattr(Path, "write_bytes", fails_to_write)
         with pytest.raises(InputOutputError, match=r"cannot write .*No space left.*free some space"):
             new_trainer().fit()
     resumed = new_trainer()
     assert resumed.step == 1
     assert load_checkpoint(resumed.checkpoint).training["step"] == 1
-    assert not list(resumed.run.glob("*.partial"))
+    assert not list(resumed.run.glob(".edgesr-*"))
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_with_a_name(new_trainer: NewTrainer, tmp_path: Path) -> None:

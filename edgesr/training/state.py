@@ -25,7 +25,8 @@ def write_state(path: Path, tensors: Mapping[str, Tensor], step: int, run: str) 
     """
     stored = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
     with file_aside(path) as aside:
-        safetensors.torch.save_file(stored, aside, metadata={"step": str(step), "run": run})
+        # Not save_file: it writes to a name of its own, which a killed process would leave.
+        aside.write_bytes(safetensors.torch.save(stored, metadata={"step": str(step), "run": run}))
 
 
 def read_state(path: Path, run: str) -> tuple[dict[str, Tensor], int]:
