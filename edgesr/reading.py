@@ -10,7 +10,7 @@ import os
 import stat
 import tomllib
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from edgesr.errors import InputOutputError
 
@@ -20,7 +20,7 @@ LONGEST_LINE = 4096
 """Characters of a line of TOML: tomllib takes minutes for a key of fifty thousand dots."""
 
 
-def open_plain(path: Path) -> BinaryIO:
+def open_plain(path: Path) -> io.BufferedReader:
     """A plain file to read from; a pipe, which may keep us for ever, or a device is refused.
 
     Raises:

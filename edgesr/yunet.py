@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgesr.errors import InputOutputError, UnavailableError
 from edgesr.places import expanded
+from edgesr.reading import open_plain
 
 YUNET_VARIABLE = "EDGESR_YUNET"
 """Names another copy, or another YuNet, to use in place of the package's."""
@@ -47,7 +48,7 @@ def is_genuine(path: Path) -> bool:
         InputOutputError: it cannot be read.
     """
     try:
-        with path.open("rb") as stream:
+        with open_plain(path) as stream:
             content = stream.read(BYTES + 1)
     except OSError as error:
         raise InputOutputError(f"cannot read {path}: {error.strerror}", "check its permissions") from error

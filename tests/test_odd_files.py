@@ -116,6 +116,23 @@ def test_one_unreadable_photo_among_several_named_does_not_stop_the_rest(put, en
     assert enhance(odd, "-o", "one.jpg")[0] == 5, "alone it is the command's error"
 
 
+@pytest.mark.parametrize("odd", ["missing.png", "pipe.png", "text.png"])
+def test_so_it_is_for_restore_and_for_a_gallery(call: Call, tiny_checkpoint: Path, tmp_path: Path, odd: str) -> None:
+    face = Image.fromarray(faces()[0])
+    for i in range(2):
+        face.resize((8, 8)).save(tmp_path / f"{i}.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "text.png").write_text("no photo")
+    named = [tmp_path / "0.png", tmp_path / odd, tmp_path / "1.png"]
+    code, answer, _ = call("restore", *named, "-m", tiny_checkpoint, "-o", tmp_path / "out")
+    assert (code, sorted(p.name for p in (tmp_path / "out").iterdir())) == (1, ["0.png", "1.png"])
+    assert odd in answer["error"]
+    code, answer, _ = call("gallery", "build", *named, "-m", tiny_checkpoint, "-o", tmp_path / "me.gallery")
+    assert code == 1
+    assert odd in next(row["reason"] for row in answer["rejected"] if row["file"].endswith(odd))
+    assert len(answer["rejected"]) + answer["kept"] == 3, "the others were looked at"
+
+
 @pytest.mark.parametrize("out", ["in/out", "in/deep/out", "in", "in/a-b"])
 def test_what_was_made_in_the_folder_is_not_enhanced_again(put, enhance, out: str) -> None:
     put("in/a.jpg", "in/deep/b.jpg", "in/a-b.jpg")

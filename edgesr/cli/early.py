@@ -5,10 +5,12 @@ Each check raises what the work itself would raise later; none replaces it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from edgesr.errors import InputOutputError, UsageError
+from edgesr.places import expanded
 
 
 def network(name: str | Path) -> None:
@@ -20,7 +22,7 @@ def network(name: str | Path) -> None:
     from edgesr.bundle import MANIFEST
     from edgesr.bundle_manifest import read_manifest
 
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     if (folder / MANIFEST).is_file():
         read_manifest(folder / MANIFEST)
     else:
@@ -71,10 +73,20 @@ def conversion(
 
 
 def files(*paths: Path | None) -> None:
-    """Raises InputOutputError: one of the files is not there."""
+    """Raises InputOutputError: one of the files is not there, or neither a file nor a folder."""
     for path in paths:
         if path is not None and not path.exists():
             raise InputOutputError(f"no file {path}")
+        if path is not None and not (path.is_file() or path.is_dir()):
+            raise InputOutputError(
+                f"{path} is a pipe or device, not a file", "save its content as a file, and name that"
+            )
+
+
+def some_file(paths: Sequence[Path]) -> None:
+    """Raises InputOutputError: none of the files is there. Of several, one that is not does not stop the others."""
+    if not any(path.exists() for path in paths):
+        files(*paths)
 
 
 def absent(*paths: Path | None, force: bool) -> None:

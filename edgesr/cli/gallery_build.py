@@ -85,7 +85,8 @@ def build(
     output.claim(out)
     if out.exists() and not force:
         raise UsageError(f"{out} already exists", "pass --force to replace it, or edgesr gallery add to add to it")
-    early.files(*photos, detector, embedder)
+    early.some_file(photos)
+    early.files(detector, embedder)
     early.network(model)
     network = edgesr.load(model)
     dtype = dtype or ("int8" if network.feature_scales else "fp16")
@@ -130,7 +131,8 @@ def add(
 
     started = time.monotonic()
     stored = read_gallery(gallery)
-    early.files(*photos, detector, embedder)
+    early.some_file(photos)
+    early.files(detector, embedder)
     if model:
         early.network(model)
     network = edgesr.load(model or network_of(stored))

@@ -10,7 +10,8 @@ import click
 from edgesr import DEFAULT_CHECKPOINT
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
-from edgesr.errors import InputOutputError, UsageError
+from edgesr.cli.printable import one_line
+from edgesr.errors import InputOutputError, UsageError, told
 
 
 class Variadic(click.Command):
@@ -77,7 +78,8 @@ def command(
     if aligned and not exemplars:
         raise UsageError("--aligned says something of --exemplars", "give them, or leave it out")
     targets = destinations(lr, out, force)
-    early.files(*lr, *exemplars, gallery, truth, detector)
+    early.some_file(lr)
+    early.files(*exemplars, gallery, truth, detector)
     if model is not None:
         early.network(model)
     features: Any = None if gallery is None else read_gallery(gallery)
@@ -93,23 +95,40 @@ def command(
     outputs: list[dict[str, Any]] = []
     for source, target in zip(progress.track(lr, "restoring"), targets, strict=True):
         row: dict[str, Any] = {"input": str(source), "output": str(target)}
-        if isinstance(features, Gallery):
-            chosen = network.choose(source, features)
-            row["exemplars"] = [i + 1 for i in chosen]
-            sr, _ = network.restore(source, features.floats(chosen))
-        else:
-            sr, _ = network.restore(source, features)
-        if original is not None:
-            row |= measure(sr, source, original)
-        write_image(sr, target)
+        try:
+            if isinstance(features, Gallery):
+                chosen = network.choose(source, features)
+                row["exemplars"] = [i + 1 for i in chosen]
+                sr, _ = network.restore(source, features.floats(chosen))
+            else:
+                sr, _ = network.restore(source, features)
+            if original is not None:
+                row |= measure(sr, source, original)
+            write_image(sr, target)
+        except Exception as error:
+            if len(lr) == 1:  # its error is the command's
+                raise
+            row["output"], (row["error"], row["hint"]) = None, told(error, source)
         outputs.append(row)
+    failed = [row for row in outputs if "error" in row]
     if as_json:
         psnr = {key: outputs[0][key] for key in ("psnr", "psnr_bicubic") if key in outputs[0]}
-        output.write_json({"ok": True, "outputs": outputs, **psnr})
-        return
+        said = output.failure(failed[0]["error"], failed[0]["hint"]) if failed else {"ok": True}
+        output.write_json({**said, "outputs": outputs, **psnr})
+    else:
+        show(outputs)
+    if failed:
+        raise output.NegativeResult
+
+
+def show(outputs: list[dict[str, Any]]) -> None:
+    """The faces for people."""
     for row in outputs:
+        if "error" in row:
+            output.say(f"edgesr: {one_line(row['error'])}" + (f"\n  try: {row['hint']}" if row["hint"] else ""))
+            continue
         figures = f"  {row['psnr']:.2f} dB (bicubic {row['psnr_bicubic']:.2f})" if "psnr" in row else ""
-        output.write(row["output"] + figures)
+        output.write(one_line(row["output"]) + figures)
 
 
 def measure(sr: Any, source: Path, original: Any) -> dict[str, float]:
