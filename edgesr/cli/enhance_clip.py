@@ -37,10 +37,10 @@ def run(clip: Path, out: Path | None, as_json: bool, options: dict[str, Any]) ->
     from edgesr.enhance.video import enhance_clip
 
     format_of(out)
-    open_clip(clip)
+    opened = open_clip(clip)
     started = time.monotonic()
     parts = open_enhancer(options)
-    result = enhance_clip(clip, out, parts.networks, parts.detector, parts.settings, parts.judge, track)
+    result = enhance_clip(opened, out, parts.networks, parts.detector, parts.settings, parts.judge, track)
     seconds = time.monotonic() - started
     row = {
         "input": str(clip),

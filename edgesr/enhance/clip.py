@@ -59,6 +59,8 @@ class Clip:
     """The picture's number in its file."""
     tags: dict[str, str] = dataclasses.field(default_factory=dict)
     """Of the whole file: when and where it was taken, by what, its title."""
+    fine_colours: bool = False
+    """Whether they are stored at more than half its width and height, which an output's are not."""
     notes: tuple[str, ...] = ()
     """What of it cannot be kept."""
 
@@ -121,11 +123,14 @@ def open_clip(path: Path) -> Clip:
         if aspect and turn[0]:
             aspect = 1 / aspect
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        rate = rate if Fraction(1, 1000) < rate <= 1000 else Fraction(25)  # damaged headers say anything
+        form = frame.format
+        fine = len(form.components) > 2 and max(form.chroma_width(64), form.chroma_height(64)) > 32
         index = stream.index  # a closed file's streams are not to be touched
         look = Look(rate, stream.time_base or 1 / rate, colours, aspect)
         size = (frame.height, frame.width) if turn[0] else (frame.width, frame.height)
         tags = {name: value for name, value in container.metadata.items() if name.lower() not in OWN_TAGS}
-    return Clip(path, *size, contents.frames, look, turn, index, tags, tuple(notes))
+    return Clip(path, *size, contents.frames, look, turn, index, tags, fine, tuple(notes))
 
 
 def decoded(container: Any, path: Path) -> Generator[Any]:

@@ -169,7 +169,7 @@ class ClipEnhancer:
 
 
 def enhance_clip(
-    source: Path,
+    source: Path | Clip,
     target: Path,
     networks: Sequence[Network],
     detector: Detector,
@@ -191,18 +191,20 @@ def enhance_clip(
         UnavailableError: no PyAV.
     """
     format_of(target)
-    clip = open_clip(source).without(settings.strip)
+    clip = (source if isinstance(source, Clip) else open_clip(source)).without(settings.strip)
     factor = choose_factor(clip, networks, detector, settings)
     # Codecs take even sides alone.
     width, height = (side * factor // 2 * 2 for side in (clip.width, clip.height))
     notes = list(clip.notes)
     if (width, height) != (clip.width * factor, clip.height * factor):
         notes.append("its last column or row was left out: H.264 takes even sides")
+    if clip.fine_colours and factor == 1:
+        notes.append("its colours are stored at half its width and height now (4:2:0)")
     run = ClipEnhancer(networks, detector, settings, judge)
     changed = True
     try:
         with (
-            opened(source) as container,
+            opened(clip.path) as container,
             write_clip(target, (width, height), clip.look, tags(clip, settings)) as writer,
         ):
             notes += writer.copy(container, clip)
@@ -210,13 +212,13 @@ def enhance_clip(
                 pixels = run.frame(number, frame.pixels, factor)[:height, :width]
                 writer.write(dataclasses.replace(frame, pixels=pixels))
             if writer.frames < clip.frames:
-                raise InputOutputError(f"{source} gave {writer.frames} of {clip.frames} frames", "it looks damaged")
-            same_kind = source.suffix.lower() == target.suffix.lower()
+                raise InputOutputError(f"{clip.path} gave {writer.frames} of {clip.frames} frames", "it looks damaged")
+            same_kind = clip.path.suffix.lower() == target.suffix.lower()
             if not run.restored and factor == 1 and same_kind and not settings.strip:
                 raise _UnchangedError
     except _UnchangedError:
         with file_aside(target) as aside:
-            shutil.copyfile(source, aside)
+            shutil.copyfile(clip.path, aside)
         changed, notes, width, height = False, [], clip.width, clip.height
     counts = (run.faces, run.restored, run.exemplars, run.with_exemplars)
     return ClipResult(clip.frames, (width, height), factor, *counts, tuple(notes), changed)
