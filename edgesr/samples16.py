@@ -21,6 +21,7 @@ GREY_WITH_ALPHA = 4
 
 CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
 PIECE = 1 << 20
+PIXEL_CHUNKS = (b"IHDR", b"tRNS", b"IDAT", b"IEND")
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2
 EXTRA_SAMPLES, PREMULTIPLIED = 338, 1
 
@@ -61,8 +62,8 @@ def upright(samples: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
 
 
 def _png(image: Image.Image, content: bytes) -> Deep | None:
-    _check_png(content, image.height * image.width * CHANNELS.get(content[25], 1) * 2)
-    samples = _decoded(content)
+    bare = _pixels_alone(content, image.height * image.width * CHANNELS.get(content[25], 1) * 2)
+    samples = _decoded(bare)
     if samples is None:
         return None
     if content[25] == GREY_WITH_ALPHA:
@@ -74,13 +75,13 @@ def _png(image: Image.Image, content: bytes) -> Deep | None:
     return samples
 
 
-def _check_png(content: bytes, least: int) -> None:
-    """Its checksums, of which libpng only warns on the terminal, and whether ``least`` bytes of pixels are there.
+def _pixels_alone(content: bytes, least: int) -> bytes:
+    """A PNG without anything but its pixels, checked: of the rest, and of what is wrong, libpng talks on the terminal.
 
     Raises:
-        ValueError: one is wrong, or pixels are missing.
+        ValueError: a checksum is wrong, or fewer than ``least`` bytes of pixels are there.
     """
-    at, inflated, packed = 8, 0, zlib.decompressobj()
+    at, inflated, packed, parts = 8, 0, zlib.decompressobj(), [content[:8]]
     while at + 12 <= len(content):
         (size,) = struct.unpack_from(">I", content, at)
         data = content[at + 4 : at + 8 + size]
@@ -90,9 +91,12 @@ def _check_png(content: bytes, least: int) -> None:
         while rest and not packed.eof:
             inflated += len(packed.decompress(rest, PIECE))
             rest = packed.unconsumed_tail
+        if data[:4] in PIXEL_CHUNKS:
+            parts.append(content[at : at + 12 + size])
         at += 12 + size
     if not packed.eof or inflated < least:
         raise ValueError("pixels are missing")
+    return b"".join(parts)
 
 
 def _tiff_depth(content: bytes) -> tuple[int, int, int, bool]:

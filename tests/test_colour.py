@@ -209,6 +209,16 @@ def test_what_no_profile_can_say_is_noted(suffix: str, noted: bool, tmp_path: Pa
     assert noted or (again.code is not None and again.code[:2] == (9, 16))
 
 
+@pytest.mark.parametrize("code", [(22, 13), (9, 13), (9, 18), (200, 13), (2, 8), (0, 0)])
+def test_every_code_can_be_written(code: tuple[int, int], tmp_path: Path) -> None:
+    """Those that HEVC's encoder does not know become a profile, or are left out."""
+    (tmp_path / "in.png").write_bytes(png(PICTURE, (b"cICP", bytes((*code, 0, 1)))))
+    for suffix in (".heic", ".jpg", ".png"):
+        write_photo(read_photo(tmp_path / "in.png"), tmp_path / f"out{suffix}")
+        again = read_photo(tmp_path / f"out{suffix}")
+        assert (again.icc is not None) or suffix != ".heic" or code != (22, 13)
+
+
 def test_an_avifs_header_says_its_bits() -> None:
     """Nothing here writes one of 10 bits, and a decoder notices a changed header."""
     content = saved(PICTURE, "AVIF")

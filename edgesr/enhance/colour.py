@@ -10,13 +10,26 @@ from PIL import Image, ImageCms
 
 from edgesr.bmff import read_still
 from edgesr.enhance.extras import Extras
-from edgesr.enhance.icc import HDR_TRANSFERS, SRGB_PRIMARIES, UNSPECIFIED, of_code, of_gamma, rgb_of_grey, space_of
+from edgesr.enhance.icc import (
+    CURVES,
+    HDR_TRANSFERS,
+    PRIMARIES,
+    SRGB_PRIMARIES,
+    UNSPECIFIED,
+    of_code,
+    of_gamma,
+    rgb_of_grey,
+    space_of,
+)
 
 Code = tuple[int, int, int, int]
 """Primaries, transfer, matrix and full range, by ITU-T H.273."""
 
 SRGB_CODE: Code = (1, 13, 6, 1)
 SRGB_GAMMA = 1 / 2.2
+NOT_IN_HEVC = {22}
+"""Primaries that its encoder does not take."""
+
 MATRICES = (1, 5, 6, 9)
 """What HEIC is written with here; anything else becomes 6, which decoders undo as well."""
 
@@ -82,6 +95,8 @@ def profile_for(
             )
         elif icc is None or extras.colours:  # of a PNG the code counts more than the profile
             return of_code(*code[:2], grey=grey)
+    if code is not None and kind == "HEIF" and icc is None and heic_code(code)[:2] != code[:2]:
+        return of_code(*code[:2])
     if icc is not None:
         if space_of(icc) == "grey" and not grey:
             notes.append("its grey profile became the same for RGB")
@@ -114,4 +129,6 @@ def heic_code(code: Code | None) -> Code:
     """The code that a HEIC is written with, which says the same of its colours."""
     if code is None:
         return SRGB_CODE
-    return (code[0], code[1], code[2] if code[2] in MATRICES else SRGB_CODE[2], 1)
+    primaries = code[0] if code[0] in set(PRIMARIES) - NOT_IN_HEVC else UNSPECIFIED
+    transfer = code[1] if code[1] in CURVES or code[1] in HDR_TRANSFERS else UNSPECIFIED
+    return (primaries, transfer, code[2] if code[2] in MATRICES else SRGB_CODE[2], 1)

@@ -63,7 +63,10 @@ def write_photo(photo: Photo, path: Path, quality: int | None = None) -> tuple[s
                 else:
                     _image(photo, kind).save(WithChunks(stream, chunks), format="PNG", compress_level=4)  # type: ignore[arg-type]
         else:
-            _save(photo, kind, aside, quality, notes)
+            try:
+                _save(photo, kind, aside, quality, notes)
+            except (ValueError, RuntimeError) as error:
+                raise InputOutputError(f"cannot write {path.name}: {error}", "choose another --format") from error
     return tuple(notes)
 
 
@@ -106,12 +109,9 @@ def _save(photo: Photo, kind: str, path: Path, quality: int | None, notes: list[
         pillow_heif.register_heif_opener()
         options |= dict(zip(HEIC_CODE, heic_code(photo.code), strict=True))
     _note_lost(photo, kind, notes)
-    try:
-        _image(photo, kind).save(path, format=kind, **options)
-        if kind == "JPEG":
-            _set_density(path, photo.extras.density)
-    except (ValueError, RuntimeError) as error:
-        raise InputOutputError(f"cannot write {path.name}: {error}", "choose another --format") from error
+    _image(photo, kind).save(path, format=kind, **options)
+    if kind == "JPEG":
+        _set_density(path, photo.extras.density)
 
 
 def _jpeg_parts(photo: Photo, notes: list[str]) -> dict[str, bytes | None]:
