@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from conftest import Call
 from PIL import ExifTags, Image
 from scenes import Place, faces
 from whole_photos import PLACE, KnownFaces, background, composed, face_at, gallery_of
 
 import edgesr
+from edgesr.cli.asking import ask_whose
 from edgesr.cli.main import run
 from edgesr.data.samples import sample_faces
 from edgesr.enhance.batch import JOURNAL, Job, Journal
@@ -216,6 +219,35 @@ def test_one_shipped_network_serves_a_gallery(call: Call, known: KnownFaces, bui
     serving = answer["outputs"][0]["faces"][0]["network"]
     chosen = read_description(SHIPPED / serving)
     assert (chosen.feature_space, chosen.quantization) == (description.feature_space, None)
+
+
+def test_strangers_in_a_photo_do_not_get_the_gallerys_features(
+    call: Call, known: KnownFaces, gallery: Path, tiny_checkpoint: Path, holiday: Path, tmp_path: Path
+) -> None:
+    """The gallery holds no embeddings, so of two faces nobody can tell which is its person's."""
+    known.faces.append(face_at(Place((100.0, 80.0), 12.0)))
+    command = ("enhance", holiday / "a.jpg", "-g", gallery, "-m", tiny_checkpoint)
+    for name, arguments, exemplars in (("a.png", (), 0), ("b.png", ("--assume-same-person",), 2)):
+        code, answer, _ = call(*command, "-o", tmp_path / name, *arguments)
+        assert code == 0
+        rows = answer["outputs"][0]["faces"]
+        assert [len(row["exemplars"]) for row in rows] == [exemplars] * 2
+        assert all(row["restored"] for row in rows)
+        assert all(("--assume-same-person" in row["reason"]) == (not exemplars) for row in rows)
+    assert call("enhance", holiday / "a.jpg", "--assume-same-person", "-o", tmp_path / "c.png")[0] == 2
+
+
+@pytest.mark.parametrize(("answer", "meant"), [("2\n", 1), ("0\n", None), ("\n", None), ("7\n1\n", 0)])
+def test_a_user_is_asked_which_face_is_meant(answer: str, meant: int | None) -> None:
+    two = [face_at(PLACE), face_at(Place((100.0, 80.0), 12.0))]
+
+    @click.command()
+    def command() -> None:
+        click.echo(f"meant {ask_whose(background((120, 100)), two)}")
+
+    result = CliRunner().invoke(command, input=answer)
+    assert f"meant {meant}" in result.stdout
+    assert "2: 12 px large, 83% from the left, 80% down" in result.stderr
 
 
 def test_a_photo_that_was_begun_and_not_finished_is_done_again(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def prepare(
     """
     if not raw.is_dir():
         raise InputOutputError(f"no folder {raw}", "give a folder with one sub-folder of photos per person")
-    early.files(detector)
+    early.detector(detector)
     from edgesr.data.prepare import prepare as run
     from edgesr.detection import FaceDetector
 

@@ -89,6 +89,13 @@ def some_file(paths: Sequence[Path]) -> None:
         files(*paths)
 
 
+def detector(given: Path | None) -> None:
+    """Raises UnavailableError: the face detector that was named, by an option or the environment, is not there."""
+    from edgesr.yunet import find_yunet
+
+    find_yunet(given)
+
+
 def absent(*paths: Path | None, force: bool) -> None:
     """Raises UsageError: an output exists and is not to be replaced."""
     for path in paths:

@@ -134,7 +134,8 @@ def enhance_photos(photos: tuple[Path, ...], out: Path, as_json: bool, options: 
 
 def open_enhancer(options: dict[str, Any], ask: Ask | None = None) -> Enhancer:
     """Networks, galleries, detector and judge; ``ask`` tells whose face it is where the judge cannot."""
-    early.files(*options["galleries"], options["detector"], options["embedder"])
+    early.files(*options["galleries"], options["embedder"])
+    early.detector(options["detector"])
     for name in options["models"]:
         early.network(name)
     from edgesr.detection import open_detector

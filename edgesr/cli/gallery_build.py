@@ -86,7 +86,8 @@ def build(
     if out.exists() and not force:
         raise UsageError(f"{out} already exists", "pass --force to replace it, or edgesr gallery add to add to it")
     early.some_file(photos)
-    early.files(detector, embedder)
+    early.files(embedder)
+    early.detector(detector)
     early.network(model)
     network = edgesr.load(model)
     dtype = dtype or ("int8" if network.feature_scales else "fp16")
@@ -132,7 +133,8 @@ def add(
     started = time.monotonic()
     stored = read_gallery(gallery)
     early.some_file(photos)
-    early.files(detector, embedder)
+    early.files(embedder)
+    early.detector(detector)
     if model:
         early.network(model)
     network = edgesr.load(model or network_of(stored))

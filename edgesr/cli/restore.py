@@ -79,7 +79,8 @@ def command(
         raise UsageError("--aligned says something of --exemplars", "give them, or leave it out")
     targets = destinations(lr, out, force)
     early.some_file(lr)
-    early.files(*exemplars, gallery, truth, detector)
+    early.files(*exemplars, gallery, truth)
+    early.detector(detector)
     if model is not None:
         early.network(model)
     features: Any = None if gallery is None else read_gallery(gallery)
