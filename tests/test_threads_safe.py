@@ -146,7 +146,6 @@ EVERYTHING = [
 ]
 
 
-@pytest.mark.usefixtures("booth_detector")
 @pytest.mark.parametrize("make", EVERYTHING)
 def test_each_thread_gets_its_own_result_and_a_fork_an_error(
     make: Callable[[Path, Path], Work], tmp_path: Path, tiny_checkpoint: Path
