@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from PIL import Image
 from scenes import faces
 from whole_photos import PLACE, composed
 
+from edgesr.claims import claimed
 from edgesr.cli.main import run
 from edgesr.cli.printable import UNSEEN
 from edgesr.enhance import photo
@@ -248,3 +250,25 @@ def test_without_home_and_name_commands_answer(
     monkeypatch.setattr(pwd, "getpwuid", unknown)
     code, answer, _ = call(*command)
     assert code in (0, 1, 5), answer
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["gallery", "build", "a.jpg", "-o"],
+        ["convert", "-t", "onnx", "-o"],
+        ["quantize", "--data", "people", "-o"],
+        ["data", "prepare", "people", "-o"],
+    ],
+    ids=" ".join,
+)
+def test_two_commands_cannot_make_the_same(put, call: Call, tiny_checkpoint: Path, command: list[str]) -> None:
+    put("a.jpg", "people/ann/a.jpg")
+    model = {"gallery": ["-m", tiny_checkpoint], "convert": ["-c", tiny_checkpoint], "quantize": []}.get(command[0], [])
+    with ThreadPoolExecutor(1) as other:  # another thread is refused as another process is
+        claim = claimed(Path("out"))
+        other.submit(claim.__enter__).result()
+        code, answer, _ = call(*command, "out", *model)
+        other.submit(claim.__exit__, None, None, None).result()
+    assert (code, "out is being made by process" in answer["error"]) == (5, True), answer
+    assert not Path("out").exists()

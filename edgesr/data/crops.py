@@ -76,7 +76,8 @@ class CropFolder:
     def has(self, split: str, source: str) -> bool:
         """Whether this photo's crop was made before."""
         row = self._rows.get((self.size, split, source))
-        return row is not None and self.path(row).is_file()
+        path = None if row is None else self.path(row)
+        return path is not None and path.is_file() and path.stat().st_size > 0  # a power cut may leave an empty one
 
     def path(self, row: Crop) -> Path:
         return self.folder / str(self.size) / row.file
