@@ -21,7 +21,7 @@ from edgesr.enhance.faces import find_faces, side_of
 from edgesr.enhance.paste import paste, scaled, upscale
 from edgesr.enhance.regions import Network, factor_for, network_for
 from edgesr.enhance.run import DEFAULTS, Enhancer, Settings
-from edgesr.enhance.whose import Judge
+from edgesr.enhance.whose import UNTOLD, Judge
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.gallery.build import empty_gallery, encode_entries
 from edgesr.gallery.descriptor import describe
@@ -89,6 +89,8 @@ class ClipEnhancer:
         self.enhancer = Enhancer(networks, detector, settings, judge)
         self.tracks: list[Track] = []
         self.faces = self.restored = self.exemplars = self.with_exemplars = 0
+        self.untold = 0
+        """Restored faces that were several in a frame, and did not get the gallery, since nobody can tell whose."""
 
     def frame(self, number: int, frame: Pixels, factor: int) -> Pixels:
         """A frame uint8 [H, W, 3], ``factor`` times as large, with its faces restored."""
@@ -104,6 +106,10 @@ class ClipEnhancer:
             if done.restored and done.sr is not None:
                 self.restored += 1
                 self.with_exemplars += bool(done.exemplars)
+                self.untold += any(
+                    network.gallery is not None and not self._may_be_used(network.gallery, len(found))
+                    for network in self.networks
+                )
                 pasted.append((done.sr, track.face))
         result = upscale(frame, factor)
         for sr, face in pasted:
@@ -220,6 +226,8 @@ def enhance_clip(
         with file_aside(target) as aside:
             shutil.copyfile(clip.path, aside)
         changed, notes, width, height = False, [], clip.width, clip.height
+    if run.untold:
+        notes.append(f"{run.untold} times a face was {UNTOLD}")
     counts = (run.faces, run.restored, run.exemplars, run.with_exemplars)
     return ClipResult(clip.frames, (width, height), factor, *counts, tuple(notes), changed)
 
