@@ -111,7 +111,11 @@ def _self(process: int) -> tuple[str, int, int]:
     """Machine, number and start of this process; ``process`` is its number, as a forked one is another."""
     import psutil
 
-    return _machine(), process, round(psutil.Process(process).create_time())
+    try:
+        start = round(psutil.Process(process).create_time())
+    except (psutil.Error, OSError):  # no /proc
+        start = 0
+    return _machine(), process, start
 
 
 @functools.cache
@@ -137,5 +141,5 @@ def _is_dead(path: Path, found: re.Match[str]) -> bool:
         return abs(psutil.Process(int(found["process"])).create_time() - int(found["start"])) > CLOCKS
     except psutil.NoSuchProcess:
         return True
-    except (psutil.Error, OverflowError):
+    except (psutil.Error, OSError, OverflowError):
         return False

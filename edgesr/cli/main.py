@@ -133,9 +133,9 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as error:
         return output.fail(error.format_message(), "", EXIT_IO, as_json)
     except (KeyboardInterrupt, click.Abort) as error:
-        by = error if isinstance(error, Terminated) else error.__cause__  # click makes its own of it
-        said = f"ended by {by}" if isinstance(by, Terminated) else "interrupted"
-        code = EXIT_SIGNAL + by.number if isinstance(by, Terminated) else EXIT_INTERRUPTED
+        of = (error, error.__cause__, error.__context__)  # click makes its own of it
+        by = next((one for one in of if isinstance(one, Terminated)), None)
+        said, code = (f"ended by {by}", EXIT_SIGNAL + by.number) if by else ("interrupted", EXIT_INTERRUPTED)
         return output.fail(said, "nothing half-written was left behind", code, as_json)
     except OSError as error:
         hint = "free some space" if error.errno == errno.ENOSPC else "check the path and its permissions"
