@@ -250,10 +250,17 @@ def test_what_is_too_large_for_a_jpeg_is_named(size: int, kept: bool, tmp_path: 
 
 
 def test_marked_faces_of_a_turned_photo_are_noted(tmp_path: Path) -> None:
-    xmp = XMP.replace(b"<r", b"<r mwg-rs:Name='Oma'")
+    xmp = XMP.replace(b'<r tiff:Orientation="6"', b"<r mwg-rs:Name='Oma'")
     for exif, noted in ((block(), True), (b"", False)):
         (tmp_path / "in.jpg").write_bytes(saved(PICTURE, "JPEG", xmp=xmp, exif=exif))
         assert any("turned" in note for note in read_photo(tmp_path / "in.jpg").notes) == noted
+
+
+def test_a_photo_that_xmp_alone_turns_is_upright(tmp_path: Path) -> None:
+    (tmp_path / "in.jpg").write_bytes(saved(PICTURE, "JPEG", xmp=XMP))
+    write_photo(read_photo(tmp_path / "in.jpg"), tmp_path / "out.jpg")
+    again = read_photo(tmp_path / "out.jpg")
+    assert (again.size, b'tiff:Orientation="1"' in (again.extras.xmp or b"")) == ((32, 48), True)
 
 
 def test_xmp_names_the_size_as_it_is_now() -> None:
