@@ -203,7 +203,9 @@ def test_a_clips_place_and_people_can_be_left_out(
     assert not [key for key in tags if "location" in key]
     assert b"+52.52" not in (tmp_path / name).read_bytes()
     assert (tags.get("title") == ALL["title"]) == (strip == "--strip-location")
-    assert ("Köln" in tags["comment"]) == (strip == "--strip-location")
+    comment = tags.get("comment", "")
+    assert ("Köln" in comment) == (strip == "--strip-location")
+    assert ("faces enhanced" in comment) == found
 
 
 @pytest.mark.parametrize("kind", ["mp4", "mov", "mkv"])

@@ -220,16 +220,29 @@ def enhance_clip(
             if writer.frames < clip.frames:
                 raise InputOutputError(f"{clip.path} gave {writer.frames} of {clip.frames} frames", "it looks damaged")
             same_kind = clip.path.suffix.lower() == target.suffix.lower()
-            if not run.restored and factor == 1 and same_kind and not settings.strip:
+            if not run.restored and factor == 1 and (same_kind or settings.strip):
                 raise _UnchangedError
     except _UnchangedError:
-        with file_aside(target) as aside:
-            shutil.copyfile(clip.path, aside)
-        changed, notes, width, height = False, [], clip.width, clip.height
+        changed = False
+        if settings.strip:
+            _write_anew(clip, target, (width, height))
+        else:
+            with file_aside(target) as aside:
+                shutil.copyfile(clip.path, aside)
+            notes, width, height = [], clip.width, clip.height
     if run.untold:
         notes.append(f"{run.untold} times a face was {UNTOLD}")
     counts = (run.faces, run.restored, run.exemplars, run.with_exemplars)
     return ClipResult(clip.frames, (width, height), factor, *counts, tuple(notes), changed)
+
+
+def _write_anew(clip: Clip, target: Path, size: tuple[int, int]) -> None:
+    """The clip as it is, without what its output must not have; it does not say that faces were enhanced."""
+    width, height = size
+    with opened(clip.path) as container, write_clip(target, size, clip.look, clip.tags) as writer:
+        writer.copy(container, clip)
+        for frame in clip.read():
+            writer.write(dataclasses.replace(frame, pixels=frame.pixels[:height, :width]))
 
 
 class _UnchangedError(Exception):
