@@ -185,6 +185,13 @@ def test_the_cache_is_keyed_by_all_that_a_bundle_is_made_of(
         changed.write_bytes(changed.read_bytes() + b" ")
         found.append(cache_folder(str(checkpoint)))
     found += [cache_folder("hime-small-x4"), cache_folder("hime-small-x8")]
+    run = tmp_path / "runs" / "mine"  # of a training, which goes on
+    run.mkdir(parents=True)
+    checkpoint.rename(run / "checkpoint")
+    found.append(cache_folder(str(run)))
+    weights = run / "checkpoint" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes() + b" ")
+    found.append(cache_folder(str(run)))
     assert len(set(found)) == len(found)
 
 
