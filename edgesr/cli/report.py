@@ -121,7 +121,10 @@ def command(
     early.checkpoint(checkpoint)
     for name in quantized:
         early.checkpoint(name)
-    early.files(recipe, sensitivity_file, embedder, *bundles, *device_results)
+    for folder in bundles:
+        if not folder.is_dir():
+            early.bundle(folder)
+    early.files(recipe, sensitivity_file, embedder, *device_results)
     if data:
         for name in splits or ("test",):
             early.faces(data, name)
