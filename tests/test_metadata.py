@@ -139,6 +139,36 @@ def test_a_tiffs_words_go_into_the_png(options: dict[str, object], tmp_path: Pat
         assert image.info["dpi"] == pytest.approx((600, 600), abs=0.02)
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_tiffs_directories_below_go_along(orientation: int, tmp_path: Path) -> None:
+    """Comment, private notes and the place: tifffile writes none, so they are put behind its file."""
+    below = {COMMENT: (7, DETAILS[COMMENT]), MAKER_NOTE: (7, NOTE)}
+    place = {1: (2, b"N\0"), 2: (5, struct.pack("<6I", 52, 1, 31, 1, 7, 1))}
+    tags = [(65000, 4, 1, 0x11223344, True), (65001, 4, 1, 0x55667788, True), (ORIENTATION, 3, 1, orientation, True)]
+    content = tiff(PICTURE, extratags=tags)
+    for other, name, placeholder, values in ((65000, 0x8769, 0x11223344, below), (65001, GPS, 0x55667788, place)):
+        content = content.replace(struct.pack("<HH", other, 4), struct.pack("<HH", name, 4))
+        rows, data, at = b"", b"", len(content) + 2 + 12 * len(values) + 4
+        for tag, (kind, value) in values.items():
+            where = struct.pack("<I", at + len(data)) if len(value) > 4 else value.ljust(4, b"\0")
+            rows += struct.pack("<HHI", tag, kind, len(value) // (8 if kind == 5 else 1)) + where
+            data += value if len(value) > 4 else b""
+        content = content.replace(struct.pack("<I", placeholder), struct.pack("<I", len(content)))
+        content += struct.pack("<H", len(values)) + rows + bytes(4) + data
+    (tmp_path / "in.tif").write_bytes(content)
+    photo = read_photo(tmp_path / "in.tif")
+    assert photo.size == (SIZE if orientation == 1 else SIZE[::-1])
+    write_photo(photo.replace(exif=mark(photo.exif, photo.size)), tmp_path / "out.jpg")
+    found = stored(tmp_path / "out.jpg")
+    assert value_of(found, COMMENT, details=True) == DETAILS[COMMENT]
+    assert value_of(found, MAKER_NOTE, details=True) == NOTE
+    assert value_of(found, ORIENTATION) == b"\1\0"
+    with Image.open(tmp_path / "out.jpg") as image:
+        assert image.getexif().get_ifd(GPS)[2] == (52, 31, 7)
+    hidden, _ = without(photo, "location")
+    assert value_of(hidden.exif, GPS) is None
+
+
 def test_a_damaged_entry_costs_itself_alone(tmp_path: Path) -> None:
     exif = bytearray(block())
     at = exif.index(struct.pack("<HHI", ARTIST, 2, len(WORDS[ARTIST])))
