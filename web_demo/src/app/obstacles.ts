@@ -13,6 +13,7 @@ export const refusals: Record<Refusal, string> = {
     "no-image": "It is no image that this browser can read.",
     heic: "It is a HEIC photo, which this browser does not read. Safari does; anywhere else save it as a JPEG first.",
     huge: "It has more than 64 megapixels.",
+    "somebody-else": "It shows somebody else: you left it out.",
     duplicate: "The same picture has been learned already.",
 };
 

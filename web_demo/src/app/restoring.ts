@@ -9,7 +9,11 @@ export interface Restoring {
     outcome: Outcome | null;
     /** What is being done now, null where it waits for somebody. */
     busy: { stage: Progress["stage"]; share: number; closer: boolean } | null;
+    /** Which face is the person of the gallery, as somebody said; null: none of them. */
+    owner: number | null;
     pick: (face: number | null) => void;
+    /** Say which face is the gallery's person. */
+    own: (face: number | null) => void;
     lookCloser: () => void;
 }
 
@@ -17,6 +21,7 @@ export function useRestoring(photo: Photo, precision: Precision): Restoring {
     const { client, fail, clear } = useBooth();
     const [looked, setLooked] = useState<Looked | null>(null);
     const [face, pick] = useState<number | null>(null);
+    const [owner, own] = useState<number | null>(null);
     const [outcome, setOutcome] = useState<Outcome | null>(null);
     const [busy, setBusy] = useState<Restoring["busy"]>({ stage: "photo", share: -1, closer: false });
     const [attempt, setAttempt] = useState(0);
@@ -38,7 +43,10 @@ export function useRestoring(photo: Photo, precision: Precision): Restoring {
                 const found = await client.ask("look", { photo, thorough }, { signal: controller.signal, progress });
                 setLooked(found);
                 setOutcome(null);
-                pick(found.faces.length === 1 ? 0 : null);
+                // Who is alone in a photo is taken for the person that it was chosen for; of several somebody has to say.
+                const alone = found.faces.length === 1 ? 0 : null;
+                pick(alone);
+                own(alone);
                 setBusy(null);
             } catch (error) {
                 fail(error, again);
@@ -60,7 +68,7 @@ export function useRestoring(photo: Photo, precision: Precision): Restoring {
         client
             .ask(
                 "restore",
-                { photo, thorough: looked.thorough, face, precision },
+                { photo, thorough: looked.thorough, face, own: face === owner, precision },
                 { signal: controller.signal, progress },
             )
             .then(
@@ -71,12 +79,12 @@ export function useRestoring(photo: Photo, precision: Precision): Restoring {
                 (error) => fail(error, again),
             );
         return () => controller.abort();
-    }, [client, photo, looked, face, precision, fail, again, attempt]);
+    }, [client, photo, looked, face, owner, precision, fail, again, attempt]);
 
     const choose = useCallback((next: number | null) => {
         if (next === null) setOutcome(null);
         pick(next);
     }, []);
     const lookCloser = useCallback(() => void look(true), [look]);
-    return { looked, face, outcome, busy, pick: choose, lookCloser };
+    return { looked, face, owner, outcome, busy, pick: choose, own, lookCloser };
 }

@@ -55,6 +55,11 @@ export const words = {
         whoseTitle: "Who is it?",
         whoseText: (name: string, n: number) => `${name} shows ${n} people. Choose the one to learn from.`,
         whoseSkip: "Leave this photo out",
+        alikeTitle: "Is this one person?",
+        alikeText: (remembered: number) =>
+            `The booth cannot tell people apart, and what it learns is to be of one person. ${remembered === 0 ? "Press whoever is somebody else, to leave them out." : `Press whoever is not the person of the ${plural(remembered, "photo", "# photos")} that ${plural(remembered, "is", "are")} remembered, to leave them out.`}`,
+        alike: (n: number) => plural(n, "Learn from 1 photo", "Learn from # photos"),
+        alikeNone: "Learn from none",
     },
     wipe: {
         action: "Delete everything",
@@ -99,7 +104,12 @@ export const words = {
         saving: "Saving",
         whoTitle: "Whose face?",
         whoText: (n: number) =>
-            `${plural(n, "One face is", "# faces are")} in this photo. Choose the one that your photos show.`,
+            `${plural(n, "One face is", "# faces are")} in this photo, and the booth cannot tell people apart. Choose the one that your photos show: only that one gets their features.`,
+        whoAny: (n: number) => `${plural(n, "One face is", "# faces are")} in this photo. Choose the one to restore.`,
+        whoNone: "None of them",
+        whose: "Whose face it is",
+        mine: "Of my photos",
+        other: "Somebody else’s",
         faceN: (n: number) => `Face ${n}`,
         closer: "Look for smaller faces",
         faces: "Faces in this photo",
@@ -118,6 +128,9 @@ export const words = {
         latency: (ms: string) => `${ms} ms here`,
         latencyLong: (runtime: string, runs: number) => `${runtime}, ${plural(runs, "one run", "median of # runs")}`,
         usedNone: "Restored without photos of this person. Add some to bring back their own features.",
+        usedOther: "Restored without your photos, since it is somebody else’s face.",
+        usedOtherOfSeveral:
+            "Restored without your photos: another face of this photo is the one that they show, or none is.",
         used: (n: number) =>
             plural(n, "With the features of 1 photo of yours.", "With the features of # photos of yours."),
         doubted: (percent: number) => `Your photos count ${percent} % here: more of them would contradict this photo.`,

@@ -34,7 +34,8 @@ const BOTTOM = 110;
 const LEAST_SHARPNESS = 0.2;
 /** Detail along one axis is measured by so much less in a photo that is as sharp. */
 const ONE_AXIS = 1.43;
-const LEAST_SIZE = 64;
+/** Of the face's square, in photo pixels. */
+export const LEAST_SIZE = 64;
 /** 95th percentile of the face's luminance; not its mean, since dark skin is no fault of a photo. */
 const DARKEST = 0.26;
 const BRIGHT = 0.96;

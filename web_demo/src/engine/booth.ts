@@ -23,6 +23,7 @@ import type {
     Calls,
     Configuration,
     Kind,
+    Learned,
     Looked,
     Outcome,
     Photo,
@@ -47,7 +48,7 @@ interface LookedAt {
     faces: Face[];
     thorough: boolean;
     /** The last restoration: saving needs it. */
-    restored: { face: number; precision: Precision; result: RestoredFace } | null;
+    restored: { face: number; own: boolean; precision: Precision; result: RestoredFace } | null;
 }
 
 /** Longest side of the photo that a screen shows. */
@@ -91,7 +92,7 @@ export class Booth {
             };
         },
         gallery: async (_, asked) => this.galleries.state(await this.gallery(asked)),
-        learn: ({ photo, face }, asked) => this.learn(photo, face, asked),
+        learn: (wanted, asked) => this.learn(wanted, asked),
         forget: async ({ index }, asked) => {
             const gallery = await this.gallery(asked);
             const entry = gallery.entries[index];
@@ -132,7 +133,7 @@ export class Booth {
         },
     };
 
-    private async learn(photo: Photo, which: number | undefined, asked: Asked): Promise<Calls["learn"]["answer"]> {
+    private async learn({ photo, face: which, sure }: Calls["learn"]["args"], asked: Asked): Promise<Learned> {
         const gallery = await this.gallery(asked);
         const network = await this.networks.get((await this.networks.files(asked)).index.defaultPrecision, asked);
         const detector = await this.networks.faces(asked);
@@ -153,9 +154,12 @@ export class Booth {
         if (found.length > 1 && which === undefined)
             return { kind: "whose", faces: found.map((face) => seen(pixels, face)) };
         const face = found[which ?? 0] ?? found[0];
-        const grown = await this.learner.learn(pixels, hash, face, gallery, detector, network);
+        const candidate = await this.learner.examine(pixels, hash, face, gallery, detector, network.manifest.hrSize);
         await this.step("faces", 1, asked);
-        if (typeof grown === "string") return { kind: "refused", reason: grown };
+        if (typeof candidate === "string") return { kind: "refused", reason: candidate };
+        // A copy of a picture that was learned shows whom that one shows.
+        if (!sure && !candidate.twin) return { kind: "unsure", face: toPicture(candidate.crop) };
+        const grown = await this.learner.take(candidate, gallery, network);
         return { kind: "learned", gallery: await this.galleries.keep(grown) };
     }
 
@@ -196,22 +200,22 @@ export class Booth {
 
     private async restored(
         looked: LookedAt,
-        { face, precision }: Wanted,
+        { face, own, precision }: Wanted,
         asked: Asked,
     ): Promise<{ result: RestoredFace; network: Network }> {
         const gallery = await this.gallery(asked);
         const network = await this.networks.get(precision, asked);
-        const result = await restoreFace(looked.photo, looked.faces[face], gallery, network, () =>
+        const result = await restoreFace(looked.photo, looked.faces[face], gallery, own, network, () =>
             this.step("restore", -1, asked),
         );
-        looked.restored = { face, precision, result };
+        looked.restored = { face, own, precision, result };
         return { result, network };
     }
 
     private async restore(wanted: Wanted, asked: Asked): Promise<Outcome> {
         const looked = await this.lookedAt(wanted.photo, wanted.thorough, asked);
         const { result, network } = await this.restored(looked, wanted, asked);
-        const { face } = wanted;
+        const { face, own } = wanted;
         const square = alignmentOf(looked.faces[face]);
         const factor = factorOf(looked.photo, square, network.manifest.hrSize);
         const large = await enlarge(looked.photo, factor, () => this.step("restore", -1, asked));
@@ -231,6 +235,7 @@ export class Booth {
         const { median, runs } = network.latency.restore;
         return {
             face,
+            own,
             precision: network.precision,
             available: (await this.networks.files(asked)).available,
             provider: network.provider,
@@ -251,10 +256,10 @@ export class Booth {
     }
 
     private async save(wanted: Calls["save"]["args"], asked: Asked): Promise<Blob> {
-        const { photo, thorough, face, precision, what, type, strength } = wanted;
+        const { photo, thorough, face, own, precision, what, type, strength } = wanted;
         const looked = await this.lookedAt(photo, thorough, asked);
         const last = looked.restored;
-        const fits = last && last.face === face && last.precision === precision;
+        const fits = last && last.face === face && last.own === own && last.precision === precision;
         const result = fits ? last.result : (await this.restored(looked, wanted, asked)).result;
         const version = (await this.networks.files(asked)).index.version;
         if (what === "face") return encodePicture(blend(result.before, result.after, strength), type, version);

@@ -5,17 +5,27 @@ import type { FaceDetector } from "../core/faceDetector";
 import type { Entry, Gallery } from "../core/gallery";
 import { type Label, labelOf } from "../core/galleryHeader";
 import type { Pixels } from "../core/pixels";
-import { judge, type Refusal as PoorQuality } from "../core/quality";
+import { judge, LEAST_SIZE, type Refusal as PoorQuality } from "../core/quality";
 import { alignmentOf, type Face } from "../core/yunet";
 import type { Network } from "./network";
 
-/** Faces at least so large beside the largest leave it open whose photo it is. */
-const AMBIGUOUS = 0.6;
+/** A face may turn out so much larger at a closer look. */
+const FIRST_LOOK = 0.75;
 
-/** Those of the faces, the largest first, that may be the one the photo is of. */
+/** Those of the faces, the largest first, that can be learned from; where none can, the largest, to be told why. */
 export function candidates(faces: Face[]): Face[] {
-    const most = Math.max(...faces.map((face) => Math.max(face.width, face.height)));
-    return faces.filter((face) => Math.max(face.width, face.height) >= AMBIGUOUS * most);
+    const large = faces.filter((face) => alignmentOf(face).side >= FIRST_LOOK * LEAST_SIZE);
+    return large.length > 0 ? large : faces.slice(0, 1);
+}
+
+/** A face that can be learned from, and what will be known of it. */
+export interface Candidate {
+    crop: Pixels;
+    label: Label;
+    descriptor: Float32Array;
+    print: Float32Array;
+    /** What was learned from another copy of the same picture, which is not as good. */
+    twin: Entry | undefined;
 }
 
 /** Learns from photos, and remembers for this visit what they looked like, to tell copies of one photo. */
@@ -23,18 +33,17 @@ export class Learner {
     /** Of the whole photos that this visit learned from; never stored. */
     private readonly fingerprints = new Map<string, Float32Array>();
 
-    /** The gallery with a face of the photo in it, or why it is not. */
-    async learn(
+    /** A face of the photo as it would be learned, or why it is not. */
+    async examine(
         photo: Pixels,
         photoSha256: string,
         found: Face,
         gallery: Gallery,
         detector: FaceDetector,
-        network: Network,
-    ): Promise<Gallery | PoorQuality | "duplicate"> {
+        size: number,
+    ): Promise<Candidate | PoorQuality | "duplicate"> {
         const face = await detector.refine(photo, found);
         const square = alignmentOf(face);
-        const size = network.manifest.hrSize;
         const crop = cropFace(photo, square, size);
         const landmarks = cropLandmarks(face.landmarks, square, size);
         const quality = judge(crop, landmarks, square.side);
@@ -46,9 +55,18 @@ export class Learner {
         // What was learned in an earlier visit stays; of copies that come together the better one does.
         const older = twin && !this.fingerprints.has(twin.label.photoSha256);
         if (twin && (older || worth(twin.label) >= worth(label))) return "duplicate";
+        return { crop, label, descriptor, print, twin };
+    }
+
+    /** The gallery with the face in it. */
+    async take(
+        { crop, label, descriptor, print, twin }: Candidate,
+        gallery: Gallery,
+        network: Network,
+    ): Promise<Gallery> {
         const rest = twin ? gallery.removing(twin.label.photoSha256) : gallery;
         const features = gallery.pack((await network.encode(crop)).value);
-        this.fingerprints.set(photoSha256, print);
+        this.fingerprints.set(label.photoSha256, print);
         return rest.adding({ features, descriptor, label, embedding: null });
     }
 

@@ -23,7 +23,7 @@ export interface Photo {
 }
 
 /** Why a photo was not learned from. */
-export type Refusal = PoorQuality | "no-face" | "no-image" | "heic" | "huge" | "duplicate";
+export type Refusal = PoorQuality | "no-face" | "no-image" | "heic" | "huge" | "duplicate" | "somebody-else";
 
 /** A face of a photo: its box in shares of the photo's width and height, and what it looks like. */
 export interface SeenFace {
@@ -62,7 +62,9 @@ export interface GalleryState {
 export type Learned =
     | { kind: "learned"; gallery: GalleryState }
     | { kind: "refused"; reason: Refusal }
-    | { kind: "whose"; faces: SeenFace[] };
+    | { kind: "whose"; faces: SeenFace[] }
+    /** Nothing here can tell whether it is the gallery's person: somebody has to. What it looks like. */
+    | { kind: "unsure"; face: Picture };
 
 export interface Looked {
     width: number;
@@ -86,6 +88,7 @@ export interface Heatmap {
 /** A restored face and how it came about. */
 export interface Outcome {
     face: number;
+    own: boolean;
     precision: Precision;
     /** The networks that there are. */
     available: Precision[];
@@ -138,6 +141,8 @@ export interface Wanted {
     photo: Photo;
     thorough: boolean;
     face: number;
+    /** Whether it is the gallery's person, as somebody said: nobody else gets the gallery's features. */
+    own: boolean;
     precision: Precision;
 }
 
@@ -145,7 +150,8 @@ export interface Wanted {
 export interface Calls {
     open: { args: { precision: Precision }; answer: Opened };
     gallery: { args: Record<string, never>; answer: GalleryState };
-    learn: { args: { photo: Photo; face?: number }; answer: Learned };
+    /** `face` where several are in it; `sure` once somebody said that it is the gallery's person. */
+    learn: { args: { photo: Photo; face?: number; sure?: boolean }; answer: Learned };
     forget: { args: { index: number }; answer: GalleryState };
     export: { args: Record<string, never>; answer: Blob };
     import: { args: { content: Blob }; answer: GalleryState };

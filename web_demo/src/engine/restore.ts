@@ -21,11 +21,15 @@ export interface RestoredFace {
     millis: number;
 }
 
-/** As `edgesr enhance` does it: with exemplars as far as they explain the photo, and with the photo's own detail kept. */
+/**
+ * As `edgesr enhance` does it: with exemplars as far as they explain the photo, and with the photo's own detail kept.
+ * `own`: whether the face is the gallery's person; without exemplars otherwise.
+ */
 export async function restoreFace(
     photo: Pixels,
     face: Face,
     gallery: Gallery,
+    own: boolean,
     network: Network,
     step: () => Promise<void>,
 ): Promise<RestoredFace> {
@@ -33,7 +37,8 @@ export async function restoreFace(
     const square = alignmentOf(face);
     const native = nativeCrop(photo, square);
     const lr = lrCrop(native, lrSize);
-    const exemplars = gallery.choose(describe(lr, cropLandmarks(face.landmarks, square, lrSize)), slots);
+    const described = describe(lr, cropLandmarks(face.landmarks, square, lrSize));
+    const exemplars = own ? gallery.choose(described, slots) : [];
     await step();
     const { value, millis } = await network.restore(lr, gallery, exemplars);
     let [believed, share] = [value.face, 1];

@@ -108,11 +108,18 @@ export class Visit {
         await (await chooser).setFiles(files as any);
     }
 
-    /** Learn from photos, and wait until that is done. */
+    /** Learn from photos, all of one person as far as the booth is told, and wait until that is done. */
     async learn(...names: string[]): Promise<void> {
         await this.page.goto(`${this.address}#/gallery`);
         await this.give("Add photos", ...names.map(photo));
-        await this.page.getByText(/^(1 photo was|\d+ photos were) added$/).waitFor({ state: "attached" });
+        const asked = this.button(/^Learn from \d+ photo/);
+        await this.added().or(asked).first().waitFor({ state: "attached" });
+        if (await asked.isVisible()) await asked.click();
+        await this.added().waitFor({ state: "attached" });
+    }
+
+    added() {
+        return this.page.getByText(/^(1 photo was|\d+ photos were) added$/);
     }
 
     /** Restore the face of a photo that has one. */

@@ -43,9 +43,16 @@ export const SCREENS: Shown[] = [
         },
     },
     {
+        name: "alike",
+        go: async (visit) => {
+            await visit.page.getByRole("button", { name: "Face 3" }).click();
+            await visit.page.getByRole("alertdialog", { name: "Is this one person?" }).waitFor();
+        },
+    },
+    {
         name: "home-learned",
         go: async (visit) => {
-            await visit.button("Leave this photo out").click();
+            await visit.button("Learn from none").click();
             await home(visit);
         },
     },

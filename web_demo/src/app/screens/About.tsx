@@ -44,13 +44,18 @@ export function About() {
     return (
         <Screen title={words.about.title} bar>
             <div className="stack stack--loose">
+                {!opened && <Busy label={words.result.opening} share={-1} />}
                 <dl className="facts card">
-                    <dt>{words.about.version}</dt>
-                    <dd>{opened?.version ?? "…"}</dd>
-                    <dt>{words.about.network}</dt>
-                    <dd>{opened ? `${opened.name}, ${opened.lrSize} to ${opened.hrSize} pixels` : "…"}</dd>
-                    <dt>{words.about.runtime}</dt>
-                    <dd>{opened ? words.about[opened.provider] : "…"}</dd>
+                    {opened && (
+                        <>
+                            <dt>{words.about.version}</dt>
+                            <dd>{opened.version}</dd>
+                            <dt>{words.about.network}</dt>
+                            <dd>{`${opened.name}, ${opened.lrSize} to ${opened.hrSize} pixels`}</dd>
+                            <dt>{words.about.runtime}</dt>
+                            <dd>{words.about[opened.provider]}</dd>
+                        </>
+                    )}
                     <dt>{words.about.gpu}</dt>
                     <dd>{describe(gpu)}</dd>
                     <dt>{words.about.stored}</dt>

@@ -12,6 +12,7 @@ import { PictureView } from "../ui/Picture";
 import { Screen } from "../ui/Screen";
 import { State } from "../ui/State";
 import { words } from "../words";
+import { Alike } from "./Alike";
 import { GalleryFiles } from "./GalleryFiles";
 import { NotUsed } from "./NotUsed";
 import { Whose } from "./Whose";
@@ -49,6 +50,7 @@ export function Gallery() {
                 </div>
             </div>
             <Whose learning={learning} />
+            <Alike learning={learning} />
         </Screen>
     );
 }

@@ -70,7 +70,7 @@ export function Restored({ photo, restoring, looked, outcome }: Props) {
                 {view === "why" && <Why outcome={outcome} />}
             </div>
             <div className="stack stack--loose">
-                <p data-testid="said">{said(outcome)}</p>
+                <p data-testid="said">{said(outcome, looked.faces.length, gallery?.remembered.length ?? 0)}</p>
                 {looked.reduced > 1 && <p className="small quiet">{words.result.reduced(looked.reduced)}</p>}
                 {looked.faces.length > 1 && (
                     <Segments
@@ -83,6 +83,18 @@ export function Restored({ photo, restoring, looked, outcome }: Props) {
                             name: words.result.faceN(i + 1),
                             content: <PictureView picture={tile} label="" />,
                         }))}
+                    />
+                )}
+                {(gallery?.remembered.length ?? 0) > 0 && (
+                    <Segments
+                        snug
+                        label={words.result.whose}
+                        chosen={outcome.own ? "mine" : "other"}
+                        choose={(whose) => restoring.own(whose === "mine" ? face : null)}
+                        options={[
+                            { key: "mine", content: words.result.mine },
+                            { key: "other", content: words.result.other },
+                        ]}
                     />
                 )}
                 {view !== "why" && <Strength value={strength} change={setStrength} />}
@@ -98,7 +110,7 @@ export function Restored({ photo, restoring, looked, outcome }: Props) {
                         strength={strength}
                     />
                 )}
-                <div className="row row--one row--wrap">
+                <div className="row row--one row--wrap row--plain">
                     {gallery?.remembered.length === 0 && (
                         <Action look="plain" icon={<Plus size={18} aria-hidden />} onPress={() => go("gallery")}>
                             {words.result.addPhotos}
@@ -137,9 +149,10 @@ function savesData(): boolean {
     return (navigator as { connection?: { saveData?: boolean } }).connection?.saveData ?? false;
 }
 
-function said(outcome: Outcome): string {
+function said(outcome: Outcome, faces: number, remembered: number): string {
     const count = outcome.heatmaps.length;
     if (outcome.side > 3 * outcome.lrSize) return words.result.large;
+    if (!outcome.own && remembered > 0) return faces > 1 ? words.result.usedOtherOfSeveral : words.result.usedOther;
     if (count === 0) return words.result.usedNone;
     if (outcome.share < 0.995) return words.result.doubted(Math.round(outcome.share * 100));
     return words.result.used(count);

@@ -20,7 +20,7 @@ export function Result({ photo }: { photo: Photo }) {
             {looked && face !== null && outcome ? (
                 <Restored photo={photo} restoring={restoring} looked={looked} outcome={outcome} />
             ) : looked && face === null && !busy ? (
-                <Who looked={looked} pick={restoring.pick} closer={restoring.lookCloser} />
+                <Who looked={looked} restoring={restoring} />
             ) : (
                 <div className="middle busy stack">
                     <Busy label={busy ? labelOf(busy) : words.result.restoring} share={busy?.share ?? -1} />

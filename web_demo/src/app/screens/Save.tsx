@@ -28,7 +28,8 @@ export function Save({ photo, looked, outcome, what, strength }: Props) {
         setWorking(true);
         setSaid(words.result.saving);
         try {
-            const wanted = { photo, thorough: looked.thorough, face: outcome.face, precision, what, type, strength };
+            const { face, own } = outcome;
+            const wanted = { photo, thorough: looked.thorough, face, own, precision, what, type, strength };
             const blob = await client.ask("save", wanted);
             return new File([blob], nameFor(photo.name, what, type), { type: blob.type });
         } catch (error) {

@@ -1,23 +1,30 @@
-import { Search } from "lucide-react";
+import { Search, UserX } from "lucide-react";
 import { Button } from "react-aria-components";
 import type { Looked } from "../../engine/protocol";
+import { useBooth } from "../booth";
+import type { Restoring } from "../restoring";
 import { Action } from "../ui/Action";
 import { PictureView } from "../ui/Picture";
 import { words } from "../words";
 
 interface Props {
     looked: Looked;
-    pick: (face: number) => void;
-    closer: () => void;
+    restoring: Restoring;
 }
 
-/** Which of the faces of a photo is to be restored. */
-export function Who({ looked, pick, closer }: Props) {
+/** Which of the faces of a photo is the person of the gallery; without a gallery, which of them is to be restored. */
+export function Who({ looked, restoring }: Props) {
+    const { gallery } = useBooth();
+    const learned = gallery?.remembered.length !== 0;
+    const pick = (face: number) => {
+        restoring.own(face);
+        restoring.pick(face);
+    };
     return (
         <div className="stack stack--loose">
             <div className="stack stack--one">
                 <h2 className="plain-title">{words.result.whoTitle}</h2>
-                <p className="quiet">{words.result.whoText(looked.faces.length)}</p>
+                <p className="quiet">{(learned ? words.result.whoText : words.result.whoAny)(looked.faces.length)}</p>
             </div>
             <div className="seen">
                 <PictureView picture={looked.preview} label={words.result.photo} />
@@ -47,13 +54,18 @@ export function Who({ looked, pick, closer }: Props) {
                     </li>
                 ))}
             </ul>
-            {!looked.thorough && (
-                <div className="row">
-                    <Action look="plain" icon={<Search size={18} aria-hidden />} onPress={closer}>
+            <div className="row row--one row--wrap row--plain">
+                {learned && (
+                    <Action look="plain" icon={<UserX size={18} aria-hidden />} onPress={() => restoring.pick(0)}>
+                        {words.result.whoNone}
+                    </Action>
+                )}
+                {!looked.thorough && (
+                    <Action look="plain" icon={<Search size={18} aria-hidden />} onPress={restoring.lookCloser}>
                         {words.result.closer}
                     </Action>
-                </div>
-            )}
+                )}
+            </div>
         </div>
     );
 }

@@ -32,8 +32,8 @@ export function Confirm({ open, title, text, action, confirm, close, cancel = wo
                             <Action
                                 look="filled"
                                 onPress={() => {
-                                    close();
                                     confirm();
+                                    close();
                                 }}
                             >
                                 {action}

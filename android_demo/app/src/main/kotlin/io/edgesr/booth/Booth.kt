@@ -34,6 +34,20 @@ enum class Precision(val folder: String) { INT8("int8"), FLOAT("float") }
 /** A photo that was decoded, and the faces in it, the largest first. */
 class Looked(val photo: Pixels, val faces: List<Face>)
 
+/** What came of a photo to learn from. */
+sealed interface Examined {
+    object Learned : Examined
+
+    /** A string resource says why. */
+    class Refused(val reason: Int) : Examined
+
+    /** Somebody has to say which of these is the person; what they look like. */
+    class Several(val faces: List<Pixels>) : Examined
+
+    /** Nothing here can tell whether it is the gallery's person: somebody has to say. */
+    class Unsure(val face: Pixels) : Examined
+}
+
 /** A restored face and how it came about. */
 class Outcome(
     val lr: Pixels,
@@ -53,6 +67,9 @@ class Outcome(
     val side: Double,
     val millis: Double,
     val precision: Precision,
+    /** Whether it is the gallery's person, as somebody said, and how many photos the gallery remembers. */
+    val own: Boolean,
+    val remembered: Int,
 )
 
 /** What the app does, without a screen: everything slow runs on [worker], every answer comes on [main]. */
@@ -65,6 +82,9 @@ class Booth(private val context: Context) {
 
     /** Bytes left where galleries lie; tests put other figures here. */
     var freeBytes: () -> Long = { context.noBackupFilesDir.usableSpace }
+
+    /** Whether networks run on a phone's own runtime; where they do not, their time says nothing and is not shown. */
+    var timed = true
 
     /** What was measured since the process began. */
     var measured: List<Measured> = emptyList()
@@ -114,30 +134,32 @@ class Booth(private val context: Context) {
         return (galleryFile.read() ?: manifest.emptyGallery()).also(manifest::check)
     }
 
-    /** Learn from a photo, or say why not (a string resource). @throws IOException where it cannot be stored. */
-    fun add(uri: Uri): Int? {
+    /**
+     * Learn from a photo, or say why not, or what somebody has to say first: [which] of its faces, and whether one is
+     * [sure] to be the gallery's person. @throws IOException where it cannot be stored.
+     */
+    fun add(uri: Uri, which: Int? = null, sure: Boolean = false): Examined {
         val engine = engine(precision)
         val gallery = gallery()
         val content: ByteArray
         val photo: Pixels
         try {
             content = PhotoDecoder.read(context.contentResolver, uri)
-            if (gallery.entries.any { it.label.photoSha256 == PhotoDecoder.sha256(content) }) return R.string.why_known
+            if (gallery.entries.any { it.label.photoSha256 == PhotoDecoder.sha256(content) }) return Examined.Refused(R.string.why_known)
             photo = PhotoDecoder.decode(content)
         } catch (error: ProblemException) {
-            return if (error.problem == Problem.TOO_LARGE) R.string.why_huge else R.string.why_no_image
+            return Examined.Refused(if (error.problem == Problem.TOO_LARGE) R.string.why_huge else R.string.why_no_image)
         }
-        val found = detector().detect(photo)
-        if (found.isEmpty()) return R.string.why_no_face
-        val widths = found.map { maxOf(it.width, it.height) }
-        if (widths.count { it >= AMBIGUOUS * widths.max() } > 1) return R.string.why_several
-        val face = detector().refine(photo, found[0])
+        val found = candidates(detector().detect(photo))
+        if (found.isEmpty()) return Examined.Refused(R.string.why_no_face)
+        if (found.size > 1 && which == null) return Examined.Several(found.map { it.alignment.crop(photo, TILE) })
+        val face = detector().refine(photo, found.getOrElse(which ?: 0) { found[0] })
         val square = face.alignment
         val size = engine.manifest.hrSize
         val crop = square.crop(photo, size)
         val landmarks = face.landmarks.map(square.cropFromPhoto(size)::map)
         val quality = Quality.judge(crop, landmarks, square.side)
-        quality.refusals.firstOrNull()?.let { return reason(it) }
+        quality.refusals.firstOrNull()?.let { return Examined.Refused(reason(it)) }
         val label = Label(
             PhotoDecoder.sha256(content),
             mapOf("sharpness" to quality.sharpness, "size_px" to quality.sizePx, "exposure" to quality.exposure).mapValues { GalleryHeader.thousandths(it.value) },
@@ -147,12 +169,18 @@ class Booth(private val context: Context) {
         val fingerprint = Duplicates.fingerprint(photo)
         val twin = gallery.entries.firstOrNull { same(it, descriptor, fingerprint) }
         // What was learned in an earlier session stays; of copies that come together the better one does.
-        if (twin != null && (twin.label.photoSha256 !in fingerprints || worth(twin.label) >= worth(label))) return R.string.why_known
+        if (twin != null && (twin.label.photoSha256 !in fingerprints || worth(twin.label) >= worth(label))) return Examined.Refused(R.string.why_known)
+        // A copy of a picture that was learned shows whom that one shows.
+        if (twin == null && !sure) return Examined.Unsure(crop)
         val rest = gallery.with(gallery.entries.filter { it !== twin })
         store(rest.adding(Entry(gallery.pack(engine.encode(crop).value), descriptor, label)))
         fingerprints[label.photoSha256] = fingerprint
-        return null
+        return Examined.Learned
     }
+
+    /** Those of the faces, the largest first, that can be learned from; where none can, the largest, to say why. */
+    private fun candidates(faces: List<Face>): List<Face> =
+        faces.filter { it.alignment.side >= FIRST_LOOK * Quality.LEAST_SIZE }.ifEmpty { faces.take(1) }
 
     private fun same(entry: Entry, descriptor: FloatArray, fingerprint: FloatArray): Boolean {
         val known = fingerprints[entry.label.photoSha256] ?: return Duplicates.sameFace(entry.descriptor, descriptor)
@@ -199,15 +227,15 @@ class Booth(private val context: Context) {
         return Looked(photo, faces.map { detector().refine(photo, it) }).also { looked = Pair(key, it) }
     }
 
-    /** Restore face [index] of what [look] found. */
-    fun restore(looked: Looked, index: Int, precision: Precision): Outcome {
+    /** Restore face [index] of what [look] found; with the gallery only if it is its [own] person. */
+    fun restore(looked: Looked, index: Int, precision: Precision, own: Boolean): Outcome {
         val engine = engine(precision)
         val gallery = gallery()
         val face = looked.faces[index]
         val native = Enhance.nativeCrop(looked.photo, face.alignment)
         val lr = Enhance.lrCrop(native, engine.manifest.lrSize)
         val inLr = face.landmarks.map(face.alignment.cropFromPhoto(engine.manifest.lrSize)::map)
-        val chosen = gallery.choose(Descriptor.of(lr, inLr), engine.manifest.slots)
+        val chosen = if (own) gallery.choose(Descriptor.of(lr, inLr), engine.manifest.slots) else emptyList()
         val restored = engine.restore(lr, gallery, chosen)
         val (believed, share) = if (chosen.isEmpty()) {
             Pair(restored.value.face, 1.0)
@@ -220,7 +248,7 @@ class Booth(private val context: Context) {
         val square = face.alignment.scaled(enlarged.width.toDouble() / looked.photo.width)
         return Outcome(
             lr, restored.value.face, Bicubic.resize(native, size, size), after, enlarged, Enhance.paste(enlarged, after, square),
-            chosen, restored.value.weights, share, face.alignment.side, restored.millis, precision,
+            chosen, restored.value.weights, share, face.alignment.side, restored.millis, precision, own, gallery.entries.size,
         )
     }
 
@@ -240,7 +268,9 @@ class Booth(private val context: Context) {
     }
 
     private companion object {
-        const val AMBIGUOUS = 0.6
+        /** A face may turn out so much larger at a closer look. */
+        const val FIRST_LOOK = 0.75
+        const val TILE = 128
         const val ROOM = 8L shl 20
 
         /** 0.75 of a restored face's pixels. */

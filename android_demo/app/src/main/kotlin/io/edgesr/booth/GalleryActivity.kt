@@ -20,11 +20,13 @@ import io.edgesr.booth.ui.button
 import io.edgesr.booth.ui.card
 import io.edgesr.booth.ui.column
 import io.edgesr.booth.ui.dp
+import io.edgesr.booth.ui.faceGrid
 import io.edgesr.booth.ui.row
 import io.edgesr.booth.ui.screen
 import io.edgesr.booth.ui.size
 import io.edgesr.booth.ui.text
 import io.edgesr.core.Gallery
+import io.edgesr.core.Pixels
 
 /** The photos that were learned from: add several, see why one was refused, forget one, delete everything. */
 class GalleryActivity : BoothActivity() {
@@ -33,6 +35,19 @@ class GalleryActivity : BoothActivity() {
     /** Names and reasons of photos that were not used, since the screen was opened. */
     private val refused = ArrayList<Pair<String, Int>>()
     private var status: TextView? = null
+    private class Unsure(val uri: Uri, val which: Int?, val face: Pixels) {
+        operator fun component1() = uri
+        operator fun component2() = which
+    }
+
+    /** Photos that were chosen and are not decided yet, and those of them that only a person can judge. */
+    private val pending = ArrayList<Uri>()
+    private val unsure = ArrayList<Unsure>()
+    private var question: AlertDialog? = null
+
+    /** Photos in the gallery before these, and those of these that are in it by now. */
+    private var remembered = 0
+    private var added = 0
     private var waiting = 0
     private var done = 0
 
@@ -42,12 +57,15 @@ class GalleryActivity : BoothActivity() {
         val reasons = state?.getIntegerArrayList("reasons").orEmpty()
         refused += names.zip(reasons)
         refresh()
+        // A turned screen asks again: whatever was learned by then is known.
+        state?.getStringArrayList("pending")?.takeIf { it.isNotEmpty() }?.let { learn(it.map(Uri::parse)) }
     }
 
     override fun onSaveInstanceState(state: Bundle) {
         super.onSaveInstanceState(state)
         state.putStringArrayList("names", ArrayList(refused.map { it.first }))
         state.putIntegerArrayList("reasons", ArrayList(refused.map { it.second }))
+        state.putStringArrayList("pending", ArrayList(pending.map { it.toString() }))
     }
 
     private fun refresh(): Unit = work({ booth.gallery() }, { show(it, ::refresh) }) {
@@ -146,22 +164,142 @@ class GalleryActivity : BoothActivity() {
         val clip = data.clipData
         val uris = if (clip != null) List(clip.itemCount) { clip.getItemAt(it).uri } else listOfNotNull(data.data)
         refused.clear()
-        waiting = uris.size
-        done = 0
-        progress()
-        uris.forEach(::learn)
+        learn(uris)
     }
 
-    private fun learn(uri: Uri) {
-        val name = nameOf(uri)
-        work({ booth.add(uri) }, { failed(it) }) { reason ->
-            if (reason != null) refused += Pair(name, reason)
-            done++
-            if (done == waiting) refresh() else progress()
+    private fun learn(uris: List<Uri>) {
+        pending.clear()
+        pending += uris
+        unsure.clear()
+        added = 0
+        waiting = uris.size
+        done = 0
+        work({ booth.gallery().entries.size }, { failed(it) }) {
+            remembered = it
+            progress()
+            next(0)
         }
     }
 
+    /** Look at one photo after the other; of those that nothing here can judge, ask at the end. */
+    private fun next(index: Int) {
+        val uri = pending.getOrNull(index) ?: return decide()
+        // The first photo of all can only be of whom it shows.
+        val sure = remembered == 0 && pending.size == 1
+        work({ booth.add(uri, sure = sure) }, { failed(it) }) { take(uri, null, it, sure) { advance(index) } }
+    }
+
+    private fun advance(index: Int) {
+        done++
+        progress()
+        next(index + 1)
+    }
+
+    private fun take(uri: Uri, which: Int?, examined: Examined, sure: Boolean, go: () -> Unit) {
+        when (examined) {
+            is Examined.Learned -> added++
+            is Examined.Refused -> refused += Pair(nameOf(uri), examined.reason)
+            is Examined.Unsure -> unsure += Unsure(uri, which, examined.face)
+            is Examined.Several -> return several(uri, examined.faces, sure, go)
+        }
+        go()
+    }
+
+    /** Which of several people a photo is to be learned from. */
+    private fun several(uri: Uri, faces: List<Pixels>, sure: Boolean, go: () -> Unit) {
+        val name = nameOf(uri)
+        var answer: Int? = null
+        val dialog = AlertDialog.Builder(this).setTitle(R.string.several_title)
+            .setMessage(getString(R.string.several_text, name, faces.size))
+            .setNegativeButton(R.string.several_skip, null)
+            .create()
+        dialog.setView(scrolled(faceGrid(faces, { getString(R.string.face_n, it + 1) }) { i, _ ->
+            answer = i
+            dialog.dismiss()
+        }))
+        asked(dialog) {
+            val which = answer
+            if (which == null) {
+                refused += Pair(name, R.string.why_several)
+                go()
+            } else {
+                work({ booth.add(uri, which, sure) }, { failed(it) }) { take(uri, which, it, sure, go) }
+            }
+        }
+    }
+
+    /** Whether the faces that are to be learned are one person's: without an embedder only a person can say. */
+    private fun decide() {
+        if (unsure.isEmpty()) return finished()
+        if (unsure.size == 1 && remembered == 0 && added == 0) return store(unsure.indices.toSet())
+        val chosen = unsure.indices.toMutableSet()
+        var said = emptySet<Int>()
+        val dialog = AlertDialog.Builder(this).setTitle(R.string.alike_title)
+            .setMessage(if (remembered + added == 0) R.string.alike_text else R.string.alike_text_more)
+            .setNegativeButton(R.string.alike_none, null)
+            .setPositiveButton(R.string.alike_yes) { _, _ -> said = chosen }
+            .create()
+        dialog.setView(scrolled(faceGrid(unsure.map { it.face }, { nameOf(unsure[it].uri) }) { i, tile ->
+            if (!chosen.remove(i)) chosen += i
+            tile.alpha = if (i in chosen) 1f else LEFT_OUT
+            val name = nameOf(unsure[i].uri)
+            tile.contentDescription = if (i in chosen) name else getString(R.string.left_out, name)
+        }))
+        asked(dialog) { store(said) }
+    }
+
+    private fun store(chosen: Set<Int>) {
+        unsure.forEachIndexed { i, one -> if (i !in chosen) refused += Pair(nameOf(one.uri), R.string.why_other) }
+        val left = ArrayDeque(unsure.filterIndexed { i, _ -> i in chosen })
+        unsure.clear()
+        waiting = left.size
+        done = 0
+        fun one() {
+            progress()
+            val (uri, which) = left.removeFirstOrNull() ?: return finished()
+            work({ booth.add(uri, which, sure = true) }, { failed(it) }) {
+                if (it is Examined.Refused) refused += Pair(nameOf(uri), it.reason)
+                done++
+                one()
+            }
+        }
+        one()
+    }
+
+    private fun finished() {
+        pending.clear()
+        waiting = 0
+        done = 0
+        refresh()
+    }
+
+    /** Show a question; [then] once it is answered in any way, but not where the screen goes away under it. */
+    private fun asked(dialog: AlertDialog, then: () -> Unit) {
+        question = dialog
+        dialog.setOnDismissListener {
+            if (question === dialog) {
+                question = null
+                then()
+            }
+        }
+        dialog.show()
+    }
+
+    override fun onDestroy() {
+        val open = question
+        question = null
+        open?.dismiss()
+        super.onDestroy()
+    }
+
+    private fun scrolled(grid: View): View = android.widget.ScrollView(this).apply {
+        addView(grid)
+        setPadding(dp(20), 0, dp(20), 0)
+    }
+
     private fun failed(problem: Problem) {
+        pending.clear()
+        unsure.clear()
         waiting = 0
         done = 0
         show(problem) { refresh() }
@@ -201,5 +339,6 @@ class GalleryActivity : BoothActivity() {
     private companion object {
         const val SEVERAL = 2
         const val MOST = 20
+        const val LEFT_OUT = 0.3f
     }
 }

@@ -61,9 +61,10 @@ class MeasureActivity : BoothActivity() {
         val line = row()
         val words = column()
         words.add(text(R.style.Text_Label, "${measured.graph} \u00b7 ${measured.precision}").apply { textSize = 16f })
-        words.add(text(R.style.Text_Caption, getString(R.string.measure_range, measured.latency.p10, measured.latency.p90)))
+        val range = if (booth.timed) getString(R.string.measure_range, measured.latency.p10, measured.latency.p90) else getString(R.string.measure_untimed)
+        words.add(text(R.style.Text_Caption, range))
         line.add(words, 0, WRAP, 1f)
-        line.addView(text(R.style.Text_Title, getString(R.string.measure_ms, measured.latency.median)))
+        if (booth.timed) line.addView(text(R.style.Text_Title, getString(R.string.measure_ms, measured.latency.median)))
         card.add(line)
         return card
     }

@@ -20,6 +20,7 @@ import io.edgesr.booth.ui.breathing
 import io.edgesr.booth.ui.button
 import io.edgesr.booth.ui.column
 import io.edgesr.booth.ui.dp
+import io.edgesr.booth.ui.faceGrid
 import io.edgesr.booth.ui.row
 import io.edgesr.booth.ui.screen
 import io.edgesr.booth.ui.segments
@@ -35,6 +36,9 @@ class ResultActivity : BoothActivity() {
     override val title = R.string.result_title
     private var view = R.id.view_face
     private var face = -1
+
+    /** Which face is the gallery's person, as somebody said; -1: none of them. */
+    private var owner = -1
     private var fresh = true
 
     /** What is on the screen; null while it is being made. */
@@ -46,6 +50,7 @@ class ResultActivity : BoothActivity() {
         if (isFinishing) return
         view = state?.getInt("view") ?: R.id.view_face
         face = state?.getInt("face") ?: -1
+        owner = state?.getInt("owner") ?: -1
         fresh = state == null
         start()
     }
@@ -54,16 +59,21 @@ class ResultActivity : BoothActivity() {
         super.onSaveInstanceState(state)
         state.putInt("view", view)
         state.putInt("face", face)
+        state.putInt("owner", owner)
     }
 
     private fun start() {
         clearProblem()
         busy(R.string.working_decode)
-        work({ booth.look() }, { show(it, ::start) }) { looked ->
+        work({ booth.look().let { Pair(it, booth.gallery().entries.size) } }, { show(it, ::start) }) { (looked, remembered) ->
             when {
-                looked.faces.size == 1 -> restore(looked, 0)
                 face in looked.faces.indices -> restore(looked, face)
-                else -> who(looked)
+                // Who is alone in a photo is taken for the person that it was chosen for; of several somebody has to say.
+                looked.faces.size == 1 -> {
+                    owner = 0
+                    restore(looked, 0)
+                }
+                else -> who(looked, others = remembered == 0)
             }
         }
     }
@@ -72,7 +82,8 @@ class ResultActivity : BoothActivity() {
         face = index
         if (outcome == null) busy(R.string.working_restore)
         val precision = booth.precision
-        work({ booth.restore(looked, index, precision) }, { show(it, ::start) }) {
+        val own = index == owner
+        work({ booth.restore(looked, index, precision, own) }, { show(it, ::start) }) {
             outcome = it
             show(looked, it)
         }
@@ -88,41 +99,26 @@ class ResultActivity : BoothActivity() {
         screen(title, content)
     }
 
-    private fun who(looked: Looked) {
+    /** Ask which face is the gallery's person, or which of the [others] is to be restored. */
+    private fun who(looked: Looked, others: Boolean) {
         val content = column(R.dimen.three)
         val words = column(R.dimen.one)
         words.add(heading(text(R.style.Text_Display, R.string.who_title)))
-        words.add(text(R.style.Text_Body, getString(R.string.who_text, looked.faces.size)).apply { setTextColor(getColor(R.color.ink_2)) })
+        words.add(text(R.style.Text_Body, getString(if (others) R.string.who_any else R.string.who_text, looked.faces.size)).apply { setTextColor(getColor(R.color.ink_2)) })
         content.add(words)
-        val grid = android.widget.GridLayout(this)
-        grid.id = R.id.faces
-        grid.columnCount = if (resources.configuration.screenWidthDp >= 600) 5 else 3
-        looked.faces.forEachIndexed { i, found ->
-            val tile = Tile(this, PhotoDecoder.toBitmap(found.alignment.crop(looked.photo, 128)), smooth = true)
-            tile.contentDescription = getString(R.string.face_n, i + 1)
-            tile.isClickable = true
-            tile.isFocusable = true
-            tile.setOnClickListener { restore(looked, i) }
-            val place = android.widget.GridLayout.LayoutParams(
-                android.widget.GridLayout.spec(android.widget.GridLayout.UNDEFINED),
-                android.widget.GridLayout.spec(android.widget.GridLayout.UNDEFINED, 1f),
-            )
-            place.width = 0
-            val space = dp(4)
-            place.setMargins(space, space, space, space)
-            grid.addView(tile, place)
-        }
-        repeat((grid.columnCount - looked.faces.size % grid.columnCount) % grid.columnCount) {
-            val place = android.widget.GridLayout.LayoutParams(
-                android.widget.GridLayout.spec(android.widget.GridLayout.UNDEFINED),
-                android.widget.GridLayout.spec(android.widget.GridLayout.UNDEFINED, 1f),
-            )
-            place.width = 0
-            place.setMargins(dp(4), dp(4), dp(4), dp(4))
-            grid.addView(View(this), place)
+        val faces = looked.faces.map { it.alignment.crop(looked.photo, 128) }
+        val grid = faceGrid(faces, { getString(R.string.face_n, it + 1) }) { i, _ ->
+            if (!others) owner = i
+            restore(looked, i)
         }
         content.add(grid)
         (grid.layoutParams as LinearLayout.LayoutParams).setMargins(dp(-4), 0, dp(-4), 0)
+        if (!others) {
+            val none = button(R.style.Button_Plain, R.string.who_none)
+            none.id = R.id.none
+            none.setOnClickListener { who(looked, others = true) }
+            content.add(none)
+        }
         screen(title, content.breathing())
     }
 
@@ -137,6 +133,7 @@ class ResultActivity : BoothActivity() {
         })
         if (view == R.id.view_why) picture.add(why(outcome)) else picture.add(compare(outcome))
         controls.add(explanation(outcome))
+        if (outcome.remembered > 0) controls.add(whose(looked, outcome))
         controls.add(switch(looked, outcome))
         val buttons = row(R.dimen.one)
         val save = button(R.style.Button_Tonal, R.string.save, R.drawable.ic_save)
@@ -195,10 +192,19 @@ class ResultActivity : BoothActivity() {
         return content
     }
 
+    private fun whose(looked: Looked, outcome: Outcome): View {
+        val choices = listOf(R.id.whose_mine to R.string.whose_mine, R.id.whose_other to R.string.whose_other)
+        return segments(choices, if (outcome.own) R.id.whose_mine else R.id.whose_other) {
+            owner = if (it == R.id.whose_mine) face else -1
+            restore(looked, face)
+        }
+    }
+
     private fun explanation(outcome: Outcome): TextView {
         val count = outcome.exemplars.size
         val said = when {
             outcome.side > 3 * outcome.lr.width -> getString(R.string.used_large)
+            !outcome.own && outcome.remembered > 0 -> getString(R.string.used_other)
             count == 0 -> getString(R.string.used_none)
             outcome.share < 0.995 -> getString(R.string.used_doubted, (outcome.share * 100).toInt())
             else -> resources.getQuantityString(R.plurals.used, count, count)
@@ -221,7 +227,7 @@ class ResultActivity : BoothActivity() {
                 restore(looked, face)
             }, 0, WRAP, 1f)
         }
-        line.addView(latency)
+        if (booth.timed) line.addView(latency)
         return line
     }
 

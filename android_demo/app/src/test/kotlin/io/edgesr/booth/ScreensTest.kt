@@ -62,7 +62,11 @@ class ScreensTest {
     @Test
     @Config(sdk = [35])
     fun severalPhotosAreLearnedAndOthersRefusedWithReasons() {
-        val gallery = Stage.learn("portrait-0027_1.jpg", "ten.jpg", "no-dark.jpg", "no-blurred.jpg", "no-face.jpg", "no-image.jpg", "no-too-large.jpg", "portrait-0027_2.jpg").get()
+        val screen = Stage.learn("portrait-0027_1.jpg", "ten.jpg", "no-dark.jpg", "no-blurred.jpg", "no-face.jpg", "no-image.jpg", "no-too-large.jpg", "portrait-0027_2.jpg")
+        // Of the ten in the group none is chosen.
+        Stage.press(Stage.question(R.string.several_title)!!, android.content.DialogInterface.BUTTON_NEGATIVE)
+        Stage.press(Stage.question(R.string.alike_title)!!, android.content.DialogInterface.BUTTON_POSITIVE)
+        val gallery = screen.get()
         assertEquals(2, Stage.booth.galleryFile.read()!!.entries.size)
         val shown = Stage.views(gallery.findViewById(R.id.refused)).filterIsInstance<android.widget.TextView>().map { it.text.toString() }
         for (reason in listOf(R.string.why_several, R.string.why_dark, R.string.why_blurred, R.string.why_no_face, R.string.why_no_image, R.string.why_huge)) {
@@ -71,6 +75,90 @@ class ScreensTest {
         assertNull(Stage.booth.galleryFile.read()!!.entries[0].label.name)
         val home = Stage.open<HomeActivity>().get()
         assertEquals("2 photos are remembered", Stage.text(home, R.id.count))
+    }
+
+    private fun reasons(gallery: GalleryActivity) =
+        Stage.views(gallery.findViewById(R.id.refused)).filterIsInstance<android.widget.TextView>().map { it.text.toString() }
+
+    @Test
+    fun whoeverComesToAGalleryIsAskedAbout() {
+        Stage.learn("portrait-0027_1.jpg") // alone and the first: nobody is asked
+        assertEquals(1, Stage.booth.galleryFile.read()!!.entries.size)
+        val screen = Stage.open<GalleryActivity>().get()
+        fun add(vararg names: String): android.app.AlertDialog {
+            Stage.click(screen, R.id.add)
+            Stage.answer(screen, *names.map(Stage::photo).toTypedArray())
+            return Stage.question(R.string.alike_title)!!
+        }
+        Stage.press(add("portrait-0036_1.jpg"), android.content.DialogInterface.BUTTON_NEGATIVE)
+        assertEquals(1, Stage.booth.galleryFile.read()!!.entries.size)
+        assertTrue(screen.getString(R.string.why_other) in reasons(screen))
+        val three = add("portrait-0036_1.jpg", "portrait-0027_2.jpg", "portrait-0019_1.jpg")
+        assertEquals(1, Stage.booth.galleryFile.read()!!.entries.size)
+        Stage.pressFace(three, 0)
+        Stage.pressFace(three, 2)
+        Stage.press(three, android.content.DialogInterface.BUTTON_POSITIVE)
+        val kept = listOf("portrait-0027_1.jpg", "portrait-0027_2.jpg").map { PhotoDecoder.sha256(Vectors.photo(it).readBytes()) }
+        assertEquals(kept, Stage.booth.galleryFile.read()!!.entries.map { it.label.photoSha256 })
+        assertEquals(2, reasons(screen).count { it == screen.getString(R.string.why_other) })
+    }
+
+    @Test
+    fun ofSeveralPeopleTheChosenOneIsLearned() {
+        val screen = Stage.open<GalleryActivity>()
+        Stage.click(screen.get(), R.id.state_action)
+        Stage.answer(screen.get(), Stage.photo("ten.jpg"))
+        val asked = Stage.question(R.string.several_title)!!
+        assertFalse(Stage.booth.galleryFile.file.exists())
+        Stage.pressFace(asked, 2)
+        assertEquals(1, Stage.booth.galleryFile.read()!!.entries.size)
+        assertFalse(asked.isShowing)
+    }
+
+    @Test
+    fun aTurnedScreenAsksAgain() {
+        Stage.learn("portrait-0027_1.jpg")
+        val screen = Stage.open<GalleryActivity>()
+        Stage.click(screen.get(), R.id.add)
+        Stage.answer(screen.get(), Stage.photo("portrait-0027_2.jpg"))
+        RuntimeEnvironment.setQualifiers("+land")
+        screen.recreate()
+        Stage.settle()
+        Stage.press(Stage.question(R.string.alike_title)!!, android.content.DialogInterface.BUTTON_POSITIVE)
+        assertEquals(2, Stage.booth.galleryFile.read()!!.entries.size)
+    }
+
+    @Test
+    fun ofSeveralFacesOnlyThePersonGetsTheGallery() {
+        Stage.learn("portrait-0027_1.jpg")
+        val result = Stage.restore("ten.jpg").get()
+        assertNotNull(result.findViewById<View>(R.id.none))
+        result.findViewById<android.widget.GridLayout>(R.id.faces).getChildAt(3).performClick()
+        Stage.settle()
+        assertEquals(1, result.outcome!!.exemplars.size)
+        Stage.click(result, R.id.whose_other)
+        assertTrue(result.outcome!!.exemplars.isEmpty())
+        assertEquals(result.getString(R.string.used_other), Stage.text(result, R.id.caption))
+        Stage.click(result, R.id.whose_mine)
+        assertEquals(1, result.outcome!!.exemplars.size)
+        val other = Stage.restore("ten.jpg").get()
+        Stage.click(other, R.id.none)
+        other.findViewById<android.widget.GridLayout>(R.id.faces).getChildAt(3).performClick()
+        Stage.settle()
+        assertTrue(other.outcome!!.exemplars.isEmpty())
+    }
+
+    @Test
+    fun whereNothingRunsOnAPhoneNoTimeIsShown() {
+        Stage.booth.timed = false
+        val result = Stage.restore("small.jpg").get()
+        assertNull(result.findViewById<View>(R.id.latency))
+        val measure = Stage.open<MeasureActivity>().get()
+        measure.runs = 1
+        Stage.click(measure, R.id.measure)
+        val shown = Stage.views(measure.findViewById(R.id.rows)).filterIsInstance<android.widget.TextView>().map { it.text.toString() }
+        assertTrue(shown.contains(measure.getString(R.string.measure_untimed)))
+        assertTrue("$shown", shown.none { " ms" in it })
     }
 
     @Test
@@ -83,9 +171,11 @@ class ScreensTest {
         assertEquals(2, shown.count { it == gallery.getString(R.string.why_known) }) // the same file, and the smaller copy
         // In another session there are no fingerprints: the copy is known by what is stored of the face.
         val later = Booth(Stage.application)
-        assertEquals(R.string.why_known, later.add(Stage.photo("copy-0027_1.jpg")))
-        assertEquals(R.string.why_known, later.add(Stage.photo("portrait-0027_2.jpg")))
-        assertNull(later.add(Stage.photo("portrait-0036_1.jpg")))
+        for (known in listOf("copy-0027_1.jpg", "portrait-0027_2.jpg")) {
+            assertEquals(R.string.why_known, (later.add(Stage.photo(known)) as Examined.Refused).reason)
+        }
+        assertTrue(later.add(Stage.photo("portrait-0036_1.jpg")) is Examined.Unsure)
+        assertTrue(later.add(Stage.photo("portrait-0036_1.jpg"), sure = true) is Examined.Learned)
         assertEquals(3, Stage.booth.galleryFile.read()!!.entries.size)
     }
 

@@ -23,11 +23,12 @@ import org.robolectric.annotation.GraphicsMode
 @Config(sdk = [35], qualifiers = "w411dp-h891dp-xhdpi")
 class ScreenshotTest {
     private fun everyScreen() {
+        Stage.booth.timed = false // another machine's milliseconds say nothing of a phone
         val onboarding = Robolectric.buildActivity(OnboardingActivity::class.java).setup()
         Stage.settle()
         picture(onboarding.get(), "onboarding")
         picture(Stage.open<GalleryActivity>().get(), "gallery-empty")
-        val gallery = Stage.learn("portrait-0027_1.jpg", "portrait-0036_1.jpg", "portrait-0019_1.jpg", "ten.jpg", "no-dark.jpg")
+        val gallery = Stage.learn("portrait-0027_1.jpg", "portrait-0036_1.jpg", "portrait-0019_1.jpg", "no-dark.jpg")
         picture(gallery.get(), "gallery")
         picture(Stage.open<HomeActivity>().get(), "home")
         val result = Stage.restore("small.jpg")
@@ -96,6 +97,7 @@ class ScreenshotTest {
     @Test
     @Config(qualifiers = "w1280dp-h800dp-land-mdpi")
     fun tablet() {
+        Stage.booth.timed = false
         Stage.learn("portrait-0027_1.jpg").get()
         val result = Stage.restore("small.jpg").get()
         val compare = result.findViewById<CompareView>(R.id.compare)

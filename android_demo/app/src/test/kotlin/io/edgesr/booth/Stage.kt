@@ -40,7 +40,7 @@ object Stage {
 
     /** Wait until the worker and the main thread have nothing more to do. */
     fun settle() {
-        repeat(4) {
+        repeat(40) { // photos are learned from one after the other: each is a turn of both
             val done = CountDownLatch(1)
             booth.worker.execute { done.countDown() }
             check(done.await(120, TimeUnit.SECONDS)) { "the worker is stuck" }
@@ -75,7 +75,23 @@ object Stage {
         val screen = open<GalleryActivity>()
         click(screen.get(), if (screen.get().findViewById<View>(R.id.add) != null) R.id.add else R.id.state_action)
         answer(screen.get(), *names.map(::photo).toTypedArray())
+        question(R.string.alike_title)?.let { press(it, android.content.DialogInterface.BUTTON_POSITIVE) }
         return screen
+    }
+
+    /** The question on the screen, if it has this title. */
+    fun question(title: Int): android.app.AlertDialog? = org.robolectric.shadows.ShadowAlertDialog.getLatestAlertDialog()
+        ?.takeIf { it.isShowing && shadowOf(it).title == application.getString(title) }
+
+    fun press(dialog: android.app.AlertDialog, button: Int) {
+        dialog.getButton(button).performClick()
+        settle()
+    }
+
+    /** Press a face of a question. */
+    fun pressFace(dialog: android.app.AlertDialog, index: Int) {
+        dialog.findViewById<ViewGroup>(R.id.faces).getChildAt(index).performClick()
+        settle()
     }
 
     /** The result screen of a photo. */

@@ -30,7 +30,8 @@ data class Quality(
         private const val BOTTOM = 110
         private const val LEAST_SHARPNESS = 0.20
         private const val ONE_AXIS = 1.43
-        private const val LEAST_SIZE = 64.0
+        /** Of the face's square, in photo pixels. */
+        const val LEAST_SIZE = 64.0
         private const val DARKEST = 0.26
         private const val BRIGHT = 0.96
         private const val MOST_BRIGHT = 0.60
