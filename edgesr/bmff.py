@@ -94,7 +94,7 @@ def _items(body: bytes) -> Iterator[tuple[int, bytes]]:
     """Numbers and types of the items that ``iinf`` names."""
     wide = body[:1] != b"\0"
     for name, entry in _boxes(body[8 if wide else 6 :]):
-        if name == b"infe" and len(entry) >= 14 and entry[0] in (2, 3):
+        if name == b"infe" and len(entry) >= 12 and entry[0] in (2, 3):
             step = 2 if entry[0] == 3 else 0
             (number,) = struct.unpack_from(">I" if step else ">H", entry, 4)
             yield number, entry[8 + step : 12 + step]

@@ -12,6 +12,7 @@ from photo_files import chunk, png, saved, tiff
 from PIL import Image
 from whole_photos import KnownFaces, background, composed
 
+from edgesr.bmff import read_still
 from edgesr.decoding import register_heif
 from edgesr.enhance.exif import Value, changed, damaged, value_of
 from edgesr.enhance.extras import Density, Extras
@@ -105,6 +106,19 @@ def test_words_come_out_as_they_came_in(suffix: str, order: str, tmp_path: Path)
     assert b"the face as it was" not in (tmp_path / f"out{suffix}").read_bytes()
     with Image.open(tmp_path / f"out{suffix}") as image:  # Pillow agrees that it is a whole block
         assert image.getexif().get_ifd(GPS)[2] == (52, 31, 7)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "HEIF", "AVIF"])
+def test_words_come_in_from_every_format(kind: str, tmp_path: Path) -> None:
+    exif = changed(block(), {ORIENTATION: None})  # Pillow writes all of an AVIF's anew where it turns it
+    content = saved(PICTURE, kind, exif=exif)
+    (tmp_path / "in.jpg").write_bytes(content)
+    photo = read_photo(tmp_path / "in.jpg")
+    for tag, value in WORDS.items():
+        assert value_of(photo.exif, tag) == value
+    assert value_of(photo.exif, MAKER_NOTE, details=True) == NOTE
+    if kind in ("HEIF", "AVIF"):  # the boxes say so too, whoever wrote them
+        assert value_of(read_still(content).exif, ARTIST) == WORDS[ARTIST]
 
 
 @pytest.mark.parametrize("comment", [b"", b"ASCII\0\0\0", bytes(8) + b"    \0\0"])
