@@ -30,6 +30,9 @@ Frame = npt.NDArray[np.float64]
 """Where a face lies, in pixels, as its embedder needs it."""
 
 
+DLIB_NETWORK = "dlib_face_recognition_resnet_model_v1.dat"
+
+
 class Embedder(Protocol):
     """Turns an aligned face, uint8 [S, S, 3], into a vector. Several threads may use one; after a fork nobody."""
 
@@ -63,7 +66,7 @@ class DlibEmbedder:
         self._dlib: Any = dlib
         self._detector = dlib.get_frontal_face_detector()
         self._predictor = dlib.shape_predictor(str(folder / "shape_predictor_5_face_landmarks.dat"))
-        self._network = dlib.face_recognition_model_v1(str(folder / "dlib_face_recognition_resnet_model_v1.dat"))
+        self._network = dlib.face_recognition_model_v1(str(folder / DLIB_NETWORK))
         self.exclusive = Exclusive(self.name)
 
     def locate(self, truth: Pixels) -> tuple[Frame, bool]:

@@ -42,6 +42,20 @@ def test_importing_edgesr_and_loading_a_network_imports_no_converter() -> None:
 def test_doctor_finds_this_installation_sound(call: Call) -> None:
     code, answer, _ = call("doctor")
     assert (code, answer["ok"]) == (0, True), answer
+    found = {check["what"]: check["found"] for check in answer["checks"]}
+    assert "YuNet on opencv" in found["face detector"]
+    assert "dlib ResNet on dlib" in found["face embedder"]
+    assert all("sha256" in found[f"face {what}"] for what in ("detector", "embedder"))
+
+
+def test_doctor_names_a_detector_that_is_none(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "other.onnx").write_bytes(b"no network")
+    for file in ("other.onnx", "missing.onnx"):
+        monkeypatch.setenv("EDGESR_YUNET", str(tmp_path / file))
+        code, answer, _ = call("doctor")
+        faults = [check for check in answer["checks"] if check["state"] == "fault"]
+        assert (code, [check["what"] for check in faults]) == (1, ["face detector"])
+        assert file in faults[0]["found"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
+import os
 import platform
 import shutil
 import sys
@@ -10,6 +12,7 @@ import sys
 import click
 
 from edgesr.cli import output
+from edgesr.models.description import sha256_of
 
 PYTHON = (3, 11)
 NEEDED_BYTES = 4_000_000_000
@@ -18,11 +21,12 @@ NEEDED_BYTES = 4_000_000_000
 @click.command("doctor")
 @output.json_option
 def command(as_json: bool) -> None:
-    """Check this installation: Python, pinned packages, targets, the shipped checkpoints, disk.
+    """Check this installation: Python, pinned packages, shipped checkpoints, face detector and embedder, disk, targets.
 
     Exit code 1 if something has to be mended; a target that is merely not installed is no fault.
     """
-    checks = [*python_checks(), *package_checks(), *checkpoint_checks(), disk_check(), *target_checks()]
+    checks = [*python_checks(), *package_checks(), *checkpoint_checks()]
+    checks += [detector_check(), embedder_check(), disk_check(), *target_checks()]
     faults = [check for check in checks if check["state"] == "fault"]
     if as_json:
         hints = [fault["hint"] for fault in faults]
@@ -83,6 +87,62 @@ def checkpoint_checks() -> list[dict[str, str]]:
         except EdgesrError as error:
             rows.append(check("fault", f"checkpoint {name}", error.what, "install edgesr again"))
     return rows or [check("fault", "checkpoints", "none in the package", "install edgesr again")]
+
+
+def detector_check() -> dict[str, str]:
+    """Which detector the commands would take, by file and version, and whether it finds a sample face."""
+    import numpy as np
+
+    from edgesr.data.samples import sample_faces
+    from edgesr.detection import FaceDetector, open_detector
+    from edgesr.errors import EdgesrError, UnavailableError
+    from edgesr.yunet import YUNET_VARIABLE
+
+    said: list[str] = []
+    try:
+        detector = open_detector(None, said.append)
+        picture = np.pad(sample_faces(256)[0].target, ((128, 128), (128, 128), (0, 0)), mode="edge")
+        count = len(detector.detect(picture))
+    except EdgesrError as error:
+        # Not to be installed is no fault, to name a file that is not there is one.
+        missing = isinstance(error, UnavailableError) and not os.environ.get(YUNET_VARIABLE)
+        return check("note" if missing else "fault", "face detector", error.what, error.hint)
+    of = versioned("opencv-python-headless") if isinstance(detector, FaceDetector) else versioned("dlib-bin")
+    file = f", {detector.path}, sha256 {sha256_of(detector.path)[:12]}" if isinstance(detector, FaceDetector) else ""
+    found = f"{detector.name} on {of}{file}"
+    if count != 1:
+        return check("fault", "face detector", f"{found}; it finds {count} faces where 1 is", "install edgesr again")
+    return check("note" if said else "ok", "face detector", found, "; ".join(said))
+
+
+def embedder_check() -> dict[str, str]:
+    """The face embedder that tells people apart, by file and version, and whether it does so for two sample people."""
+    from edgesr.data.samples import sample_faces
+    from edgesr.dlib_models import open_dlib
+    from edgesr.errors import EdgesrError
+    from edgesr.identity import DLIB_NETWORK, DlibEmbedder, IdentityMeter
+
+    try:
+        embedder = DlibEmbedder()
+        file = open_dlib("identity")[1] / DLIB_NETWORK
+    except EdgesrError as error:
+        return check("note", "face embedder", f"{error.what}; an ONNX one goes by --embedder", error.hint)
+    first, second = sample_faces(128)[:2]
+    meter = IdentityMeter(embedder)
+    same, other = (meter.compare(image, first.target)["identity"] for image in (first.exemplar, second.target))
+    found = f"{embedder.name} on {versioned('dlib-bin')}, {file}, sha256 {sha256_of(file)[:12]}"
+    if same <= other:
+        return check(
+            "fault", "face embedder", f"{found}; it takes two people for one", "pip install 'edgesr[identity]'"
+        )
+    return check("ok", "face embedder", found)
+
+
+def versioned(package: str) -> str:
+    """A package with its version, or its name alone where it came some other way."""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return f"{package} {importlib.metadata.version(package)}"
+    return package
 
 
 def disk_check() -> dict[str, str]:
