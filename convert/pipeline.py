@@ -37,6 +37,9 @@ from .quantized import (
 )
 from .target import QUANTIZED, Conversion, Precision, Report, Target, choose, precisions_of
 
+TWINNED: tuple[Precision, ...] = ("fp16", "int8-weights")
+"""Precisions beside which an fp32 twin is judged."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
@@ -54,6 +57,15 @@ class Plan:
     calibration: Calibration | None = None
     notes: tuple[str, ...] = ()
     """Choices that the user did not make and should know of."""
+
+    @property
+    def stages(self) -> int:
+        """How many stages ``convert`` reports where all goes well."""
+        form = 2 + self.target.stages  # rewriting, those of the target, comparing
+        count = form + (self.precision in TWINNED) + bool(self.calibration)
+        if self.target.name == "web":  # the page, and the float form behind an int8 one
+            count += 1 + (form + 1 if self.precision in QUANTIZED else 0)
+        return count
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,7 +174,7 @@ def prove(plan: Plan, folder: Path, report: Report, graphs: Graphs | None = None
     parity = dataclasses.replace(parity, checks=parity.checks + conversion.checks)
     if plan.precision in QUANTIZED:
         parity = dataclasses.replace(parity, checks=parity.checks + int8_checks(conversion.convolutions, wanted))
-    if parity.ok and plan.precision in ("fp16", "int8-weights"):
+    if parity.ok and plan.precision in TWINNED:
         report("comparing its fp32 twin with PyTorch")
         parity = dataclasses.replace(parity, checks=parity.checks + twin_checks(plan, graphs, cases, truth))
     if not parity.ok:

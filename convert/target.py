@@ -85,6 +85,8 @@ class Target:
     """Modules that must be importable to convert."""
     executes_on: str
     """``any`` host, ``darwin`` only, or where there is ``chromium``."""
+    stages: int
+    """How many stages its converter reports."""
     in_float: tuple[Rule, ...] = ()
     """Layers that stay in float here whatever the recipe says; what reads them in int8 keeps their scale."""
     otherwise: str = "its saved program was evaluated op by op instead"
@@ -130,6 +132,7 @@ TARGETS = {
         Target(
             name="executorch",
             module="edgesr.convert.executorch",
+            stages=5,
             precisions=("fp32", "int8", "int8-ptq", "mixed"),
             default_precision="int8",
             lowerings=("rows", "tent", "grid_sample"),
@@ -141,6 +144,7 @@ TARGETS = {
         Target(
             name="coreml",
             module="edgesr.convert.coreml",
+            stages=3,
             precisions=("fp16", "fp32", "int8", "int8-ptq", "mixed", "int8-weights"),
             default_precision="fp16",
             in_float=(
@@ -160,6 +164,7 @@ TARGETS = {
         Target(
             name="tflite",
             module="edgesr.convert.tflite",
+            stages=7,
             precisions=("fp32", "fp16", "int8", "int8-ptq", "mixed"),
             default_precision="int8",
             lowerings=("rows", "tent", "grid_sample"),
@@ -171,6 +176,7 @@ TARGETS = {
         Target(
             name="onnx",
             module="edgesr.convert.onnx",
+            stages=2,
             precisions=("fp32", "fp16", "int8", "int8-ptq", "mixed"),
             default_precision="int8",
             lowerings=("rows", "grid_sample", "tent"),
@@ -182,6 +188,7 @@ TARGETS = {
         Target(
             name="web",
             module="edgesr.convert.web",
+            stages=2,
             precisions=("int8", "fp32", "int8-ptq", "mixed"),
             default_precision="int8",
             lowerings=("rows", "grid_sample", "tent"),

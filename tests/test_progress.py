@@ -176,3 +176,15 @@ def test_what_computes_takes_threads(command: list[str], capsys: pytest.CaptureF
     assert run([*command, "--help"]) == 0
     assert "--threads" in capsys.readouterr().out
     assert run([*command, "--threads", "0"]) == 2
+
+
+@pytest.mark.parametrize(("target", "precision"), [("onnx", "fp32"), ("executorch", "fp32"), ("coreml", "fp16")])
+def test_a_conversion_has_as_many_stages_as_it_says(
+    target: str, precision: str, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    from edgesr.convert.pipeline import convert, plan
+
+    planned = plan(target, precision=precision, checkpoint=tiny_checkpoint, output=tmp_path / "bundle")
+    said: list[str] = []
+    convert(planned, report=said.append)
+    assert len(said) == planned.stages

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgesr.ablations.tables import load_table, table_names
-from edgesr.cli import early, output
+from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 from edgesr.errors import UnavailableError, UsageError
 
@@ -99,7 +99,7 @@ def command(
 
     def read_faces() -> FaceSet:
         output.say(f"reading photos from {data}")
-        return FaceSet.read(data, "train", config.hr_size)
+        return FaceSet.read(data, "train", config.hr_size, track=lambda paths: progress.track(paths, "reading photos"))
 
     if not report:
         output.claim(folder)

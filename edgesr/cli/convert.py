@@ -75,7 +75,8 @@ def command(
     from edgesr.convert.pipeline import convert, plan
     from edgesr.convert.quantized import Calibration
 
-    with progress.stages(f"convert to {target}") as report:
+    with progress.job(f"convert to {target}", unit="stage") as shown:
+        report = shown.stage
         report("loading")
         chosen = plan(
             target,
@@ -87,6 +88,7 @@ def command(
             output=bundle,
             calibration=Calibration(calibrate, recipe=recipe) if calibrate else None,
         )
+        shown.total = 1 + bool(chosen.quantization) + chosen.stages
         if chosen.quantization:
             report(f"int8 network {chosen.checkpoint.name}, made of {chosen.quantization.float_name}")
         manifest = convert(chosen, force=force, report=report)

@@ -42,7 +42,8 @@ class Job:
         self.done, self.note = done, self.note if note is None else note
         self._marks.append((time.monotonic(), done))
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=self.done, state=printable(self.state()))
+            state = printable(self.state())
+            self._bar.update(self._bar.task_ids[0], total=self.total, completed=self.done, state=state)
         elif self.soon:
             output.say(f"{self.what}: {self.state()}")
         self.soon = False

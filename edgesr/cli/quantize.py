@@ -223,7 +223,8 @@ def train(
     from edgesr.quantize.graphs import quantization_of
 
     config = qat_config(**options)
-    photos = FaceSet.read(data, split, source.model.config.hr_size)
+    hr_size = source.model.config.hr_size
+    photos = FaceSet.read(data, split, hr_size, track=lambda paths: progress.track(paths, "reading photos"))
     trainer = QATTrainer(run, name, source, quantization, config, photos, distil=distil)
     output.say(f"training on {len(photos)} photos, {'resuming' if trainer.step else 'starting'} at step {trainer.step}")
     fit(trainer, "training", max_minutes=max_minutes)

@@ -58,7 +58,11 @@ class SeveralValues(click.Command):
 @click.option("--device-results", multiple=True, type=_path, metavar="FILE...", help="What demo apps measured.")
 @click.option("--sensitivity", "sensitivity_file", type=_path, help="Layer sensitivities from edgesr quantize.")
 @click.option(
-    "--sensitivity-faces", default=8, show_default=True, type=click.IntRange(0), help="Else: of val; 0: none."
+    "--sensitivity-faces",
+    default=8,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Else: of val, up to --limit.",
 )
 @click.option("--limit", type=click.IntRange(1), help="So many faces of each split, evenly spread.")
 @click.option("--slow-faces", default=12, show_default=True, type=click.IntRange(1), help="Where evaluated op by op.")
@@ -144,7 +148,8 @@ def command(
     sources = Sources(source, checkpoint, ints, calibrate or data, recipe, work / "bundles")
     chosen = with_conversions(given, *wanted, sources, output.say)
     subject = Subject(source, [c for c, _ in ints], chosen, measured, shown if worst else None, devices)
-    subject = with_sensitivity(subject, sensitivity_file, sensitivity_faces, data, calibrate or data, work)
+    few = min(sensitivity_faces, limit or sensitivity_faces)
+    subject = with_sensitivity(subject, sensitivity_file, few, data, calibrate or data, work)
     settings = Settings(
         work=work,
         runs=runs,

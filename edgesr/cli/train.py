@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from edgesr.cli import early, output
+from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 from edgesr.cli.train_losses import check_losses, loss_options, losses
 from edgesr.data import DEGRADATIONS
@@ -117,7 +117,8 @@ def command(
     loss_config, loss_files = losses(loss, config.hr_size)
     if lead:
         output.say(f"reading photos from {data}")
-    photos = read_training_data(data, config.hr_size, split, validation_split, validation_people)
+    track: Any = (lambda paths: progress.track(paths, "reading photos")) if lead else iter
+    photos = read_training_data(data, config.hr_size, split, validation_split, validation_people, track)
     faces = photos.faces
     if lead and photos.note:
         output.say(f"note: {photos.note}")

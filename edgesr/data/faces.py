@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +18,14 @@ from edgesr.data.layout import split_folder as split_folder
 from edgesr.errors import InputOutputError
 from edgesr.imaging import read_image
 
+Track = Callable[[Sequence[Path]], Iterator[Path]]
+"""Shows how far the reading is."""
 
-def load_faces(paths: Sequence[Path], size: int) -> Tensor:
+
+def load_faces(paths: Sequence[Path], size: int, track: Track = iter) -> Tensor:
     """Photos as uint8 [N, 3, size, size]; one of another size is refused, since crops must be aligned."""
     faces = np.empty((len(paths), size, size, 3), np.uint8)
-    for i, path in enumerate(paths):
+    for i, path in enumerate(track(paths)):
         image = read_image(path)
         if image.shape[:2] != (size, size):
             raise InputOutputError(
@@ -43,7 +46,15 @@ class FaceSet:
     names: list[str]
 
     @classmethod
-    def read(cls, folder: Path, split: str | None, size: int, least: int = 2, without: Collection[str] = ()) -> FaceSet:
+    def read(
+        cls,
+        folder: Path,
+        split: str | None,
+        size: int,
+        least: int = 2,
+        without: Collection[str] = (),
+        track: Track = iter,
+    ) -> FaceSet:
         """People with at least ``least`` photos; a target needs another photo of its person as exemplar."""
         named = people(split_folder(folder, split, size))
         found = {k: v for k, v in named.items() if len(v) >= least and k not in without}
@@ -54,7 +65,7 @@ class FaceSet:
             )
         paths = [path for photos in found.values() for path in photos]
         person = torch.tensor([i for i, photos in enumerate(found.values()) for _ in photos])
-        return cls(load_faces(paths, size), person, list(found))
+        return cls(load_faces(paths, size, track), person, list(found))
 
     def __len__(self) -> int:
         return len(self.images)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from edgesr.data.faces import EvalPair, FaceSet, eval_splits, read_eval_list
+from edgesr.data.faces import EvalPair, FaceSet, Track, eval_splits, read_eval_list
 from edgesr.data.holdout import hold_out
 from edgesr.errors import UsageError
 from edgesr.models import PRESETS, Checkpoint, HIMEConfig
@@ -27,7 +27,12 @@ class TrainingData:
 
 
 def read_training_data(
-    folder: Path, size: int, split: str = "train", validation_split: str | None = None, validation_people: int = 0
+    folder: Path,
+    size: int,
+    split: str = "train",
+    validation_split: str | None = None,
+    validation_people: int = 0,
+    track: Track = iter,
 ) -> TrainingData:
     """Photos of ``size`` pixels and what to validate on.
 
@@ -45,7 +50,7 @@ def read_training_data(
         faces, pairs = hold_out(folder, split, size, validation_people)
         names = ", ".join(sorted({pair.person for pair in pairs}))
         return TrainingData(faces, pairs, f"held out for validation: {names}")
-    faces = FaceSet.read(folder, split, size)
+    faces = FaceSet.read(folder, split, size, track=track)
     if validation_split is None and not listed.is_file():
         return TrainingData(faces, None, f"no eval_list.csv in {folder}, {_ALONE}")
     splits = eval_splits(listed)
