@@ -7,17 +7,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule
-from torchao.quantization.pt2e.quantize_pt2e import prepare_qat_pt2e
 
 from edgesr.deployment.graphs import EncodeGraph
 from edgesr.errors import UsageError
 from edgesr.models.bicubic import bicubic_upsample
 from edgesr.models.hime import HIME
+from edgesr.quiet import quiet
 
 from .points import LEAST_SCALE, Points
 from .quantizer import prepared
 from .scheme import QParams, Quantization
 from .twin import PlainTwin, RestoreTwin, inputs_of, share_alignment, to_hime
+
+with quiet():  # torchao warns of itself while it is loaded
+    from torchao.quantization.pt2e.quantize_pt2e import prepare_qat_pt2e
 
 
 class QATNetwork(nn.Module):

@@ -10,10 +10,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchao.quantization.pt2e import FakeQuantizeBase
+
+from edgesr.quiet import quiet
 
 from .observers import Observer
 from .scheme import QUANT_MAX, QUANT_MIN, QParams
+
+with quiet():  # torchao warns of itself while it is loaded
+    from torchao.quantization.pt2e import FakeQuantizeBase
 
 WEIGHT_MAX = 127
 LEAST_SCALE = 1e-8

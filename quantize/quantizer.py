@@ -8,9 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule, Node
-from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
-from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, QuantizationSpec, Quantizer
-from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
 from edgesr.quiet import quiet
 
@@ -18,6 +15,11 @@ from .layers import Layer, exported, find_layers, layer_names, source, tensor_na
 from .points import Point, Points, WeightPoint
 from .recipe import Recipe
 from .scheme import QUANT_MAX, QUANT_MIN
+
+with quiet():  # torchao warns of itself while it is loaded
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+    from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, QuantizationSpec, Quantizer
+    from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
 Prepare = Callable[[GraphModule, Quantizer], GraphModule]
 
