@@ -8,9 +8,13 @@ from typing import Any
 
 from edgesr.models.config import HIMEConfig
 from edgesr.runtime.base import Runtime
-from edgesr.runtime.engines import open_engine
+from edgesr.runtime.engines import ENGINES, open_engine
+from edgesr.runtime.isolated import IsolatedRuntime
 
 from .target import Target
+
+EVALUATOR = ("edgesr.convert.mil_evaluator", "MILEvaluator")
+ONNXRUNTIME = "onnxruntime, for want of Chromium"
 
 
 def engine_or_evaluator(
@@ -22,8 +26,22 @@ def engine_or_evaluator(
         return open_engine(target.name, folder, files, config, tensors)
     if target.name == "web":
         runtime = open_engine("onnx", folder, files, config, tensors)
-        runtime.name = "onnxruntime, for want of Chromium"
+        runtime.name = ONNXRUNTIME
         return runtime
     from .mil_evaluator import MILEvaluator
 
     return MILEvaluator(folder, files, config, tensors)
+
+
+def isolated(
+    target: Target, folder: Path, files: Mapping[str, str], config: HIMEConfig, tensors: Mapping[str, Any]
+) -> IsolatedRuntime:
+    """The same in a process of its own, for a file that may do anything to what opens it."""
+    if target.executes_here:
+        return IsolatedRuntime(ENGINES[target.name][:2], folder, files, config, tensors)
+    runtime = IsolatedRuntime(
+        ENGINES["onnx"][:2] if target.name == "web" else EVALUATOR, folder, files, config, tensors
+    )
+    if target.name == "web":
+        runtime.name = ONNXRUNTIME
+    return runtime

@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from edgesr.deployment.graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, GraphName, Gra
 from edgesr.errors import UsageError
 from edgesr.leftovers import work_folder
 
+from .int8 import computes_in
 from .mil_int8 import convolutions
-from .mil_program import count_operations, describe_arithmetic, load_program, quiet_coremltools
-from .target import QUANTIZED, Conversion, Precision, Report
+from .mil_program import count_operations, describe_arithmetic, load_program, quiet_coremltools, user_metadata
+from .target import QUANTIZED, Conversion, Precision, ReadBack, Report
 
 PACKAGE = "model.mlpackage"
 DEFAULT_FUNCTION = "restore"
@@ -52,19 +54,28 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
         _join(parts, graphs.metadata, scratch)
         _copy(scratch / PACKAGE, folder / PACKAGE)
     program = load_program(folder / PACKAGE)
-    found = convolutions(program)
+    read = _read_back(program, None)
     return Conversion(
         files={"model": PACKAGE},
         tensors=_with_file_names(graphs, program),
-        arithmetic=describe_arithmetic(program),
-        computes_in="int8"
-        if any(convs.int8 for convs in found.values())
-        else "fp32"
-        if precision == "fp32"
-        else "fp16",
+        arithmetic=read.arithmetic,
+        computes_in=read.computes_in,
         operators=count_operations(program),
-        convolutions=found,
+        convolutions=read.convolutions,
     )
+
+
+def read_back(folder: Path, files: Mapping[str, str], precision: Precision) -> ReadBack:  # noqa: ARG001 (it is told)
+    """What the package says of itself."""
+    package = folder / files["model"]
+    return _read_back(load_program(package), user_metadata(package))
+
+
+def _read_back(program: Any, metadata: dict[str, str] | None) -> ReadBack:
+    found = convolutions(program)
+    half = any(kernel.computed == "float16" for convs in found.values() for kernel in convs.kernels)
+    is_int8 = computes_in(found) == "int8"
+    return ReadBack(found, describe_arithmetic(program), "int8" if is_int8 else "fp16" if half else "fp32", metadata)
 
 
 def _convert_graph(graphs: Graphs, name: GraphName, precision: Precision, package: Path) -> None:

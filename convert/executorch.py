@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ import torch
 from edgesr.deployment.graphs import GRAPH_INPUTS, Graphs
 from edgesr.quiet import quiet
 
-from .int8 import arithmetic_of
-from .target import Conversion, Precision, Report
-from .xnnpack_program import saved_convolutions
+from .int8 import arithmetic_of, computes_in
+from .target import Conversion, Precision, ReadBack, Report
+from .xnnpack_program import constant_methods, load_program, saved_convolutions
 from .xnnpack_rewrites import for_xnnpack
 
 FILE = "model.pte"
@@ -50,16 +51,24 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
         with (folder / FILE).open("wb") as file:
             edge.to_executorch().write_to_file(file)
     report("reading it back")
-    found = saved_convolutions(folder / FILE)
+    files = {"model": FILE}
+    read = read_back(folder, files, precision)
     return Conversion(
-        files={"model": FILE},
+        files=files,
         tensors=graphs.tensors(),
-        arithmetic=arithmetic_of(precision, found),
-        computes_in="int8" if any(convolutions.int8 for convolutions in found.values()) else "fp32",
-        convolutions=found,
+        arithmetic=read.arithmetic,
+        computes_in=read.computes_in,
+        convolutions=read.convolutions,
         delegation=delegation,
         operators={name: described["remaining"] for name, described in delegation.items()},
     )
+
+
+def read_back(folder: Path, files: Mapping[str, str], precision: Precision) -> ReadBack:
+    """What the program says of itself; its metadata are constant methods."""
+    file = load_program(folder / files["model"])
+    found = saved_convolutions(file)
+    return ReadBack(found, arithmetic_of(precision, found), computes_in(found), constant_methods(file))
 
 
 def describe_delegation(module: torch.fx.GraphModule) -> dict[str, Any]:

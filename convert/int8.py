@@ -66,6 +66,26 @@ class Int8Conv:
         )
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class FloatConv:
+    """A convolution that takes and gives floats."""
+
+    name: str
+    weight: npt.NDArray[np.float32]
+    """[C_out, C_in, kh, kw], as it is computed with: what is stored in fewer bits is rounded to them."""
+    bias: npt.NDArray[np.float32] | None = None
+    """[C_out]; None where the program has it elsewhere, or has none."""
+    stored: str = "float32"
+    """Type that the file holds the weights in: float32, float16 or int8."""
+    computed: str = "float32"
+    """Type that the program computes with, which its biases are in."""
+
+    @property
+    def half(self) -> bool:
+        """Whether its weights went through float16."""
+        return "float16" in (self.stored, self.computed)
+
+
 @dataclasses.dataclass(frozen=True)
 class Convolutions:
     """All convolutions of one graph."""
@@ -74,15 +94,27 @@ class Convolutions:
     float: int = 0
     scales: str = "float32"
     """Type that the program holds steps in; float16 ones are those of the network rounded to it."""
+    kernels: tuple[FloatConv, ...] = ()
+    """Those of the float ones whose weights the program says in one place."""
+    steps: frozenset[Step] = frozenset()
+    """Of every tensor that is rounded to int8, whatever takes or gives it."""
 
 
 def wanted(graph: nn.Module) -> Convolutions:
     """The convolutions of a graph as quantization left it; a float graph has none in int8."""
     if not isinstance(graph, GraphModule):
-        return Convolutions(float=sum(isinstance(module, nn.Conv2d) for module in graph.modules()))
-    found = [node for node in graph.graph.nodes if node.target in CONVOLUTIONS]
-    int8 = [conv for node in found if (conv := _int8_conv(graph, node)) is not None]
-    return Convolutions(tuple(int8), len(found) - len(int8))
+        named = [(name, module) for name, module in graph.named_modules() if isinstance(module, nn.Conv2d)]
+        kernels = [FloatConv(name, _array(conv.weight), _array(conv.bias)) for name, conv in named]
+        return Convolutions(float=len(named), kernels=tuple(kernels))
+    int8, kernels, found = [], [], [node for node in graph.graph.nodes if node.target in CONVOLUTIONS]
+    for node in found:
+        if (conv := _int8_conv(graph, node)) is not None:
+            int8.append(conv)
+        elif (kernel := _float_conv(graph, node)) is not None:
+            kernels.append(kernel)
+    quantized = [node for node in graph.graph.nodes if is_operation(node, QUANTIZE) or is_operation(node, DEQUANTIZE)]
+    steps = frozenset(_step(node) for node in quantized)
+    return Convolutions(tuple(int8), len(found) - len(int8), kernels=tuple(kernels), steps=steps)
 
 
 def count(saved: Mapping[str, Convolutions], graphs: Graphs) -> dict[str, dict[str, int]]:
@@ -106,6 +138,11 @@ def arithmetic_of(precision: str, saved: Mapping[str, Convolutions]) -> dict[str
     if precision == "fp16":
         arithmetic["stored convolution weights"] = "fp16"
     return arithmetic
+
+
+def computes_in(saved: Mapping[str, Convolutions]) -> str:
+    """``Conversion.computes_in`` of such an artifact."""
+    return "int8" if any(convolutions.int8 for convolutions in saved.values()) else "fp32"
 
 
 def int8_checks(saved: Mapping[str, Convolutions], graphs: Graphs) -> tuple[Check, ...]:
@@ -161,6 +198,18 @@ def _int8_conv(module: GraphModule, node: Node) -> Int8Conv | None:
     assert isinstance(weight, Node)
     stored, scales = (constant(module, argument).numpy() for argument in weight.args[:2])  # type: ignore[arg-type]
     return Int8Conv(_layer(node), stored.astype(np.int8), scales.astype(np.float32), _step(x), output)
+
+
+def _float_conv(module: GraphModule, node: Node) -> FloatConv | None:
+    weight, bias = node.args[1], node.args[2] if len(node.args) > 2 else None
+    if not isinstance(weight, Node) or weight.op != "get_attr":
+        return None
+    read = constant(module, bias) if isinstance(bias, Node) and bias.op == "get_attr" else None
+    return FloatConv(_layer(node), _array(constant(module, weight)), _array(read))
+
+
+def _array(tensor: Tensor | None) -> Any:
+    return None if tensor is None else tensor.detach().float().numpy()
 
 
 def _output_step(node: Node) -> Step | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from .int8 import Convolutions, Int8Conv, Step
+from .int8 import Convolutions, FloatConv, Int8Conv, Step
 from .mil_program import FUNCTIONS, dtype_name, operations
 
 WEIGHTS = "constexpr_blockwise_shift_scale"
+TYPES = {"fp32": "float32", "fp16": "float16", "int8": "int8"}
 
 
 def convolutions(program: Any) -> dict[str, Convolutions]:
@@ -20,8 +22,12 @@ def convolutions(program: Any) -> dict[str, Convolutions]:
 def _of_function(function: Any) -> Convolutions:
     found = [op for op in operations(function) if op.op_type == "conv"]
     int8 = [conv for op in found if (conv := _int8_conv(op)) is not None]
+    kernels = [kernel for op in found if _int8_conv(op) is None and (kernel := _float_conv(op)) is not None]
+    rounding = [op for op in operations(function) if op.op_type in ("quantize", "dequantize")]
+    steps = frozenset(_step(op, dtype_name(_stored(op))) for op in rounding)
     scales = {dtype_name(op.inputs["scale"]) for op in operations(function) if op.op_type == "quantize"}
-    return Convolutions(tuple(int8), len(found) - len(int8), "float16" if "fp16" in scales else "float32")
+    held = "float16" if "fp16" in scales else "float32"
+    return Convolutions(tuple(int8), len(found) - len(int8), held, tuple(kernels), steps)
 
 
 def _int8_conv(op: Any) -> Int8Conv | None:
@@ -49,3 +55,28 @@ def _step(op: Any, stored_as: str) -> Step:
     zero_point = op.inputs.get("zero_point")
     level = 0 if zero_point is None else int(zero_point.val)
     return Step(float(op.inputs["scale"].val), level - (128 if stored_as == "uint8" else 0))
+
+
+def _stored(op: Any) -> Any:
+    """What of a quantize or dequantize operation holds integers."""
+    return op.outputs[0] if op.op_type == "quantize" else op.inputs["input"]
+
+
+def _float_conv(op: Any) -> FloatConv | None:
+    weight, bias = (_value(op.inputs.get(name)) for name in ("weight", "bias"))
+    if weight is None:
+        return None
+    var = op.inputs["weight"]
+    held = var.op.inputs["data"] if var.op is not None and var.op.op_type == WEIGHTS else var
+    stored, computed = (TYPES.get(dtype_name(one), "float32") for one in (held, op.outputs[0]))
+    return FloatConv(op.name, weight, bias, stored, computed)
+
+
+def _value(var: Any) -> npt.NDArray[np.float32] | None:
+    """What a constant is, or is made of when the program is loaded; None of what is computed."""
+    if var is None:
+        return None
+    value = var.val
+    if value is None and var.op is not None and var.op.op_type.startswith("constexpr_"):
+        value = var.op.materialized_val_inference()
+    return None if value is None else np.asarray(value, np.float32)

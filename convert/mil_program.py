@@ -61,6 +61,14 @@ def load_program(package: Path) -> Any:
     return program
 
 
+def user_metadata(package: Path) -> dict[str, str]:
+    """What a package's description holds beside what Core ML knows of."""
+    with quiet_coremltools():
+        from coremltools.models import MLModel
+
+        return dict(MLModel(str(package), skip_model_load=True).get_spec().description.metadata.userDefined)
+
+
 def operations(function: Any) -> list[Any]:
     """A function's operations in order, without constants."""
     return [op for op in function.operations if op.op_type != "const"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,9 @@ import torch
 from edgesr.deployment.graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, GraphName, Graphs
 from edgesr.quiet import quiet
 
-from .int8 import Convolutions, arithmetic_of
+from .int8 import Convolutions, arithmetic_of, computes_in
 from .onnx_int8 import Activations, convolutions, prepare_for_runtimes
-from .target import QUANTIZED, Conversion, Precision, Report
+from .target import QUANTIZED, Conversion, Precision, ReadBack, Report
 
 if TYPE_CHECKING:
     import onnx
@@ -37,7 +38,6 @@ def convert(
 
     files: dict[str, str] = {}
     operators: dict[str, dict[str, int]] = {}
-    found: dict[str, Convolutions] = {}
     for name in GRAPH_INPUTS:
         report(f"exporting {name}")
         model = export_graph(graphs, name)
@@ -49,16 +49,29 @@ def convert(
         files[name] = f"{name}.onnx"
         onnx.save(model, folder / files[name])
         operators[name] = dict(sorted(collections.Counter(node.op_type for node in model.graph.node).items()))
-        found[name] = convolutions(onnx.load(folder / files[name]))
+    read = read_back(folder, files, precision)
     return Conversion(
         files=files,
         tensors=graphs.tensors(),
-        arithmetic=arithmetic_of(precision, found),
-        computes_in="int8" if any(convs.int8 for convs in found.values()) else "fp32",
+        arithmetic=read.arithmetic,
+        computes_in=read.computes_in,
         operators=operators,
         toolchain={"opset": OPSET},
-        convolutions=found,
+        convolutions=read.convolutions,
     )
+
+
+def read_back(folder: Path, files: Mapping[str, str], precision: Precision) -> ReadBack:
+    """What both files say of themselves; metadata that they do not share is left out."""
+    import onnx
+
+    found: dict[str, Convolutions] = {}
+    metadata: list[set[tuple[str, str]]] = []
+    for name in GRAPH_INPUTS:
+        model = onnx.load(folder / files[name], load_external_data=False)
+        found[name] = convolutions(model)
+        metadata.append({(entry.key, entry.value) for entry in model.metadata_props})
+    return ReadBack(found, arithmetic_of(precision, found), computes_in(found), dict(set.intersection(*metadata)))
 
 
 def export_graph(graphs: Graphs, name: GraphName) -> onnx.ModelProto:

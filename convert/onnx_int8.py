@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .int8 import Convolutions, Int8Conv, Step
+from .int8 import Convolutions, FloatConv, Int8Conv, Step
 
 if TYPE_CHECKING:
     import onnx
@@ -105,13 +105,18 @@ def convolutions(model: onnx.ModelProto) -> Convolutions:
     """Convolutions of a model: those between DequantizeLinear and QuantizeLinear are int8."""
     view = _View(model)
     found = [node for node in model.graph.node if node.op_type == "Conv"]
-    int8 = []
+    int8, kernels = [], []
     for node in found:
         inputs, output = view.int8_inputs(node), view.output_step(node)
         if inputs is not None and output is not None:
             step, weight, scales = inputs
             int8.append(Int8Conv(node.name, weight, scales, step, output))
-    return Convolutions(tuple(int8), len(found) - len(int8))
+        elif (kernel := view.kernel(node)) is not None:
+            kernels.append(kernel)
+    rounding = [node for node in model.graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")]
+    steps = [view.step(node) for node in rounding if view.rounds(node)]
+    known = frozenset(step for step in steps if step is not None)
+    return Convolutions(tuple(int8), len(found) - len(int8), kernels=tuple(kernels), steps=known)
 
 
 class _View:
@@ -150,6 +155,24 @@ class _View:
             readers = self.readers.get(readers[0].output[0], [])
         stored = bool(readers) and all(reader.op_type == "QuantizeLinear" for reader in readers)
         return self.step(readers[0]) if stored else None
+
+    def kernel(self, node: Any) -> FloatConv | None:
+        """Weights and bias of a convolution of floats, which may be stored as fp16."""
+        weight = self.constant(node.input[1])
+        if weight is None or weight.dtype not in (np.float16, np.float32):
+            return None
+        bias = self.constant(node.input[2]) if len(node.input) > 2 else None
+        bias = None if bias is None else bias.astype(np.float32)
+        return FloatConv(node.name, weight.astype(np.float32), bias, str(weight.dtype))
+
+    def constant(self, name: str) -> Array | None:
+        """What a tensor is, or is cast from."""
+        maker = self.maker.get(name)
+        return self.constants.get(maker.input[0] if maker is not None and maker.op_type == "Cast" else name)
+
+    def rounds(self, node: Any) -> bool:
+        """Whether a quantization is that of something computed, and not of weights."""
+        return node.op_type == "QuantizeLinear" or node.input[0] not in self.constants
 
     def step(self, node: Any) -> Step | None:
         """Of a QuantizeLinear or DequantizeLinear of 8 bits per tensor."""

@@ -20,6 +20,7 @@ from edgesr.models import Checkpoint
 from edgesr.models.config import HIMEConfig
 from edgesr.quantize.scheme import Quantization
 from edgesr.runtime.base import Array, Runtime, fill_slots
+from edgesr.runtime.tried import remember
 
 from .artifact import engine_or_evaluator
 from .int8 import count, int8_checks, shortfall
@@ -35,6 +36,7 @@ from .quantized import (
     quantized_graphs,
     reference_runtime,
 )
+from .stored import stored_checks
 from .target import QUANTIZED, Conversion, Precision, Report, Target, choose, precisions_of
 
 TWINNED: tuple[Precision, ...] = ("fp16", "int8-weights")
@@ -168,7 +170,7 @@ def prove(plan: Plan, folder: Path, report: Report, graphs: Graphs | None = None
     conversion = plan.target.convert(graphs, plan.precision, folder, report)
     report("comparing with PyTorch on real faces")
     cases = real_cases(plan.config)
-    truth = expected(reference_runtime(plan.checkpoint, plan.config, plan.lowering, plan.quantization), cases)
+    truth = expected(reference_runtime(plan.checkpoint, plan.config, plan.quantization, wanted), cases)
     golden = golden_vectors(cases[1], truth[1], plan.config)
     parity = measure_parity(open_artifact(plan, folder, conversion), cases, truth, plan.precision)
     parity = dataclasses.replace(parity, checks=parity.checks + conversion.checks)
@@ -177,6 +179,8 @@ def prove(plan: Plan, folder: Path, report: Report, graphs: Graphs | None = None
     if parity.ok and plan.precision in TWINNED:
         report("comparing its fp32 twin with PyTorch")
         parity = dataclasses.replace(parity, checks=parity.checks + twin_checks(plan, graphs, cases, truth))
+    stored = stored_checks(conversion.convolutions, wanted, plan.precision)
+    parity = dataclasses.replace(parity, checks=parity.checks + stored)
     if not parity.ok:
         raise ParityError(*describe_failure(plan, graphs, parity, golden, report))
     int8_convs = count(conversion.convolutions, wanted)
@@ -189,7 +193,7 @@ def write_bundle(
     """Write golden vectors and the manifest beside a proven artifact; ``target`` stands in for the plan's."""
     plan = proven.plan
     safetensors.numpy.save_file(proven.golden, folder / GOLDEN)
-    return write_manifest(
+    manifest = write_manifest(
         folder,
         plan.checkpoint,
         target or plan.target,
@@ -202,6 +206,8 @@ def write_bundle(
         int8_convs=proven.int8_convs,
         further=further,
     )
+    remember(manifest)  # the gate has run it
+    return manifest
 
 
 def make_graphs(plan: Plan) -> Graphs:

@@ -124,12 +124,12 @@ def quantized_graphs(graphs: Graphs, quantization: Quantization | None) -> Graph
 
 
 def reference_runtime(
-    checkpoint: Checkpoint, config: HIMEConfig, lowering: str, quantization: Quantization | None
+    checkpoint: Checkpoint, config: HIMEConfig, quantization: Quantization | None, graphs: Graphs
 ) -> Runtime:
-    """What an artifact must equal: the network, or its quantized form in the same lowering."""
+    """What an artifact must equal: the network, or its quantized form, which are its deployed ``graphs``."""
     if quantization is None:
         return TorchRuntime(checkpoint.model, config)
-    runtime: Runtime = _import("graphs").quantized_runtime(checkpoint, config, quantization, lowering)
+    runtime: Runtime = _import("graphs").GraphsRuntime(graphs)
     return runtime
 
 

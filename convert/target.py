@@ -6,7 +6,7 @@ import dataclasses
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -66,6 +66,18 @@ class Conversion:
 
 
 @dataclasses.dataclass(frozen=True)
+class ReadBack:
+    """What an artifact's own file says of itself, whoever wrote it."""
+
+    convolutions: dict[str, Convolutions]
+    """As ``Conversion`` has them."""
+    arithmetic: dict[str, str]
+    computes_in: str
+    metadata: dict[str, str] | None = None
+    """What is embedded in the model file, numbers as text; None where that is not read."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Target:
     """A format that edgesr converts to. Adding one is adding a record here and a file beside it."""
 
@@ -118,6 +130,11 @@ class Target:
         """Write the artifact's files into ``folder``."""
         conversion: Conversion = importlib.import_module(self.module).convert(graphs, precision, folder, report)
         return conversion
+
+    def read_back(self, folder: Path, files: Mapping[str, str], precision: Precision) -> ReadBack:
+        """What the artifact in ``folder`` holds. A damaged file raises whatever its library raises."""
+        found: ReadBack = importlib.import_module(self.module).read_back(folder, files, precision)
+        return found
 
     def complete(self, proven: Proven, folder: Path, report: Report) -> dict[str, Any]:
         """Add what a target's bundle holds beside a proven artifact; further keys of its manifest."""

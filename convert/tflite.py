@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,12 @@ from edgesr.errors import EdgesrError, InputOutputError, UnavailableError
 from edgesr.leftovers import work_folder
 
 from .child import ChildTimeoutError, last_meaningful_line, run_child
-from .int8 import arithmetic_of
+from .int8 import arithmetic_of, computes_in
 from .onnx import export_graph
 from .parity import FP32_MAX_ABS_ERROR, Check, psnr_threshold
-from .target import QUANTIZED, TFLITE_ENVIRONMENT, Conversion, Precision, Report
+from .target import QUANTIZED, TFLITE_ENVIRONMENT, Conversion, Precision, ReadBack, Report
 from .tflite_environment import TFLiteEnvironment, tflite_environment
-from .tflite_int8 import convolutions
+from .tflite_int8 import convolutions, embedded_metadata
 from .tflite_onnx import prepare_for_tensorflow
 
 FILE = "model.tflite"
@@ -72,17 +73,25 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
             (folder / FILE).write_bytes((work / FILE).read_bytes())
         except OSError as error:
             raise InputOutputError(f"cannot write {folder / FILE}: {error.strerror}", "is the disk full?") from error
-    found = convolutions((folder / FILE).read_bytes())
+    files = {"model": FILE}
+    read = read_back(folder, files, precision)
     return Conversion(
-        files={"model": FILE},
+        files=files,
         tensors=_tensors(graphs, made["signatures"]),
-        arithmetic=arithmetic_of(precision, found),
-        computes_in="int8" if any(convs.int8 for convs in found.values()) else "fp32",
+        arithmetic=read.arithmetic,
+        computes_in=read.computes_in,
         operators=made["operators"],
         toolchain={"minimum_runtime": made["minimum_runtime"], "made_with": made["tools"]},
-        convolutions=found,
+        convolutions=read.convolutions,
         checks=checks,
     )
+
+
+def read_back(folder: Path, files: Mapping[str, str], precision: Precision) -> ReadBack:
+    """What the file says of itself; its metadata lie in it as JSON."""
+    content = (folder / files["model"]).read_bytes()
+    found = convolutions(content)
+    return ReadBack(found, arithmetic_of(precision, found), computes_in(found), embedded_metadata(content))
 
 
 def _request(graphs: Graphs, precision: Precision, work: Path) -> dict[str, Any]:

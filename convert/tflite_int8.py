@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 
 from edgesr.quiet import quiet
 
-from .int8 import Convolutions, Int8Conv, Step
+from .int8 import Convolutions, FloatConv, Int8Conv, Step
+
+METADATA = b"edgesr"
+"""Name of the metadata's entry."""
 
 
 def convolutions(content: bytes) -> dict[str, Convolutions]:
@@ -33,8 +37,29 @@ def convolutions(content: bytes) -> dict[str, Convolutions]:
                 for index in (operator.inputs[0], operator.inputs[1], operator.outputs[0])
             )
         ]
-        found[signature.signatureKey.decode()] = Convolutions(tuple(int8), len(convs) - len(int8))
+        kernels = [kernel for operator in convs if (kernel := _kernel(model, subgraph, operator, schema)) is not None]
+        constants = {index for index, tensor in enumerate(subgraph.tensors) if _data(model, tensor) is not None}
+        steps = frozenset(
+            _step(tensor)
+            for index, tensor in enumerate(subgraph.tensors)
+            if tensor.type == schema.TensorType.INT8 and index not in constants
+        )
+        found[signature.signatureKey.decode()] = Convolutions(
+            tuple(int8), len(convs) - len(int8), kernels=tuple(kernels), steps=steps
+        )
     return found
+
+
+def embedded_metadata(content: bytes) -> dict[str, str] | None:
+    """The network's metadata, which lie in the file as JSON under the name ``edgesr``; None where there are none."""
+    with quiet():
+        from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    for entry in model.metadata or ():
+        if entry.name == METADATA:
+            return {str(key): str(value) for key, value in json.loads(bytes(model.buffers[entry.buffer].data)).items()}
+    return None
 
 
 def _int8_conv(model: Any, subgraph: Any, operator: Any) -> Int8Conv:
@@ -52,3 +77,33 @@ def _int8_conv(model: Any, subgraph: Any, operator: Any) -> Int8Conv:
 
 def _step(tensor: Any) -> Step:
     return Step(float(tensor.quantization.scale[0]), int(tensor.quantization.zeroPoint[0]))
+
+
+def _kernel(model: Any, subgraph: Any, operator: Any, schema: Any) -> FloatConv | None:
+    """Weights and bias of a convolution of floats; as fp16 they lie behind a DEQUANTIZE."""
+    makers = {made.outputs[0]: made for made in subgraph.operators}
+
+    def constant(index: int) -> Any:
+        tensor = subgraph.tensors[index]
+        made = makers.get(index)
+        if made is not None and model.operatorCodes[made.opcodeIndex].builtinCode == schema.BuiltinOperator.DEQUANTIZE:
+            tensor = subgraph.tensors[made.inputs[0]]
+        types = {schema.TensorType.FLOAT32: np.float32, schema.TensorType.FLOAT16: np.float16}
+        data = _data(model, tensor)
+        if data is None or tensor.type not in types:
+            return None
+        return np.frombuffer(data, types[tensor.type]).reshape(tensor.shape)
+
+    weight = constant(operator.inputs[1])
+    if weight is None:
+        return None
+    name = subgraph.tensors[operator.outputs[0]].name.decode(errors="replace")
+    bias = constant(operator.inputs[2]) if len(operator.inputs) > 2 else None
+    kernel = np.ascontiguousarray(weight.transpose(0, 3, 1, 2), np.float32)
+    return FloatConv(name, kernel, None if bias is None else bias.astype(np.float32), str(weight.dtype))
+
+
+def _data(model: Any, tensor: Any) -> bytes | None:
+    """What a constant holds; None of what is computed."""
+    data = model.buffers[tensor.buffer].data
+    return None if data is None or not len(data) else bytes(data)

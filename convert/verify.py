@@ -1,22 +1,28 @@
-"""The parity gate again, on a bundle that came from anywhere."""
+"""The parity gate again, on a bundle that came from anywhere: nothing that it says of itself is believed."""
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from edgesr.bundle import Bundle, open_bundle
-from edgesr.errors import CheckpointError
-from edgesr.models.checkpoint import load_checkpoint, shipped_names
-from edgesr.quantize.scheme import Quantization
+from edgesr.deployment.graphs import Graphs
+from edgesr.errors import EXIT_NEGATIVE, EXIT_OK, EXIT_UNVERIFIED, EdgesrError, UnavailableError
 from edgesr.runtime.base import Runtime
+from edgesr.runtime.tried import is_tried, remember, try_first
 
-from .artifact import engine_or_evaluator
+from .artifact import engine_or_evaluator, isolated
+from .int8 import int8_checks
+from .manifest_checks import file_checks, form_checks, network_checks, own_checks, quantization_check
 from .parity import Check, expected, measure_golden, measure_parity, real_cases
-from .quantized import reference_runtime
-from .target import Report, target_named
+from .pipeline import make_graphs
+from .reference import Reference, find_reference
+from .stored import stored_checks
+from .target import QUANTIZED, Report, target_named
+
+NO_CHECKPOINT = "the checkpoint it was made from is not here (--checkpoint says where it is)"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,14 +32,29 @@ class Verification:
     checks: tuple[Check, ...]
     evaluated_with: str
     notes: tuple[str, ...]
+    unverified: str | None = None
+    """Why nobody knows, although no check failed; None where everything was compared."""
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Names of the checks that failed."""
+        return tuple(check.name for check in self.checks if not check.ok)
 
     @property
     def ok(self) -> bool:
-        return all(check.ok for check in self.checks)
+        """Whether it is known to be what it says: every check was made and none failed."""
+        return not self.failed and self.unverified is None
+
+    @property
+    def exit_code(self) -> int:
+        """0 ok, 1 a check failed, 4 unverified."""
+        return EXIT_NEGATIVE if self.failed else EXIT_UNVERIFIED if self.unverified else EXIT_OK
 
     def to_dict(self) -> dict[str, Any]:
+        verdict = {EXIT_OK: "ok", EXIT_NEGATIVE: "failed", EXIT_UNVERIFIED: "unverified"}[self.exit_code]
         return {
             "ok": self.ok,
+            "verdict": verdict,
             "checks": [check.to_dict() for check in self.checks],
             "evaluated_with": self.evaluated_with,
             "notes": list(self.notes),
@@ -41,64 +62,158 @@ class Verification:
 
 
 def verify(folder: Path, checkpoint: str | Path | None = None, report: Report = lambda stage: None) -> Verification:
-    """Check every hash, then both graphs against the golden vectors and, where the checkpoint is, real faces.
+    """Check every hash, then all that ``convert`` checks, against the network that the manifest names.
+
+    A model file that nobody here has run yet runs in a process of its own; that it does not load, or ends that
+    process, is an answer.
 
     Raises:
         BundleError: it is damaged or no bundle; nothing of it was loaded.
+        CheckpointError: ``checkpoint`` is given, and the bundle was not made from it.
         UnavailableError: nothing on this machine can run or evaluate it.
     """
     report("checking hashes")
     bundle = open_bundle(folder)  # refuses the bundle at the first file that is not what was converted
-    precision = bundle.manifest["precision"]
     files = float(len(bundle.manifest["sha256"]))
-    checks = [Check("files with the right hash", True, files, files)]
-    notes = []
-    report("running it on its golden vectors")
-    runtime, note = runtime_or_evaluator(bundle)
-    notes += note
-    golden = measure_golden(runtime, bundle.golden(), precision)
-    checks += [dataclasses.replace(check, name=f"golden {check.name}") for check in golden.checks]
-    reference = find_reference(bundle, checkpoint)
+    work = _Work(bundle, report, [Check("files with the right hash", True, files, files)])
+    reference = None
+    if work.add(form_checks(bundle)):
+        sound = work.add(own_checks(bundle))
+        reference = find_reference(bundle, checkpoint)
+        # What is false on paper is not run.
+        if (reference is None or work.agrees_with(reference)) and sound:
+            work.run(reference)
+        if bundle.manifest["target"] == "web":
+            from .verify_web import verify_folder
+
+            report("comparing the page and the other networks")
+            work.include(verify_folder(bundle, checkpoint, verify))
     if reference is None:
-        notes.append(
-            "the checkpoint it was made from is not here, so only its golden vectors were compared "
-            "(--checkpoint says where it is)"
+        work.unverified.append(NO_CHECKPOINT)
+    return Verification(tuple(work.checks), work.evaluated_with, tuple(work.notes), "; ".join(work.unverified) or None)
+
+
+class _Work:
+    """What is known of a bundle so far."""
+
+    def __init__(self, bundle: Bundle, report: Report, checks: list[Check]) -> None:
+        self.bundle, self.report, self.checks = bundle, report, checks
+        self.notes: list[str] = []
+        self.unverified: list[str] = []
+        self.evaluated_with = "nothing"
+
+    def add(self, checks: Sequence[Check]) -> bool:
+        """Note checks; whether all of them passed."""
+        self.checks += checks
+        return all(check.ok for check in checks)
+
+    def include(self, other: Verification) -> None:
+        """Note what another part of the bundle came to."""
+        self.checks += other.checks
+        self.notes += other.notes
+        self.unverified += [other.unverified] if other.unverified else []
+
+    def agrees_with(self, reference: Reference) -> bool:
+        """Whether the manifest is of this network, so that running one beside the other means something."""
+        checks = list(network_checks(self.bundle, reference.checkpoint))
+        try:
+            checks.append(quantization_check(self.bundle, reference.checkpoint, reference.expected))
+        except (EdgesrError, KeyError, TypeError, AttributeError):  # the manifest's, which may be anything
+            checks.append(Check("manifest: quantization", False, 0.0, 1.0))
+        return self.add(checks)
+
+    def run(self, reference: Reference | None) -> None:
+        """Run the artifact beside the reference, and read back what it holds."""
+        m = self.bundle.manifest
+        self.report("running it on its golden vectors")
+        runtime = self.attempt("model file: its runtime takes it", self.open_runtime)
+        if runtime is None:
+            return
+        self.evaluated_with = runtime.name
+        golden = self.bundle.golden()
+        measured = self.attempt(
+            "golden vectors: both graphs run", lambda: measure_golden(runtime, golden, m["precision"])
         )
-    else:
-        report("comparing with PyTorch on real faces")
-        cases = real_cases(bundle.config)
-        parity = measure_parity(runtime, cases, expected(reference, cases), precision)
-        checks += [dataclasses.replace(check, name=f"real faces {check.name}") for check in parity.checks]
-    return Verification(tuple(checks), runtime.name, tuple(notes))
+        if measured is None:
+            return
+        self.add([dataclasses.replace(check, name=f"golden {check.name}") for check in measured.checks])
+        if reference is None:
+            self.notes.append(f"{NO_CHECKPOINT}: only what it says of itself was compared")
+            return
+        self.report("comparing with PyTorch on real faces")
+        graphs = make_graphs(reference.plan)
+        network, cases = reference.runtime(graphs), real_cases(reference.config)
+        truth = expected(network, cases)
+        theirs = measure_golden(network, golden, m["precision"])
+        self.add(
+            [dataclasses.replace(check, name=f"golden vectors of the network {check.name}") for check in theirs.checks]
+        )
+        parity = self.attempt(
+            "real faces: both graphs run", lambda: measure_parity(runtime, cases, truth, m["precision"])
+        )
+        if parity is not None:
+            self.add([dataclasses.replace(check, name=f"real faces {check.name}") for check in parity.checks])
+        self.compare_contents(reference, graphs)
+
+    def open_runtime(self) -> Runtime:
+        m, target = self.bundle.manifest, target_named(self.bundle.manifest["target"])
+        known = is_tried(m) or (target.name == "web" and target.executes_here)  # a browser isolates it itself
+        opener = engine_or_evaluator if known else isolated
+        runtime = opener(target, self.bundle.folder, m["files"], self.bundle.config, m["tensors"])
+        if not target.executes_here:
+            self.notes.append(f"{target.name} does not execute on this system: {target.otherwise}")
+        return runtime
+
+    def compare_contents(self, reference: Reference, graphs: Graphs) -> None:
+        """Every weight and step of the file, and the figures that the manifest gives of it."""
+        self.report("reading back what the file holds")
+        plan, m = reference.plan, self.bundle.manifest
+        read = self.attempt(
+            "model file: it can be read back",
+            lambda: plan.target.read_back(self.bundle.folder, m["files"], plan.precision),
+        )
+        if read is None:
+            return
+        if plan.precision in QUANTIZED:
+            self.add(int8_checks(read.convolutions, graphs))
+        self.add(stored_checks(read.convolutions, graphs, plan.precision))
+        self.add(list(file_checks(self.bundle, read, graphs)))
+        if not self.failed:
+            remember(m)
+
+    @property
+    def failed(self) -> bool:
+        return not all(check.ok for check in self.checks)
+
+    def attempt(self, name: str, call: Callable[[], Any]) -> Any:
+        """What ``call`` gives; None where the file made it fail, which is a failed check with a note that says how.
+
+        Raises:
+            UnavailableError: this machine lacks something.
+        """
+        try:
+            return call()
+        except UnavailableError:
+            raise
+        except Exception as error:  # libraries raise anything on a damaged file
+            what = error.what if isinstance(error, EdgesrError) else f"{type(error).__name__}: {error}"
+            self.checks.append(Check(name, False, 0.0, 1.0))
+            self.notes.append(f"{name}: it does not: {' '.join(what.split())[:300]}")
+            return None
 
 
 def runtime_or_evaluator(bundle: Bundle) -> tuple[Runtime, list[str]]:
-    """What runs the bundle here, with a note where that is no execution."""
+    """What runs the bundle here, with a note where that is no execution.
+
+    Raises:
+        BundleError: its runtime does not take the model, or is ended by it.
+    """
     m = bundle.manifest
     target = target_named(m["target"])
-    runtime = engine_or_evaluator(target, bundle.folder, m["files"], bundle.config, m["tensors"])
+    described = (target, bundle.folder, m["files"], bundle.config, m["tensors"])
+    if not (target.name == "web" and target.executes_here):  # a browser isolates it itself
+        try_first(m, lambda: isolated(*described))
+    runtime = engine_or_evaluator(*described)
     if target.executes_here:
         return runtime, []
     return runtime, [f"{target.name} does not execute on this system: {target.otherwise}"]
-
-
-def find_reference(bundle: Bundle, checkpoint: str | Path | None) -> Runtime | None:
-    """The network the bundle was made from, if it is here: given, shipped, or shipped as the given one's int8 form.
-
-    Raises:
-        CheckpointError: a checkpoint is given, and the bundle was made neither from it nor from its int8 form.
-    """
-    given = load_checkpoint(checkpoint, quantized=True) if checkpoint else None
-    shipped = (load_checkpoint(name, quantized=True) for name in shipped_names())
-    for candidate in itertools.chain([given] if given else [], shipped):
-        made_of = (candidate.quantization or {}).get("float_sha256")
-        of_given = given is None or candidate is given or made_of == given.sha256
-        if of_given and candidate.sha256 == bundle.manifest["checkpoint_sha256"]:
-            stored = bundle.manifest.get("quantization")
-            quantization = Quantization.from_dict(stored) if stored else None
-            return reference_runtime(candidate, bundle.config, bundle.manifest["lowering"], quantization)
-    if given:
-        raise CheckpointError(
-            f"{bundle.folder} was not made from {checkpoint}", "its SHA-256 is not the one in the manifest"
-        )
-    return None

@@ -7,6 +7,7 @@ is an ordinary ONNX bundle as well. docs/web.md says what else the folder holds.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from edgesr.models import Checkpoint, load_checkpoint
 from edgesr.models.checkpoint import shipped_names
 
 from . import onnx, web_folder
-from .target import QUANTIZED, WEB_PAGE, Conversion, Precision, Report, target_named
+from .target import QUANTIZED, WEB_PAGE, Conversion, Precision, ReadBack, Report, target_named
 
 if TYPE_CHECKING:
     from .pipeline import Plan, Proven
@@ -44,6 +45,11 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
     return dataclasses.replace(conversion, files={graph: f"{place}/{file}" for graph, file in conversion.files.items()})
 
 
+def read_back(folder: Path, files: Mapping[str, str], precision: Precision) -> ReadBack:
+    """As of the ONNX bundle that the graphs are."""
+    return onnx.read_back(folder, files, precision)
+
+
 def complete(proven: Proven, folder: Path, report: Report) -> dict[str, Any]:
     """Add the network's float form, through the same gate, and the page, the detector and ``booth.json``.
 
@@ -68,7 +74,7 @@ def complete(proven: Proven, folder: Path, report: Report) -> dict[str, Any]:
     if not proven.plan.target.executes_here:
         notes.append(f"there is no Chromium here: {proven.plan.target.otherwise}")
     report("adding the page")
-    booth = web_folder.fill(folder, forms, key_of(proven.plan.precision), report)
+    booth = web_folder.fill(folder, key_of(proven.plan.precision), report)
     return {
         "first_visit_bytes": booth["first_visit_bytes"],
         "models": booth["models"],

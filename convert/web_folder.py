@@ -7,22 +7,21 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgesr import __version__
 from edgesr.booth import site
+from edgesr.booth.served import BOOTH, DETECTOR
 from edgesr.booth.server import compressed
-from edgesr.bundle import MANIFEST, hashes
-from edgesr.errors import InputOutputError
+from edgesr.bundle import MANIFEST
+from edgesr.bundle_manifest import read_manifest
+from edgesr.errors import BundleError, InputOutputError
+from edgesr.models.checkpoint import sha256_of
 from edgesr.yunet import YUNET, find_yunet, is_genuine
 
 from .target import Report
 
-if TYPE_CHECKING:
-    from .pipeline import Proven
-
-BOOTH, FORMAT, FORMAT_VERSION = "booth.json", "edgesr-booth", 1
-DETECTOR = "detector/face_detection_yunet.onnx"
+FORMAT, FORMAT_VERSION = "edgesr-booth", 1
 
 
 def detector_file(report: Report) -> Path:
@@ -40,44 +39,53 @@ def detector_file(report: Report) -> Path:
     return path
 
 
-def fill(folder: Path, forms: Mapping[str, Proven], default: str, report: Report) -> dict[str, Any]:
+def fill(folder: Path, default: str, report: Report) -> dict[str, Any]:
     """Put page, detector and ``booth.json`` into a folder that holds ``models``; returns what ``booth.json`` says."""
     page = site.site_folder()
-    names = site.site_files(page)
-    for name in names:
+    for name in site.site_files(page):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(page / name, folder / name)
     (folder / DETECTOR).parent.mkdir()
     shutil.copyfile(detector_file(report), folder / DETECTOR)
-    booth = describe(folder, forms, default, names)
+    booth = describe(folder, default)
     (folder / BOOTH).write_text(json.dumps(booth, indent=2) + "\n")
     return booth
 
 
-def describe(folder: Path, forms: Mapping[str, Proven], default: str, page: list[str]) -> dict[str, Any]:
-    """What ``booth.json`` says (docs/web.md) of a folder that holds everything else."""
-    sha256 = hashes(folder)
-    models = {key: _model(folder, key, form) for key, form in forms.items()}
-    fetched = [
-        *(model[role] for model in models.values() for role in ("manifest", "encode", "restore")),
-        DETECTOR,
-        *site.WASM,
-        *(webgpu := site.webgpu_files(page)),
-    ]
-    plan = forms[default].plan
+def describe(folder: Path, default: str) -> dict[str, Any]:
+    """What ``booth.json`` says (docs/web.md) of a folder that holds models and detector, with the installed page.
+
+    ``default`` is the key of the network to start with.
+
+    Raises:
+        BundleError: a network's manifest cannot be read, or there is none by that key.
+        UnavailableError: the page is not built.
+    """
+    page = site.site_folder()
+    keys = sorted(path.parent.name for path in (folder / "models").glob(f"*/{MANIFEST}"))
+    if default not in keys:
+        raise BundleError(f"{folder} has no models/{default}", "convert again")
+    manifests = {key: read_manifest(folder / "models" / key / MANIFEST) for key in (default, *keys)}
+    models = {key: _model(folder, key, manifest) for key, manifest in manifests.items()}
+    names = site.site_files(page)
+    data = [DETECTOR, *(model[role] for model in models.values() for role in ("manifest", "encode", "restore"))]
+    runtime = [*site.WASM, *(webgpu := site.webgpu_files(names))]
+    sha256 = {name: sha256_of(folder / name) for name in data} | {name: sha256_of(page / name) for name in names}
+    plain = {name: value for name, value in sha256.items() if Path(name).name != MANIFEST}
     first = sorted(
-        [*site.first_visit(page), DETECTOR, *(models[default][role] for role in ("manifest", "encode", "restore"))]
+        [*site.first_visit(names), DETECTOR, *(models[default][role] for role in ("manifest", "encode", "restore"))]
     )
+    said = manifests[default]
     booth: dict[str, Any] = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "build_id": build_id({name: sha256[name] for name in (*page, *fetched) if Path(name).name != MANIFEST}),
+        "build_id": build_id({name: plain[name] for name in sorted(plain)}),
         "edgesr": __version__,
-        "name": (plan.quantization and plan.quantization.float_name) or plan.checkpoint.name,
-        "feature_space": plan.checkpoint.feature_space,
-        "scale": plan.config.scale,
-        "lr_size": plan.config.lr_size,
-        "slots": plan.config.slots,
+        "name": (said.get("quantization") or {}).get("float_name") or said["name"],
+        "feature_space": said["feature_space"],
+        "scale": said["model"]["scale"],
+        "lr_size": said["model"]["lr_size"],
+        "slots": said["model"]["slots"],
         "default_precision": default,
         "models": models,
         "detector": {
@@ -94,10 +102,11 @@ def describe(folder: Path, forms: Mapping[str, Proven], default: str, page: list
             "wasm": list(site.WASM),
             "webgpu": webgpu,
         },
-        "sha256": {name: sha256[name] for name in fetched},
+        "sha256": {name: sha256[name] for name in (*data, *runtime)},
         "first_visit": [*first, BOOTH],
     }
-    sizes = [len(compressed((folder / name).read_bytes())) for name in first]
+    places = {name: (page if name in names else folder) / name for name in first}
+    sizes = [len(compressed(path.read_bytes())) for path in places.values()]
     own = len(compressed(json.dumps(booth, indent=2).encode()))
     return {**booth, "first_visit_bytes": sum(sizes) + own}
 
@@ -107,10 +116,10 @@ def build_id(sha256: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps([__version__, sha256], sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _model(folder: Path, key: str, form: Proven) -> dict[str, Any]:
-    files = form.conversion.files
+def _model(folder: Path, key: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    files = {role: f"models/{key}/{file}" for role, file in manifest["files"].items()}
     return {
-        "precision": form.plan.precision,
+        "precision": manifest["precision"],
         "manifest": f"models/{key}/{MANIFEST}",
         **files,
         "bytes": sum((folder / file).stat().st_size for file in files.values()),

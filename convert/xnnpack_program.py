@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +14,48 @@ import numpy.typing as npt
 from edgesr.leftovers import work_folder
 from edgesr.quiet import quiet
 
-from .int8 import Convolutions, Int8Conv, Step
+from .int8 import Convolutions, FloatConv, Int8Conv, Step
 
 CONVOLUTION, PRODUCT = "XNNConv2d", "XNNFullyConnected"
+FP32 = "xnn_datatype_fp32"
 QINT8 = ("xnn_datatype_qint8", "xnn_datatype_qcint8")
 
 
-def saved_convolutions(program: Path) -> dict[str, Convolutions]:
-    """Convolutions of each method of a program, whatever delegate of it they lie in."""
+def load_program(path: Path) -> Any:
+    """A ``.pte`` as ExecuTorch's own reader has it: its program, and the data that it names."""
     with quiet():
         from executorch.exir._serialize import _deserialize_pte_binary
 
-        file = _deserialize_pte_binary(program.read_bytes())
+        return _deserialize_pte_binary(path.read_bytes())
+
+
+def constant_methods(file: Any) -> dict[str, str]:
+    """Values of the program's methods that compute nothing, by name, as text."""
+    found = {}
+    for plan in file.program.execution_plan:
+        values = [plan.values[index].val for index in plan.outputs]
+        for field in ("string_val", "int_val"):
+            if len(values) == 1 and not plan.inputs and hasattr(values[0], field):
+                found[str(plan.name)] = str(getattr(values[0], field))
+    return found
+
+
+def saved_convolutions(file: Any) -> dict[str, Convolutions]:
+    """Convolutions of each method of a program (``load_program``), whatever delegate of it they lie in."""
     named = file.named_data
     constants = {key: named.buffers[entry.buffer_index] for key, entry in named.pte_data.items()} if named else {}
     found = {}
     for plan in file.program.execution_plan:
         int8: list[Int8Conv] = []
+        kernels: list[FloatConv] = []
+        steps: set[Step] = set()
         others = 0
         for delegate in plan.delegates:
             if delegate.id != "XnnpackBackend":
                 continue
             payload = bytes(file.program.backend_delegate_data[delegate.processed.index].data)
             graph, values = _graph(payload)
+            steps |= {_step(value) for value in values.values() if value["datatype"] == QINT8[0]}
             seen = set()
             for node, kind in _products(graph):
                 if kind == PRODUCT:
@@ -47,8 +66,10 @@ def saved_convolutions(program: Path) -> dict[str, Convolutions]:
                 conv = _int8_conv(node, values, constants, graph["constant_data"])
                 others += conv is None and kind == CONVOLUTION
                 int8 += [conv] if conv else []
+                kernel = None if conv else _float_conv(node, values, constants, graph["constant_data"])
+                kernels += [kernel] if kernel else []
         if int8 or others:
-            found[plan.name] = Convolutions(tuple(int8), others)
+            found[plan.name] = Convolutions(tuple(int8), others, kernels=tuple(kernels), steps=frozenset(steps))
     return found
 
 
@@ -100,10 +121,27 @@ def _int8_conv(
     else:
         buffer = constants[places[scales["scale_buffer_idx"]]["named_key"]]
         steps = np.frombuffer(buffer, np.float32)[: scales["num_scales"]]
-    # XNNPACK keeps weights [C_out, kh, kw, C_in], and of a product [C_out, C_in].
-    shape = weight["dims"] if len(weight["dims"]) == 4 else [weight["dims"][0], 1, 1, weight["dims"][1]]
-    kernel = stored.reshape(shape).transpose(0, 3, 1, 2)
-    return Int8Conv("conv", np.ascontiguousarray(kernel), steps, _step(x), _step(output))
+    return Int8Conv("conv", _kernel(stored, weight["dims"]), steps, _step(x), _step(output))
+
+
+def _float_conv(
+    node: Mapping[str, Any],
+    values: Mapping[int, dict[str, Any]],
+    constants: Mapping[str, bytes],
+    places: list[dict[str, Any]],
+) -> FloatConv | None:
+    weight = values[node["filter_id"]]
+    place = places[weight["constant_buffer_idx"]] if weight["constant_buffer_idx"] else None
+    if weight["datatype"] != FP32 or place is None or place["named_key"] not in constants:
+        return None
+    stored = np.frombuffer(constants[place["named_key"]], np.float32)[: np.prod(weight["dims"])]
+    return FloatConv("conv", _kernel(stored, weight["dims"]))
+
+
+def _kernel(stored: npt.NDArray[Any], dims: Sequence[int]) -> npt.NDArray[Any]:
+    """Weights [C_out, C_in, kh, kw]: XNNPACK keeps them [C_out, kh, kw, C_in], and of a product [C_out, C_in]."""
+    shape = dims if len(dims) == 4 else [dims[0], 1, 1, dims[1]]
+    return np.ascontiguousarray(stored.reshape(shape).transpose(0, 3, 1, 2))
 
 
 def _step(value: Mapping[str, Any]) -> Step:

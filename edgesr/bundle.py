@@ -64,17 +64,23 @@ class Bundle:
         return {} if None in scales.values() else scales
 
     def runtime(self, threads: int | None = None) -> Runtime:
-        """The runtime that executes this bundle here.
+        """The runtime that executes this bundle here. What never ran here is run in a process of its own first.
 
         Raises:
             UnavailableError: the engine is not installed, or exists on another system only.
+            BundleError: the engine does not take the model, or is ended by it.
         """
-        from edgesr.runtime.engines import open_engine
+        from edgesr.runtime.engines import ENGINES, open_engine
+        from edgesr.runtime.isolated import IsolatedRuntime
+        from edgesr.runtime.tried import try_first
 
         m = self.manifest
         if set(m["tensors"]) != {"encode", "restore"}:
             raise BundleError(f"{self.folder / MANIFEST} does not describe both graphs", "convert again")
-        return open_engine(m["target"], self.folder, m["files"], self.config, m["tensors"], threads)
+        described = (self.folder, m["files"], self.config, m["tensors"], threads)
+        if m["target"] in ENGINES and m["target"] != "web":  # a browser runs a page's graphs in children of its own
+            try_first(m, lambda: IsolatedRuntime(ENGINES[m["target"]][:2], *described))
+        return open_engine(m["target"], *described)
 
     def golden(self) -> dict[str, Array]:
         """Golden vectors in canonical layout (see ``edgesr.runtime.base``), float32."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-EXIT_OK, EXIT_NEGATIVE, EXIT_USAGE, EXIT_UNAVAILABLE, EXIT_IO, EXIT_INTERRUPTED = 0, 1, 2, 3, 5, 130
+EXIT_OK, EXIT_NEGATIVE, EXIT_USAGE, EXIT_UNAVAILABLE, EXIT_UNVERIFIED, EXIT_IO, EXIT_INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 EXIT_SIGNAL = 128
 """Ended by a signal: so much more than its number, 143 for SIGTERM."""
 

@@ -111,11 +111,7 @@ def _self(process: int) -> tuple[str, int, int]:
     """Machine, number and start of this process; ``process`` is its number, as a forked one is another."""
     import psutil
 
-    try:
-        start = round(psutil.Process(process).create_time())
-    except (psutil.Error, OSError):  # no /proc
-        start = 0
-    return _machine(), process, start
+    return _machine(), process, round(psutil.Process(process).create_time())
 
 
 @functools.cache
@@ -141,5 +137,5 @@ def _is_dead(path: Path, found: re.Match[str]) -> bool:
         return abs(psutil.Process(int(found["process"])).create_time() - int(found["start"])) > CLOCKS
     except psutil.NoSuchProcess:
         return True
-    except (psutil.Error, OSError, OverflowError):
+    except (psutil.Error, OverflowError):
         return False

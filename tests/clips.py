@@ -151,34 +151,3 @@ def bars_of(frame: Any) -> npt.NDArray[np.float64]:
         middle = image[int(rows * 0.7) : int(rows * 0.8)]
         levels.append([middle[:, int(columns * (i + 0.4) / 6) : int(columns * (i + 0.6) / 6)].mean() for i in range(6)])
     return np.array(levels).T
-
-
-def sound_alone(path: Path) -> None:
-    with av.open(str(path), "w") as file:
-        file.mux(sound_packets(file.add_stream("aac", rate=48000)))
-
-
-def holed(path: Path) -> None:
-    """A bad block on a card: the second half of a frame is zero."""
-    content = bytearray(path.read_bytes())
-    with av.open(str(path)) as file:
-        packet = next(file.demux(video=0))
-    end = packet.pos + packet.size
-    content[end - packet.size // 2 : end] = bytes(packet.size // 2)
-    path.write_bytes(content)
-
-
-def joined(path: Path) -> None:
-    """Two clips of different sizes behind one another, as recorders of calls leave them."""
-    parts = [make_clip(path.with_name(f"{width}.webm"), (width, 64), codec="libvpx-vp9") for width in (96, 64)]
-    with av.open(str(path), "w", format="webm") as file:
-        stream = None
-        for number, part in enumerate(parts):
-            with av.open(str(part)) as source:
-                stream = stream or file.add_stream_from_template(source.streams.video[0], opaque=True)
-                for packet in source.demux(video=0):
-                    if packet.size:
-                        packet.stream = stream
-                        packet.pts, packet.dts = packet.pts + 1000 * number, packet.dts + 1000 * number
-                        file.mux(packet)
-        assert stream is not None

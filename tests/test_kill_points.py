@@ -42,7 +42,7 @@ from edgesr.training.logs import RunLog
 from edgesr.training.state import read_state, write_state
 
 OUT = "out"
-EVERY = 6
+EVERY = 4
 """So many calls lie between two that a process is killed at, where time is short."""
 
 pytestmark = pytest.mark.skipif(not SUPPORTED, reason="tracing system calls is Linux's")

@@ -21,7 +21,6 @@ NONE = "none"
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OPTIONS = (
     "--headless",
-    "--no-sandbox",  # it shows our own page alone, and without user namespaces or as root it would not start
     "--disable-gpu",
     "--disable-dev-shm-usage",
     "--disable-background-networking",
@@ -35,6 +34,15 @@ OPTIONS = (
     "--no-proxy-server",
     "--mute-audio",
 )
+
+NO_SANDBOX = "--no-sandbox"
+"""For root alone, whom Chromium's sandbox refuses; anybody else keeps it, since what it runs came from a bundle."""
+
+
+def options() -> list[str]:
+    """Chromium's options for this user."""
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    return [*OPTIONS, NO_SANDBOX] if root else list(OPTIONS)
 
 
 def find_chromium() -> Path | None:
@@ -78,7 +86,7 @@ class Chromium:
         # Chromium reads commands from descriptor 3 and answers on 4, by these numbers; sh can duplicate 0 to 9 alone.
         # The shell stays, and should Python be killed, removes the profile when Chromium has ended.
         shell = f'"$0" "$@" 3</dev/fd/{commands[0]} 4>/dev/fd/{answers[1]}; rm -rf "$PROFILE"'
-        arguments = [*OPTIONS, "--remote-debugging-pipe", f"--user-data-dir={self._profile.name}", address]
+        arguments = [*options(), "--remote-debugging-pipe", f"--user-data-dir={self._profile.name}", address]
         try:
             self._process = subprocess.Popen(
                 ["/bin/sh", "-c", shell, str(program), *arguments],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import signal
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -45,8 +47,7 @@ def command(checkpoint: str, bundle: Path | None, port: int | None, no_browser: 
     """
     if bundle is None:
         early.checkpoint(checkpoint)
-    folder = open_booth(bundle) if bundle else cached_booth(checkpoint)
-    with serving(folder, port) as server:
+    with opened(bundle, checkpoint) as (folder, files), serving(files, port) as server:
         if as_json:
             output.write_json({"ok": True, "address": server.address, "bundle": str(folder)})
         else:
@@ -59,12 +60,29 @@ def command(checkpoint: str, bundle: Path | None, port: int | None, no_browser: 
 
 
 @contextmanager
-def serving(folder: Path, port: int | None) -> Iterator[FolderServer]:
-    """A server for a folder; Ctrl-C and SIGTERM, by which a booth is meant to end, end the block without an error."""
-    from edgesr.booth.server import FolderServer, listed
+def opened(bundle: Path | None, checkpoint: str) -> Iterator[tuple[Path, dict[str, Path]]]:
+    """The folder of a given bundle or a checkpoint's, and the files that a browser is given of it by their names."""
+    from edgesr.booth.served import BOOTH, served_files
+    from edgesr.booth.server import listed
+
+    if bundle is None:
+        folder = cached_booth(checkpoint)
+        yield folder, served_files(folder, listed(folder))
+        return
+    with tempfile.TemporaryDirectory(prefix="edgesr-booth-") as scratch:
+        # What its booth.json says of the page is of the page that it came with; ours is the installed one.
+        booth = Path(scratch) / BOOTH
+        names, described = open_booth(bundle)
+        booth.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+        yield bundle, served_files(bundle, names, booth)
+
+
+@contextmanager
+def serving(files: Mapping[str, Path], port: int | None) -> Iterator[FolderServer]:
+    """A server for files by their names; Ctrl-C and SIGTERM, by which a booth is meant to end, are no errors."""
+    from edgesr.booth.server import FolderServer
     from edgesr.errors import InputOutputError
 
-    files = listed(folder)
     try:
         server = FolderServer(files, PORT if port is None else port)
     except InputOutputError:
@@ -94,19 +112,27 @@ def show(address: str) -> None:
         output.say("no browser found: open the address yourself")
 
 
-def open_booth(bundle: Path) -> Path:
-    """A web bundle's folder, after checking every file's hash.
+def open_booth(bundle: Path) -> tuple[list[str], dict[str, Any]]:
+    """Names of a web bundle's files, after checking every file's hash, and what ``booth.json`` must say of them.
 
     Raises:
         BundleError: it is damaged, or no web bundle.
+        UnavailableError: the page is not built.
     """
     from edgesr.bundle import open_bundle
+    from edgesr.convert.verify_web import default_of
+    from edgesr.convert.web_folder import describe
     from edgesr.errors import BundleError
 
-    target = open_bundle(bundle).manifest["target"]
+    checked = open_bundle(bundle)
+    target = checked.manifest["target"]
     if target != "web":
         raise BundleError(f"{bundle} is a bundle for {target}", "edgesr convert --target web makes one for the booth")
-    return bundle
+    try:
+        described = describe(bundle, default_of(checked))
+    except OSError as error:
+        raise BundleError(f"{bundle} lacks {error.filename}", "convert again") from error
+    return list(checked.manifest["sha256"]), described
 
 
 def cached_booth(checkpoint: str) -> Path:

@@ -209,10 +209,9 @@ def attempt(job: Job, run: Run) -> dict[str, Any]:
 def enhance_one(job: Job, run: Run) -> dict[str, Any]:
     """Read, enhance and write one photo."""
     from edgesr.cli.enhance_further import further_files, refuse_others, write_further
-    from edgesr.enhance.mark import marked
     from edgesr.enhance.photo import read_photo
     from edgesr.enhance.privacy import without
-    from edgesr.enhance.write import KINDS, check_size, write_photo
+    from edgesr.enhance.write import KINDS, check_size, mark, write_photo
 
     options = run.options
     photo = read_photo(job.source)
@@ -230,9 +229,8 @@ def enhance_one(job: Job, run: Run) -> dict[str, Any]:
     result, lost = without(done.photo, strip)
     notes = [*done.notes, *lost]
     if done.changed:
-        result = marked(result, done.edited).replace(jpeg=result.jpeg if done.factor == 1 else None)
-    if strip and same_kind and not done.changed:
-        notes.append("written anew instead of copied, since some of its metadata was to be left out")
+        exif = mark(result.exif, result.size, done.edited, result.extras.density)
+        result = result.replace(exif=exif, jpeg=result.jpeg if done.factor == 1 else None)
     if done.changed or not same_kind or strip:
         notes += write_photo(result, job.target, options["quality"])
     else:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgesr.cli import output
-from edgesr.cli.printable import one_line
 from edgesr.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def same_person(doubtful: Sequence[Candidate], main: Sequence[Candidate], ask: b
     names = ", ".join(one.path.name for one in doubtful)
     of = f" as {names_of(main)}" if main else " as the gallery's"
     if ask:
-        return click.confirm(one_line(f"Is {names} the same person{of}?"), default=True, err=True)
+        return click.confirm(f"Is {names} the same person{of}?", default=True, err=True)
     output.say(f"warning: {names} may show another person{of}; taken all the same: remove what does not belong")
     return True
 

@@ -94,7 +94,7 @@ def cli() -> None:
     edgesr demo                              every phone target on a sample face
 
     Data goes to stdout, everything else to stderr. Exit codes: 0 ok, 1 negative result (a gate failed),
-    2 usage, 3 target or tool unavailable, 5 input/output, 70 a fault of edgesr itself, 130 interrupted,
+    2 usage, 3 target or tool unavailable, 4 unverified, 5 input/output, 70 a fault of edgesr itself, 130 interrupted,
     143 ended by SIGTERM.
     """
 
@@ -133,9 +133,9 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as error:
         return output.fail(error.format_message(), "", EXIT_IO, as_json)
     except (KeyboardInterrupt, click.Abort) as error:
-        of = (error, error.__cause__, error.__context__)  # click makes its own of it
-        by = next((one for one in of if isinstance(one, Terminated)), None)
-        said, code = (f"ended by {by}", EXIT_SIGNAL + by.number) if by else ("interrupted", EXIT_INTERRUPTED)
+        by = error if isinstance(error, Terminated) else error.__cause__  # click makes its own of it
+        said = f"ended by {by}" if isinstance(by, Terminated) else "interrupted"
+        code = EXIT_SIGNAL + by.number if isinstance(by, Terminated) else EXIT_INTERRUPTED
         return output.fail(said, "nothing half-written was left behind", code, as_json)
     except OSError as error:
         hint = "free some space" if error.errno == errno.ENOSPC else "check the path and its permissions"

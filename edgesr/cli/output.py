@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from edgesr.cli.printable import printable
-from edgesr.errors import EXIT_NEGATIVE
+from edgesr.errors import EXIT_NEGATIVE, EXIT_UNVERIFIED
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,6 +54,12 @@ def open_standard_streams() -> None:
         sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
     if sys.stderr is None:
         sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+
+
+class UnverifiedResult(NegativeResult):
+    """Likewise, and the answer is that nobody knows: what it would be compared with is not here."""
+
+    exit_code = EXIT_UNVERIFIED
 
 
 def claim_stdout() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,9 +19,9 @@ from edgesr.cli.computing import threads_option
 def command(bundle: Path, checkpoint: str | None, as_json: bool) -> None:
     """Repeat a bundle's parity gate on this machine.
 
-    Every file's hash is checked before anything is loaded. Then both graphs run on the bundle's golden
-    vectors and, where the checkpoint it was made from is here, on real faces beside PyTorch. What could not be
-    run is said. Exit code 1 if a check fails.
+    Every file's hash is checked before anything is loaded. Then everything that convert checks is checked again,
+    against the checkpoint that the manifest names: a shipped one, or --checkpoint. Exit code 1 if a check fails; 4 if
+    none fails but that checkpoint is not here, so that nobody knows.
     """
     early.bundle(bundle)
     if checkpoint:
@@ -29,8 +30,12 @@ def command(bundle: Path, checkpoint: str | None, as_json: bool) -> None:
 
     with progress.stages("verify") as report:
         result = verify(bundle, checkpoint, report)
-    failed = [check.name for check in result.checks if not check.ok]
-    verdict = output.failure(f"{bundle} does not verify: {', '.join(failed)}", "convert again") if failed else {}
+    verdict: dict[str, Any] = {}
+    if result.failed:
+        verdict = output.failure(f"{bundle} does not verify: {', '.join(result.failed)}", "convert again")
+    elif result.unverified:
+        what = f"{bundle} is unverified: {result.unverified}"
+        verdict = output.failure(what, "--checkpoint FOLDER names what it was made from", result.exit_code)
     if as_json:
         output.write_json(result.to_dict() | verdict)
     else:
@@ -41,5 +46,9 @@ def command(bundle: Path, checkpoint: str | None, as_json: bool) -> None:
         output.table(("", "check", "value", "threshold"), rows, title=f"{bundle} ({result.evaluated_with})")
         for note in result.notes:
             output.say(f"note: {note}")
+        if verdict:
+            output.say(f"edgesr: {verdict['error']}")
+    if result.unverified and not result.failed:
+        raise output.UnverifiedResult
     if not result.ok:
         raise output.NegativeResult

@@ -202,7 +202,7 @@ class Journal:
         self._rows[name] = row
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with open(self.path, "a", encoding="utf-8", opener=_append_only) as stream:
+            with self.path.open("a", encoding="utf-8") as stream:
                 # A line that an interruption cut off must not swallow this one.
                 stream.write(("" if stream.tell() == 0 else "\n") + json.dumps(row) + "\n")
                 stream.flush()
@@ -233,8 +233,3 @@ def _has_content(path: Path) -> bool:
         return path.stat().st_size > 0
     except OSError:
         return False
-
-
-def _append_only(path: str, flags: int) -> int:
-    """Of a name that is always the same: where somebody planted a link, it is not followed."""
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)

@@ -14,7 +14,6 @@ from edgesr.tiff import Entry, Tiff, parse_tiff
 
 XMP_START, EXTENDED_START = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 PHOTOSHOP_START, IPTC_RESOURCE = b"Photoshop 3.0\0", 0x0404
-MOST_SEGMENTS = 10_000
 STARTS_OF_SCAN = (0xDA, 0xD9)
 
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
@@ -101,16 +100,14 @@ def _density(x: float, y: float, unit: str) -> Density | None:
 def _segments(content: bytes) -> Iterator[tuple[int, bytes]]:
     """A JPEG's segments before its pixels."""
     at = 2
-    for _ in range(MOST_SEGMENTS):
-        if at + 4 > len(content) or content[at] != 0xFF:
-            return
+    while at + 4 <= len(content) and content[at] == 0xFF:
         marker = content[at + 1]
         if marker == 0xFF:
             at += 1
             continue
-        (size,) = struct.unpack_from(">H", content, at + 2)
-        if marker in STARTS_OF_SCAN or size < 2:
+        if marker in STARTS_OF_SCAN:
             return
+        (size,) = struct.unpack_from(">H", content, at + 2)
         yield marker, content[at + 4 : at + 2 + size]
         at += 2 + size
 

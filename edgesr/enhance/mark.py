@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from edgesr import __version__
 from edgesr.enhance import exif as tags
 from edgesr.enhance.exif import Value, bare, changed, numbers, order_of, text, value_of
 from edgesr.enhance.extras import Density
-from edgesr.enhance.photo import Photo
 
 ASCII, UNICODE = b"ASCII\0\0\0", b"UNICODE\0"
 """How EXIF's UserComment starts, by the encoding of its text."""
-
-SIDES = (
-    re.compile(rb"((?:tiff:ImageWidth|exif:PixelXDimension)\s*(?:=\s*[\"']|>)\s*)\d+"),
-    re.compile(rb"((?:tiff:ImageLength|exif:PixelYDimension)\s*(?:=\s*[\"']|>)\s*)\d+"),
-)
-"""Width and height as XMP repeats them."""
 
 BLANK = b" \0"
 EXACT = 1000
@@ -54,15 +45,6 @@ def mark(exif: bytes | None, size: tuple[int, int], edited: bool = False, densit
     if value_of(exif, tags.X_RESOLUTION) is None:
         first |= resolution(order, density)
     return changed(exif, first, details)
-
-
-def marked(photo: Photo, edited: bool = False) -> Photo:
-    """An enhanced photo that says so in its EXIF, and whose EXIF and XMP name its size as it is now."""
-    xmp = photo.extras.xmp
-    for side, names in zip(photo.size, SIDES, strict=True):
-        xmp = names.sub(rb"\g<1>%d" % side, xmp) if xmp else xmp
-    exif = mark(photo.exif, photo.size, edited, photo.extras.density)
-    return photo.replace(exif=exif, extras=photo.extras.replace(xmp=xmp))
 
 
 def with_resolution(exif: bytes | None, density: Density | None) -> bytes | None:

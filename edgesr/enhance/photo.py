@@ -23,9 +23,6 @@ from edgesr.samples16 import deep_bits, read_deep, upright
 Samples = npt.NDArray[Any]
 """uint8 or uint16."""
 
-REGIONS = (b"mwg-rs:", b"MPReg:")
-"""How XMP names the faces that somebody marked."""
-
 STRIP = 1 << 22
 """Pixels copied at a time from Pillow's buffer, which takes four bytes for each of three."""
 
@@ -132,7 +129,6 @@ def _decode(image: Image.Image, content: bytes) -> Photo:
         bits = max(read_still(content).bits, image.info.get("bit_depth", 8))
         if bits > 8:
             notes.append(f"its {bits} bits a sample became 8")
-    turned = orientation_of(image) != 1
     bits = deep_bits(image, content)
     samples: Samples | None = read_deep(image, content) if bits > 8 else None
     if samples is None:
@@ -151,8 +147,6 @@ def _decode(image: Image.Image, content: bytes) -> Photo:
     extras = read_extras(image, content, notes)
     if extras.density is None:
         extras = extras.replace(density=density_of(bare(exif)))
-    if turned and extras.xmp and any(words in extras.xmp for words in REGIONS):
-        notes.append("the faces that its XMP names lie where they lay before it was turned upright")
     icc, code = read_colours(image, content, extras, colours == 1, notes)
     return Photo(samples, alpha, exif, icc, kind, jpeg, tuple(notes), code, extras)
 

@@ -21,7 +21,7 @@ from edgesr.enhance.faces import find_faces, side_of
 from edgesr.enhance.paste import paste, scaled, upscale
 from edgesr.enhance.regions import Network, factor_for, network_for
 from edgesr.enhance.run import DEFAULTS, Enhancer, Settings
-from edgesr.enhance.whose import UNTOLD, Judge
+from edgesr.enhance.whose import Judge
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.gallery.build import empty_gallery, encode_entries
 from edgesr.gallery.descriptor import describe
@@ -89,8 +89,6 @@ class ClipEnhancer:
         self.enhancer = Enhancer(networks, detector, settings, judge)
         self.tracks: list[Track] = []
         self.faces = self.restored = self.exemplars = self.with_exemplars = 0
-        self.untold = 0
-        """Restored faces that were several in a frame, and did not get the gallery, since nobody can tell whose."""
 
     def frame(self, number: int, frame: Pixels, factor: int) -> Pixels:
         """A frame uint8 [H, W, 3], ``factor`` times as large, with its faces restored."""
@@ -106,10 +104,6 @@ class ClipEnhancer:
             if done.restored and done.sr is not None:
                 self.restored += 1
                 self.with_exemplars += bool(done.exemplars)
-                self.untold += any(
-                    network.gallery is not None and not self._may_be_used(network.gallery, len(found))
-                    for network in self.networks
-                )
                 pasted.append((done.sr, track.face))
         result = upscale(frame, factor)
         for sr, face in pasted:
@@ -220,29 +214,14 @@ def enhance_clip(
             if writer.frames < clip.frames:
                 raise InputOutputError(f"{clip.path} gave {writer.frames} of {clip.frames} frames", "it looks damaged")
             same_kind = clip.path.suffix.lower() == target.suffix.lower()
-            if not run.restored and factor == 1 and (same_kind or settings.strip):
+            if not run.restored and factor == 1 and same_kind and not settings.strip:
                 raise _UnchangedError
     except _UnchangedError:
-        changed = False
-        if settings.strip:
-            _write_anew(clip, target, (width, height))
-        else:
-            with file_aside(target) as aside:
-                shutil.copyfile(clip.path, aside)
-            notes, width, height = [], clip.width, clip.height
-    if run.untold:
-        notes.append(f"{run.untold} times a face was {UNTOLD}")
+        with file_aside(target) as aside:
+            shutil.copyfile(clip.path, aside)
+        changed, notes, width, height = False, [], clip.width, clip.height
     counts = (run.faces, run.restored, run.exemplars, run.with_exemplars)
     return ClipResult(clip.frames, (width, height), factor, *counts, tuple(notes), changed)
-
-
-def _write_anew(clip: Clip, target: Path, size: tuple[int, int]) -> None:
-    """The clip as it is, without what its output must not have; it does not say that faces were enhanced."""
-    width, height = size
-    with opened(clip.path) as container, write_clip(target, size, clip.look, clip.tags) as writer:
-        writer.copy(container, clip)
-        for frame in clip.read():
-            writer.write(dataclasses.replace(frame, pixels=frame.pixels[:height, :width]))
 
 
 class _UnchangedError(Exception):

@@ -118,14 +118,8 @@ def _jpeg_parts(photo: Photo, notes: list[str]) -> dict[str, bytes | None]:
     """What goes into segments of its own, each of which holds 64 KiB at most."""
     parts = {"exif": photo.exif, "xmp": photo.extras.xmp, "comment": photo.extras.comment}
     if photo.exif and len(photo.exif) > LARGEST_SEGMENT:
-        # Packed anew first: a hole is left where the thumbnail was.
-        packed = from_tiff(bare(photo.exif))[0]
-        if packed and len(packed) <= LARGEST_SEGMENT:
-            notes.append("its EXIF was packed to fit a JPEG: places that the camera's private notes name may be off")
-        else:
-            notes.append("its EXIF is larger than a JPEG takes: the camera's private notes were left out")
-            packed = from_tiff(bare(changed(photo.exif, {}, {MAKER_NOTE: None})))[0]
-        parts["exif"] = packed
+        notes.append("its EXIF is larger than a JPEG takes: the camera's private notes were left out")
+        parts["exif"] = from_tiff(bare(changed(photo.exif, {}, {MAKER_NOTE: None})))[0]
     for name, room in (("exif", 0), ("xmp", len(XMP_START)), ("comment", 0)):
         part = parts[name]
         if part and len(part) + room > LARGEST_SEGMENT:

@@ -30,14 +30,16 @@ class ExecuTorchRuntime(GraphRuntime):
     def _open(self, folder: Path, files: Mapping[str, str], threads: int) -> None:
         with quiet():
             from executorch.extension.pybindings import portable_lib
-            from executorch.runtime import Runtime
+            from executorch.runtime import Runtime, Verification
         with capture_native_stderr() as explained:
             try:
                 if ExecuTorchRuntime._pool != threads:
                     portable_lib._unsafe_reset_threadpool(threads)
                     ExecuTorchRuntime._pool = threads
                 # Kept for as long as its methods: without their program they crash the process.
-                self._program = Runtime.get().load_program(folder / files["model"])
+                self._program = Runtime.get().load_program(
+                    folder / files["model"], verification=Verification.InternalConsistency
+                )
                 self._methods = {graph: self._program.load_method(graph) for graph in self.specs}
             except RuntimeError as error:
                 raise RuntimeError(f"{error}\n{explained()}") from error

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from edgesr.errors import BundleError
 from edgesr.quiet import capture_native_stderr, quiet
 from edgesr.runtime.base import GraphRuntime
 
@@ -16,6 +17,25 @@ class LiteRTRuntime(GraphRuntime):
     """The ``.tflite`` on LiteRT with XNNPACK. An interpreter holds the tensors it computes: one thread at a time."""
 
     name = "litert"
+
+    @staticmethod
+    def verify(folder: Path, files: Mapping[str, str]) -> None:
+        """Check the file's FlatBuffer by LiteRT's own verifier, which an interpreter does without.
+
+        Raises:
+            BundleError: an offset in it leads outside, or the like.
+        """
+        with quiet(), capture_native_stderr() as explained:
+            try:
+                from ai_edge_litert.compiled_model import CompiledModel
+            except ImportError:  # older ones have none: the interpreter alone judges
+                return
+            try:
+                CompiledModel.from_file(str(folder / files["model"]))
+            except Exception as error:
+                raise BundleError(
+                    f"{files['model']} is no sound FlatBuffer: {error} {explained()[:300]}", "it is damaged"
+                ) from error
 
     def _open(self, folder: Path, files: Mapping[str, str], threads: int) -> None:
         # Allocation creates the delegate, which announces itself on stderr; there, too, a refused model is explained.

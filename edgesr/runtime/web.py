@@ -1,7 +1,8 @@
 """onnxruntime-web in a headless Chromium: runs a web bundle's graphs where they will be run, inside a page.
 
-The bundle is served on the loopback interface; its ``verify.html`` asks for jobs and posts back what came out. A job
-and a result are a frame each: length of the header (uint32, little-endian, a multiple of 4), JSON, float32 values.
+Its graphs are served on the loopback interface beside the installed page, whose ``verify.html`` asks for jobs and posts
+back what came out. A job and a result are a frame each: length of the header (uint32, little-endian, a multiple of 4),
+JSON, float32 values.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgesr.booth.chromium import NONE, VARIABLE, Chromium, find_chromium
-from edgesr.booth.server import FolderHandler, FolderServer, listed
-from edgesr.booth.site import site_folder
+from edgesr.booth.server import FolderHandler, FolderServer
+from edgesr.booth.site import site_files, site_folder
 from edgesr.errors import BundleError, EdgesrError, UnavailableError
 from edgesr.runtime.base import GraphRuntime
 
@@ -55,9 +56,11 @@ class WebRuntime(GraphRuntime):
                 f"install chromium, or set {VARIABLE}; its models/* are ONNX bundles that run without",
             )
         self._files = files
-        # A folder without a page (one that is still being converted) borrows the installed one.
-        own = (folder / PAGE).is_file()
-        self._page = Page(program, listed(folder) if own else listed(folder, site_folder()))
+        # The installed page alone runs: a bundle gives its two graphs, whatever else lies in it.
+        page, inside = site_folder(), folder.resolve()
+        graphs = {name: (inside / name).resolve() for name in files.values()}
+        given = {name: path for name, path in graphs.items() if path.is_relative_to(inside) and path.suffix == ".onnx"}
+        self._page = Page(program, given | {name: page / name for name in site_files(page)})
         self.name = f"onnxruntime-web in {self._page.browser}"
         for graph in self.specs:
             self._page.call({"model": files[graph]})

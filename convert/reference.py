@@ -1,0 +1,92 @@
+"""The network that a bundle was made of: found by the SHA-256 that its manifest names, never by a name."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgesr.bundle import Bundle
+from edgesr.deployment.graphs import Graphs
+from edgesr.errors import CheckpointError
+from edgesr.models import Checkpoint, load_checkpoint
+from edgesr.models.checkpoint import SHIPPED, WEIGHTS, sha256_of, shipped_names
+from edgesr.models.config import HIMEConfig
+from edgesr.quantize.scheme import Quantization
+from edgesr.runtime.base import Runtime
+
+from .manifest_checks import sized_config
+from .pipeline import Plan
+from .quantized import quantization_for, reference_runtime
+from .target import QUANTIZED, target_named
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """A checkpoint beside the bundle that was made of it."""
+
+    bundle: Bundle
+    checkpoint: Checkpoint
+    expected: Quantization | None
+    """The checkpoint's own quantization for the bundle's target; None of a float one."""
+
+    @property
+    def config(self) -> HIMEConfig:
+        """The network's, with the bundle's sizes."""
+        return sized_config(self.bundle, self.checkpoint)
+
+    @property
+    def quantization(self) -> Quantization | None:
+        """What the bundle's graphs are quantized by: the checkpoint's, or what it was calibrated with."""
+        stored = self.bundle.manifest.get("quantization")
+        if self.bundle.manifest["precision"] not in QUANTIZED:
+            return None
+        return self.expected or Quantization.from_dict(stored or {})
+
+    def runtime(self, graphs: Graphs) -> Runtime:
+        """What the artifact must equal; ``graphs`` are those of ``plan``."""
+        return reference_runtime(self.checkpoint, self.config, self.quantization, graphs)
+
+    @property
+    def plan(self) -> Plan:
+        """The conversion that would make the bundle."""
+        m = self.bundle.manifest
+        return Plan(
+            self.checkpoint,
+            target_named(m["target"]),
+            m["precision"],
+            m["lowering"],
+            self.config,
+            self.bundle.folder,
+            self.quantization,
+        )
+
+
+def find_reference(bundle: Bundle, checkpoint: str | Path | None) -> Reference | None:
+    """The network the bundle was made from, if it is here: given, shipped, or shipped as the given one's int8 form.
+
+    Raises:
+        CheckpointError: a checkpoint is given, and the bundle was made neither from it nor from its int8 form.
+    """
+    given = load_checkpoint(checkpoint, quantized=True) if checkpoint else None
+    for candidate in _candidates(bundle, given):
+        made_of = (candidate.quantization or {}).get("float_sha256")
+        if given is None or candidate is given or made_of == given.sha256:
+            own = Quantization.from_dict(candidate.quantization) if candidate.quantization else None
+            return Reference(
+                bundle, candidate, quantization_for(target_named(bundle.manifest["target"]), candidate, own)
+            )
+    if given:
+        raise CheckpointError(
+            f"{bundle.folder} was not made from {checkpoint}", "its SHA-256 is not the one in the manifest"
+        )
+    return None
+
+
+def _candidates(bundle: Bundle, given: Checkpoint | None) -> Iterator[Checkpoint]:
+    wanted = bundle.manifest["checkpoint_sha256"]
+    if given is not None and given.sha256 == wanted:
+        yield given
+    for name in shipped_names():
+        if sha256_of(SHIPPED / name / WEIGHTS) == wanted:
+            yield load_checkpoint(name, quantized=True)
