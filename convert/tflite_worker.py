@@ -10,10 +10,13 @@ something shows at once.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import importlib.metadata
 import itertools
 import json
 import os
+import signal
 import socket
 import sys
 import traceback
@@ -34,6 +37,7 @@ QUANTIZED_TOLERANCE = 0.1
 """Likewise of a quantized graph, where a sum that is rounded otherwise can move a value by a step."""
 METADATA = "edgesr"
 FP16_DEQUANTIZE_VERSION = 3
+PR_SET_PDEATHSIG = 1
 
 Array = npt.NDArray[np.float32]
 Report = Callable[[str], None]
@@ -43,8 +47,15 @@ class WorkerError(Exception):
     """What cannot be converted, and why."""
 
 
+def die_with_parent() -> None:
+    """Where the command that started this is killed outright, Linux ends this too."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
+
+
 def main(request_path: str) -> None:
     say = take_stdout()
+    die_with_parent()
     try:
         forbid_network()
         request = json.loads(Path(request_path).read_text())
