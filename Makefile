@@ -1,5 +1,5 @@
 # Everything goes through ./bootstrap, which needs no make; these are the usual names for it.
-.PHONY: help demo test env lint wheel bench release fuzz android-assets android-apk android-check web web-check clean
+.PHONY: help demo test env lint wheel bench release fuzz kills android-assets android-apk android-check web web-check clean
 
 FACES ?= ../shared/faces
 SECONDS ?= 60
@@ -18,6 +18,8 @@ wheel:          ## build the wheel and the sdist into dist/
 	.venv/bin/python -m build
 fuzz:           ## damaged files for every reader of ours: make fuzz SECONDS=60
 	.venv/bin/python tests/fuzz_formats.py --seconds $(SECONDS)
+kills:          ## every way of writing, killed at each system call that writes
+	.venv/bin/python tests/test_kill_points.py
 bench:          ## the benchmarks that back the figures in docs/decisions.md
 	.venv/bin/python benchmarks/executorch_vs_onnxruntime.py
 	.venv/bin/python benchmarks/training_step.py
