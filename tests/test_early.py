@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
+import warnings
 
 import pytest
 
@@ -70,3 +72,25 @@ def test_a_mistake_is_answered_before_torch_is_loaded(mistake: str, answers: dic
     code, loaded, said = answers[mistake]
     assert (code, MISTAKES[mistake][1] in said) == (MISTAKES[mistake][0], True), said
     assert not loaded
+
+
+def test_python_users_see_no_warning_of_what_int8_needs() -> None:
+    """torchao logs one when it is loaded."""
+    pytest.importorskip("torchao")
+    done = subprocess.run(
+        [sys.executable, "-c", "import edgesr.quantize.graphs"], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+
+
+def test_commands_show_no_warning(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from edgesr.cli import output
+    from edgesr.cli.main import run
+
+    def warned(*_: object) -> None:
+        warnings.warn("of a library", UserWarning, stacklevel=1)
+        logging.getLogger("torch").warning("of a library")
+
+    monkeypatch.setattr(output, "table", warned)
+    assert run(["targets"]) == 0
+    assert "of a library" not in capsys.readouterr().err
