@@ -113,13 +113,13 @@ class ResultActivity : BoothActivity() {
         }
         content.add(grid)
         (grid.layoutParams as LinearLayout.LayoutParams).setMargins(dp(-4), 0, dp(-4), 0)
-        if (!others) {
-            val none = button(R.style.Button_Plain, R.string.who_none)
-            none.id = R.id.none
-            none.setOnClickListener { who(looked, others = true) }
-            content.add(none)
-        }
-        screen(title, content.breathing())
+        if (others) return screen(title, content.breathing())
+        val none = button(R.style.Button_Plain, R.string.who_none)
+        none.id = R.id.none
+        none.setOnClickListener { who(looked, others = true) }
+        val foot = column()
+        foot.add(none)
+        screen(title, content.breathing(), foot.breathing())
     }
 
     private fun show(looked: Looked, outcome: Outcome) {
