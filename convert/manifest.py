@@ -58,6 +58,7 @@ def write_manifest(
         "post_processing": POST_PROCESSING,
         "features": describe_features(checkpoint, config),
         "feature_space": checkpoint.feature_space,
+        "degradation": checkpoint.degradation,
         "arithmetic": conversion.arithmetic,
         "operators": conversion.operators,
         "int8_convs": int8_convs or {},

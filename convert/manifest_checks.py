@@ -70,6 +70,7 @@ def network_checks(bundle: Bundle, checkpoint: Checkpoint) -> Iterator[Check]:
     yield agreement("model", agrees=_same(m["model"], sized.to_dict()))
     yield agreement("name", agrees=m.get("name") == checkpoint.name)
     yield agreement("feature_space", agrees=m["feature_space"] == checkpoint.feature_space)
+    yield agreement("degradation", agrees=bundle.degradation == checkpoint.degradation)
     # Without their channels these figures are those of another configuration, which the first check tells.
     described = describe_features(checkpoint, sized)
     yield agreement("features", agrees=_same(m.get("features"), described))

@@ -37,6 +37,7 @@ class Model:
         name: str,
         feature_space: str | None = None,
         feature_scales: Mapping[str, float] | None = None,
+        degradation: str = "bicubic",
     ) -> None:
         self.runtime = runtime
         self.name = name
@@ -44,6 +45,8 @@ class Model:
         """Id of what its features mean: galleries of this feature space fit it, no other."""
         self.feature_scales = feature_scales or None
         """int8 step of each part of the features; None where the network came without."""
+        self.degradation = degradation
+        """What its LR faces were made with in training; see ``edgesr.data.degradation``."""
 
     @property
     def config(self) -> HIMEConfig:
@@ -226,7 +229,8 @@ def load(name_or_path: str | Path, *, least_slots: int = 0, threads: int | None 
                 f"{least_slots} exemplars for the {bundle.config.slots} slots of {path}",
                 f"choose the best ones, or convert with --slots {least_slots}",
             )
-        return Model(bundle.runtime(threads), path.name, bundle.feature_space, bundle.feature_scales)
+        described = bundle.feature_space, bundle.feature_scales, bundle.degradation
+        return Model(bundle.runtime(threads), path.name, *described)
     from edgesr.models import load_checkpoint
     from edgesr.runtime.torch import TorchRuntime
 
@@ -235,7 +239,7 @@ def load(name_or_path: str | Path, *, least_slots: int = 0, threads: int | None 
     checkpoint = load_checkpoint(name_or_path, quantized=True)
     config = checkpoint.model.config
     config = config.replace(slots=max(config.slots, least_slots))
-    meaning = checkpoint.feature_space, checkpoint.feature_scales
+    meaning = checkpoint.feature_space, checkpoint.feature_scales, checkpoint.degradation
     if checkpoint.quantization is None:
         return Model(TorchRuntime(checkpoint.model, config), checkpoint.name, *meaning)
     try:

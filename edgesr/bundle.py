@@ -63,6 +63,12 @@ class Bundle:
         scales = {part["name"]: part.get("int8_scale") for part in described["parts"]}
         return {} if None in scales.values() else scales
 
+    @property
+    def degradation(self) -> str:
+        """What its network is judged with; ``bicubic`` in bundles from before there was a choice."""
+        found = self.manifest.get("degradation")
+        return found if isinstance(found, str) else "bicubic"
+
     def runtime(self, threads: int | None = None) -> Runtime:
         """The runtime that executes this bundle here. What never ran here is run in a process of its own first.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from edgesr.data.degradation import lr_faces
 from edgesr.data.faces import load_faces, people, split_folder
 from edgesr.deployment.graphs import GRAPH_INPUTS, Graphs, deployed_graphs
-from edgesr.models.bicubic import bicubic_downsample
 from edgesr.models.checkpoint import Checkpoint
 
 from .graphs import all_layers, fixed_points
@@ -130,7 +131,7 @@ def observed(
         if point.fixed is None:
             point.observer = samplers[name] = Sampler(i)
     for face in track(faces):
-        inputs = graph_inputs(graphs, face, modules["encode"])
+        inputs = graph_inputs(graphs, face, modules["encode"], checkpoint.degradation)
         modules["restore"](*inputs)
     for point in points.activations.values():
         point.observer = None
@@ -138,7 +139,9 @@ def observed(
     return points, samplers
 
 
-def graph_inputs(graphs: Graphs, face: CalibrationFace, encode: torch.nn.Module) -> tuple[Tensor, Tensor, Tensor]:
+def graph_inputs(
+    graphs: Graphs, face: CalibrationFace, encode: torch.nn.Module, degradation: str = "bicubic"
+) -> tuple[Tensor, Tensor, Tensor]:
     """What the restorer takes for a face: LR photo, features of its exemplars by ``encode``, mask."""
     config = graphs.config
     features = torch.zeros(graphs.shapes["features"])
@@ -146,5 +149,6 @@ def graph_inputs(graphs: Graphs, face: CalibrationFace, encode: torch.nn.Module)
     for i, photo in enumerate(face.exemplars[: config.slots]):
         features[i] = encode(photo[None].float() / 255)[0]
         valid[i] = 1.0
-    lr = bicubic_downsample(face.target[None].float() / 255, config.scale)
+    random = torch.Generator().manual_seed(zlib.crc32(face.target.numpy().tobytes()))
+    lr = lr_faces(face.target[None].float() / 255, config.scale, degradation, random)
     return lr, features, valid

@@ -29,7 +29,13 @@ FROZEN_FROM = 2 / 3
 
 
 def qat_config(
-    *, steps: int = 1200, batch_size: int = 8, learning_rate: float = 2e-5, seed: int = 0, precision: str = "32-true"
+    *,
+    steps: int = 1200,
+    batch_size: int = 8,
+    learning_rate: float = 2e-5,
+    seed: int = 0,
+    precision: str = "32-true",
+    degradation: str = "bicubic",
 ) -> TrainConfig:
     """Settings for a short run that starts from a trained network: no target is shown as exemplar any more."""
     return TrainConfig(
@@ -41,6 +47,7 @@ def qat_config(
         precision=precision,
         seed=seed,
         curriculum=Curriculum(copy_share=0.0, self_probability=0.0),
+        degradation=degradation,
     )
 
 

@@ -49,18 +49,25 @@ def quality_loss(quantized: Evaluation, reference: Evaluation, method: str) -> L
 
 
 def evaluate_n(
-    runtime: Runtime, pairs: Sequence[EvalPair], *, measure: Measure = psnr_alone, track: Track = iter
+    runtime: Runtime,
+    pairs: Sequence[EvalPair],
+    *,
+    measure: Measure = psnr_alone,
+    track: Track = iter,
+    degradation: str = "bicubic",
 ) -> tuple[Evaluation, str]:
     """PSNR with as many exemplars as every pair has, up to the slots, and the name of that method."""
-    methods = OneMethod(runtime, pairs, counts=range(runtime.config.slots + 1))
+    methods = OneMethod(runtime, pairs, counts=range(runtime.config.slots + 1), degradation=degradation)
     return measure_methods(methods, pairs, measure=measure, progress=track), methods.names[0]
 
 
 class OneMethod(Methods):
     """Only the largest number of exemplars: a quantizer's trials need no controls."""
 
-    def __init__(self, runtime: Runtime, pairs: Sequence[EvalPair], *, counts: Sequence[int]) -> None:
-        super().__init__(runtime, pairs, counts=counts)
+    def __init__(
+        self, runtime: Runtime, pairs: Sequence[EvalPair], *, counts: Sequence[int], degradation: str = "bicubic"
+    ) -> None:
+        super().__init__(runtime, pairs, counts=counts, degradation=degradation)
         self.counts = [self.control]
         self.names = [f"n={self.control}"]
         self.galleries = {}

@@ -33,6 +33,7 @@ class ReportFace:
     truth: Pixels
     exemplars: tuple[Pixels, ...]
     scale: int
+    degradation: str = "bicubic"
 
     @property
     def label(self) -> str:
@@ -42,19 +43,22 @@ class ReportFace:
     @functools.cached_property
     def lr(self) -> Pixels:
         """uint8 [S / scale, S / scale, 3]."""
-        return degrade(self.truth, self.scale)
+        return degrade(self.truth, self.scale, self.degradation, self.label)
 
     @functools.cached_property
     def key(self) -> str:
         """SHA-256 of all that is given to the network and compared with."""
-        digest = hashlib.sha256(f"x{self.scale}".encode())
+        how = "" if self.degradation == "bicubic" else f" {self.degradation} {self.label}"
+        digest = hashlib.sha256(f"x{self.scale}{how}".encode())
         for photo in (self.truth, *self.exemplars):
             digest.update(str(photo.shape).encode())
             digest.update(photo.tobytes())
         return digest.hexdigest()
 
 
-def faces_of_pairs(pairs: Sequence[EvalPair], split: str, config: HIMEConfig) -> list[ReportFace]:
+def faces_of_pairs(
+    pairs: Sequence[EvalPair], split: str, config: HIMEConfig, degradation: str = "bicubic"
+) -> list[ReportFace]:
     """The faces of an evaluation list, each with as many exemplars as it has, up to the network's slots.
 
     Raises:
@@ -70,15 +74,16 @@ def faces_of_pairs(pairs: Sequence[EvalPair], split: str, config: HIMEConfig) ->
             truth=read(pair.target),
             exemplars=tuple(read(path) for path in pair.exemplars[: config.slots]),
             scale=config.scale,
+            degradation=degradation,
         )
         for pair in pairs
     ]
 
 
-def faces_of_samples(config: HIMEConfig) -> list[ReportFace]:
+def faces_of_samples(config: HIMEConfig, degradation: str = "bicubic") -> list[ReportFace]:
     """The package's six people (Face Research Lab London Set, CC-BY 4.0), one exemplar each."""
     return [
-        ReportFace(face.person, "smiling", SAMPLES, face.target, (face.exemplar,), config.scale)
+        ReportFace(face.person, "smiling", SAMPLES, face.target, (face.exemplar,), config.scale, degradation)
         for face in sample_faces(config.hr_size)
     ]
 

@@ -76,7 +76,7 @@ class Bench:
             UsageError: it has not.
         """
         graphs = deployed_graphs(checkpoint.model, "grid_sample")
-        self.config = graphs.config
+        self.config, self.degradation = graphs.config, checkpoint.degradation
         self.points = Points({})
         self.modules: dict[str, GraphModule] = {}
         self.layers: list[Layer] = []
@@ -150,7 +150,8 @@ class Bench:
     def _read(self, pair: EvalPair) -> Face:
         truth = read_image(pair.target)
         photos = [read_image(path) for path in pair.exemplars[: self.config.slots]]
-        return Face(_nchw(degrade(truth, self.config.scale)), tuple(map(_nchw, photos)), to_unit(truth))
+        lr = degrade(truth, self.config.scale, self.degradation, f"{pair.person}/{pair.target.name}")
+        return Face(_nchw(lr), tuple(map(_nchw, photos)), to_unit(truth))
 
 
 def measure(

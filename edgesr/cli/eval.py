@@ -35,10 +35,8 @@ _path = click.Path(path_type=Path)
 @click.option("--split", default="test", show_default=True)
 @click.option(
     "--degradation",
-    default="bicubic",
-    show_default=True,
     type=click.Choice(DEGRADATIONS),
-    help="What the LR faces are made with; the papers' figures are bicubic.",
+    help="What the LR faces are made with. Default: what the network was trained for; the papers' is bicubic.",
 )
 @click.option("--limit", type=click.IntRange(1), help="Only the first targets of the list.")
 @click.option("--identity/--no-identity", default=None, help="Default: on where edgesr[identity] is installed.")
@@ -62,7 +60,7 @@ def command(
     data: Path,
     list_file: Path | None,
     split: str,
-    degradation: str,
+    degradation: str | None,
     limit: int | None,
     identity: bool | None,
     embedder: Path | None,
@@ -101,12 +99,14 @@ def command(
     early.files(embedder, lpips, lpips_linear)
     import edgesr
     from edgesr.cli import eval_text
+    from edgesr.data.degradation import preset
     from edgesr.data.faces import read_eval_list
     from edgesr.evaluation import Methods, measure_methods
     from edgesr.evaluation_report import Report
     from edgesr.verification import Verification
 
     model = edgesr.load(bundle or checkpoint or edgesr.DEFAULT_CHECKPOINT)
+    degradation = preset(degradation or model.degradation)
     plain = open_plain(no_exemplar_net, model) if no_exemplar_net else None
     all_pairs = read_eval_list(data, split, model.config.hr_size, list_file)
     allow_slots(model, all_pairs)

@@ -222,7 +222,7 @@ def train(
     from edgesr.models import load_checkpoint
     from edgesr.quantize.graphs import quantization_of
 
-    config = qat_config(**options)
+    config = qat_config(**options, degradation=source.degradation)
     hr_size = source.model.config.hr_size
     photos = FaceSet.read(data, split, hr_size, track=lambda paths: progress.track(paths, "reading photos"))
     trainer = QATTrainer(run, name, source, quantization, config, photos, distil=distil)
@@ -262,7 +262,11 @@ def measured(
     rows: list[dict[str, Any]] = []
     for split, pairs in by_split.items():
         wanted, method = evaluate_n(
-            TorchRuntime(source.model), pairs, measure=measure, track=lambda items: progress.track(items, "float")
+            TorchRuntime(source.model),
+            pairs,
+            measure=measure,
+            track=lambda items: progress.track(items, "float"),
+            degradation=source.degradation,
         )
         for precision, (checkpoint, quantization) in made.items():
             got, _ = evaluate_n(
@@ -270,6 +274,7 @@ def measured(
                 pairs,
                 measure=measure,
                 track=lambda items, name=precision: progress.track(items, name),  # type: ignore[misc]
+                degradation=source.degradation,
             )
             loss = quality_loss(got, wanted, method)
             rows.append(

@@ -144,7 +144,7 @@ def command(
     check_names(*wanted)
     given = given_cells(bundles)
     config = next((cell.bundle.config for cell in given if cell.bundle), source.model.config)
-    measured, shown = choose_faces(data, splits, show, limit, config)
+    measured, shown = choose_faces(data, splits, show, limit, config, source.degradation)
     sources = Sources(source, checkpoint, ints, calibrate or data, recipe, work / "bundles")
     chosen = with_conversions(given, *wanted, sources, output.say)
     subject = Subject(source, [c for c, _ in ints], chosen, measured, shown if worst else None, devices)
@@ -219,7 +219,7 @@ def int8_checkpoints(quantized: Sequence[str], source: Checkpoint) -> list[tuple
 
 
 def choose_faces(
-    data: Path | None, names: Sequence[str], show: str | None, limit: int | None, config: HIMEConfig
+    data: Path | None, names: Sequence[str], show: str | None, limit: int | None, config: HIMEConfig, degradation: str
 ) -> tuple[list[Split], Split]:
     """Splits to measure, the first for the table, and the one whose faces may be shown (it is measured too)."""
     from edgesr.data.faces import eval_splits, read_eval_list
@@ -231,10 +231,10 @@ def choose_faces(
 
     def split(name: str) -> Split:
         if data is None or name == SAMPLES:
-            found = faces_of_samples(config)
+            found = faces_of_samples(config, degradation)
             return Split(SAMPLES, spread(found, limit), len(found))
         pairs = read_eval_list(data, name, config.hr_size)
-        return Split(name, faces_of_pairs(spread(pairs, limit), name, config), len(pairs))
+        return Split(name, faces_of_pairs(spread(pairs, limit), name, config, degradation), len(pairs))
 
     shown = show or (SHOWN if data is not None and SHOWN in eval_splits(data / "eval_list.csv") else SAMPLES)
     wanted = list(dict.fromkeys([*(names or ([SAMPLES] if data is None else ["test"])), shown]))

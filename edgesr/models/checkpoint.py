@@ -26,6 +26,7 @@ from edgesr.models.description import find_checkpoint as find_checkpoint
 from edgesr.models.description import read_description as read_description
 from edgesr.models.description import sha256_of as sha256_of
 from edgesr.models.description import shipped_names as shipped_names
+from edgesr.models.description import trained_for
 from edgesr.models.hime import HIME
 
 CARD = "README.md"
@@ -48,6 +49,11 @@ class Checkpoint:
     training: dict[str, Any]
     quantization: dict[str, Any] | None = None
     """Of an int8 network: what ``edgesr.quantize`` needs to make it one of these weights. None of a float one."""
+
+    @property
+    def degradation(self) -> str:
+        """What its LR faces were made with in training, and are made with where it is judged."""
+        return trained_for(self.training)
 
 
 def load_checkpoint(name_or_path: str | Path, *, quantized: bool = False) -> Checkpoint:

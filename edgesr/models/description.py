@@ -37,6 +37,13 @@ class Description:
     quantization: dict[str, Any] | None
 
 
+def trained_for(training: dict[str, Any]) -> str:
+    """What a network's LR faces were made with in training, as its record says; ``bicubic`` where it says nothing."""
+    config = training.get("train_config")
+    found = config.get("degradation") if isinstance(config, dict) else None
+    return found if isinstance(found, str) else "bicubic"
+
+
 def shipped_names() -> list[str]:
     """Checkpoints that come with the package."""
     return sorted(p.parent.name for p in SHIPPED.glob(f"*/{CONFIG}"))
