@@ -53,6 +53,12 @@ class Verification:
         if len({pair.person for pair in pairs}) < 2 or not exemplars:
             raise UsageError("nobody can be verified", "it takes two people with exemplars; or pass --no-identity")
 
+    def embed_photos(self, progress: Callable[[Sequence[Path]], Iterator[Path]] = iter) -> None:
+        """Embed every photo of the list, which is most of the work; without it that happens at the first face."""
+        named = [path for pair in self.pairs for path in (pair.target, *pair.exemplars[: self.exemplars])]
+        for path in progress(list(dict.fromkeys(named))):
+            self._vector(path)
+
     @functools.cached_property
     def originals(self) -> Originals:
         """Threshold and ceiling.

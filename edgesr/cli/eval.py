@@ -126,6 +126,8 @@ def command(
     verification = Verification(meter, all_pairs, methods.control) if meter and verifiable else None
     if every_stranger and verification is None:
         raise UsageError("--every-stranger needs identity, and two people with exemplars", "leave out --no-identity")
+    if verification:
+        verification.embed_photos(lambda paths: progress.track(paths, "embedding photos"))
     result = measure_methods(
         methods,
         pairs,
