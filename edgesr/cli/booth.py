@@ -47,6 +47,8 @@ def command(checkpoint: str, bundle: Path | None, port: int | None, no_browser: 
     """
     if bundle is None:
         early.checkpoint(checkpoint)
+    else:
+        early.bundle(bundle)
     with opened(bundle, checkpoint) as (folder, files), serving(files, port) as server:
         if as_json:
             output.write_json({"ok": True, "address": server.address, "bundle": str(folder)})
