@@ -1,0 +1,81 @@
+"""Bundles to tamper with, converted once, and the hashes redone as whoever tampers would."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from int8_networks import network
+
+from edgesr.bundle import MANIFEST, hashes
+from edgesr.convert.pipeline import convert, plan
+from edgesr.convert.verify import Verification, verify
+from edgesr.models import save_checkpoint
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+    """A checkpoint and bundles of it by target and precision, converted once."""
+
+    root: Path
+
+    @property
+    def float(self) -> Path:
+        return self.root / "tiny"
+
+    @property
+    def int8(self) -> Path:
+        return self.root / "tiny-int8"
+
+    def checkpoint(self, precision: str) -> Path:
+        return self.int8 if precision == "int8-ptq" else self.float
+
+    def bundle(self, target: str, precision: str) -> Path:
+        folder = self.root / f"{target}-{precision}"
+        if not folder.exists():
+            convert(plan(target, checkpoint=self.checkpoint(precision), precision=precision, output=folder))
+        return folder
+
+    def copy(self, target: str, precision: str, to: Path) -> Path:
+        return Path(shutil.copytree(self.bundle(target, precision), to / "bundle"))
+
+
+def make(root: Path) -> Made:
+    """A tiny float network and its int8 form as checkpoints."""
+    checkpoint, quantization = network()
+    scales, space = checkpoint.feature_scales, checkpoint.feature_space
+    save_checkpoint(root / "tiny", "tiny", checkpoint.model, training={}, feature_scales=scales, feature_space=space)
+    save_checkpoint(
+        root / "tiny-int8",
+        "tiny-int8",
+        checkpoint.model,
+        training={},
+        feature_scales=scales,
+        feature_space=space,
+        quantization=quantization.to_dict(),
+    )
+    return Made(root)
+
+
+def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the manifest, and give every file the hash that it has."""
+    path = folder / MANIFEST
+    manifest = json.loads(path.read_text())
+    before, manifest["sha256"] = manifest["sha256"], hashes(folder)
+    if manifest["sha256"] != before:
+        manifest["size_bytes"] = sum((folder / file).stat().st_size for file in manifest["files"].values())
+    change(manifest)
+    path.write_text(json.dumps(manifest))
+
+
+def refused(folder: Path, checkpoint: Path, named: str) -> Verification:
+    """Assert that a check by this name fails, and that no other answer than no is given."""
+    edit(folder, lambda manifest: None)
+    result = verify(folder, checkpoint)
+    assert (result.ok, result.exit_code) == (False, 1)
+    assert any(name.startswith(named) for name in result.failed), result.failed
+    return result
