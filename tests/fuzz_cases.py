@@ -293,3 +293,5 @@ CASES = {
     "crop": crop_case,
     "text": text_case,
 }
+PHOTOS = ("photo", "crop")
+"""Readers of images."""

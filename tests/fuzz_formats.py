@@ -27,12 +27,12 @@ from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Any
 
-from fuzz_cases import CASES
+from fuzz_cases import CASES, PHOTOS
 
 from edgesr.errors import EdgesrError
 
-MEMORY = 256 << 20
-"""Bytes that a reader may take beyond what its process has at the start."""
+MEMORY, MEMORY_OF_PHOTOS = 256 << 20, 1 << 30
+"""Bytes that a reader may take beyond what its process has at the start; a photo of 120 megapixels takes its share."""
 SECONDS_AN_INPUT = 10
 
 
@@ -56,7 +56,7 @@ def child(reader: str, first: int, count: int, seconds: float, at: Synchronized[
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # decoders write a line for every damaged file
     try:
         case = CASES[reader](folder)
-        limit_memory()
+        limit_memory(MEMORY_OF_PHOTOS if reader in PHOTOS else MEMORY)
         signal.signal(signal.SIGALRM, hang)
         until = time.monotonic() + seconds
         for number in range(first, first + count):
@@ -81,9 +81,9 @@ def child(reader: str, first: int, count: int, seconds: float, at: Synchronized[
         answer.send(outcome)
 
 
-def limit_memory() -> None:
+def limit_memory(more: int) -> None:
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * resource.getpagesize() + MEMORY
+    limit = pages * resource.getpagesize() + more
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
