@@ -67,7 +67,8 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     manifest = json.loads(path.read_text())
     before, manifest["sha256"] = manifest["sha256"], hashes(folder)
     if manifest["sha256"] != before:
-        manifest["size_bytes"] = sum((folder / file).stat().st_size for file in manifest["files"].values())
+        held = [n for n in manifest["sha256"] if any(n.split("/")[0] == f for f in manifest["files"].values())]
+        manifest["size_bytes"] = sum((folder / name).stat().st_size for name in held)
     change(manifest)
     path.write_text(json.dumps(manifest))
 
