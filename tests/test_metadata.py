@@ -235,6 +235,22 @@ def test_xmp_iptc_and_comments_go_where_there_is_a_place(suffix: str, jpeg: Phot
         assert any("IPTC and comment" in note for note in notes)
 
 
+def test_further_comments_of_a_jpeg_and_that_of_a_gif_stay(tmp_path: Path) -> None:
+    comments = ["für Oma".encode("latin-1"), b"second"]
+    parts = b"".join(b"\xff\xfe" + struct.pack(">H", 2 + len(comment)) + comment for comment in comments)
+    (tmp_path / "in.jpg").write_bytes(saved(PICTURE, "JPEG", extra=parts + SEGMENT))
+    photo = read_photo(tmp_path / "in.jpg")
+    assert write_photo(photo, tmp_path / "out.jpg") == ()
+    again = read_photo(tmp_path / "out.jpg").extras
+    assert {again.comment, *again.further_comments} == set(comments)
+    assert again.iptc == IPTC
+    assert any("comment" in note for note in write_photo(photo, tmp_path / "out.png"))
+    assert without(photo, "metadata")[0].extras.further_comments == ()
+    Image.fromarray(PICTURE).convert("P").save(tmp_path / "in.gif", comment=comments[0])
+    write_photo(read_photo(tmp_path / "in.gif"), tmp_path / "gif.jpg")
+    assert read_photo(tmp_path / "gif.jpg").extras.comment == comments[0]
+
+
 def test_a_pngs_texts_stay_and_are_named_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "in.png").write_bytes(png(PICTURE, *TEXTS))
     photo = read_photo(tmp_path / "in.png")

@@ -94,9 +94,9 @@ def profile_for(
                 f"{kind} cannot name the transfer {name}: its colours will look flat; --format png or heic can"
             )
         elif icc is None or extras.colours:  # of a PNG the code counts more than the profile
-            return of_code(*code[:2], grey=grey)
+            return _of_code(kind, code, grey, notes)
     if code is not None and kind == "HEIF" and icc is None and heic_code(code)[:2] != code[:2]:
-        return of_code(*code[:2])
+        return _of_code(kind, code, grey, notes)
     if icc is not None:
         if space_of(icc) == "grey" and not grey:
             notes.append("its grey profile became the same for RGB")
@@ -105,6 +105,14 @@ def profile_for(
     if code is not None:
         return of_code(*code[:2], grey=grey) if kind == "PNG" and not extras.colours else None
     return None if kind == "PNG" else _of_png_chunks(extras, grey)
+
+
+def _of_code(kind: str, code: Code, grey: bool, notes: list[str]) -> bytes | None:
+    primaries, transfer = code[:2]
+    known = (transfer == UNSPECIFIED or transfer in CURVES) and (grey or primaries in {*PRIMARIES, UNSPECIFIED})
+    if not known:
+        notes.append(f"{kind} cannot say what its colours mean (code {primaries}/{transfer}): left out")
+    return of_code(primaries, transfer, grey=grey)
 
 
 def _of_png_chunks(extras: Extras, grey: bool) -> bytes | None:

@@ -17,7 +17,9 @@ PHOTOSHOP_START, IPTC_RESOURCE = b"Photoshop 3.0\0", 0x0404
 STARTS_OF_SCAN = (0xDA, 0xD9)
 
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
-COLOUR_CHUNKS = (b"cICP", b"sRGB", b"gAMA", b"cHRM", b"mDCV", b"cLLI")
+COLOUR_CHUNKS = (b"cICP", b"sRGB", b"gAMA", b"cHRM", b"mDCV", b"cLLI", b"mDCv", b"cLLi")
+"""The last two as they were called before PNG's third edition."""
+
 NUL = b"\0"
 KNOWN_RAW = (b"Raw profile type exif\0", b"Raw profile type APP1\0", b"Raw profile type xmp\0")
 LONGEST_CHUNK = 1 << 24
@@ -58,7 +60,9 @@ class Extras:
     iptc: bytes | None = None
     """Records of IIM."""
     comment: bytes | None = None
-    """Of a JPEG."""
+    """Of a JPEG or a GIF."""
+    further_comments: tuple[bytes, ...] = ()
+    """A JPEG may have several."""
     texts: tuple[tuple[bytes, bytes], ...] = ()
     """Chunks of a PNG: name and data."""
     colours: tuple[tuple[bytes, bytes], ...] = ()
@@ -80,7 +84,8 @@ def read_extras(image: Image.Image, content: bytes, notes: list[str]) -> Extras:
         found = _of_tiff(content)
     else:
         dpi = image.info.get("dpi") if image.format == "BMP" else None
-        found = Extras(density=_density(dpi[0], dpi[1], "inch") if dpi else None)
+        comment = image.info.get("comment") if image.format == "GIF" else None
+        found = Extras(comment=comment or None, density=_density(dpi[0], dpi[1], "inch") if dpi else None)
     xmp = image.info.get("xmp")
     xmp = found.xmp or (xmp if isinstance(xmp, bytes) else None)
     if xmp is not None:
@@ -113,7 +118,8 @@ def _segments(content: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _of_jpeg(content: bytes, notes: list[str]) -> Extras:
-    density = xmp = comment = None
+    density = xmp = None
+    comments: list[bytes] = []
     resources, signed = b"", False
     for marker, data in _segments(content):
         if marker == 0xE0 and data[:5] == b"JFIF\0" and len(data) >= 12 and density is None:
@@ -124,12 +130,12 @@ def _of_jpeg(content: bytes, notes: list[str]) -> Extras:
             xmp = data[len(XMP_START) :]
         elif marker == 0xED and data.startswith(PHOTOSHOP_START):
             resources += data[len(PHOTOSHOP_START) :]
-        elif marker == 0xFE and comment is None:
-            comment = data
+        elif marker == 0xFE:
+            comments.append(data)
         signed = signed or (marker == 0xEB and b"jumb" in data[:32])
     if signed:
         notes.append("its content credentials (C2PA) are of the file as it was: left out")
-    return Extras(xmp, _iptc(resources), comment, density=density)
+    return Extras(xmp, _iptc(resources), comments[0] if comments else None, tuple(comments[1:]), density=density)
 
 
 def _iptc(resources: bytes) -> bytes | None:
@@ -153,9 +159,11 @@ def _of_png(content: bytes, notes: list[str]) -> Extras:
     at = 8
     while at + 12 <= len(content):
         size, name = struct.unpack_from(">I4s", content, at)
-        if size > LONGEST_CHUNK or at + 12 + size > len(content):
+        if at + 12 + size > len(content):
             break
-        data = b"" if name == b"IDAT" else content[at + 8 : at + 8 + size]
+        if size > LONGEST_CHUNK and name in TEXTS:
+            notes.append(f"a text of {size} bytes was left out")
+        data = b"" if name == b"IDAT" or size > LONGEST_CHUNK else content[at + 8 : at + 8 + size]
         at += 12 + size
         if name == b"pHYs" and size == 9:
             x, y, unit = struct.unpack(">IIB", data)

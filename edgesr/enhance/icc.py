@@ -23,11 +23,12 @@ PRIMARIES = {
 BT709 = (1 / 0.45, 1 / 1.099, 0.099 / 1.099, 1 / 4.5, 0.081)
 SRGB = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 CURVES: dict[int, tuple[float, ...]] = {
-    **dict.fromkeys((1, 6, 14, 15), BT709),
+    **dict.fromkeys((1, 6, 11, 12, 14, 15), BT709),
     4: (2.2,),
     5: (2.8,),
     8: (1.0,),
     13: SRGB,
+    17: (2.6,),
 }
 """From a level to light, by H.273's number: a power, or ICC's parametric curve of type 3."""
 

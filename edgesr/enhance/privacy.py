@@ -64,7 +64,7 @@ def without(photo: Photo, strip: Strip) -> tuple[Photo, tuple[str, ...]]:
         return photo, ()
     extras = photo.extras
     if strip == "metadata":
-        kept = extras.replace(xmp=None, iptc=None, comment=None, texts=())
+        kept = extras.replace(xmp=None, iptc=None, comment=None, further_comments=(), texts=())
         return photo.replace(exif=None, extras=kept), ()
     notes = []
     exif, xmp = photo.exif, extras.xmp

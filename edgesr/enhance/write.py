@@ -125,14 +125,18 @@ def _jpeg_parts(photo: Photo, notes: list[str]) -> dict[str, bytes | None]:
         if part and len(part) + room > LARGEST_SEGMENT:
             notes.append(f"its {name.upper() if name != 'comment' else name} is larger than a JPEG takes: left out")
             parts[name] = None
+    extra = b"".join(
+        b"\xff\xfe" + struct.pack(">H", 2 + len(comment)) + comment for comment in photo.extras.further_comments
+    )
     iptc = photo.extras.iptc
     if iptc:
         body = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(iptc)) + iptc + bytes(len(iptc) % 2)
         if len(PHOTOSHOP_START) + len(body) <= LARGEST_SEGMENT:
             size = struct.pack(">H", 2 + len(PHOTOSHOP_START) + len(body))
-            parts["extra"] = b"\xff\xed" + size + PHOTOSHOP_START + body
+            extra += b"\xff\xed" + size + PHOTOSHOP_START + body
         else:
             notes.append("its IPTC is larger than a JPEG takes: left out")
+    parts["extra"] = extra or None
     return parts
 
 
