@@ -115,13 +115,7 @@ class Model:
         """
         from edgesr.runtime.base import feature_shape, fill_slots
 
-        image, label = _pixels(lr)
-        size, slots = self.config.lr_size, self.config.slots
-        if image.shape[:2] != (size, size):
-            raise InputOutputError(
-                f"{label} is {image.shape[1]}x{image.shape[0]}",
-                f"{self.name} takes aligned LR faces of {size}x{size} pixels",
-            )
+        image, slots = self._lr_pixels(lr), self.config.slots
         if isinstance(features, Gallery):
             chosen = self.choose(image, features)
             valid = (np.arange(slots) < len(chosen)).astype(np.float32)
@@ -149,19 +143,30 @@ class Model:
         ``landmarks`` [5, 2] in pixels of ``lr`` help where they are known.
 
         Raises:
+            InputOutputError: ``lr`` is unreadable or of another size.
             GalleryError: a gallery of another feature space, scale or LR size.
         """
         from edgesr.gallery.choice import choose
         from edgesr.gallery.descriptor import describe
 
         self.check_gallery(gallery)
+        image = self._lr_pixels(lr)
         if not gallery.entries:
             return []
-        image, _ = _pixels(lr)
         sharpness = [entry.quality.get("sharpness", 0.0) for entry in gallery.entries]
         known = all("sharpness" in entry.quality for entry in gallery.entries)
         slots = self.config.slots if slots is None else min(slots, self.config.slots)
         return choose(gallery.descriptors, describe(image, landmarks), slots, sharpness if known else None)
+
+    def _lr_pixels(self, lr: Photo) -> Pixels:
+        image, label = _pixels(lr)
+        size = self.config.lr_size
+        if image.shape[:2] != (size, size):
+            raise InputOutputError(
+                f"{label} is {image.shape[1]}x{image.shape[0]}",
+                f"{self.name} takes aligned LR faces of {size}x{size} pixels; edgesr enhance takes whole photos",
+            )
+        return image
 
     def check_gallery(self, gallery: Gallery) -> None:
         """Refuse a gallery whose features mean something else to this network.

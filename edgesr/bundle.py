@@ -112,7 +112,7 @@ def open_bundle(folder: Path) -> Bundle:
     recover(folder)
     try:
         manifest = read_manifest(path)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         what = f"{folder} is no bundle: it has no {MANIFEST}" if folder.exists() else f"no bundle {folder}"
         raise BundleError(what, "make one: edgesr convert --target executorch") from error
     try:

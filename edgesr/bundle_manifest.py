@@ -38,7 +38,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """A manifest that is what its format asks for.
 
     Raises:
-        FileNotFoundError: it is not there.
+        FileNotFoundError, NotADirectoryError: it is not there.
         BundleError: unreadable, of another version, or something in it is missing or of another kind.
     """
     try:
@@ -48,7 +48,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
             raise ValueError(f"it has more than {MOST_BYTES >> 20} MiB")
         manifest = json.loads(content)
         json.dumps(manifest, ensure_ascii=False).encode()  # no halves of surrogate pairs: they break printing and paths
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise
     except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"cannot read {path}: {str(error).encode('ascii', 'replace').decode()}", AGAIN) from error

@@ -43,6 +43,7 @@ def test_doctor_finds_this_installation_sound(call: Call) -> None:
     code, answer, _ = call("doctor")
     assert (code, answer["ok"]) == (0, True), answer
     found = {check["what"]: check["found"] for check in answer["checks"]}
+    assert len(found) == len(answer["checks"]), "each thing once"
     assert "YuNet on opencv" in found["face detector"]
     assert "dlib ResNet on dlib" in found["face embedder"]
     assert all("sha256" in found[f"face {what}"] for what in ("detector", "embedder"))
@@ -83,7 +84,7 @@ def test_doctor_names_a_detector_that_is_none(call: Call, tmp_path: Path, monkey
         (("train", "nowhere", "--vgg19", "x.safetensors"), 2, "--perceptual WEIGHT"),
         (("train", "nowhere", "--correlation", "0.1", "--correlation-window", "4"), 2, "odd"),
         (("restore", "nowhere.png", "-o", "x.png"), 5, "no file"),
-        (("restore", "a/x.png", "b/x.png", "-o", "out"), 2, "same name"),
+        (("restore", "a/x.png", "b/x.png", "-o", "out"), 2, "same name: a/x.png and b/x.png"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
@@ -118,6 +119,12 @@ def test_a_bad_face_is_named(
     code, answer, _ = call("restore", face, "-o", tmp_path / "out.png", "-m", tiny_checkpoint)
     assert (code, name in answer["error"]) == (5, True)
     assert not (tmp_path / "out.png").exists()
+
+
+def test_commands_below_a_command_are_listed_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    for group in ("gallery", "data"):
+        assert run([group, "--help"]) == 0
+        assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
 
 
 def test_a_read_only_place_is_named(call: Call, tiny_checkpoint: Path, tmp_path: Path) -> None:

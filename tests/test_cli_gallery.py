@@ -172,6 +172,12 @@ def test_restore_takes_a_gallery(
     assert run(["restore", str(lr), "-o", str(plain), "-m", str(tiny_checkpoint)]) == 0
     assert not np.array_equal(np.asarray(Image.open(out)), np.asarray(Image.open(plain)))
     assert run(["restore", str(lr), "--gallery", str(built), "--exemplars", str(lr), "-o", str(plain), "--force"]) == 2
+    capsys.readouterr()
+    write_image(np.zeros((48, 64, 3), np.uint8), tmp_path / "whole.jpg")
+    whole = ("restore", tmp_path / "whole.jpg", "--gallery", built, "-o", plain, "-m", tiny_checkpoint, "--force")
+    said = answer(capsys, *whole, code=5)
+    assert "whole.jpg is 64x48" in said["error"]
+    assert "edgesr enhance takes whole photos" in said["hint"]
 
 
 def test_a_gallery_that_a_bundle_encoded_serves_the_checkpoint(
@@ -271,7 +277,9 @@ def test_several_people_are_told_apart_and_asked_for(
         for i, face in enumerate((person.exemplar, person.target)):
             write_image(compose((640, 480), [(face, Place((320, 240), 260))]), folder / name / f"{i}.png")
     command = ["gallery", "build", folder, "-o", tmp_path / "a.gallery", "-m", tiny_checkpoint, "--force"]
-    assert "2 people" in answer(capsys, *command, code=2)["error"]
+    said = answer(capsys, *command, code=2)
+    assert said["error"].endswith("2 people: 1: 2 photos (ann/0.png, ann/1.png); 2: 2 photos (bea/0.png, bea/1.png)")
+    assert said["hint"].endswith("--person 1, or a folder's: --person ann")
     for person in ("bea", "2"):
         said = answer(capsys, *command, "--person", person)
         assert {Path(file).parent.name for file in said["files"]} == {"bea"}

@@ -48,6 +48,9 @@ def test_a_folder_without_people_says_what_it_should_hold(make_people: MakePeopl
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputOutputError, match=r"no photos under .*one sub-folder per person"):
         FaceSet.read(tmp_path / "empty", None, 32)
+    (tmp_path / "empty" / "loose.png").touch()
+    with pytest.raises(InputOutputError, match=r"photos lie in .*empty itself.*one sub-folder per person"):
+        FaceSet.read(tmp_path / "empty", None, 32)
     with pytest.raises(InputOutputError, match=r"nobody in .* has 2 photos"):
         FaceSet.read(make_people({"ann": 1}), None, 32)
 

@@ -28,6 +28,7 @@ MISTAKES = {
     "convert --target onnx -c missing": (5, "no checkpoint"),
     "convert --target onnx --calibrate missing": (5, "no folder"),
     "verify missing": (5, "no bundle"),
+    "verify here.html": (5, "is no bundle"),
     "restore missing.png -o out.png": (5, "no file"),
     "restore here.html -o out.png -m missing": (5, "no checkpoint"),
     "enhance missing.jpg -o out.jpg": (5, "no file"),

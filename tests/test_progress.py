@@ -30,6 +30,8 @@ def test_durations(seconds: float, said: str) -> None:
         (Job("aligning", 96), 48, 4, "48 of 96, 12.0 a second, 4 s left; loss 1"),
         (Job("aligning", 96), 0, 40, "0 of 96, 40 s so far; loss 1"),
         (Job("aligning", 96), 96, 48, "96 of 96, 2.0 a second, 48 s so far; loss 1"),
+        (Job("convert", unit="stage"), 2, 10, "stage 2, 10 s so far; loss 1"),
+        (Job("convert", 4, unit="stage"), 2, 10, "stage 2 of 4, 10 s left; loss 1"),
         (Job("reading"), 0, 31, "31 s so far; loss 1"),
     ],
 )

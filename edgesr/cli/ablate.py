@@ -52,10 +52,10 @@ def command(
 
     \b
     edgesr ablate list
-    edgesr ablate alignment --data ../shared/faces
-    edgesr ablate alignment aggregation exemplars --data ../shared/faces --minutes 60 --threads 1
-    edgesr ablate alignment --rows deformable --data ../shared/faces
-    edgesr ablate curriculum --init hime-small-x8 --data ../shared/faces
+    edgesr ablate alignment --data my-faces
+    edgesr ablate alignment aggregation exemplars --data my-faces --minutes 60 --threads 1
+    edgesr ablate alignment --rows deformable --data my-faces
+    edgesr ablate curriculum --init hime-small-x8 --data my-faces
 
     Minutes are those of the CPU where it does the work: a row's step is timed first, and the steps it gets are the
     minutes over that, so that what else the machine does takes nothing from one row. The same command again goes on

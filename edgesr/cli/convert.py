@@ -55,7 +55,7 @@ def command(
     edgesr convert --target coreml
     edgesr convert --target tflite --precision fp16 --slots 5 -o face.bundle
     edgesr convert --target executorch --precision int8
-    edgesr convert --target executorch --precision int8-ptq --calibrate ../shared/faces
+    edgesr convert --target executorch --precision int8-ptq --calibrate my-faces
 
     The artifact is run (Core ML off a Mac: its saved program is evaluated) on real sample faces. Where it
     departs from PyTorch nothing is written, the exit code is 1, and the error names the first module that does.

@@ -8,6 +8,7 @@ import click
 
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
+from edgesr.cli.group import Group
 from edgesr.errors import InputOutputError
 
 SUFFIXES = {"png": ".png", "jpg": ".jpg"}
@@ -17,7 +18,7 @@ format_option = click.option("--format", "kind", default="png", show_default=Tru
 folder_option = click.option("--output", "-o", "folder", required=True, type=click.Path(path_type=Path))
 
 
-@click.group("data")
+@click.group("data", cls=Group)
 def command() -> None:
     """Make the folders of aligned crops that train and eval read."""
 

@@ -67,8 +67,8 @@ def command(photos: tuple[Path, ...], out: Path | None, as_json: bool, **options
     everything else stays as it is. A gallery with face embeddings serves its person alone; without, it serves the only
     face of a photo, and of several the one that you name when asked on a terminal (elsewhere none, unless
     --assume-same-person). So that a tiny face can show what was restored, the photo is enlarged by the least
-    whole number that lets it (--upscale 1 keeps its size). Outputs that are there already from the same photo and
-    options are not made again. One photo that fails does not stop the others: exit code 1.
+    whole number that lets it (--upscale 1 keeps its size). In a folder, outputs that are there already from the same
+    photo and options are not made again. One photo that fails does not stop the others: exit code 1.
 
     In a clip, earlier frames in which the face was large enough are the exemplars; a gallery may add to them.
     """
@@ -286,7 +286,9 @@ def tell(row: dict[str, Any]) -> None:
     output.write(f"{one_line(row['output'])}: {count} of {len(row['faces'])} faces restored{made}")
     for face in row["faces"]:
         by = f" with exemplars {', '.join(map(str, face['exemplars']))}" if face["exemplars"] else ""
-        output.say(f"  face at {face['box'][0]:.0f}, {face['box'][1]:.0f}: {face['reason']}{by}")
+        restored, semicolon, more = face["reason"].partition(";")
+        where = f"{face['box'][0]:.0f}, {face['box'][1]:.0f}"
+        output.say(f"  face at {where}: {restored}{by}{semicolon}{more}")
     for note in row["notes"]:
         output.say(f"  note: {note}")
 

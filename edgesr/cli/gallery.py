@@ -9,6 +9,7 @@ import click
 
 from edgesr.cli import output
 from edgesr.cli.gallery_build import add, build
+from edgesr.cli.group import Group
 from edgesr.errors import GalleryError, UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ WIPED = (
 )
 
 
-@click.group("gallery")
+@click.group("gallery", cls=Group)
 def command() -> None:
     """Keep a person's photos as features: built once, used for every tiny face.
 
@@ -62,7 +63,7 @@ def remove(gallery: Path, which: tuple[str, ...], as_json: bool) -> None:
         return
     for row in rows:
         output.write(f"removed {row['index']} ({str(row['photo_sha256'])[:12]})")
-    output.write(f"{gallery}: {len(left)} entries left")
+    output.write(f"{gallery}: {output.counted(len(left), 'entry', 'entries')} left")
 
 
 @command.command("list")

@@ -245,9 +245,8 @@ def finish(path: Path, gallery: Gallery, collected: Collected, seconds: float, a
             of = len(kept) + len(rejected)
             size = output.size(path.stat().st_size)
             held = "with" if gallery.embedder else "without"
-            output.write(
-                f"{path}: {len(kept)} of {of} photos taken, {len(gallery)} entries {held} face embeddings, {size}"
-            )
+            entries = output.counted(len(gallery), "entry", "entries")
+            output.write(f"{path}: {len(kept)} of {of} photos taken, {entries} {held} face embeddings, {size}")
         else:
             output.write("no photo was taken")
     if not kept or unreadable:

@@ -100,7 +100,8 @@ def ask_which(people: Sequence[Sequence[Candidate]], ask: bool) -> int:
     if not ask:
         raise UsageError(
             f"the photos show {len(people)} people: {'; '.join(lines_of(people))}",
-            "leave out the photos that do not belong, or choose one person: --person 1",
+            "leave out the photos that do not belong, or choose one person: --person 1"
+            + (f", or a folder's: --person {people[0][0].path.parent.name}" if in_folders(people) else ""),
         )
     for line in lines_of(people):
         output.say(line)
@@ -108,17 +109,24 @@ def ask_which(people: Sequence[Sequence[Candidate]], ask: bool) -> int:
 
 
 def lines_of(people: Sequence[Sequence[Candidate]]) -> list[str]:
-    """Each person's photos, numbered from 1."""
+    """Each person's photos, numbered from 1; with their folders where they lie in several."""
+    folders = in_folders(people)
     return [
-        f"{number}: {len(members)} photo{'s' if len(members) > 1 else ''} ({names_of(members)})"
+        f"{number}: {output.counted(len(members), 'photo', 'photos')} ({names_of(members, folders=folders)})"
         for number, members in enumerate(people, 1)
         if members
     ]
 
 
-def names_of(photos: Sequence[Candidate], most: int = 5) -> str:
-    """Their file names, the first few of them."""
-    return ", ".join(one.path.name for one in photos[:most]) + (", ..." if len(photos) > most else "")
+def in_folders(people: Sequence[Sequence[Candidate]]) -> bool:
+    """Whether the photos lie in more folders than one."""
+    return len({one.path.parent for members in people for one in members}) > 1
+
+
+def names_of(photos: Sequence[Candidate], most: int = 5, *, folders: bool = False) -> str:
+    """Their file names, the first few of them; with ``folders`` each with the name of its folder."""
+    names = (f"{one.path.parent.name}/{one.path.name}" if folders else one.path.name for one in photos[:most])
+    return ", ".join(names) + (", ..." if len(photos) > most else "")
 
 
 def open_embedder(file: Path | None, needed: bool) -> Any:

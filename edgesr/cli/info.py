@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @output.json_option
 def command(model: str, lr_size: int | None, slots: int | None, as_json: bool) -> None:
     """What a network is and costs: MODEL is a shipped name, a folder of a checkpoint or of a training run, a preset
-    without weights, or a FILE.json with a network's widths (as ``train --network`` takes it).
+    without weights, or a FILE.json with a network's widths (as train --network takes it).
 
     GMACs are counted both ways: split (exemplars encoded once, the restorer runs per photo), and as the HIME
     paper counts (everything per photo, one LR extraction per reference).

@@ -153,6 +153,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | No
     _print(drawn.get().removesuffix("\n"))
 
 
+def counted(count: int, one: str, many: str) -> str:
+    """``1 entry``, ``2 entries``."""
+    return f"{count:,} {one if count == 1 else many}"
+
+
 def size(count: int) -> str:
     """Bytes for people: 3.5 MB."""
     return f"{count / 1e6:.2f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"

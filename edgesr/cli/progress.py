@@ -75,7 +75,7 @@ class Job:
             of = f" of {self.total:,}" if self.total else ""
             parts.append(f"{self.unit} {self.done:,}{of}".strip())
         rate = self.rate
-        if rate > 0:
+        if rate > 0 and self.unit != "stage":  # stages are unlike one another
             parts.append(f"{rate:.1f} a second" if rate >= 1 else f"{1 / rate:.1f} s each")
         if rate > 0 and self.total and self.done < self.total:
             parts.append(f"{duration((self.total - self.done) / rate)} left")

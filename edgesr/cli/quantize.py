@@ -81,10 +81,10 @@ def command(
     """Make an int8 network of a float CHECKPOINT: calibrated on real faces, then trained to bear it.
 
     \b
-    edgesr quantize --data ../shared/faces                 calibrate, then train (the same command resumes)
-    edgesr quantize --data ../shared/faces --method ptq    calibrate alone: a minute
+    edgesr quantize --data my-faces                        calibrate, then train (the same command resumes)
+    edgesr quantize --data my-faces --method ptq           calibrate alone: a minute
     edgesr quantize --write-recipe mine.toml               which layers there are; then --recipe mine.toml
-    edgesr quantize --data ../shared/faces --search        find a recipe, against three named ones
+    edgesr quantize --data my-faces --search               find a recipe, against three named ones
     edgesr quantize hime-small-x4-int8 --method ptq --recipe mine.toml --data ...    an int8 network by another recipe
 
     The new checkpoint holds float weights and the scale of every tensor, so all targets compute with the same

@@ -108,7 +108,7 @@ def command(
 
     \b
     edgesr report                                            on the sample faces, a first look
-    edgesr report --data ../shared/faces -o report.html      on the test split
+    edgesr report --data my-faces -o report.html             on the test split
     edgesr report --bundles A B --device-results pixel8.json
 
     Writes one HTML file that opens offline, its JSON and a Markdown summary beside it. What is not converted yet is

@@ -152,8 +152,12 @@ def destinations(sources: tuple[Path, ...], out: Path, force: bool) -> list[Path
         targets = [out]
     else:
         targets = [out / f"{source.stem}.png" for source in sources]
-        if len(set(targets)) < len(targets):
-            raise UsageError("two of the faces have the same name", "restore them into different folders")
+        first: dict[Path, Path] = {}
+        for source, target in zip(sources, targets, strict=True):
+            if target in first:
+                what = f"two of the faces have the same name: {first[target]} and {source}"
+                raise UsageError(what, f"both would be {target}: restore them into different folders")
+            first[target] = source
     for target in targets:
         if target.exists() and not force:
             raise UsageError(f"{target} already exists", "pass --force to replace it")

@@ -81,7 +81,7 @@ def command(
     """Train HIME-small on DATA: a folder with one sub-folder of aligned photos per person.
 
     \b
-    edgesr train ../shared/faces --max-minutes 60
+    edgesr train my-faces --max-minutes 60
     edgesr train my-people --network my-widths.json -o runs/mine
     torchrun --nproc-per-node 4 -m edgesr.cli train my-people
 

@@ -64,9 +64,9 @@ def people(folder: Path) -> dict[str, list[Path]]:
     }
     found = {name: photos for name, photos in found.items() if photos}
     if not found:
-        raise InputOutputError(
-            f"no photos under {folder}", "it should hold one sub-folder per person with JPEG or PNG photos in it"
-        )
+        loose = any(p.suffix.lower() in IMAGE_SUFFIXES for p in folder.iterdir())
+        what = f"photos lie in {folder} itself, and none in folders below it" if loose else f"no photos under {folder}"
+        raise InputOutputError(what, "it should hold one sub-folder per person with that person's photos in it")
     return found
 
 

@@ -61,6 +61,7 @@ def find_photos(paths: Iterable[Path], outputs: Iterable[Path] = ()) -> list[tup
         InputOutputError: nothing there.
     """
     found: dict[Path, Path] = {}
+    paths = list(paths)
     made = {output.resolve() for output in outputs}
     for path in paths:
         if path.is_dir():
@@ -79,7 +80,9 @@ def find_photos(paths: Iterable[Path], outputs: Iterable[Path] = ()) -> list[tup
                 if p.is_file() and p.suffix.lower() in IMAGE_SUFFIXES:
                     found.setdefault(p, Path(p.name))
     if not found:
-        raise InputOutputError("no photos there", f"they end in {', '.join(sorted(IMAGE_SUFFIXES))}")
+        raise InputOutputError(
+            f"no photos in {', '.join(map(str, paths))}", f"they end in {', '.join(sorted(IMAGE_SUFFIXES))}"
+        )
     return list(found.items())
 
 

@@ -75,6 +75,7 @@ def gather(paths: Iterable[Path]) -> list[Path]:
         InputOutputError: there is no photo at all.
     """
     found: dict[Path, None] = {}
+    paths = list(paths)
     for path in paths:
         if path.is_dir():
             inside = (p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
@@ -84,8 +85,10 @@ def gather(paths: Iterable[Path]) -> list[Path]:
             found[path] = None
     if not any(os.path.lexists(path) for path in found):
         if found:
-            raise InputOutputError(f"no file {next(iter(found))}")
-        raise InputOutputError("no photos there", f"they end in {', '.join(sorted(IMAGE_SUFFIXES))}")
+            raise InputOutputError(f"no file or folder {next(iter(found))}")
+        raise InputOutputError(
+            f"no photos in {', '.join(map(str, paths))}", f"they end in {', '.join(sorted(IMAGE_SUFFIXES))}"
+        )
     return list(found)
 
 
