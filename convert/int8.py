@@ -24,6 +24,9 @@ from .parity import Check
 STEP_TOLERANCE = 1e-5
 """Relative: what is left of a step after being written as a range and read back in float32."""
 
+BIAS_TOLERANCE = 1e-5
+"""Relative, beside one step of the accumulator: half of it is rounding."""
+
 QUANTIZE, DEQUANTIZE = "quantize_per_tensor.default", "dequantize_per_tensor.default"
 DEQUANTIZE_WEIGHTS = "dequantize_per_channel.default"
 CONVOLUTIONS = (torch.ops.aten.conv2d.default, torch.ops.aten.convolution.default)
@@ -55,10 +58,17 @@ class Int8Conv:
     """[C_out]."""
     input: Step
     output: Step
+    bias: npt.NDArray[np.float32] | None = None
+    """[C_out], zeros where there is none; None where a program's reader does not say."""
 
     def departure(self, other: Int8Conv, dtype: str) -> float:
-        """Largest relative difference of a step between this and a convolution with the same weights."""
+        """Largest relative difference of a step between this and a convolution with the same weights; infinite where
+        a bias differs by more than its rounding to the accumulator's steps."""
         used = (self.weight != 0).reshape(len(self.weight), -1).any(1)  # the step of zeros means nothing
+        if self.bias is not None and other.bias is not None:
+            rounding = self.input.scale * self.weight_scales.astype(np.float64) + BIAS_TOLERANCE * np.abs(self.bias)
+            if not (np.abs(self.bias.astype(np.float64) - other.bias) <= rounding).all():
+                return float("inf")
         return max(
             _departure(self.weight_scales[used], other.weight_scales[used], dtype),
             self.input.departure(other.input, dtype),
@@ -197,7 +207,15 @@ def _int8_conv(module: GraphModule, node: Node) -> Int8Conv | None:
     assert isinstance(x, Node)
     assert isinstance(weight, Node)
     stored, scales = (constant(module, argument).numpy() for argument in weight.args[:2])  # type: ignore[arg-type]
-    return Int8Conv(_layer(node), stored.astype(np.int8), scales.astype(np.float32), _step(x), output)
+    bias = _bias(module, node, len(stored))
+    return Int8Conv(_layer(node), stored.astype(np.int8), scales.astype(np.float32), _step(x), output, bias)
+
+
+def _bias(module: GraphModule, node: Node, count: int) -> npt.NDArray[np.float32] | None:
+    bias = node.args[2] if len(node.args) > 2 else None
+    if bias is None:
+        return np.zeros(count, np.float32)
+    return _array(constant(module, bias)) if isinstance(bias, Node) and bias.op == "get_attr" else None
 
 
 def _float_conv(module: GraphModule, node: Node) -> FloatConv | None:

@@ -110,7 +110,7 @@ def convolutions(model: onnx.ModelProto) -> Convolutions:
         inputs, output = view.int8_inputs(node), view.output_step(node)
         if inputs is not None and output is not None:
             step, weight, scales = inputs
-            int8.append(Int8Conv(node.name, weight, scales, step, output))
+            int8.append(Int8Conv(node.name, weight, scales, step, output, view.int8_bias(node, len(weight))))
         elif (kernel := view.kernel(node)) is not None:
             kernels.append(kernel)
     rounding = [node for node in model.graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")]
@@ -147,6 +147,22 @@ class _View:
             return None
         scales = self.constants[w.input[1]].astype(np.float32)
         return step, weight, np.broadcast_to(scales, (len(weight),))
+
+    def int8_bias(self, node: Any, count: int) -> npt.NDArray[np.float32]:
+        """Bias of an int8 convolution, NaN where it is no constant: then it is not that of any network."""
+        if len(node.input) < 3 or not node.input[2]:
+            return np.zeros(count, np.float32)
+        maker = self.maker.get(node.input[2])
+        if maker is None or maker.op_type != "DequantizeLinear":
+            names = [node.input[2]]
+        else:
+            names = list(maker.input)
+        levels, scale, zero_point = [*(self.constants.get(name) for name in names), None, None][:3]
+        read = levels is not None and (scale is not None or len(names) == 1)
+        if not read or (zero_point is not None and zero_point.any()):
+            return np.full(count, np.nan, np.float32)
+        values = np.asarray(levels, np.float64) * (1.0 if scale is None else scale.astype(np.float64))
+        return np.broadcast_to(values.astype(np.float32), (count,))
 
     def output_step(self, node: Any) -> Step | None:
         """Step in which a convolution's result is stored, behind its ReLU where it has one."""

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from edgesr.quiet import quiet
 
@@ -72,7 +73,20 @@ def _int8_conv(model: Any, subgraph: Any, operator: Any) -> Int8Conv:
         weight_scales=np.broadcast_to(scales, (len(stored),)),
         input=_step(x),
         output=_step(y),
+        bias=_int8_bias(model, subgraph, operator, len(stored)),
     )
+
+
+def _int8_bias(model: Any, subgraph: Any, operator: Any, count: int) -> npt.NDArray[np.float32]:
+    """NaN where it is computed, which no network's is."""
+    if len(operator.inputs) < 3 or operator.inputs[2] < 0:
+        return np.zeros(count, np.float32)
+    tensor = subgraph.tensors[operator.inputs[2]]
+    data = _data(model, tensor)
+    if data is None or len(data) != 4 * count:
+        return np.full(count, np.nan, np.float32)
+    scales = np.asarray(tensor.quantization.scale, np.float64)
+    return np.asarray(np.frombuffer(data, np.int32) * scales, np.float32)
 
 
 def _step(tensor: Any) -> Step:
