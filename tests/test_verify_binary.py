@@ -77,6 +77,12 @@ def double_a_kernel(folder: Path, target: str, restore: Convolutions) -> str:
     return "restore: weights of"
 
 
+def double_a_kernel_and_call_it_int8_weights(folder: Path, target: str, restore: Convolutions) -> str:
+    double_a_kernel(folder, target, restore)
+    edit(folder, lambda manifest: manifest.update(precision="int8-weights"))
+    return "encode: convolutions stored as int8"
+
+
 def zero_byte_20(folder: Path, target: str, restore: Convolutions) -> str:  # noqa: ARG001 (as the others)
     path = the_file(folder, target)
     content = bytearray(path.read_bytes())
@@ -93,9 +99,10 @@ def lead_root_astray(folder: Path, target: str, restore: Convolutions) -> str:  
 
 ALL = (change_int8_weight, zero_a_kernel, stretch_a_step, double_a_kernel)
 BINARY = [
-    pytest.param("coreml", "int8-ptq", change_int8_weight),
     *(pytest.param("tflite", "int8-ptq", each, marks=pytest.mark.tflite) for each in (*ALL, zero_byte_20)),
     *(pytest.param("executorch", "int8-ptq", each) for each in (*ALL, lead_root_astray)),
+    *(pytest.param("coreml", "int8-ptq", each) for each in (change_int8_weight, double_a_kernel)),
+    *(pytest.param("coreml", "fp16", each) for each in (double_a_kernel, double_a_kernel_and_call_it_int8_weights)),
 ]
 
 
