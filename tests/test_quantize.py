@@ -346,6 +346,8 @@ def test_the_command_makes_a_checkpoint(
         assert plan(target, checkpoint=out).precision == "int8-ptq", "the one that the checkpoint has"
     assert run([*arguments, "-o", str(out), "--json"]) == 2
     assert "exists" in json.loads(capsys.readouterr().out)["error"]
+    assert run([*arguments, "-o", str(out), "--force"]) == 0
+    assert capsys.readouterr().out == f"{out}\n", "no table of nothing"
 
 
 def test_the_command_writes_the_default_recipe(

@@ -18,7 +18,9 @@ def command(bundle: tuple[Path, ...], runs: int, threads: int, as_json: bool) ->
     """Time both graphs of each BUNDLE (or checkpoint), in turn, in one run.
 
     Machines are shared and noisy: compare the ratios to the first row, not milliseconds of different runs.
-    Each bundle runs in a process of its own, so threads and peak memory are its own.
+    Each bundle runs in a process of its own, so threads and peak memory are its own:
+    the largest above that of Python, NumPy and PyTorch, which each of them has loaded. What a phone's app takes is
+    to be measured on the phone.
     """
     from edgesr.benchmark import bench_bundles
 

@@ -173,7 +173,8 @@ def command(
     output.write(str(out))
     shown = ("precision", "split", "psnr", "psnr_loss_mean", "psnr_loss_max", "identity_loss")
     cells = [[f"{row[key]:.4f}" if isinstance(row[key], float) else row[key] for key in shown] for row in rows]
-    output.table(shown, cells)
+    if rows:  # nothing was measured where there is no evaluation list
+        output.table(shown, cells)
     if not done:
         output.say(f"stopped before step {steps}; the same command with --force goes on from there")
 
