@@ -173,6 +173,7 @@ def test_exif_goes_with_the_photo(tiny_checkpoint: Path, holiday: Path, tmp_path
     [
         (["a.jpg"], 2, "no output named"),
         (["a.jpg", "b.png", "-o", "one.png"], 2, "cannot all become"),
+        (["a.jpg", "-o", "one.tiff"], 2, "cannot write .tiff"),
         (["a.jpg", "-o", "a.jpg", "--force"], 2, "its own output"),
         (["a.jpg", "-o", "b.bmp/x.bmp.txt", "--strength", "2"], 2, "strength"),
         (["missing.jpg", "-o", "x.jpg"], 5, "no file"),
@@ -287,3 +288,12 @@ def test_an_enlargement_keeps_to_what_the_format_takes(
     code, answer, _ = call(*arguments, "--upscale", 2)
     assert code == (2 if longest else 0)
     assert longest is None or str(longest) in answer["hint"]
+
+
+@pytest.mark.parametrize(("found", "said"), [(0, "no face found"), (1, "1 of 1 face restored"), (2, "2 of 2 faces")])
+def test_how_many_faces_is_said(
+    found: int, said: str, capsys: pytest.CaptureFixture[str], known: KnownFaces, tiny_checkpoint: Path, holiday: Path
+) -> None:
+    known.faces = [face_at(PLACE), face_at(Place((100.0, 80.0), 12.0))][:found]
+    assert run(["enhance", str(holiday / "a.jpg"), "-m", str(tiny_checkpoint), "-o", str(holiday / "x.jpg")]) == 0
+    assert f"x.jpg: {said}" in capsys.readouterr().out

@@ -67,7 +67,7 @@ def test_any_name_is_enhanced_and_shown_without_control_characters(
 ) -> None:
     put(*(f"in/{name}" for name in ODD_NAMES))
     command = ["enhance", "--model", str(tiny_checkpoint), "in", "-o", "out", "--compare", "--faces", "faces"]
-    for said in ("1 of 1 faces restored", "done before"):
+    for said in ("1 of 1 face restored", "done before"):
         assert run(command) == 0
         shown = capsys.readouterr()
         text = shown.out + shown.err

@@ -283,7 +283,10 @@ def tell(row: dict[str, Any]) -> None:
         return
     count = sum(face["restored"] for face in row["faces"])
     made = f", {row['upscale']} times as large" if row["upscale"] > 1 else ""
-    output.write(f"{one_line(row['output'])}: {count} of {len(row['faces'])} faces restored{made}")
+    faces = (
+        f"{count} of {output.counted(len(row['faces']), 'face', 'faces')} restored" if row["faces"] else "no face found"
+    )
+    output.write(f"{one_line(row['output'])}: {faces}{made}")
     for face in row["faces"]:
         by = f" with exemplars {', '.join(map(str, face['exemplars']))}" if face["exemplars"] else ""
         restored, semicolon, more = face["reason"].partition(";")

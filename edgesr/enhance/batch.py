@@ -92,7 +92,8 @@ def plan_jobs(photos: Sequence[tuple[Path, Path]], out: Path, kind: str | None) 
     ``kind`` is the format (JPEG, PNG, WEBP, HEIF), None keeps each photo's own, or PNG where that is not written.
 
     Raises:
-        UsageError: two photos for one output, an output that is its own input, or a suffix that is not ``kind``.
+        UsageError: two photos for one output, an output that is its own input, or a suffix that is not ``kind`` or
+            not written.
     """
     if len(photos) == 1 and out.suffix.lower() in KINDS and not out.is_dir():
         if kind is not None and KINDS[out.suffix.lower()] != kind:
@@ -100,6 +101,10 @@ def plan_jobs(photos: Sequence[tuple[Path, Path]], out: Path, kind: str | None) 
         jobs = [Job(photos[0][0], out)]
     elif out.suffix.lower() in KINDS:
         raise UsageError(f"{len(photos)} photos cannot all become {out.name}", "give a folder: -o sharp/")
+    elif out.suffix.lower() in IMAGE_SUFFIXES and not out.is_dir():  # else a folder of that name would be made
+        raise UsageError(
+            f"cannot write {out.suffix}: {out}", f"give a folder, or a name that ends in {', '.join(KINDS)}"
+        )
     elif out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file", f"give a folder, or a name that ends in {', '.join(KINDS)}")
     else:
