@@ -153,8 +153,8 @@ class _View:
         if len(node.input) < 3 or not node.input[2]:
             return np.zeros(count, np.float32)
         maker = self.maker.get(node.input[2])
-        dequantized = maker is not None and maker.op_type == "DequantizeLinear"
-        names = list(maker.input) if dequantized else [node.input[2]]
+        dequantized = maker if maker is not None and maker.op_type == "DequantizeLinear" else None
+        names = [node.input[2]] if dequantized is None else list(dequantized.input)
         levels, scale, zero_point = [*(self.constants.get(name) for name in names), None, None][:3]
         read = levels is not None and (scale is not None or len(names) == 1)
         if not read or (zero_point is not None and zero_point.any()):
