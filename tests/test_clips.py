@@ -327,10 +327,25 @@ PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nother.mp4\n#EXT-X-END
         (lambda path: path.write_bytes(b"no video"), "no video"),
         (lambda path: path.write_bytes(PLAYLIST), "no video"),
         (lambda path: holed(make_clip(path)), "cannot read"),
+        (lambda path: sector_lost(make_clip(path.with_name("a.mkv")), path), "is damaged at byte"),
         (lambda path: joined(path), "changes from 96x64 to 64x64"),
         (lambda path: None, "no file"),
     ],
-    ids=["HLG", "PQ", "YCgCo", "linear", "sound", "GIF", "empty", "text", "playlist", "hole", "sizes", "missing"],
+    ids=[
+        "HLG",
+        "PQ",
+        "YCgCo",
+        "linear",
+        "sound",
+        "GIF",
+        "empty",
+        "text",
+        "playlist",
+        "hole",
+        "sector",
+        "sizes",
+        "missing",
+    ],
 )
 def test_what_cannot_be_kept_or_read_is_refused_by_name(
     make: Callable[[Path], object], words: str, call: Call, tiny_checkpoint: Path, tmp_path: Path
@@ -359,6 +374,16 @@ def holed(path: Path) -> None:
         packet = next(file.demux(video=0))
     end = packet.pos + packet.size
     content[end - packet.size // 2 : end] = bytes(packet.size // 2)
+    path.write_bytes(content)
+
+
+def sector_lost(whole: Path, path: Path) -> None:
+    """Zeros over a block's head: FFmpeg goes on at the next cluster, without the frames between."""
+    content = bytearray(whole.read_bytes())
+    with av.open(str(whole)) as file:
+        packets = [packet for packet in file.demux(video=0) if packet.size]
+    at = packets[len(packets) // 2].pos
+    content[at - 8 : at + 64] = bytes(72)
     path.write_bytes(content)
 
 

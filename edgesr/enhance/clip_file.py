@@ -144,7 +144,7 @@ def _reaches_its_end(path: Path) -> None:
             size = os.fstat(stream.fileno()).st_size
             head = stream.read(12)
             if head[:4] == MATROSKA:
-                end = _end_of_matroska(stream, size)
+                end = _end_of_matroska(stream, size, path)
             else:
                 end = _end_of_chunks(stream, size, "little" if head[:4] == b"RIFF" else "big")
     except FileNotFoundError as error:
@@ -178,15 +178,20 @@ def _end_of_chunks(stream: BinaryIO, size: int, order: Any) -> int:
     return position + (8 if name == b"moof" else 0)  # behind which its frames lie
 
 
-def _end_of_matroska(stream: BinaryIO, size: int) -> int:
-    """Where the last element ends; one of unknown length (a live recording) is entered, and so is each cluster."""
-    position = 0
+def _end_of_matroska(stream: BinaryIO, size: int, path: Path) -> int:
+    """Where the last element ends; one of unknown length (a live recording) is entered, and so is each cluster.
+
+    FFmpeg leaves out what it cannot make out, and frames with it, so that is refused within the part that holds them.
+    """
+    position, inside = 0, 0
     while position + 2 <= size:
         stream.seek(position)
         head = stream.read(12)
         kind = _length_of_number(head[0])
         length = _length_of_number(head[kind]) if kind <= 4 and kind < len(head) else 9
         if length > 8 or len(head) < kind + length:
+            if position < min(inside, size) - len(head):
+                raise InputOutputError(f"{path} is damaged at byte {position}", "copy or download it again")
             break
         name = head[:kind]
         value = int.from_bytes(head[kind : kind + length], "big") & ((1 << 7 * length) - 1)
@@ -194,6 +199,8 @@ def _end_of_matroska(stream: BinaryIO, size: int) -> int:
         position += kind + length
         if not unknown and position + value > size:
             return position + value
+        if not unknown and name == b"\x18\x53\x80\x67":
+            inside = position + value
         if not unknown and name not in (b"\x18\x53\x80\x67", b"\x1f\x43\xb6\x75"):
             position += value
     return position if position > size else 0
