@@ -186,6 +186,9 @@ def test_a_conversion_that_is_ended_leaves_nothing(
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"NO_COLOR": "1", "TMPDIR": str(work)},
+        preexec_fn=lambda: signal.signal(
+            sent, signal.SIG_DFL
+        ),  # whoever runs the tests may have been told to ignore it
     )
     assert process.stderr is not None
     for line in process.stderr:

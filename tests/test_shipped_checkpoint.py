@@ -109,7 +109,12 @@ def test_an_int8_bundle_is_verified_against_its_network_by_either_name(name: str
     """int8 is the default, so who converts the float network by name gets a bundle of its int8 form."""
     pytest.importorskip("torchao", reason="int8 in PyTorch needs torchao")
     int8 = load_checkpoint(name, quantized=True)
-    described = {"checkpoint_sha256": int8.sha256, "quantization": int8.quantization, "lowering": "rows"}
+    described = {
+        "target": "onnx",
+        "checkpoint_sha256": int8.sha256,
+        "quantization": int8.quantization,
+        "lowering": "rows",
+    }
     bundle = Bundle(tmp_path, {**described, "model": int8.model.config.to_dict()})
     for given in (name, name.removesuffix("-int8"), None):
         assert find_reference(bundle, given) is not None, given
