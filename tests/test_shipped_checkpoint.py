@@ -13,13 +13,13 @@ from edgesr.bundle import Bundle
 from edgesr.convert.parity import expected, real_cases
 from edgesr.convert.verify import find_reference
 from edgesr.data.faces import read_eval_list
-from edgesr.data.samples import sample_faces
+from edgesr.data.samples import SampleFace, sample_faces
 from edgesr.deployment.graphs import deployed_graphs
 from edgesr.deployment.lowerings import LOWERINGS
 from edgesr.deployment.offsets import report_offsets
 from edgesr.errors import CheckpointError
 from edgesr.evaluation import degrade, evaluate
-from edgesr.imaging import resize_bicubic
+from edgesr.imaging import Pixels, resize_bicubic
 from edgesr.metrics import psnr
 from edgesr.models import load_checkpoint
 from edgesr.models.checkpoint import CARD, shipped_names
@@ -68,9 +68,15 @@ def test_trained_offsets_stay_clear_of_their_bound(name: str) -> None:
         return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
 
     features = model.encode(batch([face.exemplar for face in faces]))
-    report = report_offsets(model, batch([degrade(face.target, model.config.scale) for face in faces]), features)
+    report = report_offsets(model, batch([lr_face(name, face) for face in faces]), features)
     assert report.quantiles["p50"] > 0.05, "offsets that are all zero would mean that nothing is aligned"
     assert report.near_bound < 1e-3
+
+
+def lr_face(name: str, face: SampleFace) -> Pixels:
+    """A sample face as what the network was trained for makes it."""
+    checkpoint = load_checkpoint(name)
+    return degrade(face.target, checkpoint.model.config.scale, checkpoint.degradation, face.person)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -78,11 +84,12 @@ def test_each_sample_face_gains_over_bicubic(name: str) -> None:
     model = edgesr.load(name)
     gains = []
     for face in sample_faces(model.config.hr_size):
-        lr = degrade(face.target, model.config.scale)
+        lr = lr_face(name, face)
         sr, weights = model.restore(lr, model.encode([face.exemplar]))
         assert weights.shape == (1, *lr.shape[:2])
         gains.append(psnr(sr, face.target) - psnr(resize_bicubic(lr, 128, 128), face.target))
-    assert min(gains) > 2.0
+    # Of a phone's face much is lost for good, and what is noise is no person's.
+    assert min(gains) > (2.0 if model.degradation == "bicubic" else 0.5)
 
 
 def test_the_networks_that_are_promised_are_shipped() -> None:
@@ -141,8 +148,9 @@ def test_a_gallery_of_either_restores_through_either(name: str) -> None:
 @pytest.mark.faces
 @pytest.mark.parametrize("name", NAMES)
 def test_on_val_the_right_persons_exemplars_count(name: str, faces_folder: Path) -> None:
-    runtime = TorchRuntime(load_checkpoint(name).model)
-    result = evaluate(runtime, read_eval_list(faces_folder, "val", 128), counts=(0, 3))
+    checkpoint = load_checkpoint(name)
+    pairs = read_eval_list(faces_folder, "val", 128)
+    result = evaluate(TorchRuntime(checkpoint.model), pairs, counts=(0, 3), degradation=checkpoint.degradation)
     assert result.interval("n=3", minus="bicubic").low > 1.5
     assert result.interval("n=3", minus="wrong-person").low > 0
     if not name.endswith("-p"):  # perception-oriented: what its exemplars add is sharp, and PSNR punishes that
