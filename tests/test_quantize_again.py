@@ -17,7 +17,7 @@ from int8_networks import faces, network
 from edgesr.cli.main import run
 from edgesr.cli.quantize import float_network
 from edgesr.data.samples import sample_faces
-from edgesr.errors import EXIT_OK, EXIT_USAGE, CheckpointError, UsageError
+from edgesr.errors import EXIT_IO, EXIT_OK, CheckpointError, UsageError
 from edgesr.models import load_checkpoint, save_checkpoint
 from edgesr.quantize.checkpoint import save_quantized
 from edgesr.quantize.graphs import quantization_of
@@ -87,7 +87,10 @@ def test_the_command_takes_an_int8_checkpoint(tmp_path: Path, capsys: pytest.Cap
     assert set(made.points) - set(before.points) == OFFSETS
     assert {name: made.points[name] for name in before.points} == before.points
     assert "offset_y:out" in (tmp_path / "new" / "README.md").read_text()
-    assert run([*arguments[:6], "--method", "qat", *arguments[8:]]) == EXIT_USAGE
+    trained = [
+        {"ptq": "qat", str(tmp_path / "new"): str(tmp_path / "trained")}.get(given, given) for given in arguments
+    ]
+    assert run(trained) == EXIT_IO
     assert "is an int8 network" in json.loads(capsys.readouterr().out)["error"]
 
 
