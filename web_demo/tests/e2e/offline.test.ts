@@ -52,7 +52,7 @@ test("a new build waits beside the old one until somebody lets it in; the galler
     await visit.learn("portrait-0027_1.jpg");
     await server.stop();
     const folder = nextBundle();
-    server = await Server.start(server.port, folder);
+    server = await Server.host(server.port, folder); // `edgesr booth` runs the installed page alone
     await visit.page.goto(`${server.address}#/about`);
     await visit.page.reload();
     await visit.page.getByText("A new version of this page is ready.").waitFor();

@@ -9,7 +9,17 @@ export const ROOT = resolve(import.meta.dirname, "../..");
 
 export const PYTHON = process.env.EDGESR_PYTHON ?? resolve(ROOT, "../.venv/bin/python");
 
-/** `edgesr booth`, as a user starts it. */
+/** Serves a bundle's folder as it is, as a static host does. */
+const STATIC_HOST = `
+import sys
+from pathlib import Path
+from edgesr.booth.server import FolderServer, listed
+server = FolderServer(listed(Path(sys.argv[1])), int(sys.argv[2]))
+print(server.address, flush=True)
+server.serve_forever()
+`;
+
+/** `edgesr booth`, as a user starts it, or a static host. */
 export class Server {
     private constructor(
         private readonly child: ChildProcess,
@@ -28,6 +38,15 @@ export class Server {
             "--bundle",
             bundle,
         ];
+        return Server.run(command);
+    }
+
+    /** A bundle on a static host: there its own page is what runs. */
+    static async host(port: number, bundle: string): Promise<Server> {
+        return Server.run(["-c", STATIC_HOST, bundle, String(port)]);
+    }
+
+    private static async run(command: string[]): Promise<Server> {
         const child = spawn(PYTHON, command, { stdio: ["ignore", "pipe", "pipe"] });
         const said: string[] = [];
         child.stderr.on("data", (data) => said.push(String(data)));

@@ -57,8 +57,9 @@ test(`restoring with three exemplars takes at most ${MOST} times what Python tak
         python.stdin!.write("\n");
         const theirs = Number((await lines.next()).value);
         await visit.button("Measure").click();
-        await visit.page.getByRole("progressbar").waitFor();
-        await visit.page.getByRole("progressbar").waitFor({ state: "detached" });
+        const measuring = visit.page.getByRole("progressbar", { name: "Measuring" });
+        await measuring.waitFor();
+        await measuring.waitFor({ state: "detached" });
         const row = visit.page.getByRole("row", { name: /int8, restore/ });
         const ours = Number.parseFloat((await row.getByRole("cell").textContent()) ?? "");
         ratios.push(ours / theirs);
