@@ -31,7 +31,7 @@ def point_spread(
     offsets = torch.arange(-radius, radius + 1, dtype=torch.float64)
     y, x = torch.meshgrid(offsets, offsets, indexing="ij")
     kernel = torch.zeros_like(x)
-    for t in torch.linspace(-0.5, 0.5, _MOTION_STEPS if motion else 1).tolist() if motion else [0.0]:
+    for t in torch.linspace(-0.5, 0.5, _MOTION_STEPS).tolist() if motion else [0.0]:
         dx, dy = x - t * motion * math.cos(motion_angle), y - t * motion * math.sin(motion_angle)
         # A sigma of nothing would divide by zero; at a tenth of a pixel the kernel is a single one already.
         a = (math.cos(angle) * dx + math.sin(angle) * dy) / max(along, 0.1)
