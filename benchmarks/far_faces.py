@@ -1,0 +1,243 @@
+"""Whole photos end to end: a person far away, a gallery of the person's other photos, ``enhance``, and the original.
+
+    python benchmarks/far_faces.py PHOTOS FACES --split val --sides 32 48 64 96
+
+Each photo is made smaller as a phone further away would have taken it, so that the face's aligned square has the side
+asked for: blur and reduction in linear light, Bayer mosaic, noise, demosaicing, denoising, sharpening, JPEG, all over
+the whole photo, with strengths drawn by its name. The person's other photos (as ``eval_list.csv`` pairs them) become a
+gallery; the photo is found, restored and pasted by ``enhance``, and its face is cropped at the original's landmarks.
+
+A line of JSON for each side and way: PSNR on 128-pixel crops, distance to the original (dlib), verified (mean distance
+to the exemplars below what 1 % of other people's sharp photos pass), and for a wrong person's gallery how many pass
+as that person. ``as enhance`` is what ships; the other ways leave out one of its rules.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import dataclasses
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import edgesr
+from edgesr.alignment import Alignment, align, crop_face
+from edgesr.data.camera import CameraDegradation
+from edgesr.data.faces import EvalPair, read_eval_list
+from edgesr.data.optics import resize
+from edgesr.detection import Detector, Face, open_detector
+from edgesr.enhance import run
+from edgesr.enhance.consistency import believe
+from edgesr.enhance.detail import keep_own_detail, resize_planes
+from edgesr.enhance.faces import find_faces
+from edgesr.enhance.paste import scaled
+from edgesr.enhance.photo import Photo
+from edgesr.enhance.regions import Network
+from edgesr.enhance.run import Enhancer
+from edgesr.gallery.build import empty_gallery, encode_entries
+from edgesr.gallery.format import Gallery
+from edgesr.gallery.photos import Candidate, look
+from edgesr.identity import DlibEmbedder, IdentityMeter
+from edgesr.imaging import Pixels, read_image
+from edgesr.metrics import over_people, psnr
+from edgesr.verification import Verification
+
+HR = 128
+EXEMPLARS = 3
+AROUND = 3.0
+"""Only so much of a photo around the face is kept, in sides of its square: detection sees faces and background, and a
+photo takes a second instead of ten."""
+
+FAR = CameraDegradation(clean=0, captured=(1.0,), again=(1.0,), codecs=(("jpeg", 1.0),))
+"""The camera: what messengers add is left to the crops' degradation."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Original:
+    """A photo with its face's landmarks, and the pair of the evaluation list that its crop is the target of."""
+
+    path: Path
+    alignment: Alignment
+    pair: EvalPair
+
+
+def originals(photos: Path, faces: Path, split: str) -> list[Original]:
+    pairs = {str(pair.target.relative_to(faces / str(HR))): pair for pair in read_eval_list(faces, split, HR)}
+    found = []
+    with (photos / "photos.csv").open(newline="") as stream:
+        for row in csv.DictReader(stream):
+            if row["split"] == split and row["crop"] in pairs:
+                points = [[float(row[f"{name}{axis}"]) for axis in "xy"] for name in POINTS]
+                found.append(Original(photos / row["file"], align(points), pairs[row["crop"]]))
+    return found
+
+
+POINTS = ("eye0", "eye1", "nose", "mouth0", "mouth1")
+
+
+def far_photo(original: Original, side: int) -> tuple[Pixels, Alignment]:
+    """The photo as taken from further away, uint8, and its face's alignment in it."""
+    photo = read_image(original.path)
+    (x, y), reach = original.alignment.centre, AROUND * original.alignment.side / 2
+    left, top = max(0, round(x - reach)), max(0, round(y - reach))
+    part = photo[top : round(y + reach), left : round(x + reach)]
+    factor = side / original.alignment.side
+    size = (max(1, round(part.shape[0] * factor)), max(1, round(part.shape[1] * factor)))
+    random = torch.Generator().manual_seed(zlib.crc32(original.path.name.encode() + original.pair.person.encode()))
+    unit = torch.from_numpy(part.copy()).permute(2, 0, 1)[None].float() / 255
+    light = resize(unit**2.2, size, "bilinear") ** (1 / 2.2)
+    small = (FAR(light, 1, random)[0].permute(1, 2, 0) * 255).round().byte().numpy()
+    half = (original.alignment.half[0] * factor, original.alignment.half[1] * factor)
+    return small, Alignment(((x - left) * factor, (y - top) * factor), half)
+
+
+def gallery_of(model: edgesr.Model, photos: tuple[Path, ...], detector: Detector) -> Gallery:
+    empty = empty_gallery(model)
+    looked = [look(path, detector, HR) for path in photos]
+    found = [one for one in looked if isinstance(one, Candidate)]
+    return dataclasses.replace(empty, entries=encode_entries(found, model, empty))
+
+
+def nearest(faces: list[Face], alignment: Alignment) -> list[Face]:
+    """The face that the figures are about, or none."""
+    away = [float(np.hypot(*np.subtract(face.alignment.centre, alignment.centre))) for face in faces]
+    best = int(np.argmin(away)) if away else 0
+    return [faces[best]] if away and away[best] < 0.4 * alignment.side else []
+
+
+def noise_of(native: Pixels) -> float:
+    """Standard deviation of a face's noise in levels of 255, from the finest diagonal differences.
+
+    Donoho and Johnstone's robust estimate (Biometrika 1994): the median of the absolute values of the diagonal Haar
+    coefficients over 0.6745. What a face has of edges lies elsewhere.
+    """
+    luma = native.astype(np.float32) @ np.array((0.299, 0.587, 0.114), np.float32)
+    even = luma[: luma.shape[0] // 2 * 2, : luma.shape[1] // 2 * 2]
+    diagonal = (even[::2, ::2] - even[1::2, ::2] - even[::2, 1::2] + even[1::2, 1::2]) / 2
+    return float(np.median(np.abs(diagonal)) / 0.6745) if diagonal.size else 0.0
+
+
+def own_detail(sr: Pixels, native: Pixels, lr_size: int, coring: float) -> Pixels:
+    """``sr`` with what the photo shows beyond the LR size, as far as it stands out of the noise; uint8 [H, H, 3].
+
+    Only a face larger than the LR size loses anything on its way in. Of native - down(SR) the part that the LR size can
+    hold is left out: that is what the network changed with a reason (noise, blur, blocks). The rest comes back less
+    ``coring`` standard deviations of the noise.
+    """
+    size, side = sr.shape[0], native.shape[0]
+    if side <= lr_size:
+        return sr
+    given = sr.astype(np.float32)
+    missing = native.astype(np.float32) - resize_planes(given, side)
+    fine = missing - resize_planes(resize_planes(missing, lr_size), side)
+    threshold = coring * noise_of(native)
+    fine = np.sign(fine) * np.maximum(np.abs(fine) - threshold, 0)
+    return np.rint((given + resize_planes(fine, size)).clip(0, 255)).astype(np.uint8)
+
+
+def everything_believed(sr: Pixels, none: Pixels, lr: Pixels) -> tuple[Pixels, float]:  # noqa: ARG001
+    return sr, 1.0
+
+
+def cored(coring: float) -> Any:
+    return lambda sr, native: own_detail(sr, native, LR, coring)
+
+
+RULES: dict[str, tuple[Any, Any]] = {
+    "as enhance": (believe, keep_own_detail),
+    "own detail left out": (believe, lambda sr, _: sr),
+    "no consistency": (everything_believed, keep_own_detail),
+    "neither": (everything_believed, lambda sr, _: sr),
+    **{f"no consistency, detail over {c} noise": (everything_believed, cored(c)) for c in (0.0, 1.0, 2.0)},
+}
+LR = 32
+
+
+def ways(photo: Photo, face: list[Face], network: Network, detector: Detector) -> Iterator[tuple[str, Pixels, int]]:
+    """Name, output and its factor, of each way that is compared."""
+    for name, rules in RULES.items():
+        run.believe, run.keep_own_detail = rules
+        done = Enhancer([network], detector).enhance(photo.replace(pixels=photo.pixels.copy()), face)
+        yield name, done.image, done.factor
+
+
+def measure_side(
+    everything: list[Original], every: int, side: int, model: edgesr.Model, detector: Detector
+) -> Iterator[dict]:
+    meter = IdentityMeter(DlibEmbedder())
+    verification = Verification(meter, [one.pair for one in everything], EXEMPLARS)
+    by_crop = {one.pair.target: one.path for one in everything}
+    first = {one.pair.person: one for one in reversed(everything)}
+    people = sorted(first)
+    galleries: dict[tuple[Path, ...], Gallery] = {}
+
+    def network(one: Original) -> Network:
+        """With the gallery of the pair's exemplars."""
+        paths = tuple(by_crop[crop] for crop in one.pair.exemplars[:EXEMPLARS])
+        if paths not in galleries:
+            galleries[paths] = gallery_of(model, paths, detector)
+        return Network(model, galleries[paths])
+
+    rows: dict[str, dict[str, list[float]]] = {}
+    named: dict[str, list[str]] = {}
+
+    def note(way: str, one: Original, crop: Pixels, truth: Pixels, wrong: str | None = None) -> None:
+        vector = meter.vector(crop, truth)
+        row = rows.setdefault(way, {})
+        figures = {
+            "psnr": psnr(crop, truth),
+            "distance": float(np.linalg.norm(vector - meter.vector(truth, truth))),
+            "verified": verification.passes(vector, one.pair.exemplars),
+        }
+        if wrong:
+            figures["verified_as_wrong"] = verification.passes(vector, first[wrong].pair.exemplars)
+        for name, value in figures.items():
+            row.setdefault(name, []).append(value)
+        named.setdefault(way, []).append(one.pair.person)
+
+    for one in everything[::every]:
+        truth = read_image(one.pair.target)
+        small, alignment = far_photo(one, side)
+        photo = Photo(small)
+        face = nearest(find_faces(small, detector), alignment)
+        before = crop_face(small, alignment, HR)
+        note("bicubic", one, before, truth)
+        wrong = people[(people.index(one.pair.person) + 1) % len(people)]
+        for whose, person in (("", one), (", wrong person", first[wrong])):
+            for way, image, factor in ways(photo, face, network(person), detector):
+                crop = crop_face(image, scaled(alignment, factor), HR)
+                note(way + whose, one, crop, truth, wrong if whose else None)
+        rows.setdefault("found", {}).setdefault("found", []).append(float(bool(face)))
+        named.setdefault("found", []).append(one.pair.person)
+    for way, figures in rows.items():
+        row: dict[str, object] = {"side": side, "network": model.name, "way": way, "photos": len(named[way])}
+        for name, values in figures.items():
+            interval = over_people(values, named[way])
+            row[name] = [round(value, 4) for value in (interval.mean, interval.low, interval.high)]
+        yield row
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("faces", type=Path)
+    parser.add_argument("--split", default="val", help="val to choose, test to report")
+    parser.add_argument("--sides", type=int, nargs="+", default=[32, 48, 64, 96])
+    parser.add_argument("--model", default=edgesr.DEFAULT_CHECKPOINT)
+    parser.add_argument("--every", type=int, default=1, help="take every n-th photo only")
+    arguments = parser.parse_args()
+    detector, model = open_detector(), edgesr.load(arguments.model)
+    everything = originals(arguments.photos, arguments.faces, arguments.split)
+    for side in arguments.sides:
+        for row in measure_side(everything, arguments.every, side, model, detector):
+            print(json.dumps(row), flush=True)
+
+
+if __name__ == "__main__":
+    main()
