@@ -13,7 +13,7 @@ from edgesr.runtime.isolated import IsolatedRuntime
 
 from .target import Target
 
-EVALUATOR = ("edgesr.convert.mil_evaluator", "MILEvaluator")
+EVALUATOR = ("edgesr.convert.coreml.mil.evaluator", "MILEvaluator")
 ONNXRUNTIME = "onnxruntime, for want of Chromium"
 
 
@@ -28,7 +28,7 @@ def engine_or_evaluator(
         runtime = open_engine("onnx", folder, files, config, tensors)
         runtime.name = ONNXRUNTIME
         return runtime
-    from .mil_evaluator import MILEvaluator
+    from .coreml.mil.evaluator import MILEvaluator
 
     return MILEvaluator(folder, files, config, tensors)
 

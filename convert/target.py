@@ -148,7 +148,7 @@ TARGETS = {
     for target in (
         Target(
             name="executorch",
-            module="edgesr.convert.executorch",
+            module="edgesr.convert.executorch.conversion",
             stages=5,
             precisions=("fp32", "int8", "int8-ptq", "mixed"),
             default_precision="int8",
@@ -160,7 +160,7 @@ TARGETS = {
         ),
         Target(
             name="coreml",
-            module="edgesr.convert.coreml",
+            module="edgesr.convert.coreml.conversion",
             stages=3,
             precisions=("fp16", "fp32", "int8", "int8-ptq", "mixed", "int8-weights"),
             default_precision="fp16",
@@ -192,7 +192,7 @@ TARGETS = {
         ),
         Target(
             name="onnx",
-            module="edgesr.convert.onnx",
+            module="edgesr.convert.onnx.conversion",
             stages=2,
             precisions=("fp32", "fp16", "int8", "int8-ptq", "mixed"),
             default_precision="int8",
@@ -204,7 +204,7 @@ TARGETS = {
         ),
         Target(
             name="web",
-            module="edgesr.convert.web",
+            module="edgesr.convert.web.conversion",
             stages=2,
             precisions=("int8", "fp32", "int8-ptq", "mixed"),
             default_precision="int8",

@@ -23,7 +23,7 @@ from edgesr.leftovers import work_folder
 
 from .child import ChildTimeoutError, last_meaningful_line, run_child
 from .int8 import arithmetic_of, computes_in
-from .onnx import export_graph
+from .onnx.conversion import export_graph
 from .parity import FP32_MAX_ABS_ERROR, Check, psnr_threshold
 from .target import QUANTIZED, TFLITE_ENVIRONMENT, Conversion, Precision, ReadBack, Report
 from .tflite_environment import TFLiteEnvironment, tflite_environment

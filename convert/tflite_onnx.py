@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .onnx_int8 import drop_unused
+from .onnx.int8 import drop_unused
 
 if TYPE_CHECKING:
     import onnx

@@ -84,7 +84,7 @@ def verify(folder: Path, checkpoint: str | Path | None = None, report: Report = 
         if (reference is None or work.agrees_with(reference)) and sound:
             work.run(reference)
         if bundle.manifest["target"] == "web":
-            from .verify_web import verify_folder
+            from .web.verification import verify_folder
 
             report("comparing the page and the other networks")
             work.include(verify_folder(bundle, checkpoint, verify))

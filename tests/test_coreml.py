@@ -25,9 +25,10 @@ from edgesr.runtime.coreml import CoreMLRuntime
 
 pytest.importorskip("coremltools")
 
-from edgesr.convert import coreml, mil_ops
-from edgesr.convert.mil_evaluator import MILEvaluator
-from edgesr.convert.mil_program import coordinate_operations, dtype_name, load_program, operations
+from edgesr.convert.coreml import conversion as coreml
+from edgesr.convert.coreml.mil import ops as mil_ops
+from edgesr.convert.coreml.mil.evaluator import MILEvaluator
+from edgesr.convert.coreml.mil.program import coordinate_operations, dtype_name, load_program, operations
 
 FORMS = list(itertools.product(LOWERINGS, ("fp32", "fp16")))
 

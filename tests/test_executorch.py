@@ -10,7 +10,7 @@ import pytest
 import torch
 from conftest import TINY, lively
 
-from edgesr.convert.executorch import convert
+from edgesr.convert.executorch.conversion import convert
 from edgesr.convert.target import Conversion
 from edgesr.deployment.graphs import GraphName, Graphs, deployed_graphs
 from edgesr.deployment.lowerings import LOWERINGS

@@ -11,8 +11,8 @@ from conftest import TINY, lively
 
 pytest.importorskip("executorch")
 
-from edgesr.convert import xnnpack_rewrites
-from edgesr.convert.executorch import convert
+from edgesr.convert.executorch import rewrites as xnnpack_rewrites
+from edgesr.convert.executorch.conversion import convert
 from edgesr.convert.int8 import count, int8_checks
 from edgesr.convert.target import Conversion
 from edgesr.deployment.graphs import Graphs, deployed_graphs

@@ -15,6 +15,7 @@ from PIL import Image
 
 import edgesr
 from edgesr.api import Model
+from edgesr.convert.target import target_named
 from edgesr.convert.tflite_environment import tflite_environment
 from edgesr.data.samples import sample_faces
 from edgesr.deployment.graphs import deployed_graphs
@@ -51,7 +52,7 @@ def artifact(
     graphs = dataclasses.replace(deployed_graphs(model, "rows"), metadata=metadata)
     if quantization is not None:
         graphs = quantize_graphs(graphs, quantization)
-    convert = importlib.import_module(f"edgesr.convert.{target}").convert
+    convert = importlib.import_module(target_named(target).module).convert
     folder.mkdir()
     made = convert(graphs, "fp32" if quantization is None else "int8", folder, lambda stage: None)
     return Model(open_engine(target, folder, made.files, graphs.config, made.tensors, 1), target, space, scales)

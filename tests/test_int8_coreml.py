@@ -18,11 +18,11 @@ from int8_networks import (
 
 pytest.importorskip("coremltools")
 
-from edgesr.convert.coreml import convert
+from edgesr.convert.coreml.conversion import convert
+from edgesr.convert.coreml.mil.evaluator import MILEvaluator
+from edgesr.convert.coreml.mil.program import load_program, operations
 from edgesr.convert.int8 import int8_checks
 from edgesr.convert.locate import first_departing_module
-from edgesr.convert.mil_evaluator import MILEvaluator
-from edgesr.convert.mil_program import load_program, operations
 from edgesr.convert.parity import expected, measure_parity, real_cases
 from edgesr.convert.target import Conversion
 from edgesr.deployment.graphs import Graphs, deployed_graphs

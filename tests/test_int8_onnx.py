@@ -19,7 +19,7 @@ from int8_networks import (
 )
 
 from edgesr.convert.int8 import Convolutions, int8_checks, shortfall, wanted
-from edgesr.convert.onnx import convert
+from edgesr.convert.onnx.conversion import convert
 from edgesr.convert.parity import INT8_PSNR_DB
 from edgesr.convert.target import Conversion
 from edgesr.deployment.graphs import GRAPH_INPUTS, deployed_graphs

@@ -9,7 +9,7 @@ import pytest
 from int8_networks import assert_every_int8_convolution_keeps_its_steps, failures, quantized
 
 from edgesr.convert import tflite
-from edgesr.convert.onnx import export_graph
+from edgesr.convert.onnx.conversion import export_graph
 from edgesr.convert.target import Conversion
 from edgesr.convert.tflite_environment import tflite_environment
 from edgesr.convert.tflite_onnx import prepare_for_tensorflow

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from edgesr.convert.mil_ops import OPERATIONS
+from edgesr.convert.coreml.mil.ops import OPERATIONS
 
 RANDOM = np.random.default_rng(0)
 MAP = torch.from_numpy(RANDOM.random((2, 4, 6, 6), np.float32))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import TINY, lively
 
-from edgesr.convert.onnx import OPSET, convert
+from edgesr.convert.onnx.conversion import OPSET, convert
 from edgesr.convert.target import Conversion, Precision
 from edgesr.deployment.graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, Graphs, deployed_graphs
 from edgesr.deployment.lowerings import LOWERINGS

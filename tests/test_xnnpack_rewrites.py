@@ -13,9 +13,9 @@ pytest.importorskip("torchao")
 
 from int8_networks import quantized, truth
 
-from edgesr.convert import xnnpack_rewrites
+from edgesr.convert.executorch import rewrites as xnnpack_rewrites
+from edgesr.convert.executorch.rewrites import for_xnnpack
 from edgesr.convert.int8 import DEQUANTIZE, QUANTIZE, is_operation
-from edgesr.convert.xnnpack_rewrites import for_xnnpack
 from edgesr.deployment.graphs import GraphName, Graphs, deployed_graphs
 from edgesr.metrics import psnr_unit
 from edgesr.models.deform import TAPS

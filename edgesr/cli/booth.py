@@ -122,8 +122,8 @@ def open_booth(bundle: Path) -> tuple[list[str], dict[str, Any]]:
         UnavailableError: the page is not built.
     """
     from edgesr.bundle import open_bundle
-    from edgesr.convert.verify_web import default_of
-    from edgesr.convert.web_folder import describe
+    from edgesr.convert.web.folder import describe
+    from edgesr.convert.web.verification import default_of
     from edgesr.errors import BundleError
 
     checked = open_bundle(bundle)

@@ -21,8 +21,8 @@ import kept_work  # noqa: E402
 from kept_work import CHECKPOINTS, INT8, NETWORK, bundle, digest  # noqa: E402
 
 CONVERTER = (
-    "convert/onnx.py",
-    "convert/onnx_int8.py",
+    "convert/onnx/conversion.py",
+    "convert/onnx/int8.py",
     "convert/int8.py",
     "edgesr/deployment",
     "edgesr/models",

@@ -19,7 +19,7 @@ from edgesr.errors import BundleError, InputOutputError
 from edgesr.models.checkpoint import sha256_of
 from edgesr.yunet import YUNET, find_yunet, is_genuine
 
-from .target import Report
+from ..target import Report
 
 FORMAT, FORMAT_VERSION = "edgesr-booth", 1
 

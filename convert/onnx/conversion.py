@@ -14,9 +14,9 @@ import torch
 from edgesr.deployment.graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, GraphName, Graphs
 from edgesr.quiet import quiet
 
-from .int8 import Convolutions, arithmetic_of, computes_in
-from .onnx_int8 import Activations, convolutions, prepare_for_runtimes
-from .target import QUANTIZED, Conversion, Precision, ReadBack, Report
+from ..int8 import Convolutions, arithmetic_of, computes_in
+from ..target import QUANTIZED, Conversion, Precision, ReadBack, Report
+from .int8 import Activations, convolutions, prepare_for_runtimes
 
 if TYPE_CHECKING:
     import onnx
@@ -32,7 +32,7 @@ def convert(
 
     fp16 halves the files: the convolutions' weights are stored so and cast when the model is loaded.
     Everything is computed in fp32 all the same, as CPUs and browsers do it. int8 takes quantized graphs as they
-    are; ``activations`` say in which of two equal forms (see ``onnx_int8``).
+    are; ``activations`` say in which of two equal forms (see ``int8``).
     """
     import onnx
 

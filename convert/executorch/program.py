@@ -14,7 +14,7 @@ import numpy.typing as npt
 from edgesr.leftovers import work_folder
 from edgesr.quiet import quiet
 
-from .int8 import Convolutions, FloatConv, Int8Conv, Step
+from ..int8 import Convolutions, FloatConv, Int8Conv, Step
 
 CONVOLUTION, PRODUCT = "XNNConv2d", "XNNFullyConnected"
 FP32 = "xnn_datatype_fp32"

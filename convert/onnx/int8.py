@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .int8 import Convolutions, FloatConv, Int8Conv, Step
+from ..int8 import Convolutions, FloatConv, Int8Conv, Step
 
 if TYPE_CHECKING:
     import onnx

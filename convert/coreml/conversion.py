@@ -16,10 +16,10 @@ from edgesr.deployment.graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, GraphName, Gra
 from edgesr.errors import UsageError
 from edgesr.leftovers import work_folder
 
-from .int8 import computes_in
-from .mil_int8 import convolutions
-from .mil_program import count_operations, describe_arithmetic, load_program, quiet_coremltools, user_metadata
-from .target import QUANTIZED, Conversion, Precision, ReadBack, Report
+from ..int8 import computes_in
+from ..target import QUANTIZED, Conversion, Precision, ReadBack, Report
+from .mil.int8 import convolutions
+from .mil.program import count_operations, describe_arithmetic, load_program, quiet_coremltools, user_metadata
 
 PACKAGE = "model.mlpackage"
 DEFAULT_FUNCTION = "restore"
@@ -85,7 +85,7 @@ def _convert_graph(graphs: Graphs, name: GraphName, precision: Precision, packag
     with warnings.catch_warnings(action="ignore"), torch.no_grad():
         program = torch.export.export(getattr(graphs, name), graphs.inputs(name), strict=False).run_decompositions({})
     if precision != "fp32":
-        from .coreml_precision import pipeline_with_float32_coordinates
+        from .precision import pipeline_with_float32_coordinates
 
         options = {
             "compute_precision": ct.precision.FLOAT16,

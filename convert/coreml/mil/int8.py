@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .int8 import Convolutions, FloatConv, Int8Conv, Step
-from .mil_program import FUNCTIONS, dtype_name, operations
+from ...int8 import Convolutions, FloatConv, Int8Conv, Step
+from .program import FUNCTIONS, dtype_name, operations
 
 WEIGHTS = "constexpr_blockwise_shift_scale"
 TYPES = {"fp32": "float32", "fp16": "float16", "int8": "int8"}

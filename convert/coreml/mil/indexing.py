@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .mil_types import ints
+from .types import ints
 
 
 def resample(

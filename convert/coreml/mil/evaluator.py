@@ -16,9 +16,9 @@ from torch import Tensor
 from edgesr.errors import BundleError, UnavailableError
 from edgesr.runtime.base import GraphRuntime
 
-from .mil_ops import OPERATIONS
-from .mil_program import FUNCTIONS, dtype_name, inputs_of, load_program, operations
-from .mil_types import DTYPES
+from .ops import OPERATIONS
+from .program import FUNCTIONS, dtype_name, inputs_of, load_program, operations
+from .types import DTYPES
 
 Value = Tensor | str
 

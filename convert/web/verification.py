@@ -14,12 +14,12 @@ from edgesr.errors import BundleError, CheckpointError, EdgesrError
 from edgesr.models.checkpoint import sha256_of
 from edgesr.yunet import find_yunet
 
-from .manifest_checks import agreement
-from .parity import Check
-from .web_folder import describe
+from ..manifest_checks import agreement
+from ..parity import Check
+from .folder import describe
 
 if TYPE_CHECKING:
-    from .verify import Verification
+    from ..verify import Verification
 
 NOT_BUILT = f"the page is not built here, so the bundle's was compared with none ({site.BUILD})"
 OF_THE_FILES = ("target", "files", "sha256", "size_bytes", "seconds", "tools", "toolchain", "delegation", "parity")
@@ -37,7 +37,7 @@ def verify_folder(bundle: Bundle, checkpoint: str | Path | None, verify: Verify)
     Raises:
         BundleError: one of them is damaged.
     """
-    from .verify import Verification
+    from ..verify import Verification
 
     checks: list[Check] = []
     notes: list[str] = []

@@ -12,10 +12,10 @@ import torch
 from edgesr.deployment.graphs import GRAPH_INPUTS, Graphs
 from edgesr.quiet import quiet
 
-from .int8 import arithmetic_of, computes_in
-from .target import Conversion, Precision, ReadBack, Report
-from .xnnpack_program import constant_methods, load_program, saved_convolutions
-from .xnnpack_rewrites import for_xnnpack
+from ..int8 import arithmetic_of, computes_in
+from ..target import Conversion, Precision, ReadBack, Report
+from .program import constant_methods, load_program, saved_convolutions
+from .rewrites import for_xnnpack
 
 FILE = "model.pte"
 NO_KERNEL = "getitem"

@@ -16,14 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .mil_indexing import gather, pad, resample, slice_by_index
-from .mil_quantization import (
-    constexpr_affine_dequantize,
-    constexpr_blockwise_shift_scale,
-    dequantize,
-    quantize,
-)
-from .mil_types import DTYPES, ints
+from .indexing import gather, pad, resample, slice_by_index
+from .quantization import constexpr_affine_dequantize, constexpr_blockwise_shift_scale, dequantize, quantize
+from .types import DTYPES, ints
 
 Operation = Callable[..., Tensor | tuple[Tensor, ...]]
 

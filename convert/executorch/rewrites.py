@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 
-from .int8 import DEQUANTIZE, DEQUANTIZE_WEIGHTS, QUANTIZE, constant, is_operation
+from ..int8 import DEQUANTIZE, DEQUANTIZE_WEIGHTS, QUANTIZE, constant, is_operation
 
 aten = torch.ops.aten
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .mil_types import DTYPES
+from .types import DTYPES
 
 
 def quantize(

@@ -12,7 +12,7 @@ from typing import Any
 import coremltools as ct
 from coremltools.converters.mil.mil.passes.pass_registry import register_pass
 
-from .mil_program import coordinate_operations
+from .mil.program import coordinate_operations
 
 REPLACED = "common::add_fp16_cast"
 RESCALED = "common::distributive_quantized_binary_op_scale_normalization"

@@ -16,11 +16,12 @@ from edgesr.deployment.graphs import Graphs
 from edgesr.models import Checkpoint, load_checkpoint
 from edgesr.models.checkpoint import shipped_names
 
-from . import onnx, web_folder
-from .target import QUANTIZED, WEB_PAGE, Conversion, Precision, ReadBack, Report, target_named
+from ..onnx import conversion as onnx
+from ..target import QUANTIZED, WEB_PAGE, Conversion, Precision, ReadBack, Report, target_named
+from . import folder as web_folder
 
 if TYPE_CHECKING:
-    from .pipeline import Plan, Proven
+    from ..pipeline import Plan, Proven
 
 INT8: Precision = "int8"
 FLOAT: Precision = "fp32"
@@ -57,7 +58,7 @@ def complete(proven: Proven, folder: Path, report: Report) -> dict[str, Any]:
         ParityError: the float form does not compute what PyTorch computes.
         UnavailableError: the page is not built, or the detector that was named is not there.
     """
-    from .pipeline import prove
+    from ..pipeline import prove
 
     forms: dict[str, Proven] = {key_of(proven.plan.precision): proven}
     notes = []
@@ -102,7 +103,7 @@ def float_network(plan: Plan) -> Checkpoint | None:
 
 def write_onnx_bundle(form: Proven, folder: Path) -> None:
     """Make of the graphs in ``folder`` a bundle of target ``onnx``."""
-    from .pipeline import write_bundle
+    from ..pipeline import write_bundle
 
     files = {graph: Path(file).name for graph, file in form.conversion.files.items()}
     inside = dataclasses.replace(form, conversion=dataclasses.replace(form.conversion, files=files))

@@ -1,0 +1,1 @@
+"""ExecuTorch: conversion to ``.pte``, and what is in such a file."""
