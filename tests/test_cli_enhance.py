@@ -132,9 +132,9 @@ def test_a_foreign_file_is_not_touched(call: Call, tiny_checkpoint: Path, holida
 
 
 def test_strength_0_and_no_face_copy_the_file(
-    call: Call, known: KnownFaces, tiny_checkpoint: Path, holiday: Path, tmp_path: Path
+    call: Call, known: KnownFaces, gallery: Path, tiny_checkpoint: Path, holiday: Path, tmp_path: Path
 ) -> None:
-    for name, arguments, found in (("zero.jpg", ("--strength", 0), True), ("none.jpg", (), False)):
+    for name, arguments, found in (("zero.jpg", ("--strength", 0, "-g", gallery), True), ("none.jpg", (), False)):
         if not found:
             known.faces = []
         code, answer, _ = call(
@@ -142,6 +142,8 @@ def test_strength_0_and_no_face_copy_the_file(
         )
         assert code == 0
         assert answer["outputs"][0]["status"] == "unchanged"
+        said = [(face["reason"], face["exemplars"]) for face in answer["outputs"][0]["faces"]]
+        assert said == ([("strength 0", [])] if found else []), "no exemplar took part"
         assert (tmp_path / name).read_bytes() == (holiday / "a.jpg").read_bytes()
 
 

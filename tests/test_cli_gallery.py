@@ -82,6 +82,17 @@ def test_a_build_says_what_it_took_and_why_not_the_rest(
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
 
 
+def test_a_photo_that_is_left_out_is_named_once(
+    photos: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("gallery", "build", photos, "-o", tmp_path / "me.gallery", "--model", tiny_checkpoint)
+    assert run([str(argument) for argument in arguments]) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("left out")]
+    for name in ("broken.jpg", "soft.png", "wall.png"):
+        (line,) = (line for line in lines if name in line)
+        assert line.count(name) == 1, line
+
+
 def test_nothing_of_a_path_or_name_is_stored_unless_asked(
     photos: Path, tiny_checkpoint: Path, tmp_path: Path, built: Path
 ) -> None:

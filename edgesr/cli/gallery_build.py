@@ -240,7 +240,9 @@ def finish(path: Path, gallery: Gallery, collected: Collected, seconds: float, a
         )
     else:
         for one in rejected:
-            output.say(f"left out {one_line(one.path)}: {one.reason}")
+            # What cannot be read is named by its reason.
+            name = "" if str(one.path) in one.reason else f" {one_line(one.path)}"
+            output.say(f"left out{name}: {one_line(one.reason)}")
         if kept:
             of = len(kept) + len(rejected)
             size = output.size(path.stat().st_size)

@@ -155,6 +155,8 @@ class Enhancer:
         network, reason = network_for(side, networks or self.networks)
         if network is None:
             return EnhancedFace(face, side, False, reason)
+        if not self.settings.strength:
+            return EnhancedFace(face, side, False, "strength 0")
         native = native_crop(rgb, face)
         lr = lr_crop(native, network.lr_size)
         model, gallery = network.model, network.gallery
@@ -177,12 +179,11 @@ class Enhancer:
         if self.settings.own_detail:
             sr = keep_own_detail(sr, native)
         before = resize_bicubic(native, network.hr_size, network.hr_size)
-        restored = self.settings.strength > 0
         return EnhancedFace(
             face,
             side,
-            restored,
-            reason if restored else "strength 0",
+            True,
+            reason,
             model.name,
             tuple(chosen),
             share,
