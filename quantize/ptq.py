@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from edgesr.data.degradation import lr_faces
-from edgesr.data.faces import load_faces, people, split_folder
+from edgesr.data.faces import load_faces, to_train_on
 from edgesr.deployment.graphs import GRAPH_INPUTS, Graphs, deployed_graphs
 from edgesr.models.checkpoint import Checkpoint
 
@@ -45,7 +45,7 @@ def calibration_faces(
     Raises:
         InputOutputError: the folder is missing, or holds no faces of that size.
     """
-    found = list(people(split_folder(folder, split, size)).values())
+    found = list(to_train_on(folder, split, size).values())
     stride = max(1, len(found) // count)
     faces = []
     for i in range(count):

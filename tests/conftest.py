@@ -174,16 +174,16 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def people_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample people at 32 px as splits train and test, two photos each, with an evaluation list."""
+    """The sample people at 32 px as splits train, val and test, two photos each, with an evaluation list."""
     folder = tmp_path_factory.mktemp("people")
     rows = ["split,target,ref1,ref2"]
     for face in sample_faces(32):
-        for split in ("train", "test"):
+        for split in ("train", "val", "test"):
             person = folder / "32" / split / face.person
             person.mkdir(parents=True)
             Image.fromarray(face.target).save(person / "1.png")
             Image.fromarray(face.exemplar).save(person / "2.png")
         rows.append(f"test,test/{face.person}/1.png,test/{face.person}/2.png,")
-        rows.append(f"val,train/{face.person}/1.png,train/{face.person}/2.png,")
+        rows.append(f"val,val/{face.person}/1.png,val/{face.person}/2.png,")
     (folder / "eval_list.csv").write_text("\n".join(rows) + "\n")
     return folder

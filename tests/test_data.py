@@ -96,6 +96,7 @@ val,val/bob/01.png,val/bob/02.png,val/bob/03.png
 
 
 def test_an_evaluation_list_gives_targets_with_their_exemplars(tmp_path: Path) -> None:
+    (tmp_path / "128").mkdir()
     ann, bob = read_eval_list(eval_list(tmp_path, GOOD_LIST), "val", 128)
     assert ann.person == "val/ann"
     assert ann.target == tmp_path / "128" / "val" / "ann" / "01.png"
@@ -120,7 +121,7 @@ def test_a_list_that_is_none_is_refused(tmp_path: Path, text: str, message: str)
 
 
 def test_a_missing_or_binary_list_and_an_unknown_split_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputOutputError, match="no file"):
+    with pytest.raises(InputOutputError, match=r"no eval_list\.csv in .*edgesr data split"):
         read_eval_list(tmp_path, "val", 128)
     (tmp_path / "other.csv").write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(InputOutputError, match=r"cannot read .*other\.csv"):

@@ -101,6 +101,11 @@ def photo_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "party.jpg": compose((480, 320), [(me.target, Place((130, 150), 40)), (other.target, Place((340, 140), 48))]),
         "holiday/beach.jpg": compose((320, 240), [(me.target, Place((160, 120), 36, 0.1))]),
         "holiday/far/hill.png": compose((320, 240), [(me.exemplar, Place((150, 110), 20))]),
+        **{
+            f"people/{name}/{i + 1}.jpg": photo_of(photo)
+            for name, person in (("ann", me), ("bob", other))
+            for i, photo in enumerate((person.exemplar, person.target))
+        },
         "tiny-face.png": degrade(sample_faces(128)[0].target, 4),
     }
     for name, picture in pictures.items():

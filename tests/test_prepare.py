@@ -257,6 +257,9 @@ def test_composed_photos_become_aligned_crops_by_one_command(
     assert run(arguments) == 0
     answer = json.loads(capsys.readouterr().out)
     assert (answer["ok"], answer["kept"], answer["people"]) == (True, 6, 3)
+    assert {name: len(names) for name, names in answer["eval_list"]["people"].items()} == {"test": 2, "train": 1}
+    listed = (out / "eval_list.csv").read_bytes()
+    assert len(FaceSet.read(out, "train", 64).names) == 1
     assert {one["file"]: one["reason"].split(" (")[0] for one in answer["rejected"]} == {
         "ann/couple.png": "several faces",
         "bob/wall.png": "no face found",
@@ -272,6 +275,7 @@ def test_composed_photos_become_aligned_crops_by_one_command(
             assert psnr(crop, crop_face(whole, alone.alignment, 64)) > 27
     assert run(arguments) == 0
     assert json.loads(capsys.readouterr().out)["already"] == 6
+    assert (out / "eval_list.csv").read_bytes() == listed
 
 
 def test_a_missing_detector_has_its_own_exit_code(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +11,9 @@ from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 from edgesr.cli.group import Group
 from edgesr.errors import InputOutputError
+
+if TYPE_CHECKING:
+    from edgesr.data.splits import Split
 
 SUFFIXES = {"png": ".png", "jpg": ".jpg"}
 
@@ -55,6 +59,9 @@ def prepare(
 
     Crops go to FOLDER/<size>/<split>/<person>/NN.png with a row each in FOLDER/manifest.csv. The same command
     again goes on where it was interrupted and takes in new photos. Exit code 1 if no photo gave a crop.
+
+    FOLDER/eval_list.csv then says who is evaluated on (a tenth of the people for val, a tenth for test, two at
+    least), and training leaves those out. A list that is there stays; edgesr data split remakes it.
     """
     if not raw.is_dir():
         raise InputOutputError(f"no folder {raw}", "give a folder with one sub-folder of photos per person")
@@ -75,6 +82,7 @@ def prepare(
         force=force,
         progress=lambda photos: progress.track(photos, "aligning"),
     )
+    split_made, note = first_split(folder, size) if result.kept else (None, "")
     if as_json:
         rejected = [{"file": one.file, "reason": one.reason} for one in result.rejected]
         output.write_json(
@@ -85,6 +93,7 @@ def prepare(
                 "already": result.already,
                 "people": result.people,
                 "rejected": rejected,
+                "eval_list": split_answer(split_made) if split_made else None,
             }
         )
     else:
@@ -93,8 +102,78 @@ def prepare(
         earlier = f" ({result.already} from before)" if result.already else ""
         output.write(f"{folder}: {result.kept} crops of {result.people} people{earlier}")
         output.write(f"rejected: {len(result.rejected)}")
+        if split_made:
+            say_split(split_made)
+    if note:
+        output.say(f"note: {note}")
     if not result.kept:
         raise output.NegativeResult
+
+
+def first_split(folder: Path, size: int) -> tuple[Split | None, str]:
+    """The folder's evaluation list, where it has none; or why none is written."""
+    from edgesr.data.layout import EVAL_LIST
+    from edgesr.data.splits import write_split
+
+    if (folder / EVAL_LIST).exists():
+        return None, f"{folder / EVAL_LIST} stays as it is; edgesr data split {folder} --force remakes it"
+    try:
+        return write_split(folder, size), ""
+    except InputOutputError as error:
+        return None, f"no evaluation list: {error.what}"
+
+
+@command.command("split")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--size", type=click.IntRange(16, 1024), help="Crop's side. Default: the one there is, or 128.")
+@click.option("--val", default=0.1, show_default=True, type=click.FloatRange(0, 1), help="Share of people for val.")
+@click.option("--test", default=0.1, show_default=True, type=click.FloatRange(0, 1), help="Share of people for test.")
+@click.option("--seed", default=0, show_default=True, help="Of who is drawn, and of the exemplars.")
+@output.force_option
+@output.json_option
+def split_command(
+    folder: Path, size: int | None, val: float, test: float, seed: int, force: bool, as_json: bool
+) -> None:
+    """Say who of FOLDER is trained on and who is evaluated on: writes FOLDER/eval_list.csv.
+
+    \b
+    edgesr data split my-faces
+    edgesr data split my-faces --val 0 --test 1     all to test: a folder to measure on
+    edgesr data split my-faces --seed 1 --force     others
+
+    FOLDER holds aligned crops: FOLDER/<size>/<split>/<person>/ as edgesr data prepare writes, or FOLDER/<person>/.
+    No photo moves: people are drawn by their names, nobody is in two splits, and training leaves out whom the list
+    has elsewhere. A split has two people at least; where there are too few, test comes before val. Up to 8 photos
+    a person are targets, each with up to 5 others as exemplars. Folders that are splits already (FOLDER/128/test)
+    stay whole.
+    """
+    from edgesr.data.splits import sizes_of, write_split
+
+    sizes = sizes_of(folder)
+    made = write_split(
+        folder, size or (sizes[0] if len(sizes) == 1 else 128), val=val, test=test, seed=seed, force=force
+    )
+    if as_json:
+        output.write_json({"ok": True, **split_answer(made)})
+    else:
+        say_split(made)
+
+
+def split_answer(made: Split) -> dict[str, Any]:
+    """A split in a JSON answer."""
+    return {"eval_list": str(made.eval_list), "people": made.people, "targets": made.targets, "few_photos": made.few}
+
+
+def say_split(made: Split) -> None:
+    """A split on a terminal: how many are where, who was drawn, who has too few photos."""
+    counts = ", ".join(f"{len(names)} {split}" for split, names in made.people.items())
+    output.write(f"{made.eval_list}: {output.counted(made.targets, 'target', 'targets')}, people: {counts}")
+    for name, photos in made.few.items():
+        output.say(f"{name} has {output.counted(photos, 'photo', 'photos')}, two are needed: left out of every split")
+    if not made.people["train"]:
+        output.say("note: nobody is left to train on")
+    if "val" not in made.people:
+        output.say("note: no val, so training validates on nothing; quantize --search and --sensitivity need it, too")
 
 
 @command.command("celebamask")

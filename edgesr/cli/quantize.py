@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from edgesr.models import Checkpoint
     from edgesr.quantize.scheme import Quantization
 
+DEFAULT_SPLIT = "val"
+
 _path = click.Path(path_type=Path)
 
 
@@ -138,7 +140,7 @@ def command(
     refuse_existing(out, force)
     config = source.model.config
     # What is measured at the end is read first: a mistake there must not cost the training.
-    evaluation = read_evaluation(data, eval_split or ("val",), config.hr_size, identity)
+    evaluation = read_evaluation(data, eval_split, config.hr_size, identity)
     output.say(f"calibrating on {faces} faces of {data}")
     chosen = calibration_faces(data, split, config.hr_size, config.slots, faces)
     calibrating = {
@@ -240,13 +242,18 @@ def read_evaluation(
 ) -> tuple[dict[str, list[EvalPair]], Any]:
     """The pairs of each split, and how they are measured; no split where the folder has no evaluation list."""
     from edgesr.cli.eval import identity_meter, measure_with
-    from edgesr.data.faces import read_eval_list
+    from edgesr.data.faces import eval_splits, read_eval_list
+    from edgesr.data.layout import EVAL_LIST
 
     measure = measure_with(identity_meter(True, None) if identity else None, None)
-    if not (data / "eval_list.csv").is_file():
-        output.say(f"note: no eval_list.csv in {data}, so the loss is not measured")
+    listed = data / EVAL_LIST
+    if not listed.is_file():
+        output.say(f"note: no {EVAL_LIST} in {data}, so the loss is not measured: edgesr data split {data} writes one")
         return {}, measure
-    return {split: read_eval_list(data, split, hr_size) for split in splits}, measure
+    if not splits and DEFAULT_SPLIT not in eval_splits(listed):
+        output.say(f"note: no split {DEFAULT_SPLIT!r} in {listed}, so the loss is not measured: try --eval-split test")
+        return {}, measure
+    return {split: read_eval_list(data, split, hr_size) for split in splits or (DEFAULT_SPLIT,)}, measure
 
 
 def measured(

@@ -7,20 +7,18 @@ ours is drawn by hashes, so it is the same everywhere, and is written out.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from edgesr.data.crops import CropFolder, write_list
+from edgesr.data.layout import EVAL_LIST
+from edgesr.data.splits import EXEMPLARS, draw, evaluation_rows
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.imaging import read_image, resize_bicubic
 from edgesr.reading import read_text
 
 LEAST_PHOTOS = 4
 TRAIN_PEOPLE, TEST_PEOPLE = 2600, 287
-EXEMPLARS = 5
-"""Exemplars a target in the evaluation list, where its person has so many other photos."""
-
 PHOTOS, MAPPING, IDENTITIES = "CelebA-HQ-img", "CelebA-HQ-to-CelebA-mapping.txt", "identity_CelebA.txt"
 
 
@@ -79,23 +77,12 @@ def split_people(everybody: Sequence[Person], seed: int = 0, val_people: int = 0
 
     With the whole data set 287 test; with less the same share of it, at least one.
     """
-    drawn = sorted(everybody, key=lambda person: _draw(seed, person.name))
+    drawn = sorted(everybody, key=lambda person: draw(seed, person.name))
     test = max(1, round(len(drawn) * TEST_PEOPLE / (TRAIN_PEOPLE + TEST_PEOPLE)))
     if test + val_people >= len(drawn):
         raise UsageError(f"{val_people} people for val leave none to train", f"there are {len(drawn)} in all")
     groups = {"test": drawn[:test], "val": drawn[test : test + val_people], "train": drawn[test + val_people :]}
     return {split: sorted(group, key=lambda p: p.identity) for split, group in groups.items() if group}
-
-
-def evaluation_rows(split: str, files: dict[str, list[str]], seed: int = 0) -> list[list[object]]:
-    """A row a target of the photos of each person: split, target, and its exemplars in a fixed random order."""
-    rows: list[list[object]] = []
-    for photos in files.values():
-        for target in photos:
-            others = sorted((p for p in photos if p != target), key=lambda p: _draw(seed, f"{target} {p}"))
-            chosen = others[:EXEMPLARS]
-            rows.append([split, target, *chosen, *[""] * (EXEMPLARS - len(chosen))])
-    return rows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +110,7 @@ def write_celebamask(
 ) -> Written:
     """Write the crops of every split, ``split.csv`` and ``eval_list.csv`` (test and val) into ``folder``."""
     splits = split_people(read_people(root, identities), seed, val_people)
-    split_list, eval_list = folder / "split.csv", folder / "eval_list.csv"
+    split_list, eval_list = folder / "split.csv", folder / EVAL_LIST
     rows: list[list[object]] = [
         [person.name, split, len(person.photos)] for split, group in splits.items() for person in group
     ]
@@ -153,16 +140,11 @@ def write_celebamask(
         files: dict[str, list[str]] = {}
         for crop in sorted(kept.get(split, []), key=lambda crop: crop.file):
             files.setdefault(crop.identity, []).append(crop.file)
-        pairs += evaluation_rows(split, files, seed)
+        pairs += evaluation_rows(split, files, seed, targets=None)
     columns = ["split", "target", *[f"ref{i + 1}" for i in range(EXEMPLARS)]]
     write_list(eval_list, columns, pairs, force)
     counts = {split: len(group) for split, group in splits.items()}
     return Written(sum(map(len, kept.values())), already, counts, split_list, eval_list)
-
-
-def _draw(seed: int, name: str) -> str:
-    """A number between 0 and 1, in hexadecimal, that is the same on every machine."""
-    return hashlib.sha256(f"{seed} {name}".encode()).hexdigest()
 
 
 def _rows(path: Path, columns: int, good: Callable[[list[str]], bool], header: bool = False) -> list[list[str]]:

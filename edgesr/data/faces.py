@@ -15,6 +15,7 @@ from edgesr.data.layout import eval_splits as eval_splits
 from edgesr.data.layout import people as people
 from edgesr.data.layout import read_eval_list as read_eval_list
 from edgesr.data.layout import split_folder as split_folder
+from edgesr.data.layout import to_train_on as to_train_on
 from edgesr.errors import InputOutputError
 from edgesr.imaging import read_image
 
@@ -55,14 +56,11 @@ class FaceSet:
         without: Collection[str] = (),
         track: Track = iter,
     ) -> FaceSet:
-        """People with at least ``least`` photos; a target needs another photo of its person as exemplar."""
-        named = people(split_folder(folder, split, size))
-        found = {k: v for k, v in named.items() if len(v) >= least and k not in without}
-        if not found:
-            raise InputOutputError(
-                f"nobody in {folder} has {least} photos or more",
-                "exemplars are other photos of the same person: add photos, or check the folder layout",
-            )
+        """People with at least ``least`` photos; a target needs another photo of its person as exemplar.
+
+        Those whom the folder's evaluation list has in another split are left out.
+        """
+        found = {k: v for k, v in to_train_on(folder, split, size, least).items() if k not in without}
         paths = [path for photos in found.values() for path in photos]
         person = torch.tensor([i for i, photos in enumerate(found.values()) for _ in photos])
         return cls(load_faces(paths, size, track), person, list(found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from edgesr.data.faces import EvalPair, FaceSet, people, split_folder
+from edgesr.data.faces import EvalPair, FaceSet, to_train_on
 from edgesr.errors import UsageError
 
 TARGETS, EXEMPLARS = 4, 4
@@ -21,7 +21,7 @@ def hold_out(folder: Path, split: str | None, size: int, count: int) -> tuple[Fa
     Raises:
         UsageError: too few people have two photos, so that nobody would be left to train on.
     """
-    found = {name: photos for name, photos in people(split_folder(folder, split, size)).items() if len(photos) >= 2}
+    found = to_train_on(folder, split, size, 2)
     if count >= len(found):
         raise UsageError(
             f"{len(found)} people in {folder} have two photos or more, so {count} cannot be held out",

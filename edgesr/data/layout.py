@@ -13,6 +13,8 @@ from edgesr.errors import InputOutputError, UsageError
 from edgesr.imaging import IMAGE_SUFFIXES
 from edgesr.reading import read_table
 
+EVAL_LIST = "eval_list.csv"
+
 
 @dataclasses.dataclass(frozen=True)
 class EvalPair:
@@ -71,8 +73,11 @@ def people(folder: Path) -> dict[str, list[Path]]:
 
 
 def read_eval_list(folder: Path, split: str, size: int, list_file: Path | None = None) -> list[EvalPair]:
-    """The evaluation list of ``split``: columns split, target, ref1, ref2, ... with paths below ``FOLDER/<size>``."""
-    list_file = list_file or folder / "eval_list.csv"
+    """The evaluation list of ``split``: columns split, target, ref1, ref2, ... with paths below ``FOLDER/<size>``.
+
+    In a folder without sizes the paths are below ``FOLDER`` itself.
+    """
+    list_file = list_file or folder / EVAL_LIST
     rows = _read_rows(list_file)
     for i, row in enumerate(rows):
         if not row["target"] or not row["ref1"]:
@@ -82,6 +87,8 @@ def read_eval_list(folder: Path, split: str, size: int, list_file: Path | None =
             )
     check_size(folder, size)
     root = folder / str(size)
+    if not root.is_dir():
+        root = folder
     pairs = [
         EvalPair(
             person=str(Path(row["target"]).parent),
@@ -102,7 +109,42 @@ def eval_splits(list_file: Path) -> list[str]:
     return sorted({row["split"] for row in _read_rows(list_file)})
 
 
+def to_train_on(folder: Path, split: str | None, size: int, least: int = 1) -> dict[str, list[Path]]:
+    """``people`` of a split with at least ``least`` photos, without those whom the evaluation list has elsewhere.
+
+    Raises:
+        InputOutputError: nobody is left, or the folder or its list cannot be read.
+        UsageError: no such split.
+    """
+    held = evaluated(folder, split, size)
+    found = people(split_folder(folder, split, size))
+    found = {name: photos for name, photos in found.items() if len(photos) >= least and name not in held}
+    if not found:
+        others = f" besides the {len(held)} whom {EVAL_LIST} gives to other splits" if held else ""
+        raise InputOutputError(
+            f"nobody in {folder} has {least} {'photos' if least > 1 else 'photo'} or more{others}",
+            "exemplars are other photos of the same person: add photos, or check the folder layout",
+        )
+    return found
+
+
+def evaluated(folder: Path, split: str | None, size: int) -> set[str]:
+    """People of the folder of ``split`` whom the evaluation list gives to another split: not to be trained on."""
+    listed = folder / EVAL_LIST
+    if not listed.is_file():
+        return set()
+    # In a folder without sizes people lie in it itself.
+    below = Path(split or "") if (folder / str(size)).is_dir() else Path()
+    people_of = [Path(row["target"]).parent for row in _read_rows(listed) if row["split"] != split]
+    return {person.name for person in people_of if person.parent == below}
+
+
 def _read_rows(list_file: Path) -> list[dict[str, str]]:
+    if not list_file.exists() and list_file.name == EVAL_LIST:
+        raise InputOutputError(
+            f"no {EVAL_LIST} in {list_file.parent}, which says who is evaluated on",
+            f"edgesr data split {list_file.parent} writes one, from the people that are there",
+        )
     hint = "an evaluation list starts with the line: split,target,ref1,ref2,..."
     if not (rows := read_table(list_file, hint, ("split", "target", "ref1"))):
         raise InputOutputError(f"{list_file} names no photos", hint)

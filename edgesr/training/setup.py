@@ -9,6 +9,7 @@ from torch import Tensor
 
 from edgesr.data.faces import EvalPair, FaceSet, Track, eval_splits, read_eval_list
 from edgesr.data.holdout import hold_out
+from edgesr.data.layout import EVAL_LIST
 from edgesr.errors import UsageError
 from edgesr.models import PRESETS, Checkpoint, HIMEConfig
 from edgesr.models.config import read_config
@@ -43,7 +44,7 @@ def read_training_data(
         UsageError: no such split, or too few people to hold some out.
         InputOutputError: photos are missing, unreadable or of another size.
     """
-    listed = folder / "eval_list.csv"
+    listed = folder / EVAL_LIST
     if validation_people:
         if validation_split:
             raise UsageError("--validation-people and --validation-split exclude each other", "choose one")
@@ -52,7 +53,8 @@ def read_training_data(
         return TrainingData(faces, pairs, f"held out for validation: {names}")
     faces = FaceSet.read(folder, split, size, track=track)
     if validation_split is None and not listed.is_file():
-        return TrainingData(faces, None, f"no eval_list.csv in {folder}, {_ALONE}")
+        note = f"no {EVAL_LIST} in {folder}, {_ALONE}, and edgesr data split {folder} writes a list"
+        return TrainingData(faces, None, note)
     splits = eval_splits(listed)
     if validation_split is None and DEFAULT_VALIDATION not in splits:
         return TrainingData(faces, None, f"no split {DEFAULT_VALIDATION!r} in {listed}, {_ALONE}")
