@@ -251,7 +251,7 @@ def text_case(folder: Path) -> Case:
 
     from edgesr.data.faces import eval_splits, read_eval_list
     from edgesr.quantize.recipe import read_recipe
-    from edgesr.quantize.report_device import read_device_results
+    from edgesr.report.device import read_device_results
     from edgesr.training.setup import network_config
 
     deep = [b"[" * 100_000, b'{"a":' * 100_000, b"a = " + b"[" * 100_000, b"a." * 50_000 + b"b = 1"]

@@ -25,10 +25,10 @@ from edgesr.gallery.format import read_gallery
 from edgesr.imaging import read_image
 from edgesr.models import HIMEConfig, load_checkpoint
 from edgesr.quantize.recipe import read_recipe
-from edgesr.quantize.report_device import read_device_results
-from edgesr.quantize.report_figures import read_report
-from edgesr.quantize.report_sensitivity import read_sensitivity
 from edgesr.reading import read_table, read_text
+from edgesr.report.device import read_device_results
+from edgesr.report.figures import read_report
+from edgesr.report.sensitivity import read_sensitivity
 from edgesr.training.config import TrainConfig
 from edgesr.training.setup import network_config
 

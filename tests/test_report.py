@@ -17,11 +17,11 @@ from conftest import TINY, lively
 from edgesr.cli.main import run
 from edgesr.errors import EXIT_IO, EXIT_OK, EXIT_USAGE, InputOutputError, UsageError
 from edgesr.models import load_checkpoint, save_checkpoint
-from edgesr.quantize.report_device import read_device_results
-from edgesr.quantize.report_faces import faces_of_samples, spread
-from edgesr.quantize.report_figures import rewrite, with_figures
-from edgesr.quantize.report_measure import Restorer
-from edgesr.quantize.report_sensitivity import read_sensitivity
+from edgesr.report.device import read_device_results
+from edgesr.report.faces import faces_of_samples, spread
+from edgesr.report.figures import rewrite, with_figures
+from edgesr.report.measure import Restorer
+from edgesr.report.sensitivity import read_sensitivity
 from edgesr.runtime.torch import TorchRuntime
 
 pytest.importorskip("onnxruntime", reason="the tiny bundles are ONNX: pip install 'edgesr[onnx]'")

@@ -12,10 +12,10 @@ from conftest import TINY
 
 from edgesr.data.samples import sample_faces
 from edgesr.models import load_checkpoint
-from edgesr.quantize.report_faces import faces_of_samples, spread
-from edgesr.quantize.report_measure import FigureCache, Figures, bicubic, measure_faces
-from edgesr.quantize.report_rows import Limits, convolutions, loss_figures
-from edgesr.quantize.report_verdict import WHY_UNTIMED, add_other_splits, decibel, verdict
+from edgesr.report.faces import faces_of_samples, spread
+from edgesr.report.measure import FigureCache, Figures, bicubic, measure_faces
+from edgesr.report.rows import Limits, convolutions, loss_figures
+from edgesr.report.verdict import WHY_UNTIMED, add_other_splits, decibel, verdict
 
 # Figures
 
@@ -156,8 +156,8 @@ def test_the_layer_that_was_spoilt_is_blamed(tiny_checkpoint: Path) -> None:
     import torch
 
     from edgesr.quantize.ptq import CalibrationFace, calibrate
-    from edgesr.quantize.report_blame import SparedNetwork, blame
     from edgesr.quantize.scheme import QParams
+    from edgesr.report.blame import SparedNetwork, blame
 
     def tensor(image: Any) -> torch.Tensor:
         return torch.from_numpy(image.copy()).permute(2, 0, 1)

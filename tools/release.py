@@ -81,7 +81,7 @@ def report(given: argparse.Namespace) -> int:
 
 def quote(network: str) -> None:
     """The marked figures in README and docs."""
-    from edgesr.quantize.report_figures import read_report, rewrite
+    from edgesr.report.figures import read_report, rewrite
 
     files = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
     for file in rewrite(files, read_report(ROOT / folder(network) / "report.json")):

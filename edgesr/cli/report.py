@@ -18,7 +18,7 @@ from edgesr.errors import EdgesrError, UnavailableError, UsageError
 if TYPE_CHECKING:
     from edgesr.models import Checkpoint
     from edgesr.models.config import HIMEConfig
-    from edgesr.quantize.report import Split, Subject
+    from edgesr.report.build import Split, Subject
 
 TARGETS, PRECISIONS = "executorch,coreml,tflite", "fp32,fp16,int8-ptq,int8,mixed"
 SHOWN = "london"
@@ -134,7 +134,7 @@ def command(
             early.faces(data, name)
     from edgesr.cli.report_bundles import Sources, check_names, given_cells, with_conversions
     from edgesr.models import load_checkpoint
-    from edgesr.quantize.report import Settings, Subject, measure_report
+    from edgesr.report.build import Settings, Subject, measure_report
 
     devices = [result for file in device_results for result in read_devices(file)]
     work = work or out.with_suffix(".work")
@@ -196,7 +196,7 @@ def check_installed() -> None:
 
 
 def read_devices(file: Path) -> list[Any]:
-    from edgesr.quantize.report_device import read_device_results
+    from edgesr.report.device import read_device_results
 
     return list(read_device_results(file))
 
@@ -223,8 +223,8 @@ def choose_faces(
 ) -> tuple[list[Split], Split]:
     """Splits to measure, the first for the table, and the one whose faces may be shown (it is measured too)."""
     from edgesr.data.faces import eval_splits, read_eval_list
-    from edgesr.quantize.report import Split
-    from edgesr.quantize.report_faces import SAMPLES, faces_of_pairs, faces_of_samples, spread
+    from edgesr.report.build import Split
+    from edgesr.report.faces import SAMPLES, faces_of_pairs, faces_of_samples, spread
 
     if data is None and (names or (show and show != SAMPLES)):
         raise UsageError("--split and --show are of a folder of faces", "give --data FOLDER too")
@@ -248,7 +248,7 @@ def with_sensitivity(
     """The subject with its layers' sensitivities: from a file, or measured, or why not."""
     import dataclasses
 
-    from edgesr.quantize.report_sensitivity import read_sensitivity, sensitivity_of
+    from edgesr.report.sensitivity import read_sensitivity, sensitivity_of
 
     if file is not None:
         return dataclasses.replace(subject, sensitivity=read_sensitivity(file))
@@ -268,7 +268,7 @@ def tools() -> Any:
     """What the report takes from conversion and from this command line."""
     from edgesr.convert.target import target_named
     from edgesr.convert.verify import runtime_or_evaluator
-    from edgesr.quantize.report import Tools
+    from edgesr.report.build import Tools
 
     return Tools(
         open_runtime=lambda bundle: runtime_or_evaluator(bundle)[0],
@@ -287,9 +287,9 @@ def meter_for(identity: bool | None, embedder: Path | None) -> Any:
 def write(report: dict[str, Any], pictures: dict[str, Any], files: dict[str, Path]) -> None:
     """All three files; each complete or not at all."""
     from edgesr.atomic import file_aside
-    from edgesr.quantize.report import report_json
-    from edgesr.quantize.report_html import report_html
-    from edgesr.quantize.report_markdown import report_markdown
+    from edgesr.report.build import report_json
+    from edgesr.report.html import report_html
+    from edgesr.report.markdown import report_markdown
 
     texts = {
         "report": report_html(report, pictures),
@@ -307,7 +307,7 @@ def without_faces(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def print_summary(report: dict[str, Any], files: dict[str, Path]) -> None:
-    from edgesr.quantize.report_markdown import COLUMNS, table_rows
+    from edgesr.report.markdown import COLUMNS, table_rows
 
     output.table(COLUMNS, table_rows(report), title=report["verdict"]["headline"])
     for missing in report["missing"]:

@@ -12,9 +12,9 @@ from edgesr.convert.quantized import Calibration
 from edgesr.convert.target import QUANTIZED, TARGETS, target_named
 from edgesr.errors import BundleError, EdgesrError, UsageError
 from edgesr.models import Checkpoint
-from edgesr.quantize.report import Cell
-from edgesr.quantize.report_rows import PRECISIONS
 from edgesr.quantize.scheme import Quantization
+from edgesr.report.build import Cell
+from edgesr.report.rows import PRECISIONS
 
 
 @dataclasses.dataclass(frozen=True)

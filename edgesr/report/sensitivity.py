@@ -15,7 +15,7 @@ from edgesr.errors import InputOutputError, UnavailableError
 from edgesr.models.checkpoint import Checkpoint
 from edgesr.reading import read_json
 
-from .report_faces import spread
+from .faces import spread
 
 FIELDS = ("graph", "layer", "kind", "macs", "only_loss_db", "spared_gain_db", "sqnr_db")
 HINT = "edgesr quantize --search --json prints one"
@@ -54,9 +54,9 @@ def sensitivity_of(
     with contextlib.suppress(InputOutputError):
         return read_sensitivity(kept)
     try:
-        from .ptq import calibrate, calibration_faces
-        from .recipe import EVERYTHING
-        from .sensitivity import measure
+        from edgesr.quantize.ptq import calibrate, calibration_faces
+        from edgesr.quantize.recipe import EVERYTHING
+        from edgesr.quantize.sensitivity import measure
     except ImportError as error:
         raise UnavailableError(f"it needs {error.name}", "pip install 'edgesr[executorch]'") from error
     if split not in eval_splits(data / "eval_list.csv"):

@@ -12,12 +12,12 @@ from edgesr.deployment.graphs import GRAPH_INPUTS, deployed_graphs
 from edgesr.imaging import Pixels, to_pixels, to_unit
 from edgesr.metrics import psnr
 from edgesr.models.checkpoint import Checkpoint
+from edgesr.quantize.encoded import KeptEncoder
+from edgesr.quantize.points import Points
+from edgesr.quantize.quantizer import prepared
+from edgesr.quantize.scheme import Quantization
 
-from .encoded import KeptEncoder
-from .points import Points
-from .quantizer import prepared
-from .report_faces import ReportFace
-from .scheme import Quantization
+from .faces import ReportFace
 
 Track = Callable[[Sequence[str]], Iterator[str]]
 

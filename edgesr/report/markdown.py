@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .report_html import megabytes, milliseconds, number
-from .report_verdict import NAMES, decibel
+from .html import megabytes, milliseconds, number
+from .verdict import NAMES, decibel
 
 COLUMNS = (
     "target",

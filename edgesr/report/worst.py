@@ -9,16 +9,16 @@ from edgesr.bundle import Bundle
 from edgesr.errors import EdgesrError
 from edgesr.identity import IdentityMeter
 from edgesr.models.checkpoint import Checkpoint
+from edgesr.quantize.scheme import Quantization
 
-from .report_faces import ReportFace
-from .report_measure import FigureCache, Figures, bundle_key, measure_faces
-from .report_pictures import side_by_side
-from .report_rows import losses
-from .report_verdict import NAMES
-from .scheme import Quantization
+from .faces import ReportFace
+from .measure import FigureCache, Figures, bundle_key, measure_faces
+from .pictures import side_by_side
+from .rows import losses
+from .verdict import NAMES
 
 if TYPE_CHECKING:
-    from .report import Cell, Settings, Subject, Tools
+    from .build import Cell, Settings, Subject, Tools
 
 LOSSY = ("int8", "mixed", "int8-ptq", "int8-weights", "fp16", "fp32")
 """The precision whose worst faces are shown: the first of these that the target has."""
@@ -109,7 +109,7 @@ def _blame(
     if made_of is None:
         return {}, f"the checkpoint of {cell.bundle.folder.name} is not here", "edgesr report --quantized CHECKPOINT"
     try:
-        from .report_blame import SparedNetwork, blame
+        from .blame import SparedNetwork, blame
 
         network = SparedNetwork(made_of, Quantization.from_dict(stored))
         found = blame(network, faces, track=lambda layers: tools.track(layers, "layers to blame"))

@@ -11,8 +11,8 @@ import numpy as np
 
 from edgesr.metrics import over_people
 
-from .report_faces import ReportFace
-from .report_measure import Figures
+from .faces import ReportFace
+from .measure import Figures
 
 PRECISIONS = ("fp32", "fp16", "int8-ptq", "int8", "mixed", "int8-weights")
 """In the order in which a table lists them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .report_rows import PRECISIONS, Limits
+from .rows import PRECISIONS, Limits
 
 NAMES = {"executorch": "ExecuTorch", "coreml": "Core ML", "tflite": "TFLite", "onnx": "ONNX"}
 AS_FAST = 1.03

@@ -1,7 +1,7 @@
 """The quantization accuracy report: every artifact on the same faces against the float network, and why it loses.
 
-``measure_report`` gives the report as data (what the JSON file holds) and its pictures; ``report_html`` and
-``report_markdown`` write them down. All figures come from running the bundles; nothing is taken from a simulation but
+``measure_report`` gives the report as data (what the JSON file holds) and its pictures; ``html`` and
+``markdown`` write them down. All figures come from running the bundles; nothing is taken from a simulation but
 the sections that say so (sensitivity, layers to blame).
 """
 
@@ -22,15 +22,15 @@ from edgesr.models.checkpoint import Checkpoint, sha256_of
 from edgesr.runtime.base import Runtime
 from edgesr.runtime.torch import TorchRuntime
 
-from . import report_layers
-from .report_device import DeviceResult
-from .report_faces import ReportFace, spread
-from .report_latency import with_latency
-from .report_machine import machine, versions
-from .report_measure import FigureCache, Figures, Restorer, bicubic, bundle_key, measure_faces
-from .report_rows import PRECISIONS, Limits, convolutions, delegated, loss_figures
-from .report_verdict import add_other_splits, verdict
-from .report_worst import worst_faces
+from . import layers as report_layers
+from .device import DeviceResult
+from .faces import ReportFace, spread
+from .latency import with_latency
+from .machine import machine, versions
+from .measure import FigureCache, Figures, Restorer, bicubic, bundle_key, measure_faces
+from .rows import PRECISIONS, Limits, convolutions, delegated, loss_figures
+from .verdict import add_other_splits, verdict
+from .worst import worst_faces
 
 FORMAT, FORMAT_VERSION = "edgesr-report", 1
 LAYER_FACES = 8

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .report_rows import Limits
-from .report_svg import TEXT, colour, drawing, svg
-from .report_verdict import NAMES
+from .rows import Limits
+from .svg import TEXT, colour, drawing, svg
+from .verdict import NAMES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

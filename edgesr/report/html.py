@@ -8,9 +8,9 @@ from typing import Any
 
 from edgesr.errors import UnavailableError
 
-from . import report_charts
-from .report_rows import Limits
-from .report_verdict import NAMES, decibel
+from . import charts as report_charts
+from .rows import Limits
+from .verdict import NAMES, decibel
 
 FOLDER = Path(__file__).parent
 DASH = "\N{EN DASH}"

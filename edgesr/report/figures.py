@@ -14,9 +14,9 @@ from edgesr.atomic import file_aside
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.reading import read_json, read_text
 
-from .report_html import megabytes, milliseconds, number
-from .report_markdown import COLUMNS, markdown_table, table_rows
-from .report_verdict import NAMES, decibel
+from .html import megabytes, milliseconds, number
+from .markdown import COLUMNS, markdown_table, table_rows
+from .verdict import NAMES, decibel
 
 BLOCK = re.compile(r"^<!-- figures:([\w.-]+)/([\w-]+) -->\n(.*?)^<!-- /figures -->$", re.MULTILINE | re.DOTALL)
 MARKER = re.compile(r"^<!-- /?figures\b.*$", re.MULTILINE)

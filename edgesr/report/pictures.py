@@ -14,7 +14,7 @@ from PIL import Image
 from edgesr.imaging import Pixels, resize_bicubic
 from edgesr.metrics import psnr
 
-from .report_faces import ReportFace
+from .faces import ReportFace
 
 SCALES = (4, 8, 16, 32, 64, 128, 255)
 """Ends of the error maps' colour scale, in levels of 255; the smallest that holds nearly all differences is taken."""

@@ -15,7 +15,7 @@ from edgesr.deployment.offsets import report_offsets
 from edgesr.imaging import Pixels, to_unit
 from edgesr.models.checkpoint import Checkpoint
 
-from .report_faces import ReportFace
+from .faces import ReportFace
 
 QUANTILES = (0.001, 0.01, 0.5, 0.99, 0.999)
 SAMPLED = 4096

@@ -19,7 +19,7 @@ from edgesr.metrics import psnr, ssim
 from edgesr.reading import read_text
 from edgesr.runtime.base import Array, Runtime, fill_slots
 
-from .report_faces import ReportFace
+from .faces import ReportFace
 
 MEASURED_WITH = 1
 """Raised whenever what is measured changes its meaning, so that figures kept from before are not mixed in."""

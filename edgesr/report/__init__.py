@@ -1,0 +1,1 @@
+"""The quantization accuracy report: what precisions cost on every target, and why."""
