@@ -19,12 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from edgesr.detection import open_detector
 from edgesr.errors import EdgesrError, UsageError
+from edgesr.evaluation.metrics import over_people
+from edgesr.faces.detection import open_detector
+from edgesr.faces.identity import DlibEmbedder, Embedder, OnnxEmbedder
 from edgesr.gallery.people import Threshold, Verdict, judge_album, threshold_of
 from edgesr.gallery.photos import Candidate, look
-from edgesr.identity import DlibEmbedder, Embedder, OnnxEmbedder
-from edgesr.metrics import over_people
 
 SIZE, ALBUM = 128, 3
 STRANGERS = 5

@@ -19,9 +19,9 @@ import edgesr
 from edgesr.data.faces import read_eval_list
 from edgesr.enhance.consistency import believe, disagreement
 from edgesr.enhance.detail import keep_own_detail
-from edgesr.evaluation import degrade
-from edgesr.imaging import Pixels, read_image, resize_bicubic
-from edgesr.metrics import psnr
+from edgesr.evaluation.methods import degrade
+from edgesr.evaluation.metrics import psnr
+from edgesr.images.imaging import Pixels, read_image, resize_bicubic
 
 NETWORKS = ("hime-small-x4", "hime-small-x8")
 SIDES = (10, 12, 16, 20, 22, 24, 28, 32, 36, 40, 45, 50, 56, 64, 80, 96)

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from edgesr.benchmark import bench_bundles
+from edgesr.benchmarking.benchmark import bench_bundles
 from edgesr.convert.pipeline import DEFAULT_CHECKPOINT, convert, plan
 from edgesr.convert.target import TARGETS
 from edgesr.errors import EdgesrError

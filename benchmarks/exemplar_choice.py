@@ -22,16 +22,16 @@ from pathlib import Path
 import numpy as np
 
 import edgesr
-from edgesr.alignment import Array
 from edgesr.data.faces import people, split_folder
-from edgesr.detection import FaceDetector
 from edgesr.errors import EdgesrError
-from edgesr.evaluation import degrade
+from edgesr.evaluation.methods import degrade
+from edgesr.evaluation.metrics import over_people, psnr
+from edgesr.faces.alignment import Array
+from edgesr.faces.descriptor import TEMPLATE, Descriptor, describe
+from edgesr.faces.detection import FaceDetector
 from edgesr.gallery.choice import choose
-from edgesr.gallery.descriptor import TEMPLATE, Descriptor, describe
 from edgesr.gallery.quality import judge
-from edgesr.imaging import Pixels, read_image, resize_bicubic
-from edgesr.metrics import over_people, psnr
+from edgesr.images.imaging import Pixels, read_image, resize_bicubic
 
 GALLERY, SLOTS, ROUNDS = 50, 3, 2000
 

@@ -27,11 +27,9 @@ import numpy as np
 import torch
 
 import edgesr
-from edgesr.alignment import Alignment, align, crop_face
 from edgesr.data.camera import CameraDegradation
 from edgesr.data.faces import EvalPair, read_eval_list
 from edgesr.data.optics import resize
-from edgesr.detection import Detector, Face, open_detector
 from edgesr.enhance import run
 from edgesr.enhance.consistency import believe
 from edgesr.enhance.detail import keep_own_detail, resize_planes
@@ -40,13 +38,15 @@ from edgesr.enhance.paste import scaled
 from edgesr.enhance.photo import Photo
 from edgesr.enhance.regions import Network
 from edgesr.enhance.run import Enhancer
+from edgesr.evaluation.metrics import over_people, psnr
+from edgesr.evaluation.verification import Verification
+from edgesr.faces.alignment import Alignment, align, crop_face
+from edgesr.faces.detection import Detector, Face, open_detector
+from edgesr.faces.identity import DlibEmbedder, IdentityMeter
 from edgesr.gallery.build import empty_gallery, encode_entries
 from edgesr.gallery.format import Gallery
 from edgesr.gallery.photos import Candidate, look
-from edgesr.identity import DlibEmbedder, IdentityMeter
-from edgesr.imaging import Pixels, read_image
-from edgesr.metrics import over_people, psnr
-from edgesr.verification import Verification
+from edgesr.images.imaging import Pixels, read_image
 
 HR = 128
 EXEMPLARS = 3

@@ -25,10 +25,10 @@ import torch
 
 import edgesr
 from edgesr.data.samples import sample_faces
+from edgesr.faces.descriptor import describe
 from edgesr.gallery.build import empty_gallery
-from edgesr.gallery.descriptor import describe
 from edgesr.gallery.format import Entry, decode_gallery, encode_gallery, pack_features, read_gallery, write_gallery
-from edgesr.imaging import resize_bicubic, write_image
+from edgesr.images.imaging import resize_bicubic, write_image
 
 LIMIT = 1.7
 WARM_UP = 3

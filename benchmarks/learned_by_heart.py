@@ -14,9 +14,9 @@ from pathlib import Path
 import torch
 
 from edgesr.data.faces import FaceSet
-from edgesr.evaluation import degrade
-from edgesr.imaging import Pixels, resize_bicubic
-from edgesr.metrics import psnr
+from edgesr.evaluation.methods import degrade
+from edgesr.evaluation.metrics import psnr
+from edgesr.images.imaging import Pixels, resize_bicubic
 from edgesr.models import load_checkpoint
 from edgesr.runtime.base import fill_slots
 from edgesr.runtime.torch import TorchRuntime

@@ -22,9 +22,9 @@ from skimage.filters import gaussian
 from skimage.measure import blur_effect
 
 from edgesr.data.faces import read_eval_list
-from edgesr.evaluation import Methods, measure_methods
-from edgesr.imaging import Pixels
-from edgesr.metrics import psnr
+from edgesr.evaluation.methods import Methods, measure_methods
+from edgesr.evaluation.metrics import psnr
+from edgesr.images.imaging import Pixels
 from edgesr.models import load_checkpoint
 from edgesr.runtime.torch import TorchRuntime
 

@@ -1,6 +1,6 @@
 """How often the check for somebody else's gallery errs, and the thresholds that it rests on.
 
-    python benchmarks/right_person.py FACES                          # on test, by the thresholds of edgesr.right_person
+    python benchmarks/right_person.py FACES                          # on test, by the package's own thresholds
     python benchmarks/right_person.py FACES --split val --thresholds   # which thresholds val would choose
     python benchmarks/right_person.py FACES --embedder face_embedding_mobilefacenet.onnx
 
@@ -21,12 +21,12 @@ import numpy as np
 from edgesr.api import Model
 from edgesr.data.faces import people, split_folder
 from edgesr.errors import EdgesrError, UsageError
-from edgesr.evaluation import degrade
-from edgesr.identity import DlibEmbedder, Embedder, OnnxEmbedder, Vector
-from edgesr.imaging import Pixels, read_image, resize_bicubic
-from edgesr.metrics import over_people
+from edgesr.evaluation.methods import degrade
+from edgesr.evaluation.metrics import over_people
+from edgesr.faces.identity import DlibEmbedder, Embedder, OnnxEmbedder, Vector
+from edgesr.faces.right_person import CALIBRATIONS, SIZES, similarity
+from edgesr.images.imaging import Pixels, read_image, resize_bicubic
 from edgesr.models import load_checkpoint
-from edgesr.right_person import CALIBRATIONS, SIZES, similarity
 from edgesr.runtime.torch import TorchRuntime
 
 MADE_BY = {16: ("hime-small-x8", 128), 32: ("hime-small-x4", 128), 64: ("hime-small-x4", 256)}

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgesr.atomic import file_aside
 from edgesr.data.samples import sample_faces
-from edgesr.detection import LONG_SIDE, VIEW_PIXELS
 from edgesr.errors import EdgesrError, InputOutputError, UnavailableError
-from edgesr.leftovers import work_folder
+from edgesr.faces.detection import LONG_SIDE, VIEW_PIXELS
+from edgesr.files.atomic import file_aside
+from edgesr.files.leftovers import work_folder
 
 from .target import Report
 from .tflite import SETUP, _run
@@ -169,7 +169,7 @@ def sample_picture(side: int) -> npt.NDArray[np.float32]:
 def _difference(model: Path, graphs: dict[str, Any], arrays: Arrays) -> float:
     from ai_edge_litert.interpreter import Interpreter
 
-    from edgesr.quiet import quiet
+    from edgesr.process.quiet import quiet
 
     with quiet():
         interpreter = Interpreter(model_path=str(model), num_threads=1)

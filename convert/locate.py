@@ -22,8 +22,8 @@ from torch.fx.graph import CodeGen
 from edgesr.deployment.graphs import GraphName, Graphs
 from edgesr.deployment.lowerings import Sampling
 from edgesr.deployment.rewrites import ConvSkip, FoldedAggregation, MatmulSkip, skip_named
-from edgesr.leftovers import work_folder
-from edgesr.metrics import psnr_unit
+from edgesr.evaluation.metrics import psnr_unit
+from edgesr.files.leftovers import work_folder
 from edgesr.quantize.layers import ADDITION, exported
 from edgesr.runtime.base import Array
 

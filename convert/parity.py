@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from edgesr.data.samples import sample_faces
-from edgesr.evaluation import degrade
-from edgesr.imaging import to_unit
-from edgesr.metrics import psnr_unit
+from edgesr.evaluation.methods import degrade
+from edgesr.evaluation.metrics import psnr_unit
+from edgesr.images.imaging import to_unit
 from edgesr.models.config import HIMEConfig
 from edgesr.runtime.base import Array, Runtime, fill_slots
 

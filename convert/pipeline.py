@@ -15,7 +15,7 @@ from edgesr import DEFAULT_CHECKPOINT
 from edgesr.bundle import GOLDEN, default_name, write_aside
 from edgesr.deployment.graphs import GraphName, Graphs, deployed_graphs
 from edgesr.errors import ParityError, UnavailableError, UsageError
-from edgesr.leftovers import work_folder
+from edgesr.files.leftovers import work_folder
 from edgesr.models import Checkpoint
 from edgesr.models.config import HIMEConfig
 from edgesr.quantize.scheme import Quantization

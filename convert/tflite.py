@@ -19,7 +19,7 @@ import torch
 
 from edgesr.deployment.graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, Graphs
 from edgesr.errors import EdgesrError, InputOutputError, UnavailableError
-from edgesr.leftovers import work_folder
+from edgesr.files.leftovers import work_folder
 
 from .child import ChildTimeoutError, last_meaningful_line, run_child
 from .int8 import arithmetic_of, computes_in

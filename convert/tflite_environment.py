@@ -20,11 +20,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from edgesr.atomic import file_aside
-from edgesr.claims import claimed
 from edgesr.errors import InputOutputError, UnavailableError, UsageError
-from edgesr.places import cache_folder, expanded
-from edgesr.reading import read_json
+from edgesr.files.atomic import file_aside
+from edgesr.files.claims import claimed
+from edgesr.files.places import cache_folder, expanded
+from edgesr.files.reading import read_json
 
 from .child import ChildTimeoutError, last_meaningful_line, run_child
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgesr.quiet import quiet
+from edgesr.process.quiet import quiet
 
 from .int8 import Convolutions, FloatConv, Int8Conv, Step
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from edgesr.arrays import as_rgb
 from edgesr.errors import GalleryError, InputOutputError, UnavailableError, UsageError
+from edgesr.files.places import expanded
 from edgesr.gallery.format import Gallery
-from edgesr.imaging import Pixels, read_image, to_pixels, to_unit
-from edgesr.places import expanded
+from edgesr.images.arrays import as_rgb
+from edgesr.images.imaging import Pixels, read_image, to_pixels, to_unit
 
 if TYPE_CHECKING:
-    from edgesr.detection import Detector
+    from edgesr.faces.detection import Detector
     from edgesr.models.config import HIMEConfig
     from edgesr.runtime.base import Array, Runtime
 
@@ -82,7 +82,7 @@ class Model:
             if aligned or not isinstance(photo, str | Path):
                 image, label = _pixels(photo)
             else:
-                from edgesr.detection import open_detector
+                from edgesr.faces.detection import open_detector
                 from edgesr.gallery.photos import align_exemplar
 
                 detector = detector or open_detector(None, report)
@@ -146,8 +146,8 @@ class Model:
             InputOutputError: ``lr`` is unreadable or of another size.
             GalleryError: a gallery of another feature space, scale or LR size.
         """
+        from edgesr.faces.descriptor import describe
         from edgesr.gallery.choice import choose
-        from edgesr.gallery.descriptor import describe
 
         self.check_gallery(gallery)
         image = self._lr_pixels(lr)
@@ -176,7 +176,7 @@ class Model:
                 step * stored: they are the feature space's, so others are a damaged or forged file), or other
                 descriptors.
         """
-        from edgesr.gallery.descriptor import SIZE
+        from edgesr.faces.descriptor import SIZE
 
         config = self.config
         ours = (self.feature_space, config.scale, config.lr_size, config.feature_parts)
@@ -213,17 +213,17 @@ def load(name_or_path: str | Path, *, least_slots: int = 0, threads: int | None 
     """A shipped checkpoint by name, or a checkpoint or bundle by path.
 
     ``least_slots`` asks for room for so many exemplars at a time. A checkpoint takes any number; a bundle's graph
-    has as many as it was converted for. ``threads`` None: as ``edgesr.threads`` chooses. A checkpoint is computed by
-    PyTorch, whose threads are the process's: a number sets them; None leaves them to a program that has loaded
-    PyTorch before.
+    has as many as it was converted for. ``threads`` None: as ``edgesr.process.threads`` chooses. A checkpoint is
+    computed by PyTorch, whose threads are the process's: a number sets them; None leaves them to a program that
+    has loaded PyTorch before.
 
     Raises:
         CheckpointError, BundleError: missing or damaged.
         UsageError: a bundle with fewer slots.
         UnavailableError: a bundle whose runtime is not here.
     """
-    from edgesr import threads as thread_choice
     from edgesr.bundle import MANIFEST, open_bundle
+    from edgesr.process import threads as thread_choice
 
     others = "torch" in sys.modules
     path = expanded(name_or_path)

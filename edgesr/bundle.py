@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from edgesr.atomic import folder_aside
 from edgesr.bundle_manifest import FORMAT_VERSION as FORMAT_VERSION
 from edgesr.bundle_manifest import read_manifest
-from edgesr.claims import claimed
 from edgesr.errors import BundleError, UsageError
-from edgesr.leftovers import recover
-from edgesr.litter import is_empty, is_litter
+from edgesr.files.atomic import folder_aside
+from edgesr.files.claims import claimed
+from edgesr.files.leftovers import recover
+from edgesr.files.litter import is_empty, is_litter
 from edgesr.models.config import HIMEConfig
 from edgesr.models.description import sha256_of
 from edgesr.runtime.base import Array, Runtime

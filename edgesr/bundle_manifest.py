@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edgesr.errors import BundleError, CheckpointError
+from edgesr.files.reading import open_plain
 from edgesr.models.config import HIMEConfig
-from edgesr.reading import open_plain
 
 FORMAT_VERSION = 1
 REQUIRED = {

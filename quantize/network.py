@@ -12,7 +12,7 @@ from edgesr.deployment.graphs import EncodeGraph
 from edgesr.errors import UsageError
 from edgesr.models.bicubic import bicubic_upsample
 from edgesr.models.hime import HIME
-from edgesr.quiet import quiet
+from edgesr.process.quiet import quiet
 
 from .points import LEAST_SCALE, Points
 from .quantizer import prepared

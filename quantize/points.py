@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edgesr.quiet import quiet
+from edgesr.process.quiet import quiet
 
 from .observers import Observer
 from .scheme import QUANT_MAX, QUANT_MIN, QParams

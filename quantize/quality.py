@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 from edgesr.data.faces import EvalPair
-from edgesr.evaluation import Evaluation, Measure, Methods, Restored, measure_methods, psnr_alone
+from edgesr.evaluation.methods import Evaluation, Measure, Methods, Restored, measure_methods, psnr_alone
 from edgesr.runtime.base import Runtime
 
 Track = Callable[[Sequence[EvalPair]], Iterator[EvalPair]]

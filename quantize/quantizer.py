@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 
-from edgesr.quiet import quiet
+from edgesr.process.quiet import quiet
 
 from .layers import Layer, exported, find_layers, layer_names, source, tensor_names
 from .points import Point, Points, WeightPoint

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgesr.errors import InputOutputError, UsageError
-from edgesr.reading import parse_json, parse_toml, read_text
+from edgesr.files.reading import parse_json, parse_toml, read_text
 
 LayerPrecision = Literal["int8", "float"]
 PRECISIONS: tuple[LayerPrecision, ...] = ("int8", "float")

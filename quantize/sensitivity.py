@@ -17,9 +17,9 @@ from torch.fx import GraphModule
 from edgesr.data.faces import EvalPair
 from edgesr.deployment.graphs import GRAPH_INPUTS, deployed_graphs
 from edgesr.errors import UsageError
-from edgesr.evaluation import degrade
-from edgesr.imaging import Pixels, read_image, to_unit
-from edgesr.metrics import psnr_unit
+from edgesr.evaluation.methods import degrade
+from edgesr.evaluation.metrics import psnr_unit
+from edgesr.images.imaging import Pixels, read_image, to_unit
 from edgesr.models.checkpoint import Checkpoint
 from edgesr.runtime.base import Array
 

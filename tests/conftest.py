@@ -15,16 +15,17 @@ import torch
 from PIL import Image
 from whole_photos import PLACE, KnownFaces, face_at
 
-from edgesr import detection, threads
 from edgesr.booth.chromium import find_chromium
 from edgesr.booth.site import BUILD, is_built
 from edgesr.cli.main import run
 from edgesr.convert.pipeline import convert, plan
 from edgesr.convert.tflite_environment import tflite_environment
 from edgesr.data.samples import sample_faces
-from edgesr.evaluation import degrade
+from edgesr.evaluation.methods import degrade
+from edgesr.faces import detection
+from edgesr.faces.yunet import YUNET
 from edgesr.models import HIME, HIMEConfig, save_checkpoint
-from edgesr.yunet import YUNET
+from edgesr.process import threads
 
 # Tiny networks lose more to starting threads than they gain, and one thread always sums in the same order.
 threads.use(1)

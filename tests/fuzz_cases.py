@@ -210,7 +210,7 @@ def photo_case(folder: Path) -> Case:
 
 def crop_case(folder: Path) -> Case:
     """Photos as galleries and training read them."""
-    from edgesr.imaging import read_reduced
+    from edgesr.images.imaging import read_reduced
 
     originals = tiny_photos()
 

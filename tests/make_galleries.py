@@ -57,10 +57,10 @@ def make() -> None:
     import edgesr
     from edgesr.api import Model
     from edgesr.data.samples import FOLDER as PHOTOS
-    from edgesr.detection import open_detector
+    from edgesr.faces.detection import open_detector
+    from edgesr.faces.identity import DlibEmbedder
     from edgesr.gallery.build import empty_gallery, encode_entries
     from edgesr.gallery.photos import Candidate, look
-    from edgesr.identity import DlibEmbedder
     from edgesr.runtime.torch import TorchRuntime
 
     FOLDER.mkdir(parents=True, exist_ok=True)

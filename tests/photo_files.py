@@ -13,7 +13,7 @@ import numpy.typing as npt
 import tifffile
 from PIL import Image
 
-from edgesr.decoding import register_heif
+from edgesr.images.decoding import register_heif
 
 Pixels = npt.NDArray[Any]
 

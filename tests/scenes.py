@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from edgesr.alignment import Array
 from edgesr.data.samples import sample_faces
-from edgesr.imaging import Pixels
+from edgesr.faces.alignment import Array
+from edgesr.images.imaging import Pixels
 
 SIDE = 256
 MARGIN = 64

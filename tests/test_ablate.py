@@ -24,7 +24,7 @@ from edgesr.ablations.runs import RowResult
 from edgesr.ablations.tables import load_table, table_names
 from edgesr.data.batches import Curriculum
 from edgesr.errors import InputOutputError, UsageError
-from edgesr.evaluation import Evaluation
+from edgesr.evaluation.methods import Evaluation
 from edgesr.models import PRESETS, load_checkpoint
 from edgesr.training.config import TrainConfig
 from edgesr.training.setup import initial_weights

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgesr.alignment import Alignment, align, crop_face, mirror, transform
 from edgesr.data.samples import sample_faces
 from edgesr.errors import InputOutputError
-from edgesr.imaging import Pixels
+from edgesr.faces.alignment import Alignment, align, crop_face, mirror, transform
+from edgesr.images.imaging import Pixels
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "alignment.md"
 CORNERS = [[0, 0], [1, 0], [1, 1], [0, 1]]

@@ -12,10 +12,10 @@ from scenes import faces
 from whole_photos import PLACE, KnownFaces, composed, face_at
 
 import edgesr
-from edgesr.arrays import as_rgb
 from edgesr.data.samples import sample_faces
 from edgesr.enhance import Photo, enhance
 from edgesr.errors import UsageError
+from edgesr.images.arrays import as_rgb
 
 LEVELS = sample_faces(32)[0].exemplar[:8, :8]
 ALPHA = np.full((8, 8, 1), 255, np.uint8)

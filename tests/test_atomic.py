@@ -15,13 +15,16 @@ from pathlib import Path
 
 import pytest
 
-from edgesr import exchange, leftovers
-from edgesr.atomic import file_aside, folder_aside
-from edgesr.claims import claimed
 from edgesr.errors import InputOutputError
+from edgesr.files import exchange, leftovers
+from edgesr.files.atomic import file_aside, folder_aside
+from edgesr.files.claims import claimed
 
 LONG = "n" * 246 + ".png"
-WRITE = "from pathlib import Path; from edgesr.atomic import *; from edgesr.claims import *; out = Path('out')\n"
+WRITE = (
+    "from pathlib import Path; out = Path('out')\n"
+    "from edgesr.files.atomic import *; from edgesr.files.claims import *\n"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -203,7 +206,7 @@ def test_the_old_folder_of_a_half_done_replacement_is_brought_back() -> None:
     """Where a file system knows no exchange and its writer was killed between the two renames."""
     write_folder(Path("out"), "old")
     killed = """
-from edgesr import atomic
+from edgesr.files import atomic
 atomic.exchange.exchange = lambda *_: False
 rename = Path.rename
 def kill(self, to):
@@ -276,7 +279,7 @@ def test_a_work_folder_is_gone_afterwards_and_those_of_the_killed_too(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     hold = f"""
 import tempfile; tempfile.tempdir = {json.dumps(str(tmp_path))}
-from edgesr.leftovers import work_folder
+from edgesr.files.leftovers import work_folder
 with work_folder('x') as folder: (folder / 'big').touch(); print('there', flush=True); __import__('time').sleep(60)
 """
     with in_another(hold):

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from conftest import TINY
 
-from edgesr.benchmark import _figures, bench_bundles
+from edgesr.benchmarking.benchmark import _figures, bench_bundles
 from edgesr.errors import CheckpointError, EdgesrError, UsageError
 
 PROMISED = {

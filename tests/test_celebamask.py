@@ -14,7 +14,7 @@ from edgesr.cli.main import run
 from edgesr.data.celebamask import Person, read_people, split_people, write_celebamask
 from edgesr.data.faces import FaceSet, read_eval_list
 from edgesr.errors import InputOutputError, UsageError
-from edgesr.imaging import read_image, resize_bicubic
+from edgesr.images.imaging import read_image, resize_bicubic
 
 PHOTOS_OF = {2880: 4, 17: 5, 9000: 3, 301: 8, 44: 4, 1: 1}
 

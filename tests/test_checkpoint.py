@@ -217,7 +217,7 @@ def no_space_in_rust(*_: Any, **__: Any) -> None:
         ("safetensors.torch.save_file", no_space),
         ("safetensors.torch.save_file", no_space_in_rust),
         ("pathlib.Path.write_text", no_space),
-        ("edgesr.exchange.exchange", no_space),
+        ("edgesr.files.exchange.exchange", no_space),
         ("pathlib.Path.mkdir", no_space),
     ],
 )

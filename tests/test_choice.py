@@ -11,8 +11,8 @@ from PIL import Image
 
 from edgesr.data.samples import sample_faces
 from edgesr.errors import UsageError
+from edgesr.faces.descriptor import HAS_LANDMARKS, LANDMARKS, LUMINANCE, SIZE, describe
 from edgesr.gallery.choice import choose, distance
-from edgesr.gallery.descriptor import HAS_LANDMARKS, LANDMARKS, LUMINANCE, SIZE, describe
 
 Array = npt.NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from scenes import SIDE, Place, compose
 from edgesr.cli.main import run
 from edgesr.data.samples import sample_faces
 from edgesr.gallery.format import read_gallery, write_gallery
-from edgesr.imaging import resize_bicubic, write_image
+from edgesr.images.imaging import resize_bicubic, write_image
 
 pytestmark = [pytest.mark.faces, pytest.mark.usefixtures("yunet")]
 # Composed photos: a sample face, turned a little, in a grey picture; the embedder is not needed for one person.

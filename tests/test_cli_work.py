@@ -16,7 +16,7 @@ from conftest import Call
 from PIL import Image
 
 from edgesr.data.samples import sample_faces
-from edgesr.evaluation import degrade
+from edgesr.evaluation.methods import degrade
 
 
 def test_convert_verify_bench_promise_their_keys(call: Call, tiny_checkpoint: Path, tmp_path: Path) -> None:

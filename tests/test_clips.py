@@ -20,10 +20,10 @@ from conftest import Call
 from scenes import Place
 from whole_photos import KnownFaces, face_at
 
-from edgesr import detection
 from edgesr.cli.main import run
-from edgesr.detection import Face
-from edgesr.imaging import Pixels
+from edgesr.faces import detection
+from edgesr.faces.detection import Face
+from edgesr.images.imaging import Pixels
 
 ALL = {
     "title": "Feier",

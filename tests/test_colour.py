@@ -12,11 +12,11 @@ from photo_files import png, saved
 from PIL import Image, ImageCms
 from whole_photos import background
 
-from edgesr.bmff import read_still
 from edgesr.enhance.icc import of_code, of_gamma, space_of
 from edgesr.enhance.photo import Photo, read_photo
 from edgesr.enhance.write import write_photo
-from edgesr.imaging import Pixels
+from edgesr.images.bmff import read_still
+from edgesr.images.imaging import Pixels
 
 PICTURE = background((48, 32))
 GREY_PICTURE = np.ascontiguousarray(PICTURE[..., 1])

@@ -20,7 +20,7 @@ from edgesr.convert.target import Conversion
 from edgesr.deployment.graphs import Graphs, deployed_graphs
 from edgesr.deployment.lowerings import LOWERINGS
 from edgesr.errors import BundleError, UnavailableError, UsageError
-from edgesr.metrics import psnr_unit
+from edgesr.evaluation.metrics import psnr_unit
 from edgesr.runtime.coreml import CoreMLRuntime
 
 pytest.importorskip("coremltools")

@@ -12,12 +12,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from edgesr.alignment import Array
 from edgesr.data.degradation import PhoneDegradation, add_noise, blur
 from edgesr.data.jpeg import jpeg
 from edgesr.data.optics import resize
 from edgesr.data.samples import sample_faces
-from edgesr.imaging import Pixels
+from edgesr.faces.alignment import Array
+from edgesr.images.imaging import Pixels
 from edgesr.models.bicubic import bicubic_downsample, bicubic_upsample
 
 

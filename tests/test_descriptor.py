@@ -12,7 +12,7 @@ from PIL import Image
 
 from edgesr.data.samples import sample_faces
 from edgesr.errors import UsageError
-from edgesr.gallery.descriptor import (
+from edgesr.faces.descriptor import (
     CHROMA,
     CONTRAST,
     GRID,
@@ -25,7 +25,7 @@ from edgesr.gallery.descriptor import (
     box_means,
     describe,
 )
-from edgesr.imaging import Pixels
+from edgesr.images.imaging import Pixels
 
 POINTS = np.array(TEMPLATE) * 128 + [[2, 1], [0, -1], [3, 0], [1, 1], [-2, 2]]
 

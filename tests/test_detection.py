@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from scenes import MARGIN, SIDE, Place, compose, faces, padded
 
-from edgesr.alignment import Array, transform
-from edgesr.detection import Face, FaceDetector, open_detector
 from edgesr.errors import InputOutputError, UnavailableError
-from edgesr.imaging import Pixels
-from edgesr.yunet import BYTES, LICENCE, YUNET, find_yunet, is_genuine
+from edgesr.faces.alignment import Array, transform
+from edgesr.faces.detection import Face, FaceDetector, open_detector
+from edgesr.faces.yunet import BYTES, LICENCE, YUNET, find_yunet, is_genuine
+from edgesr.images.imaging import Pixels
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def test_a_users_own_detector_is_used_and_said_to_be_another(tmp_path: Path, yun
 def test_a_damaged_file_of_the_package_is_not_given_to_opencv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     damaged = tmp_path / "yunet.onnx"
     damaged.write_bytes(YUNET.read_bytes()[:-1])
-    for module in ("edgesr.detection", "edgesr.yunet"):
+    for module in ("edgesr.faces.detection", "edgesr.faces.yunet"):
         monkeypatch.setattr(f"{module}.YUNET", damaged)
     monkeypatch.delenv("EDGESR_YUNET", raising=False)
     with pytest.raises(InputOutputError, match="not the detector that edgesr knows") as error:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scenes import SIDE, Place, compose, faces
 
-from edgesr.alignment import align, transform
-from edgesr.detection import FaceDetector
-from edgesr.detection_dlib import DlibDetector
+from edgesr.faces.alignment import align, transform
+from edgesr.faces.detection import FaceDetector
+from edgesr.faces.dlib_detector import DlibDetector
 
 
 @pytest.fixture(scope="module")

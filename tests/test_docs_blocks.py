@@ -17,8 +17,8 @@ from scenes import SIDE, Place, compose
 
 from edgesr.cli.main import run
 from edgesr.data.samples import sample_faces
-from edgesr.evaluation import degrade
-from edgesr.imaging import Pixels
+from edgesr.evaluation.methods import degrade
+from edgesr.images.imaging import Pixels
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -14,7 +14,6 @@ from whole_photos import KnownFaces, background, composed, face_at, gallery_of
 
 from edgesr.api import Model
 from edgesr.data.samples import sample_faces
-from edgesr.detection import Face
 from edgesr.enhance import Enhancer, Network, Photo, Settings
 from edgesr.enhance.consistency import BELIEVED, NOT_BELIEVED, believe, disagreement
 from edgesr.enhance.detail import keep_own_detail, resize_planes
@@ -23,9 +22,10 @@ from edgesr.enhance.heatmap import compare_sheet, heatmap_sheet, jet, overlay
 from edgesr.enhance.paste import feather, paste, scaled, upscale
 from edgesr.enhance.regions import factor_for, network_for, pair_networks
 from edgesr.errors import UsageError
-from edgesr.evaluation import degrade
-from edgesr.imaging import Pixels, resize_bicubic
-from edgesr.metrics import psnr
+from edgesr.evaluation.methods import degrade
+from edgesr.evaluation.metrics import psnr
+from edgesr.faces.detection import Face
+from edgesr.images.imaging import Pixels, resize_bicubic
 from edgesr.runtime.torch import TorchRuntime
 
 PLACE = Place((60.0, 50.0), 12.0, 0.2)

@@ -10,15 +10,15 @@ from scenes import Place, faces
 from whole_photos import composed, gallery_of
 
 import edgesr
-from edgesr.alignment import align
 from edgesr.data.samples import sample_faces
-from edgesr.detection import FaceDetector
 from edgesr.enhance import Enhancer, Photo, enhance
 from edgesr.enhance.faces import find_faces
 from edgesr.enhance.paste import upscale
 from edgesr.enhance.run import open_networks
-from edgesr.imaging import resize_bicubic
-from edgesr.metrics import psnr
+from edgesr.evaluation.metrics import psnr
+from edgesr.faces.alignment import align
+from edgesr.faces.detection import FaceDetector
+from edgesr.images.imaging import resize_bicubic
 
 
 @pytest.mark.faces
@@ -65,7 +65,7 @@ def test_a_real_photo_from_its_own_sharp_face(yunet: Path) -> None:
     factor = max(1, round(face.alignment.side / 40))
     photo = resize_bicubic(sharp, 512 // factor, 512 // factor)
     model = edgesr.load("hime-small-x4")
-    from edgesr.alignment import crop_face
+    from edgesr.faces.alignment import crop_face
 
     own = gallery_of(model, [crop_face(sharp, face.alignment, 128)])
     done = enhance(photo, own, model=model, detector=detector, upscale=factor if factor <= 4 else 4)

@@ -13,15 +13,15 @@ from conftest import TINY, MakePeople, lively
 from PIL import Image
 from skimage.metrics import structural_similarity
 
-from edgesr.contact_sheet import SheetRow, contact_sheet
 from edgesr.data.faces import EvalPair
 from edgesr.data.samples import sample_faces
 from edgesr.errors import InputOutputError
-from edgesr.evaluation import GREY, Evaluation, Methods, degrade, measure_methods
-from edgesr.evaluation_report import Report, cost_with
-from edgesr.identity import DlibEmbedder, IdentityMeter, OnnxEmbedder
-from edgesr.imaging import Pixels, resize_bicubic, to_unit
-from edgesr.metrics import psnr, ssim
+from edgesr.evaluation.methods import GREY, Evaluation, Methods, degrade, measure_methods
+from edgesr.evaluation.metrics import psnr, ssim
+from edgesr.evaluation.report import Report, cost_with
+from edgesr.faces.identity import DlibEmbedder, IdentityMeter, OnnxEmbedder
+from edgesr.images.contact_sheet import SheetRow, contact_sheet
+from edgesr.images.imaging import Pixels, resize_bicubic, to_unit
 from edgesr.models.complexity import complexity
 from edgesr.models.config import HIME_SMALL_X4
 from edgesr.runtime.base import fill_slots

@@ -16,7 +16,7 @@ from edgesr.convert.executorch.conversion import convert
 from edgesr.convert.int8 import count, int8_checks
 from edgesr.convert.target import Conversion
 from edgesr.deployment.graphs import Graphs, deployed_graphs
-from edgesr.metrics import psnr_unit
+from edgesr.evaluation.metrics import psnr_unit
 from edgesr.models import Checkpoint
 from edgesr.quantize.graphs import GraphsRuntime, quantize_graphs
 from edgesr.quantize.ptq import CalibrationFace, calibrate

@@ -20,11 +20,11 @@ from edgesr.convert.tflite_environment import tflite_environment
 from edgesr.data.samples import sample_faces
 from edgesr.deployment.graphs import deployed_graphs
 from edgesr.errors import GalleryError
+from edgesr.evaluation.metrics import psnr
+from edgesr.faces.descriptor import describe
 from edgesr.gallery.build import empty_gallery
-from edgesr.gallery.descriptor import describe
 from edgesr.gallery.format import DType, Entry, Gallery, pack_features, read_gallery, write_gallery
-from edgesr.imaging import Pixels, resize_bicubic
-from edgesr.metrics import psnr
+from edgesr.images.imaging import Pixels, resize_bicubic
 from edgesr.models import HIME, load_checkpoint
 from edgesr.quantize.graphs import quantization_of, quantize_graphs
 from edgesr.quantize.scheme import Quantization

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgesr import imaging
 from edgesr.errors import InputOutputError
-from edgesr.imaging import Pixels, read_image, resize_bicubic, to_pixels, to_unit
+from edgesr.images import imaging
+from edgesr.images.imaging import Pixels, read_image, resize_bicubic, to_pixels, to_unit
 
 ORIENTATION = 0x0112
 

@@ -23,7 +23,6 @@ from galleries import gallery
 from kill_points import SUPPORTED, kill_at
 from PIL import Image
 
-from edgesr import exchange, leftovers
 from edgesr.bundle import hashes, write_aside
 from edgesr.cli.enhance import copy_file
 from edgesr.data.crops import CropFolder, write_list
@@ -33,10 +32,11 @@ from edgesr.enhance.clip_write import write_clip
 from edgesr.enhance.photo import read_photo
 from edgesr.enhance.write import write_photo
 from edgesr.errors import InputOutputError
+from edgesr.files import exchange, leftovers
+from edgesr.files.leftovers import recover
 from edgesr.gallery.format import encode_gallery, write_gallery
 from edgesr.gallery.storage import erase
-from edgesr.imaging import write_image
-from edgesr.leftovers import recover
+from edgesr.images.imaging import write_image
 from edgesr.models.checkpoint import WEIGHTS, load_checkpoint, save_checkpoint, sha256_of
 from edgesr.training.logs import RunLog
 from edgesr.training.state import read_state, write_state

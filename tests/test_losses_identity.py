@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from edgesr.arcface import ARCFACE_BOX
 from edgesr.data.samples import sample_faces
 from edgesr.errors import UsageError
+from edgesr.faces.arcface import ARCFACE_BOX
 
 pytest.importorskip("onnx", reason="reading ONNX files needs onnx: pip install 'edgesr[onnx]'")
 pytest.importorskip("onnxruntime", reason="the judge is ONNX Runtime: pip install 'edgesr[onnx]'")

@@ -12,14 +12,14 @@ from photo_files import chunk, png, saved, tiff
 from PIL import Image
 from whole_photos import KnownFaces, background, composed
 
-from edgesr.bmff import read_still
-from edgesr.decoding import register_heif
 from edgesr.enhance.exif import changed, damaged, value_of
 from edgesr.enhance.extras import Density
 from edgesr.enhance.mark import mark
 from edgesr.enhance.photo import Photo, read_photo
 from edgesr.enhance.privacy import is_location, kept_tags, without
 from edgesr.enhance.write import write_photo
+from edgesr.images.bmff import read_still
+from edgesr.images.decoding import register_heif
 
 SIZE = (48, 32)
 PICTURE = background(SIZE)

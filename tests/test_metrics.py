@@ -11,9 +11,9 @@ import pytest
 from conftest import TINY, MakePeople, lively
 
 from edgesr.data.faces import EvalPair
-from edgesr.evaluation import degrade, evaluate
-from edgesr.imaging import read_image, resize_bicubic
-from edgesr.metrics import Interval, over_people, psnr, psnr_unit
+from edgesr.evaluation.methods import degrade, evaluate
+from edgesr.evaluation.metrics import Interval, over_people, psnr, psnr_unit
+from edgesr.images.imaging import read_image, resize_bicubic
 from edgesr.runtime.torch import TorchRuntime
 
 random = np.random.default_rng(0)

@@ -16,11 +16,11 @@ from PIL import Image
 from scenes import faces
 from whole_photos import PLACE, composed
 
-from edgesr.claims import claimed
 from edgesr.cli.main import run
 from edgesr.cli.printable import UNSEEN
 from edgesr.enhance import photo
 from edgesr.enhance.batch import JOURNAL, Job, Journal, plan_jobs
+from edgesr.files.claims import claimed
 from edgesr.gallery.photos import stored_name
 
 LATIN = os.fsdecode(b"caf\xe9.jpg")

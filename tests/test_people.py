@@ -15,14 +15,14 @@ import edgesr
 from edgesr.cli.gallery_people import of_person
 from edgesr.data.samples import sample_faces
 from edgesr.errors import UsageError
-from edgesr.evaluation import degrade
-from edgesr.gallery.descriptor import describe
+from edgesr.evaluation.methods import degrade
+from edgesr.faces.descriptor import describe
+from edgesr.faces.identity import Frame, OnnxEmbedder, Vector
+from edgesr.faces.right_person import CALIBRATIONS, SIZES, other_person, threshold_at
 from edgesr.gallery.people import ARCFACE, DLIB, Threshold, Verdict, group, judge_album, threshold_of
 from edgesr.gallery.photos import Candidate
 from edgesr.gallery.quality import Quality
-from edgesr.identity import Frame, OnnxEmbedder, Vector
-from edgesr.imaging import Pixels, read_image
-from edgesr.right_person import CALIBRATIONS, SIZES, other_person, threshold_at
+from edgesr.images.imaging import Pixels, read_image
 
 Array = npt.NDArray[np.float64]
 

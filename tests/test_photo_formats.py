@@ -15,15 +15,15 @@ from PIL import Image
 from whole_photos import background
 
 import edgesr
-from edgesr import imaging
 from edgesr.data.faces import people
-from edgesr.decoding import MAX_PIXELS
 from edgesr.enhance.batch import find_photos
 from edgesr.enhance.photo import read_photo
 from edgesr.errors import InputOutputError
+from edgesr.evaluation.metrics import psnr
 from edgesr.gallery.photos import gather
-from edgesr.imaging import IMAGE_SUFFIXES, read_image
-from edgesr.metrics import psnr
+from edgesr.images import imaging
+from edgesr.images.decoding import MAX_PIXELS
+from edgesr.images.imaging import IMAGE_SUFFIXES, read_image
 
 PICTURE = background((48, 32))
 DEEP = PICTURE.astype(np.uint16) * 257

@@ -13,15 +13,15 @@ import pytest
 from PIL import Image
 from scenes import Place, compose, faces, padded
 
-from edgesr.alignment import crop_face
 from edgesr.cli.main import run
 from edgesr.data.crops import CropFolder
 from edgesr.data.faces import FaceSet
 from edgesr.data.prepare import Prepared, prepare
-from edgesr.detection import Face, FaceDetector
 from edgesr.errors import InputOutputError, UsageError
-from edgesr.imaging import Pixels, read_image
-from edgesr.metrics import psnr
+from edgesr.evaluation.metrics import psnr
+from edgesr.faces.alignment import crop_face
+from edgesr.faces.detection import Face, FaceDetector
+from edgesr.images.imaging import Pixels, read_image
 
 Detect = Callable[[Pixels], list[Face]]
 

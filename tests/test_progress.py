@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from edgesr import threads
 from edgesr.cli import progress
 from edgesr.cli.progress import Job, duration
+from edgesr.process import threads
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_what_others_keep_busy(
 
 SHOW = """
 import json, os, sys
-from edgesr import threads
+from edgesr.process import threads
 import torch, cv2
 threads.use({0})
 print(json.dumps([threads.count(), torch.get_num_threads(), cv2.getNumThreads(), os.environ["OPENBLAS_NUM_THREADS"]]))

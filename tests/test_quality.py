@@ -10,13 +10,13 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageFilter
 
-from edgesr.alignment import crop_face, transform
 from edgesr.data.samples import sample_faces
-from edgesr.detection import FaceDetector
 from edgesr.errors import InputOutputError, UsageError
-from edgesr.gallery.descriptor import SIZE, TEMPLATE, describe
+from edgesr.faces.alignment import crop_face, transform
+from edgesr.faces.descriptor import SIZE, TEMPLATE, describe
+from edgesr.faces.detection import FaceDetector
 from edgesr.gallery.quality import FACE, SIDE, duplicates, fingerprint, judge, pose
-from edgesr.imaging import Pixels
+from edgesr.images.imaging import Pixels
 
 Array = npt.NDArray[np.float64]
 

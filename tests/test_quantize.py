@@ -21,7 +21,7 @@ from edgesr.convert.pipeline import plan
 from edgesr.convert.quantized import Calibration, choose_checkpoint
 from edgesr.deployment.graphs import GRAPH_INPUTS, Graphs, deployed_graphs
 from edgesr.errors import CheckpointError, InputOutputError, UsageError
-from edgesr.metrics import psnr_unit
+from edgesr.evaluation.metrics import psnr_unit
 from edgesr.models import Checkpoint, load_checkpoint
 from edgesr.quantize.checkpoint import save_quantized
 from edgesr.quantize.graphs import GraphsRuntime, all_layers, quantize_graphs, quantized_runtime

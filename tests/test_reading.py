@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from edgesr import places
 from edgesr.ablations.budget import FILE as BUDGET
 from edgesr.ablations.budget import read_budget
 from edgesr.ablations.definitions import load_row
@@ -21,11 +20,12 @@ from edgesr.cli.printable import one_line, printable
 from edgesr.data.crops import CropFolder
 from edgesr.data.faces import read_eval_list
 from edgesr.errors import EdgesrError, InputOutputError
+from edgesr.files import places
+from edgesr.files.reading import read_table, read_text
 from edgesr.gallery.format import read_gallery
-from edgesr.imaging import read_image
+from edgesr.images.imaging import read_image
 from edgesr.models import HIMEConfig, load_checkpoint
 from edgesr.quantize.recipe import read_recipe
-from edgesr.reading import read_table, read_text
 from edgesr.report.device import read_device_results
 from edgesr.report.figures import read_report
 from edgesr.report.sensitivity import read_sensitivity

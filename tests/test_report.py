@@ -180,7 +180,7 @@ def test_figures_are_those_of_the_artifact(made: Made, tiny_checkpoint: Path) ->
     checkpoint = load_checkpoint(tiny_checkpoint)
     faces = spread(faces_of_samples(checkpoint.model.config), 3)
     restore = Restorer(TorchRuntime(checkpoint.model, checkpoint.model.config))
-    from edgesr.metrics import psnr, ssim
+    from edgesr.evaluation.metrics import psnr, ssim
 
     expected = np.mean([psnr(restore(face), face.truth) for face in faces])
     fp32, fp16 = made.data["rows"]

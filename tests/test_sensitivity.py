@@ -13,7 +13,7 @@ pytest.importorskip("torchao", reason="quantization needs torchao: pip install '
 
 from edgesr.data.faces import EvalPair
 from edgesr.errors import UsageError
-from edgesr.metrics import psnr_unit
+from edgesr.evaluation.metrics import psnr_unit
 from edgesr.models import Checkpoint, load_checkpoint
 from edgesr.quantize.graphs import quantized_runtime
 from edgesr.quantize.ptq import calibrate, calibration_faces

@@ -18,9 +18,9 @@ from edgesr.deployment.graphs import deployed_graphs
 from edgesr.deployment.lowerings import LOWERINGS
 from edgesr.deployment.offsets import report_offsets
 from edgesr.errors import CheckpointError
-from edgesr.evaluation import degrade, evaluate
-from edgesr.imaging import Pixels, resize_bicubic
-from edgesr.metrics import psnr
+from edgesr.evaluation.methods import degrade, evaluate
+from edgesr.evaluation.metrics import psnr
+from edgesr.images.imaging import Pixels, resize_bicubic
 from edgesr.models import load_checkpoint
 from edgesr.models.checkpoint import CARD, shipped_names
 from edgesr.models.checkpoint import find_checkpoint as find

@@ -19,7 +19,7 @@ from edgesr.convert.target import Conversion, Precision
 from edgesr.convert.tflite_environment import tflite_environment
 from edgesr.deployment.graphs import Graphs, deployed_graphs
 from edgesr.errors import BundleError, EdgesrError
-from edgesr.metrics import psnr_unit
+from edgesr.evaluation.metrics import psnr_unit
 from edgesr.models import HIMEConfig
 from edgesr.runtime.base import fill_slots
 from edgesr.runtime.engines import open_engine

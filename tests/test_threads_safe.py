@@ -18,10 +18,10 @@ from edgesr.bundle import open_bundle
 from edgesr.convert.pipeline import convert, plan
 from edgesr.convert.verify import runtime_or_evaluator
 from edgesr.data.samples import sample_faces
-from edgesr.detection import FaceDetector
-from edgesr.detection_dlib import DlibDetector
-from edgesr.exclusive import Exclusive, ForkError
-from edgesr.identity import DlibEmbedder, OnnxEmbedder
+from edgesr.faces.detection import FaceDetector
+from edgesr.faces.dlib_detector import DlibDetector
+from edgesr.faces.identity import DlibEmbedder, OnnxEmbedder
+from edgesr.process.exclusive import Exclusive, ForkError
 from edgesr.runtime.base import Runtime
 from edgesr.runtime.torch import TorchRuntime
 

@@ -26,8 +26,8 @@ from edgesr.models.checkpoint import sha256_of
 
 pytest.importorskip("lightning_fabric", reason="training needs lightning-fabric: pip install 'edgesr[train]'")
 
-from edgesr import termination
-from edgesr.termination import uninterrupted
+from edgesr.process import termination
+from edgesr.process.termination import uninterrupted
 from edgesr.training import sample_sheet
 from edgesr.training.config import Progress, TrainConfig
 from edgesr.training.losses import charbonnier, objective

@@ -22,7 +22,7 @@ from edgesr.data.faces import FaceSet
 from edgesr.data.holdout import hold_out
 from edgesr.data.samples import sample_faces
 from edgesr.errors import CheckpointError, UsageError
-from edgesr.evaluation import degrade
+from edgesr.evaluation.methods import degrade
 from edgesr.models.bicubic import bicubic_downsample, bicubic_upsample
 from edgesr.training.config import TrainConfig
 from edgesr.training.parameters import parameter_groups

@@ -12,11 +12,11 @@ from PIL import Image
 
 from edgesr.data.faces import EvalPair, read_eval_list
 from edgesr.errors import UsageError
-from edgesr.evaluation import Methods, Restored
-from edgesr.identity import Frame, IdentityMeter, Vector
-from edgesr.imaging import Pixels, read_image
+from edgesr.evaluation.methods import Methods, Restored
+from edgesr.evaluation.verification import FALSE_ACCEPTANCE, Verification
+from edgesr.faces.identity import Frame, IdentityMeter, Vector
+from edgesr.images.imaging import Pixels, read_image
 from edgesr.runtime.base import Array, Runtime
-from edgesr.verification import FALSE_ACCEPTANCE, Verification
 
 SHADES = {"ann": 40, "bob": 120, "eve": 200}
 

@@ -15,14 +15,14 @@ from whole_photos import KnownFaces, composed, face_at, gallery_of
 
 from edgesr.api import Model
 from edgesr.data.samples import sample_faces
-from edgesr.detection import Face
 from edgesr.enhance import Network, Settings
 from edgesr.enhance.clip import Frame, Look, open_clip
 from edgesr.enhance.clip_write import write_clip
 from edgesr.enhance.temporal import temporal_table
 from edgesr.enhance.video import APART, ClipEnhancer, enhance_clip
 from edgesr.errors import InputOutputError
-from edgesr.imaging import Pixels
+from edgesr.faces.detection import Face
+from edgesr.images.imaging import Pixels
 from edgesr.models import save_checkpoint
 
 SIZE = (201, 180)

@@ -17,7 +17,7 @@ from edgesr.convert.executorch import rewrites as xnnpack_rewrites
 from edgesr.convert.executorch.rewrites import for_xnnpack
 from edgesr.convert.int8 import DEQUANTIZE, QUANTIZE, is_operation
 from edgesr.deployment.graphs import GraphName, Graphs, deployed_graphs
-from edgesr.metrics import psnr_unit
+from edgesr.evaluation.metrics import psnr_unit
 from edgesr.models.deform import TAPS
 
 aten = torch.ops.aten

@@ -12,15 +12,15 @@ import numpy as np
 from PIL import Image
 from scenes import SIDE, Place
 
-from edgesr.alignment import Alignment, Array
 from edgesr.api import Model
-from edgesr.detection import LONG_SIDE, Face
+from edgesr.faces.alignment import Alignment, Array
+from edgesr.faces.descriptor import TEMPLATE, describe
+from edgesr.faces.detection import LONG_SIDE, Face
 from edgesr.gallery.build import empty_gallery, encode_entries
-from edgesr.gallery.descriptor import TEMPLATE, describe
 from edgesr.gallery.format import Gallery
 from edgesr.gallery.photos import Candidate
 from edgesr.gallery.quality import Quality
-from edgesr.imaging import Pixels
+from edgesr.images.imaging import Pixels
 
 FINE = 4
 """Scenes are composed at this many times their size and scaled down: a small face is one that a camera would see."""

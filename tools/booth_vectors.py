@@ -16,17 +16,17 @@ import torch
 from PIL import Image
 
 import edgesr
-from edgesr.alignment import crop_face, transform
 from edgesr.data.samples import FOLDER, sample_faces
-from edgesr.detection import FaceDetector
 from edgesr.enhance.detail import keep_own_detail
 from edgesr.enhance.faces import lr_crop, native_crop
 from edgesr.enhance.paste import paste
+from edgesr.faces.alignment import crop_face, transform
+from edgesr.faces.descriptor import LUMINANCE, Descriptor, describe
+from edgesr.faces.detection import FaceDetector
 from edgesr.gallery.choice import choose
-from edgesr.gallery.descriptor import LUMINANCE, Descriptor, describe
 from edgesr.gallery.format import Entry, Gallery, pack_features, read_gallery, write_gallery
 from edgesr.gallery.quality import duplicates, face_difference, fingerprint, judge
-from edgesr.imaging import Pixels, read_image
+from edgesr.images.imaging import Pixels, read_image
 from edgesr.models.bicubic import bicubic_downsample
 
 REPOSITORY = FOLDER.parent.parent

@@ -74,7 +74,7 @@ def detector() -> None:
     """YuNet as ``detector.tflite``, and what the app must know of it."""
     from edgesr.convert.detector import SIGNATURES, convert_detector
     from edgesr.errors import EdgesrError
-    from edgesr.yunet import find_yunet
+    from edgesr.faces.yunet import find_yunet
 
     folder = MODELS / "detector"
     folder.mkdir(exist_ok=True)

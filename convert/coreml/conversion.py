@@ -14,7 +14,7 @@ import torch
 
 from edgesr.deployment.graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, GraphName, Graphs
 from edgesr.errors import UsageError
-from edgesr.leftovers import work_folder
+from edgesr.files.leftovers import work_folder
 
 from ..int8 import computes_in
 from ..target import QUANTIZED, Conversion, Precision, ReadBack, Report

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from edgesr.deployment.graphs import GRAPH_INPUTS, Graphs
-from edgesr.quiet import quiet
+from edgesr.process.quiet import quiet
 
 from ..int8 import arithmetic_of, computes_in
 from ..target import Conversion, Precision, ReadBack, Report

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgesr.leftovers import work_folder
-from edgesr.quiet import quiet
+from edgesr.files.leftovers import work_folder
+from edgesr.process.quiet import quiet
 
 from ..int8 import Convolutions, FloatConv, Int8Conv, Step
 

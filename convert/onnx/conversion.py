@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from edgesr.deployment.graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, GraphName, Graphs
-from edgesr.quiet import quiet
+from edgesr.process.quiet import quiet
 
 from ..int8 import Convolutions, arithmetic_of, computes_in
 from ..target import QUANTIZED, Conversion, Precision, ReadBack, Report

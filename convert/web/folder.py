@@ -16,8 +16,8 @@ from edgesr.booth.server import compressed
 from edgesr.bundle import MANIFEST
 from edgesr.bundle_manifest import read_manifest
 from edgesr.errors import BundleError, InputOutputError
+from edgesr.faces.yunet import YUNET, find_yunet, is_genuine
 from edgesr.models.checkpoint import sha256_of
-from edgesr.yunet import YUNET, find_yunet, is_genuine
 
 from ..target import Report
 

@@ -19,13 +19,13 @@ from typing import Any
 import torch
 
 from edgesr.ablations.definitions import Row
-from edgesr.atomic import file_aside
 from edgesr.data.faces import FaceSet
 from edgesr.errors import InputOutputError, UsageError
-from edgesr.leftovers import work_folder
+from edgesr.files.atomic import file_aside
+from edgesr.files.leftovers import work_folder
+from edgesr.files.reading import read_json
 from edgesr.models import Checkpoint
 from edgesr.models.config import HIMEConfig
-from edgesr.reading import read_json
 from edgesr.training.config import TrainConfig
 from edgesr.training.setup import initial_weights
 from edgesr.training.state import digest

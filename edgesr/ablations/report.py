@@ -9,7 +9,7 @@ from typing import Any
 
 from edgesr.ablations.runs import RowResult
 from edgesr.ablations.tables import Entry, Table
-from edgesr.metrics import Interval, over_people
+from edgesr.evaluation.metrics import Interval, over_people
 
 CHOSEN_ON, REPORTED_ON = "val", "test"
 METRICS = {"psnr": ".2f", "ssim": ".4f", "identity": ".4f"}

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from edgesr.ablations.budget import Budget, check_photos, new_trainer, read_budget, set_budgets
 from edgesr.ablations.definitions import Row
-from edgesr.atomic import file_aside
 from edgesr.data.faces import EvalPair, FaceSet
 from edgesr.errors import InputOutputError, UsageError
-from edgesr.evaluation import Evaluation, Measure, Methods, measure_methods
+from edgesr.evaluation.methods import Evaluation, Measure, Methods, measure_methods
+from edgesr.files.atomic import file_aside
+from edgesr.files.reading import read_json
 from edgesr.models import Checkpoint, load_checkpoint
-from edgesr.reading import read_json
 from edgesr.runtime.torch import TorchRuntime
 from edgesr.training.trainer import Trainer
 

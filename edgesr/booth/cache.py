@@ -9,9 +9,10 @@ import hashlib
 import os
 from pathlib import Path
 
-from edgesr import __version__, places
+from edgesr import __version__
 from edgesr.booth.site import DESCRIPTION, site_folder
-from edgesr.yunet import YUNET, YUNET_VARIABLE
+from edgesr.faces.yunet import YUNET, YUNET_VARIABLE
+from edgesr.files import places
 
 SHIPPED = Path(__file__).parent.parent / "checkpoints"
 

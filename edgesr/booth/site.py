@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from edgesr.errors import UnavailableError
-from edgesr.litter import is_litter
+from edgesr.files.litter import is_litter
 
 SITE = Path(__file__).parent / "site"
 """Put there by ``web_demo/tools/build.py``; part of the wheel, not of the repository."""

@@ -11,8 +11,8 @@ import click
 from edgesr.cli import output
 
 if TYPE_CHECKING:
-    from edgesr.detection import Face
-    from edgesr.imaging import Pixels
+    from edgesr.faces.detection import Face
+    from edgesr.images.imaging import Pixels
 
 
 def can_ask(as_json: bool) -> bool:

@@ -22,7 +22,7 @@ def command(bundle: tuple[Path, ...], runs: int, threads: int, as_json: bool) ->
     the largest above that of Python, NumPy and PyTorch, which each of them has loaded. What a phone's app takes is
     to be measured on the phone.
     """
-    from edgesr.benchmark import bench_bundles
+    from edgesr.benchmarking.benchmark import bench_bundles
 
     for path in bundle:
         early.network(path)

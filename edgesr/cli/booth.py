@@ -144,8 +144,8 @@ def cached_booth(checkpoint: str) -> Path:
     folder = cache_folder(checkpoint)
     if (folder / "booth.json").is_file():  # folders get their names when they are complete
         return folder
-    from edgesr.claims import claimed
     from edgesr.convert.pipeline import convert, plan
+    from edgesr.files.claims import claimed
 
     with progress.stages("booth") as report, claimed(folder, wait=True):
         if (folder / "booth.json").is_file():  # another booth was at it

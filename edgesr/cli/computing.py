@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from edgesr import threads
+from edgesr.process import threads
 
 
 def _use(_: click.Context, __: click.Parameter, number: int | None) -> None:

@@ -67,7 +67,7 @@ def prepare(
         raise InputOutputError(f"no folder {raw}", "give a folder with one sub-folder of photos per person")
     early.detector(detector)
     from edgesr.data.prepare import prepare as run
-    from edgesr.detection import FaceDetector
+    from edgesr.faces.detection import FaceDetector
 
     output.claim(folder)
     result = run(

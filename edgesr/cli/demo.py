@@ -15,7 +15,7 @@ from edgesr.cli.computing import threads_option
 
 if TYPE_CHECKING:
     from edgesr.data.samples import SampleFace
-    from edgesr.imaging import Pixels
+    from edgesr.images.imaging import Pixels
     from edgesr.runtime.base import Runtime
 
 PHONE_TARGETS = ("executorch", "coreml", "tflite")
@@ -38,7 +38,7 @@ def command(folder: Path, checkpoint: str, force: bool, as_json: bool) -> None:
     """
     early.checkpoint(checkpoint)
     early.absent(folder / "demo.png", force=force)
-    from edgesr.benchmark import bench_bundles
+    from edgesr.benchmarking.benchmark import bench_bundles
     from edgesr.bundle import open_bundle
     from edgesr.convert.pipeline import convert, plan
     from edgesr.convert.verify import runtime_or_evaluator, verify
@@ -115,7 +115,7 @@ def figures(manifest: dict[str, Any], restored: list[Pixels], faces: list[Sample
 def restore(runtime: Runtime, face: SampleFace) -> Pixels:
     """The face from its degraded self and one other photo of the person."""
     from edgesr.api import Model
-    from edgesr.evaluation import degrade
+    from edgesr.evaluation.methods import degrade
 
     model = Model(runtime, runtime.name)
     sr, _ = model.restore(degrade(face.target, model.config.scale), model.encode([face.exemplar]))
@@ -124,14 +124,14 @@ def restore(runtime: Runtime, face: SampleFace) -> Pixels:
 
 def upsampled(face: SampleFace, scale: int) -> Pixels:
     """The bicubic baseline."""
-    from edgesr.evaluation import degrade
-    from edgesr.imaging import resize_bicubic
+    from edgesr.evaluation.methods import degrade
+    from edgesr.images.imaging import resize_bicubic
 
     return resize_bicubic(degrade(face.target, scale), *face.target.shape[:2])
 
 
 def mean_psnr(images: list[Pixels], faces: list[SampleFace]) -> float:
-    from edgesr.metrics import psnr
+    from edgesr.evaluation.metrics import psnr
 
     return sum(psnr(image, face.target) for image, face in zip(images, faces, strict=True)) / len(faces)
 
@@ -140,10 +140,10 @@ def draw(picture: Path, faces: list[SampleFace], columns: dict[str, list[Pixels]
     """One row a person: exemplar, LR, bicubic, each target's SR, the original."""
     import numpy as np
 
-    from edgesr.contact_sheet import SheetRow, contact_sheet
-    from edgesr.evaluation import degrade
-    from edgesr.imaging import write_image
-    from edgesr.metrics import psnr
+    from edgesr.evaluation.methods import degrade
+    from edgesr.evaluation.metrics import psnr
+    from edgesr.images.contact_sheet import SheetRow, contact_sheet
+    from edgesr.images.imaging import write_image
 
     side = faces[0].target.shape[0]
     rows = []

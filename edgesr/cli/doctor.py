@@ -96,9 +96,9 @@ def detector_check() -> dict[str, str]:
     import numpy as np
 
     from edgesr.data.samples import sample_faces
-    from edgesr.detection import FaceDetector, open_detector
     from edgesr.errors import EdgesrError, UnavailableError
-    from edgesr.yunet import YUNET_VARIABLE
+    from edgesr.faces.detection import FaceDetector, open_detector
+    from edgesr.faces.yunet import YUNET_VARIABLE
 
     said: list[str] = []
     try:
@@ -120,9 +120,9 @@ def detector_check() -> dict[str, str]:
 def embedder_check() -> dict[str, str]:
     """The face embedder that tells people apart, by file and version, and whether it does so for two sample people."""
     from edgesr.data.samples import sample_faces
-    from edgesr.dlib_models import open_dlib
     from edgesr.errors import EdgesrError
-    from edgesr.identity import DLIB_NETWORK, DlibEmbedder, IdentityMeter
+    from edgesr.faces.dlib_models import open_dlib
+    from edgesr.faces.identity import DLIB_NETWORK, DlibEmbedder, IdentityMeter
 
     try:
         embedder = DlibEmbedder()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgesr.errors import InputOutputError, UsageError
-from edgesr.places import expanded
+from edgesr.files.places import expanded
 
 
 def network(name: str | Path) -> None:
@@ -91,7 +91,7 @@ def some_file(paths: Sequence[Path]) -> None:
 
 def detector(given: Path | None) -> None:
     """Raises UnavailableError: the face detector that was named, by an option or the environment, is not there."""
-    from edgesr.yunet import find_yunet
+    from edgesr.faces.yunet import find_yunet
 
     find_yunet(given)
 

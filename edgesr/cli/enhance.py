@@ -91,10 +91,10 @@ def command(photos: tuple[Path, ...], out: Path | None, as_json: bool, **options
 
 def enhance_photos(photos: tuple[Path, ...], out: Path, as_json: bool, options: dict[str, Any]) -> None:
     """Photos one after another; what became of each is printed at the end."""
-    from edgesr.atomic import refuse_special
     from edgesr.cli.enhance_further import named_before
     from edgesr.enhance.batch import Journal, find_photos, plan_jobs
     from edgesr.enhance.write import NAMES
+    from edgesr.files.atomic import refuse_special
 
     started = time.monotonic()
     refuse_special(out)
@@ -138,10 +138,10 @@ def open_enhancer(options: dict[str, Any], ask: Ask | None = None) -> Enhancer:
     early.detector(options["detector"])
     for name in options["models"]:
         early.network(name)
-    from edgesr.detection import open_detector
     from edgesr.enhance.judge import open_judge
     from edgesr.enhance.privacy import strip_of
     from edgesr.enhance.run import Enhancer, Settings, open_networks
+    from edgesr.faces.detection import open_detector
 
     for name in ("allow_other", "assume_same_person"):
         if options[name] and not options["galleries"]:
@@ -252,7 +252,7 @@ def copy_file(source: Path, target: Path) -> None:
     """A photo in which nothing was changed is its own file, to the byte."""
     import shutil
 
-    from edgesr.atomic import file_aside
+    from edgesr.files.atomic import file_aside
 
     with file_aside(target) as aside:
         shutil.copyfile(source, aside)

@@ -73,8 +73,8 @@ def table(clip: Path, as_json: bool, options: dict[str, Any]) -> None:
     import dataclasses
 
     import edgesr
-    from edgesr.detection import open_detector
     from edgesr.enhance.temporal import temporal_table
+    from edgesr.faces.detection import open_detector
 
     if len(options["models"]) > 1:
         raise UsageError("one network at a time", "name one --model")

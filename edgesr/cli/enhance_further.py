@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from edgesr.enhance.batch import Job, Journal
     from edgesr.enhance.photo import Photo
     from edgesr.enhance.run import Enhanced
-    from edgesr.imaging import Pixels
+    from edgesr.images.imaging import Pixels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ def refuse_others(job: Job, files: list[Further], journal: Journal | None, taken
 
 def write_further(files: list[Further], faces: bool) -> dict[str, Any]:
     """Write them; their paths for the row. ``faces``: faces were asked for, so they have a list, if an empty one."""
-    from edgesr.imaging import write_image
+    from edgesr.images.imaging import write_image
 
     said: dict[str, Any] = {"face_files": []} if faces else {}
     for file in files:

@@ -16,9 +16,9 @@ from edgesr.errors import UnavailableError, UsageError
 if TYPE_CHECKING:
     from edgesr.api import Model
     from edgesr.data.faces import EvalPair
-    from edgesr.evaluation import Measure, Methods
-    from edgesr.evaluation_report import Report
-    from edgesr.identity import IdentityMeter
+    from edgesr.evaluation.methods import Measure, Methods
+    from edgesr.evaluation.report import Report
+    from edgesr.faces.identity import IdentityMeter
 
 COUNTS = (0, 1, 3, 5)
 WORST_SHOWN = 5
@@ -101,9 +101,9 @@ def command(
     from edgesr.cli import eval_text
     from edgesr.data.degradation import preset
     from edgesr.data.faces import read_eval_list
-    from edgesr.evaluation import Methods, measure_methods
-    from edgesr.evaluation_report import Report
-    from edgesr.verification import Verification
+    from edgesr.evaluation.methods import Methods, measure_methods
+    from edgesr.evaluation.report import Report
+    from edgesr.evaluation.verification import Verification
 
     model = edgesr.load(bundle or checkpoint or edgesr.DEFAULT_CHECKPOINT)
     degradation = preset(degradation or model.degradation)
@@ -201,7 +201,7 @@ def allow_slots(model: Model, pairs: list[EvalPair]) -> None:
 
 def identity_meter(wanted: bool | None, embedder: Path | None) -> IdentityMeter | None:
     """None where identity is not wanted, or not asked for and not installed."""
-    from edgesr.identity import DlibEmbedder, IdentityMeter, OnnxEmbedder
+    from edgesr.faces.identity import DlibEmbedder, IdentityMeter, OnnxEmbedder
 
     if wanted is False:
         if embedder:
@@ -220,8 +220,8 @@ def identity_meter(wanted: bool | None, embedder: Path | None) -> IdentityMeter 
 
 def measure_with(meter: IdentityMeter | None, lpips: Measure | None) -> Measure:
     """PSNR and SSIM, and what else there is."""
-    from edgesr.imaging import Pixels
-    from edgesr.metrics import psnr, ssim
+    from edgesr.evaluation.metrics import psnr, ssim
+    from edgesr.images.imaging import Pixels
 
     def measure(image: Pixels, truth: Pixels) -> dict[str, float]:
         figures = {"psnr": psnr(image, truth), "ssim": ssim(image, truth)}
@@ -238,7 +238,7 @@ def lpips_measure(backbone: Path, linear: Path) -> Measure:
     """LPIPS on AlexNet, as papers report it; lower is better."""
     import torch
 
-    from edgesr.imaging import Pixels, to_unit
+    from edgesr.images.imaging import Pixels, to_unit
     from edgesr.training.losses.lpips import LPIPS
 
     network = LPIPS.load("alexnet", backbone, linear).eval()
@@ -252,7 +252,7 @@ def lpips_measure(backbone: Path, linear: Path) -> Measure:
 
 
 def write_files(report: Report, csv_file: Path | None, sheet: Path | None, worst: int) -> None:
-    from edgesr.atomic import file_aside
+    from edgesr.files.atomic import file_aside
 
     if csv_file:
         with file_aside(csv_file) as aside:

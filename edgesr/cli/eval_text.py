@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from edgesr.metrics import Interval
+from edgesr.evaluation.metrics import Interval
 
 if TYPE_CHECKING:
-    from edgesr.evaluation_report import Report
-    from edgesr.identity import IdentityMeter
+    from edgesr.evaluation.report import Report
+    from edgesr.faces.identity import IdentityMeter
 
 METRICS = {
     "psnr": "PSNR dB [95 %]",

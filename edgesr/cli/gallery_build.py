@@ -177,7 +177,7 @@ class Collected:
 
 def collect(photos: Sequence[Path], network: Model, gallery: Gallery, wishes: Wishes) -> Collected:
     """Entries for ``gallery`` from photos."""
-    from edgesr.detection import open_detector
+    from edgesr.faces.detection import open_detector
     from edgesr.gallery import build as steps
     from edgesr.gallery.header import MOST_ENTRIES
     from edgesr.gallery.photos import Rejection, gather, look

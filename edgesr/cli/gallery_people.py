@@ -131,7 +131,7 @@ def names_of(photos: Sequence[Candidate], most: int = 5, *, folders: bool = Fals
 
 def open_embedder(file: Path | None, needed: bool) -> Any:
     """The embedder of ``file``, else dlib's, or None where that is not installed and not needed."""
-    from edgesr.identity import DlibEmbedder, OnnxEmbedder
+    from edgesr.faces.identity import DlibEmbedder, OnnxEmbedder
 
     if file is not None:
         return OnnxEmbedder(file)

@@ -11,7 +11,7 @@ from edgesr import DEFAULT_CHECKPOINT
 from edgesr.cli import early, output
 
 if TYPE_CHECKING:
-    from edgesr.imaging import Pixels
+    from edgesr.images.imaging import Pixels
     from edgesr.models import Checkpoint
 
 
@@ -90,8 +90,8 @@ def offsets(checkpoint: Checkpoint) -> dict[str, Any]:
 
     from edgesr.data.samples import sample_faces
     from edgesr.deployment.offsets import report_offsets
-    from edgesr.evaluation import degrade
-    from edgesr.imaging import to_unit
+    from edgesr.evaluation.methods import degrade
+    from edgesr.images.imaging import to_unit
 
     config = checkpoint.model.config
     faces = sample_faces(config.hr_size)

@@ -15,8 +15,8 @@ import click
 from edgesr import __version__
 from edgesr.cli import output
 from edgesr.errors import EXIT_INTERRUPTED, EXIT_IO, EXIT_OK, EXIT_SIGNAL, EXIT_USAGE, EdgesrError
-from edgesr.quiet import quiet
-from edgesr.termination import Terminated, heed_termination
+from edgesr.process.quiet import quiet
+from edgesr.process.termination import Terminated, heed_termination
 
 EXIT_INTERNAL = 70
 

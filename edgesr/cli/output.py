@@ -38,7 +38,7 @@ def claim(path: Path) -> None:
     Raises:
         InputOutputError: another process is making it, or its folder cannot be written.
     """
-    from edgesr.claims import claimed
+    from edgesr.files.claims import claimed
 
     click.get_current_context().with_resource(claimed(path))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from edgesr.cli import output
 from edgesr.cli.printable import printable
-from edgesr.quiet import stderr_lock
+from edgesr.process.quiet import stderr_lock
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -80,7 +80,7 @@ def search_recipe(
 
 
 def _write(path: Path, text: str, force: bool) -> None:
-    from edgesr.atomic import file_aside
+    from edgesr.files.atomic import file_aside
 
     if path.exists() and not force:
         raise UsageError(f"{path} exists", "--force replaces it")

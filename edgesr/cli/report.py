@@ -286,7 +286,7 @@ def meter_for(identity: bool | None, embedder: Path | None) -> Any:
 
 def write(report: dict[str, Any], pictures: dict[str, Any], files: dict[str, Path]) -> None:
     """All three files; each complete or not at all."""
-    from edgesr.atomic import file_aside
+    from edgesr.files.atomic import file_aside
     from edgesr.report.build import report_json
     from edgesr.report.html import report_html
     from edgesr.report.markdown import report_markdown

@@ -66,10 +66,10 @@ def command(
     --exemplars or --gallery it is plain super-resolution. Faces are aligned crops of the network's LR size.
     """
     import edgesr
-    from edgesr.detection import open_detector
+    from edgesr.faces.detection import open_detector
     from edgesr.gallery.format import Gallery, read_gallery
     from edgesr.gallery.network import network_of
-    from edgesr.imaging import read_image, write_image
+    from edgesr.images.imaging import read_image, write_image
 
     if truth is not None and len(lr) > 1:
         raise UsageError("--truth belongs to one LR face", "restore one face at a time to measure it")
@@ -134,8 +134,8 @@ def show(outputs: list[dict[str, Any]]) -> None:
 
 def measure(sr: Any, source: Path, original: Any) -> dict[str, float]:
     """PSNR in dB of the SR face and of bicubic upsampling, to the original."""
-    from edgesr.imaging import read_image, resize_bicubic
-    from edgesr.metrics import psnr
+    from edgesr.evaluation.metrics import psnr
+    from edgesr.images.imaging import read_image, resize_bicubic
 
     if sr.shape != original.shape:
         raise InputOutputError(

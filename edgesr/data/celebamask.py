@@ -14,8 +14,8 @@ from edgesr.data.crops import CropFolder, write_list
 from edgesr.data.layout import EVAL_LIST
 from edgesr.data.splits import EXEMPLARS, draw, evaluation_rows
 from edgesr.errors import InputOutputError, UsageError
-from edgesr.imaging import read_image, resize_bicubic
-from edgesr.reading import read_text
+from edgesr.files.reading import read_text
+from edgesr.images.imaging import read_image, resize_bicubic
 
 LEAST_PHOTOS = 4
 TRAIN_PEOPLE, TEST_PEOPLE = 2600, 287

@@ -12,10 +12,10 @@ import io
 from pathlib import Path
 from types import TracebackType
 
-from edgesr.atomic import cannot_write, file_aside
 from edgesr.errors import InputOutputError, UsageError
-from edgesr.imaging import Pixels, write_image
-from edgesr.reading import open_plain
+from edgesr.files.atomic import cannot_write, file_aside
+from edgesr.files.reading import open_plain
+from edgesr.images.imaging import Pixels, write_image
 
 FORCE_HINT = "pass --force to replace it, or give another folder"
 

@@ -17,7 +17,7 @@ from edgesr.data.layout import read_eval_list as read_eval_list
 from edgesr.data.layout import split_folder as split_folder
 from edgesr.data.layout import to_train_on as to_train_on
 from edgesr.errors import InputOutputError
-from edgesr.imaging import read_image
+from edgesr.images.imaging import read_image
 
 Track = Callable[[Sequence[Path]], Iterator[Path]]
 """Shows how far the reading is."""

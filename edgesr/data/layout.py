@@ -10,8 +10,8 @@ import dataclasses
 from pathlib import Path
 
 from edgesr.errors import InputOutputError, UsageError
-from edgesr.imaging import IMAGE_SUFFIXES
-from edgesr.reading import read_table
+from edgesr.files.reading import read_table
+from edgesr.images.imaging import IMAGE_SUFFIXES
 
 EVAL_LIST = "eval_list.csv"
 

@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from edgesr.alignment import crop_face
 from edgesr.data.crops import CropFolder, write_list
 from edgesr.data.layout import people
-from edgesr.detection import Face, FaceDetector
 from edgesr.errors import InputOutputError, UnavailableError, UsageError, told
-from edgesr.imaging import Pixels, read_image
+from edgesr.faces.alignment import crop_face
+from edgesr.faces.detection import Face, FaceDetector
+from edgesr.images.imaging import Pixels, read_image
 
 AMBIGUOUS = 0.6
 """A second face at least this many times as wide as the largest: it cannot be told whose photo it is."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from edgesr.imaging import Pixels, read_image
+from edgesr.images.imaging import Pixels, read_image
 
 FOLDER = Path(__file__).parent.parent / "samples"
 

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgesr.atomic import cannot_write
 from edgesr.enhance.write import KINDS, SUFFIXES
 from edgesr.errors import InputOutputError, UsageError
-from edgesr.imaging import IMAGE_SUFFIXES
-from edgesr.places import expanded
-from edgesr.reading import read_text
+from edgesr.files.atomic import cannot_write
+from edgesr.files.places import expanded
+from edgesr.files.reading import read_text
+from edgesr.images.imaging import IMAGE_SUFFIXES
 
 JOURNAL = ".edgesr-enhance.jsonl"
 """In the output folder: a line for each photo begun and one for each done, so that a run may stop and go on."""

@@ -15,7 +15,7 @@ from edgesr.enhance.clip_colour import Colours, Converter, colours_of
 from edgesr.enhance.clip_file import look_through, opened, picture
 from edgesr.enhance.privacy import Strip, kept_tags
 from edgesr.errors import InputOutputError
-from edgesr.imaging import Pixels
+from edgesr.images.imaging import Pixels
 
 THREADS = 4
 """That decode; each keeps frames of its own, and restoring faces takes far longer."""

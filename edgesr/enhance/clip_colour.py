@@ -10,7 +10,7 @@ import numpy as np
 
 from edgesr.enhance.clip_file import load_av
 from edgesr.errors import InputOutputError
-from edgesr.imaging import Pixels
+from edgesr.images.imaging import Pixels
 
 UNSPECIFIED = 2
 BT709, BT601 = 1, 6

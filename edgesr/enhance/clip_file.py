@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from edgesr.errors import InputOutputError, UnavailableError
-from edgesr.photo_formats import VIDEO, kind_of
-from edgesr.reading import open_plain
+from edgesr.files.reading import open_plain
+from edgesr.images.photo_formats import VIDEO, kind_of
 
 if TYPE_CHECKING:
     from av.container import InputContainer

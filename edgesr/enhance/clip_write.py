@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgesr.atomic import cannot_write, file_aside
 from edgesr.enhance.clip import Clip, Frame, Look, decoded
 from edgesr.enhance.clip_colour import Converter
 from edgesr.enhance.clip_file import count_packets, load_av, opened
 from edgesr.errors import InputOutputError, UnavailableError, UsageError
+from edgesr.files.atomic import cannot_write, file_aside
 
 if TYPE_CHECKING:
     from av.container import InputContainer

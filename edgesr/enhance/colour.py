@@ -8,7 +8,6 @@ import struct
 
 from PIL import Image, ImageCms
 
-from edgesr.bmff import read_still
 from edgesr.enhance.extras import Extras
 from edgesr.enhance.icc import (
     CURVES,
@@ -21,6 +20,7 @@ from edgesr.enhance.icc import (
     rgb_of_grey,
     space_of,
 )
+from edgesr.images.bmff import read_still
 
 Code = tuple[int, int, int, int]
 """Primaries, transfer, matrix and full range, by ITU-T H.273."""

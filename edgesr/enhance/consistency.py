@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgesr.enhance.detail import resize_planes
-from edgesr.imaging import Pixels
+from edgesr.images.imaging import Pixels
 
 BELIEVED, NOT_BELIEVED = 1.022, 1.04
 """Up to the first ratio of disagreements exemplars count in full, from the second on not at all."""

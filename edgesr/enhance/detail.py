@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from edgesr.imaging import Pixels
+from edgesr.images.imaging import Pixels
 
 Planes = npt.NDArray[np.float32]
 

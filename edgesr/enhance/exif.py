@@ -10,7 +10,7 @@ import dataclasses
 import struct
 from collections.abc import Iterable, Mapping
 
-from edgesr.tiff import SIZES, Directory, Entry, Tiff, parse_tiff
+from edgesr.images.tiff import SIZES, Directory, Entry, Tiff, parse_tiff
 
 PREFIX = b"Exif\0\0"
 ORIENTATION, SOFTWARE, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 274, 305, 282, 283, 296

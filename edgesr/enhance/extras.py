@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from PIL import Image
 
 from edgesr.enhance.exif import IPTC, RATIONAL, RESOLUTION_UNIT, X_RESOLUTION, XMP, Y_RESOLUTION
-from edgesr.tiff import Entry, Tiff, parse_tiff
+from edgesr.images.tiff import Entry, Tiff, parse_tiff
 
 XMP_START, EXTENDED_START = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 PHOTOSHOP_START, IPTC_RESOURCE = b"Photoshop 3.0\0", 0x0404

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from edgesr.alignment import TOLERANCE, transform
-from edgesr.detection import LONG_SIDE, Detector, Face
 from edgesr.enhance.paste import sample
 from edgesr.errors import InputOutputError
-from edgesr.imaging import Pixels, resize_bicubic
+from edgesr.faces.alignment import TOLERANCE, transform
+from edgesr.faces.detection import LONG_SIDE, Detector, Face
+from edgesr.images.imaging import Pixels, resize_bicubic
 
 TILE, OVERLAP = 960, 160
 """Parts are squares of this many pixels; a face up to the overlap lies whole in one of them, larger ones are found

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from edgesr.enhance.detail import resize_planes
-from edgesr.imaging import Pixels, resize_bicubic
+from edgesr.images.imaging import Pixels, resize_bicubic
 
 Weights = npt.NDArray[np.float32]
 

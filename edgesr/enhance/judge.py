@@ -10,15 +10,15 @@ import numpy as np
 
 from edgesr.enhance.regions import Network
 from edgesr.errors import EdgesrError, UnavailableError
+from edgesr.faces.identity import DlibEmbedder, Embedder, OnnxEmbedder
+from edgesr.faces.right_person import NO_EMBEDDINGS, other_person
 from edgesr.gallery.format import Gallery
-from edgesr.identity import DlibEmbedder, Embedder, OnnxEmbedder
-from edgesr.imaging import Pixels
-from edgesr.right_person import NO_EMBEDDINGS, other_person
+from edgesr.images.imaging import Pixels
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class EmbeddingJudge:
-    """Judges by ``edgesr.right_person``; galleries without embeddings, or of another embedder, are not judged."""
+    """Judges by ``edgesr.faces.right_person``; galleries without embeddings, or of another embedder, are not judged."""
 
     embedder: Embedder
 

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from edgesr.alignment import Alignment, mirror, transform
 from edgesr.enhance.detail import resize_planes
 from edgesr.enhance.photo import Samples
-from edgesr.imaging import Pixels
+from edgesr.faces.alignment import Alignment, mirror, transform
+from edgesr.images.imaging import Pixels
 
 Array = npt.NDArray[np.float32]
 

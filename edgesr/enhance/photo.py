@@ -10,15 +10,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, JpegImagePlugin
 
-from edgesr.arrays import as_samples
-from edgesr.bmff import read_still
-from edgesr.decoding import opened, orientation_of
 from edgesr.enhance.colour import Code, read_colours, to_srgb
 from edgesr.enhance.exif import ORIENTATION, SHORT, bare, changed, damaged, from_tiff, numbers, order_of, value_of
 from edgesr.enhance.extras import Extras, density_of, read_extras
 from edgesr.errors import UsageError
-from edgesr.imaging import Pixels, read_bytes
-from edgesr.samples16 import deep_bits, read_deep, upright
+from edgesr.images.arrays import as_samples
+from edgesr.images.bmff import read_still
+from edgesr.images.decoding import opened, orientation_of
+from edgesr.images.imaging import Pixels, read_bytes
+from edgesr.images.samples16 import deep_bits, read_deep, upright
 
 Samples = npt.NDArray[Any]
 """uint8 or uint16."""

@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgesr.alignment import transform
-from edgesr.detection import Detector, Face
 from edgesr.enhance.consistency import believe
 from edgesr.enhance.detail import keep_own_detail
 from edgesr.enhance.faces import find_faces, lr_crop, native_crop, side_of
@@ -21,8 +19,10 @@ from edgesr.enhance.privacy import Strip
 from edgesr.enhance.regions import MOST_MEGAPIXELS, Network, factor_for, network_for, pair_networks
 from edgesr.enhance.whose import OTHER, Ask, Judge, Meant, anybody, meant_face
 from edgesr.errors import UsageError
-from edgesr.imaging import Pixels, resize_bicubic
-from edgesr.photo_formats import LONGEST_SIDE
+from edgesr.faces.alignment import transform
+from edgesr.faces.detection import Detector, Face
+from edgesr.images.imaging import Pixels, resize_bicubic
+from edgesr.images.photo_formats import LONGEST_SIDE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -255,8 +255,8 @@ def enhance(
     Raises:
         EdgesrError: as reading photos, galleries and networks does.
     """
-    from edgesr.detection import open_detector
     from edgesr.enhance.judge import open_judge
+    from edgesr.faces.detection import open_detector
 
     if isinstance(photo, np.ndarray):
         photo = photo_of(photo)

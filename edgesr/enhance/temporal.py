@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgesr.alignment import crop_face
-from edgesr.detection import Detector
 from edgesr.enhance.clip import Frame, open_clip
 from edgesr.errors import InputOutputError
-from edgesr.evaluation import GREY, degrade
-from edgesr.imaging import Pixels, resize_bicubic
-from edgesr.metrics import psnr, ssim
+from edgesr.evaluation.methods import GREY, degrade
+from edgesr.evaluation.metrics import psnr, ssim
+from edgesr.faces.alignment import crop_face
+from edgesr.faces.detection import Detector
+from edgesr.images.imaging import Pixels, resize_bicubic
 
 if TYPE_CHECKING:
     from edgesr.api import Model

@@ -11,9 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from edgesr import __version__
-from edgesr.alignment import crop_face, transform
-from edgesr.atomic import file_aside
-from edgesr.detection import Detector, Face
 from edgesr.enhance.clip import Clip, Frame, open_clip
 from edgesr.enhance.clip_file import opened
 from edgesr.enhance.clip_write import format_of, write_clip
@@ -23,13 +20,16 @@ from edgesr.enhance.regions import Network, factor_for, network_for
 from edgesr.enhance.run import DEFAULTS, Enhancer, Settings
 from edgesr.enhance.whose import Judge
 from edgesr.errors import InputOutputError, UsageError
+from edgesr.faces.alignment import crop_face, transform
+from edgesr.faces.descriptor import describe
+from edgesr.faces.detection import Detector, Face
+from edgesr.files.atomic import file_aside
 from edgesr.gallery.build import empty_gallery, encode_entries
-from edgesr.gallery.descriptor import describe
 from edgesr.gallery.format import Entry, Gallery
 from edgesr.gallery.photos import Candidate
 from edgesr.gallery.quality import LEAST_SIZE
 from edgesr.gallery.quality import judge as judge_quality
-from edgesr.imaging import Pixels
+from edgesr.images.imaging import Pixels
 
 MOST_MEGAPIXELS = 8.3
 """Of an output's frame: 4K."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from edgesr.detection import Face
-from edgesr.imaging import Pixels
+from edgesr.faces.detection import Face
+from edgesr.images.imaging import Pixels
 
 if TYPE_CHECKING:
     from edgesr.enhance.regions import Network

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from edgesr.atomic import file_aside
 from edgesr.enhance.colour import heic_code, profile_for
 from edgesr.enhance.exif import MAKER_NOTE, bare, changed, from_tiff
 from edgesr.enhance.extras import PHOTOSHOP_START, XMP_START, Density
@@ -19,7 +18,8 @@ from edgesr.enhance.mark import mark, with_resolution
 from edgesr.enhance.photo import Photo, Samples, to_rgb
 from edgesr.enhance.png import WithChunks, write_png16
 from edgesr.errors import InputOutputError, UnavailableError, UsageError
-from edgesr.photo_formats import LONGEST_SIDE
+from edgesr.files.atomic import file_aside
+from edgesr.images.photo_formats import LONGEST_SIDE
 
 KINDS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".heic": "HEIF", ".heif": "HEIF"}
 SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "HEIF": ".heic"}

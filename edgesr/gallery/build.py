@@ -18,7 +18,7 @@ from edgesr.gallery.quality import FINGERPRINT, Quality, duplicates
 
 if TYPE_CHECKING:
     from edgesr.api import Model
-    from edgesr.identity import Embedder
+    from edgesr.faces.identity import Embedder
 
 Vector = npt.NDArray[np.float32]
 

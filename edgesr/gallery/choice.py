@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgesr.errors import UsageError
-from edgesr.gallery.descriptor import GRID, HAS_LANDMARKS, LANDMARKS, LUMINANCE, SIZE
+from edgesr.faces.descriptor import GRID, HAS_LANDMARKS, LANDMARKS, LUMINANCE, SIZE
 
 Array = npt.NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from edgesr.errors import GalleryError, UsageError
 from edgesr.gallery.format import Entry, Gallery, locked, read_gallery, write_gallery
 from edgesr.gallery.header import MOST_ENTRIES
-from edgesr.imaging import read_bytes
+from edgesr.images.imaging import read_bytes
 
 LEAST_PREFIX = 6
 """Digits of a photo's SHA-256 that are taken for one; shorter numbers are indices."""

@@ -36,7 +36,7 @@ class Entry:
     features: npt.NDArray[np.int8] | npt.NDArray[np.float16]
     """[h, w, C], as stored."""
     descriptor: Array
-    """[D], from ``edgesr.gallery.descriptor``."""
+    """[D], from ``edgesr.faces.descriptor``."""
     photo_sha256: str
     """Of the photo file's bytes: 64 lower-case hex digits. An entry's identity; no photo is in a gallery twice."""
     quality: Mapping[str, float] = dataclasses.field(default_factory=dict)

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edgesr.alignment import Alignment, Array, crop_face, transform
-from edgesr.detection import LONG_SIDE, VIEW_SIDE, Detector, Face
 from edgesr.errors import InputOutputError, UnavailableError, UsageError, told
-from edgesr.gallery.descriptor import Descriptor, describe
+from edgesr.faces.alignment import Alignment, Array, crop_face, transform
+from edgesr.faces.descriptor import Descriptor, describe
+from edgesr.faces.detection import LONG_SIDE, VIEW_SIDE, Detector, Face
 from edgesr.gallery.quality import SIDE, Quality, fingerprint, judge
 from edgesr.gallery.strict_json import MOST_TEXT
-from edgesr.imaging import IMAGE_SUFFIXES, Pixels, read_bytes, read_reduced
+from edgesr.images.imaging import IMAGE_SUFFIXES, Pixels, read_bytes, read_reduced
 
 SEARCHED_AT = LONG_SIDE * 3 // 4
 """A JPEG is decoded to no less than this on its longer side to find faces; the detector looks at no more anyway."""

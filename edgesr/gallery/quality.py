@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from edgesr.alignment import align
 from edgesr.errors import InputOutputError, UsageError
-from edgesr.gallery.descriptor import GRID, LUMA, LUMINANCE, SIZE, box_means
-from edgesr.imaging import Pixels
+from edgesr.faces.alignment import align
+from edgesr.faces.descriptor import GRID, LUMA, LUMINANCE, SIZE, box_means
+from edgesr.images.imaging import Pixels
 
 Array = npt.NDArray[np.float64]
 

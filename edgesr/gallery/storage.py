@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from edgesr.atomic import cannot_write, refuse_special
 from edgesr.errors import EdgesrError, InputOutputError
+from edgesr.files.atomic import cannot_write, refuse_special
 
 PRIVATE = 0o600
 CHUNK = 1 << 20

@@ -13,10 +13,10 @@ import safetensors
 import safetensors.torch
 import torch
 
-from edgesr.atomic import folder_aside
 from edgesr.errors import CheckpointError, UsageError
-from edgesr.leftovers import recover
-from edgesr.litter import is_empty
+from edgesr.files.atomic import folder_aside
+from edgesr.files.leftovers import recover
+from edgesr.files.litter import is_empty
 from edgesr.models.description import CONFIG as CONFIG
 from edgesr.models.description import FORMAT_VERSION as FORMAT_VERSION
 from edgesr.models.description import IN_RUN as IN_RUN

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgesr.errors import CheckpointError, UsageError
-from edgesr.reading import read_json
+from edgesr.files.reading import read_json
 
 LARGEST = 4096
 """Of any width, depth or size: beyond it a configuration is damaged, and building it would only exhaust memory."""

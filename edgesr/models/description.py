@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from edgesr.errors import CheckpointError
-from edgesr.leftovers import recover
+from edgesr.files.leftovers import recover
+from edgesr.files.places import expanded
+from edgesr.files.reading import open_plain
 from edgesr.models.config import HIMEConfig
-from edgesr.places import expanded
-from edgesr.reading import open_plain
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG = "model.safetensors", "config.json"

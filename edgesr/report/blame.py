@@ -9,8 +9,8 @@ import torch
 from torch.fx import GraphModule
 
 from edgesr.deployment.graphs import GRAPH_INPUTS, deployed_graphs
-from edgesr.imaging import Pixels, to_pixels, to_unit
-from edgesr.metrics import psnr
+from edgesr.evaluation.metrics import psnr
+from edgesr.images.imaging import Pixels, to_pixels, to_unit
 from edgesr.models.checkpoint import Checkpoint
 from edgesr.quantize.encoded import KeptEncoder
 from edgesr.quantize.points import Points

@@ -17,7 +17,7 @@ from typing import Any
 
 from edgesr.bundle import MANIFEST, Bundle
 from edgesr.errors import EdgesrError, UnavailableError, UsageError
-from edgesr.identity import IdentityMeter
+from edgesr.faces.identity import IdentityMeter
 from edgesr.models.checkpoint import Checkpoint, sha256_of
 from edgesr.runtime.base import Runtime
 from edgesr.runtime.torch import TorchRuntime

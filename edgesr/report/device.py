@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgesr.errors import InputOutputError
-from edgesr.reading import read_json
+from edgesr.files.reading import read_json
 
 FORMAT, FORMAT_VERSION = "edgesr-device-results", 1
 GRAPHS = ("encode", "restore")

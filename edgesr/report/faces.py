@@ -14,8 +14,8 @@ import numpy as np
 from edgesr.data.faces import EvalPair
 from edgesr.data.samples import sample_faces
 from edgesr.errors import InputOutputError
-from edgesr.evaluation import degrade
-from edgesr.imaging import Pixels, read_image
+from edgesr.evaluation.methods import degrade
+from edgesr.images.imaging import Pixels, read_image
 from edgesr.models.config import HIMEConfig
 
 T = TypeVar("T")

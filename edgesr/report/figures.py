@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgesr.atomic import file_aside
 from edgesr.errors import InputOutputError, UsageError
-from edgesr.reading import read_json, read_text
+from edgesr.files.atomic import file_aside
+from edgesr.files.reading import read_json, read_text
 
 from .html import megabytes, milliseconds, number
 from .markdown import COLUMNS, markdown_table, table_rows

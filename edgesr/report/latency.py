@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgesr.atomic import file_aside
-from edgesr.benchmark import bench_bundles
+from edgesr.benchmarking.benchmark import bench_bundles
 from edgesr.errors import InputOutputError
-from edgesr.reading import read_json
+from edgesr.files.atomic import file_aside
+from edgesr.files.reading import read_json
 
 KEYS = ("ms_median", "ms_p10", "ms_p90", "ratio", "ratio_p10", "ratio_p90", "peak_mib", "threads", "runs")
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from edgesr.deployment.graphs import deployed_graphs
 from edgesr.deployment.offsets import report_offsets
-from edgesr.imaging import Pixels, to_unit
+from edgesr.images.imaging import Pixels, to_unit
 from edgesr.models.checkpoint import Checkpoint
 
 from .faces import ReportFace

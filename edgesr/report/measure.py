@@ -13,10 +13,10 @@ from typing import Any
 
 from edgesr.bundle import Bundle
 from edgesr.errors import InputOutputError
-from edgesr.identity import IdentityMeter
-from edgesr.imaging import Pixels, resize_bicubic, to_pixels, to_unit
-from edgesr.metrics import psnr, ssim
-from edgesr.reading import read_text
+from edgesr.evaluation.metrics import psnr, ssim
+from edgesr.faces.identity import IdentityMeter
+from edgesr.files.reading import read_text
+from edgesr.images.imaging import Pixels, resize_bicubic, to_pixels, to_unit
 from edgesr.runtime.base import Array, Runtime, fill_slots
 
 from .faces import ReportFace

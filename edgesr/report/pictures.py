@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from edgesr.imaging import Pixels, resize_bicubic
-from edgesr.metrics import psnr
+from edgesr.evaluation.metrics import psnr
+from edgesr.images.imaging import Pixels, resize_bicubic
 
 from .faces import ReportFace
 

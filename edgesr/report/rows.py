@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edgesr.metrics import over_people
+from edgesr.evaluation.metrics import over_people
 
 from .faces import ReportFace
 from .measure import Figures

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgesr.atomic import file_aside
 from edgesr.data.faces import eval_splits, read_eval_list
 from edgesr.errors import InputOutputError, UnavailableError
+from edgesr.files.atomic import file_aside
+from edgesr.files.reading import read_json
 from edgesr.models.checkpoint import Checkpoint
-from edgesr.reading import read_json
 
 from .faces import spread
 

@@ -65,7 +65,7 @@ def drawing(width: float, height: float) -> Iterator[Figure]:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise UnavailableError("the report's charts need matplotlib", "pip install 'edgesr[report]'") from error
-    from edgesr.quiet import quiet
+    from edgesr.process.quiet import quiet
 
     ink, muted, line = colour("ink"), colour("muted"), colour("line")
     colours: dict[Any, Any] = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgesr.bundle import Bundle
 from edgesr.errors import EdgesrError
-from edgesr.identity import IdentityMeter
+from edgesr.faces.identity import IdentityMeter
 from edgesr.models.checkpoint import Checkpoint
 from edgesr.quantize.scheme import Quantization
 

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgesr import threads as thread_choice
-from edgesr.exclusive import Exclusive
 from edgesr.models.config import HIMEConfig
+from edgesr.process import threads as thread_choice
+from edgesr.process.exclusive import Exclusive
 
 Array = npt.NDArray[np.float32]
 
@@ -111,7 +111,7 @@ class GraphRuntime(Runtime):
         tensors: Mapping[str, Any],
         threads: int | None = None,
     ) -> None:
-        """``files`` and ``tensors`` as in a bundle's manifest; ``threads`` None: as ``edgesr.threads`` chooses.
+        """``files`` and ``tensors`` as in a bundle's manifest; ``threads`` None: as ``edgesr.process.threads`` chooses.
 
         Raises:
             ForkError: this process was forked off one that has used the engine.

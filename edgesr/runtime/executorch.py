@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from edgesr.quiet import capture_native_stderr, quiet
+from edgesr.process.quiet import capture_native_stderr, quiet
 from edgesr.runtime.base import GraphRuntime
 
 

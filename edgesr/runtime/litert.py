@@ -9,7 +9,7 @@ from typing import Any
 import numpy.typing as npt
 
 from edgesr.errors import BundleError
-from edgesr.quiet import capture_native_stderr, quiet
+from edgesr.process.quiet import capture_native_stderr, quiet
 from edgesr.runtime.base import GraphRuntime
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from edgesr.exclusive import Exclusive
 from edgesr.models.config import HIMEConfig
 from edgesr.models.hime import HIME
+from edgesr.process.exclusive import Exclusive
 from edgesr.runtime.base import Array, Runtime
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from edgesr import __version__
-from edgesr.places import cache_folder
+from edgesr.files.places import cache_folder
 from edgesr.runtime.base import Runtime, fill_slots
 from edgesr.runtime.isolated import IsolatedRuntime
 

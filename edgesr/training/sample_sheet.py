@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from edgesr.contact_sheet import SheetRow, contact_sheet
 from edgesr.data.faces import EvalPair
-from edgesr.evaluation import Methods
-from edgesr.imaging import read_image
-from edgesr.metrics import psnr
+from edgesr.evaluation.methods import Methods
+from edgesr.evaluation.metrics import psnr
+from edgesr.images.contact_sheet import SheetRow, contact_sheet
+from edgesr.images.imaging import read_image
 from edgesr.runtime.base import Runtime
 
 PEOPLE, SIDE = 6, 160

@@ -12,8 +12,8 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from edgesr.atomic import file_aside
 from edgesr.errors import CheckpointError
+from edgesr.files.atomic import file_aside
 from edgesr.models.checkpoint import read_tensors
 
 

@@ -22,14 +22,14 @@ from torch import Tensor, nn
 from edgesr.data.batches import Batch, BatchSampler
 from edgesr.data.faces import EvalPair, FaceSet
 from edgesr.errors import EdgesrError, UsageError
-from edgesr.evaluation import evaluate
-from edgesr.imaging import write_image
+from edgesr.evaluation.methods import evaluate
+from edgesr.images.imaging import write_image
 from edgesr.models.checkpoint import IN_RUN, save_checkpoint, sha256_of
 from edgesr.models.config import HIMEConfig
 from edgesr.models.hime import HIME
+from edgesr.process.termination import uninterrupted
 from edgesr.runtime.base import Runtime
 from edgesr.runtime.torch import TorchRuntime
-from edgesr.termination import uninterrupted
 from edgesr.training.config import Progress, TrainConfig
 from edgesr.training.feature_scales import measure_feature_scales
 from edgesr.training.logs import Means, RunLog

@@ -52,7 +52,7 @@ def main(folder: Path) -> None:
         bundles["int8"] = bundle(folder, "onnx", "int8", INT8, CONVERTER)
     import booth_vectors
 
-    from edgesr.yunet import find_yunet
+    from edgesr.faces.yunet import find_yunet
 
     booth_vectors.write(folder, bundles)
     shutil.copy(find_yunet(), folder / "detector.onnx")
@@ -69,8 +69,8 @@ def web(folder: Path, bundles: dict[str, Path]) -> dict[str, Any]:
     """What the TypeScript core does beyond the Kotlin core; and photos as pixels, since tests there decode no JPEG."""
     import numpy as np
 
-    from edgesr.detection import FaceDetector
-    from edgesr.imaging import read_image
+    from edgesr.faces.detection import FaceDetector
+    from edgesr.images.imaging import read_image
 
     noise = np.random.default_rng(5).integers(0, 256, (47, 61, 3), np.uint8)
     photos = [p for p in sorted((folder / "photos").glob("*.jpg")) if p.name == "no-face.jpg" or p.name[:3] != "no-"]
@@ -115,7 +115,7 @@ def resized(noise: Any) -> dict[str, Any]:
 def found(path: Path, detector: Any) -> list[dict[str, Any]]:
     """All faces of a photo, the tiny ones too."""
     from edgesr.enhance.faces import find_faces
-    from edgesr.imaging import read_image
+    from edgesr.images.imaging import read_image
 
     faces = find_faces(read_image(path), detector)
     return [{"box": list(f.box), "landmarks": f.landmarks.tolist(), "score": f.score} for f in faces]
@@ -144,13 +144,13 @@ def enhanced(folder: Path, name: str, bundle_folder: Path, detector: Any) -> dic
     import numpy as np
 
     import edgesr
-    from edgesr.alignment import transform
     from edgesr.enhance.consistency import believe
     from edgesr.enhance.faces import find_faces, lr_crop, native_crop
     from edgesr.enhance.heatmap import overlay
     from edgesr.enhance.run import Enhancer, Network, Photo
+    from edgesr.faces.alignment import transform
     from edgesr.gallery.format import read_gallery
-    from edgesr.imaging import read_image
+    from edgesr.images.imaging import read_image
 
     model = edgesr.load(bundle_folder)
     gallery = read_gallery(folder / f"python-{name}.gallery")

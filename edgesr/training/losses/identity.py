@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgesr.arcface import ARCFACE_BOX, CropBox
 from edgesr.errors import UsageError
+from edgesr.faces.arcface import ARCFACE_BOX, CropBox
 from edgesr.training.onnx_torch import OnnxModule
 
 

@@ -84,7 +84,7 @@ def _figures(rounds: list[list[float]], first: list[list[float]]) -> dict[str, f
 
 @dataclasses.dataclass
 class _Worker:
-    """The process of one network (``edgesr.benchmark_worker``), asked in JSON lines over its pipes."""
+    """The process of one network (``edgesr.benchmarking.worker``), asked in JSON lines over its pipes."""
 
     network: str
     threads: int
@@ -93,11 +93,11 @@ class _Worker:
         # Engines print what they like on stderr; its end tells why a process died.
         self._log: IO[bytes] = tempfile.TemporaryFile()
         limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(self.threads))
-        root = str(Path(__file__).parent.parent)  # also where edgesr is used from a checkout, in any folder
+        root = str(Path(__file__).parent.parent.parent)  # also where edgesr is used from a checkout, in any folder
         path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "edgesr.benchmark_worker", self.network, str(self.threads)],
+                [sys.executable, "-P", "-m", "edgesr.benchmarking.worker", self.network, str(self.threads)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._log,

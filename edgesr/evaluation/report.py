@@ -11,11 +11,11 @@ from typing import Any
 
 from PIL import Image
 
-from edgesr.contact_sheet import SheetRow, contact_sheet
 from edgesr.data.faces import EvalPair
-from edgesr.evaluation import Evaluation, Methods
-from edgesr.imaging import Pixels, read_image
-from edgesr.metrics import Interval, psnr
+from edgesr.evaluation.methods import Evaluation, Methods
+from edgesr.evaluation.metrics import Interval, psnr
+from edgesr.images.contact_sheet import SheetRow, contact_sheet
+from edgesr.images.imaging import Pixels, read_image
 from edgesr.models.complexity import complexity
 from edgesr.models.config import HIMEConfig
 

@@ -1,6 +1,6 @@
-"""The process of one network in a benchmark: answers the questions of ``edgesr.benchmark`` over its pipes.
+"""The process of one network in a benchmark: answers the questions of ``edgesr.benchmarking.benchmark`` over its pipes.
 
-Run as ``python -m edgesr.benchmark_worker NETWORK THREADS``. A question and its answer are a JSON line each:
+Run as ``python -m edgesr.benchmarking.worker NETWORK THREADS``. A question and its answer are a JSON line each:
 ``open`` -> the row's description, ``run`` (``graph``, ``count``) -> ``milliseconds``, ``memory`` -> the peak.
 It ends with its stdin, so it never outlives whoever asks.
 """
@@ -19,7 +19,7 @@ import numpy as np
 import psutil
 
 from edgesr.errors import EdgesrError
-from edgesr.places import expanded
+from edgesr.files.places import expanded
 from edgesr.runtime.base import GraphRuntime, Runtime, fill_slots, timed
 
 MIB = 2**20

@@ -18,12 +18,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from edgesr import threads as thread_choice
-from edgesr.arcface import ARCFACE_BOX
-from edgesr.dlib_models import open_dlib
 from edgesr.errors import InputOutputError, UnavailableError
-from edgesr.exclusive import Exclusive
-from edgesr.imaging import Pixels, to_unit
+from edgesr.faces.arcface import ARCFACE_BOX
+from edgesr.faces.dlib_models import open_dlib
+from edgesr.images.imaging import Pixels, to_unit
+from edgesr.process import threads as thread_choice
+from edgesr.process.exclusive import Exclusive
 
 Vector = npt.NDArray[np.float64]
 Frame = npt.NDArray[np.float64]

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from edgesr.bmff import read_still
 from edgesr.errors import EdgesrError, InputOutputError
-from edgesr.photo_formats import PHOTOMETRIC, RAW, READABLE, REDUCED, SUBFILE, kind_of, pages
-from edgesr.tiff import parse_tiff
+from edgesr.images.bmff import read_still
+from edgesr.images.photo_formats import PHOTOMETRIC, RAW, READABLE, REDUCED, SUBFILE, kind_of, pages
+from edgesr.images.tiff import parse_tiff
 
 MAX_PIXELS = 120_000_000
 """A panorama of 100 megapixels passes; a decompression bomb does not."""

@@ -19,10 +19,10 @@ import numpy.typing as npt
 
 from edgesr.data.faces import EvalPair
 from edgesr.errors import UsageError
-from edgesr.evaluation import Methods, Restored
-from edgesr.identity import IdentityMeter, Vector
-from edgesr.imaging import read_image
-from edgesr.metrics import Interval, over_people
+from edgesr.evaluation.methods import Methods, Restored
+from edgesr.evaluation.metrics import Interval, over_people
+from edgesr.faces.identity import IdentityMeter, Vector
+from edgesr.images.imaging import read_image
 
 FALSE_ACCEPTANCE = 0.01
 """Share of other people's sharp photos that pass."""

@@ -12,13 +12,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from edgesr import threads
-from edgesr.alignment import Alignment, Array, align, transform
-from edgesr.arrays import as_rgb
 from edgesr.errors import InputOutputError, UnavailableError
-from edgesr.exclusive import Exclusive
-from edgesr.imaging import Pixels
-from edgesr.yunet import YUNET, YUNET_VARIABLE, find_yunet, is_genuine
+from edgesr.faces.alignment import Alignment, Array, align, transform
+from edgesr.faces.yunet import YUNET, YUNET_VARIABLE, find_yunet, is_genuine
+from edgesr.images.arrays import as_rgb
+from edgesr.images.imaging import Pixels
+from edgesr.process import threads
+from edgesr.process.exclusive import Exclusive
 
 OPENCV_HINT = "pip install 'edgesr[faces]'"
 
@@ -86,7 +86,7 @@ def open_detector(given: Path | None = None, report: Callable[[str], None] = lam
 
 def _without_opencv(report: Callable[[str], None]) -> Detector:
     """dlib's detector, where it is installed."""
-    from edgesr.detection_dlib import DlibDetector
+    from edgesr.faces.dlib_detector import DlibDetector
 
     try:
         detector = DlibDetector()

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgesr.errors import InputOutputError
-from edgesr.imaging import Pixels
+from edgesr.images.imaging import Pixels
 
 Array = npt.NDArray[np.float64]
 

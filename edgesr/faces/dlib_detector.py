@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from edgesr.alignment import Alignment, Array, crop_face, transform
-from edgesr.arrays import as_rgb
-from edgesr.detection import LONG_SIDE, Face
-from edgesr.dlib_models import open_dlib
-from edgesr.exclusive import Exclusive
-from edgesr.imaging import Pixels
+from edgesr.faces.alignment import Alignment, Array, crop_face, transform
+from edgesr.faces.detection import LONG_SIDE, Face
+from edgesr.faces.dlib_models import open_dlib
+from edgesr.images.arrays import as_rgb
+from edgesr.images.imaging import Pixels
+from edgesr.process.exclusive import Exclusive
 
 VIEW_SIDE, VIEW_PIXELS = 128, 192
 """A view shows the aligned face at this side in a square of this many pixels."""

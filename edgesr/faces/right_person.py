@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgesr.errors import UsageError
-from edgesr.identity import Embedder
-from edgesr.imaging import Pixels
+from edgesr.faces.identity import Embedder
+from edgesr.images.imaging import Pixels
 
 SIZES = (16, 32, 64)
 """LR faces, in pixels, at which thresholds were chosen (on ``val``) and errors counted (on ``test``)."""

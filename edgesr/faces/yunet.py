@@ -7,13 +7,13 @@ import os
 from pathlib import Path
 
 from edgesr.errors import InputOutputError, UnavailableError
-from edgesr.places import expanded
-from edgesr.reading import open_plain
+from edgesr.files.places import expanded
+from edgesr.files.reading import open_plain
 
 YUNET_VARIABLE = "EDGESR_YUNET"
 """Names another copy, or another YuNet, to use in place of the package's."""
 
-YUNET = Path(__file__).parent / "weights" / "face_detection_yunet.onnx"
+YUNET = Path(__file__).parent.parent / "weights" / "face_detection_yunet.onnx"
 """YuNet of March 2023 as exported again in May 2026 for OpenCV 5, which takes pictures of any size (MIT licence)."""
 
 LICENCE = YUNET.with_suffix(".LICENSE")

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import filelock
 
-from edgesr.atomic import cannot_write, make_folder, refuse_special, remove_empty
 from edgesr.errors import InputOutputError
+from edgesr.files.atomic import cannot_write, make_folder, refuse_special, remove_empty
 
 MOST = 4096
 """Bytes that a claim says of its process."""

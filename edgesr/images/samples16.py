@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from edgesr.decoding import BITS, SAMPLES, orientation_of
-from edgesr.photo_formats import PHOTOMETRIC
-from edgesr.tiff import parse_tiff
+from edgesr.images.decoding import BITS, SAMPLES, orientation_of
+from edgesr.images.photo_formats import PHOTOMETRIC
+from edgesr.images.tiff import parse_tiff
 
 Deep = npt.NDArray[np.uint16]
 

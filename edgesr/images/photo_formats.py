@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edgesr.bmff import brands
-from edgesr.tiff import Directory, Tiff, parse_tiff
+from edgesr.images.bmff import brands
+from edgesr.images.tiff import Directory, Tiff, parse_tiff
 
 SUFFIXES_OF = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, JpegImagePlugin
 
-from edgesr.atomic import file_aside
-from edgesr.decoding import MAX_PIXELS, opened, orientation_of
 from edgesr.errors import InputOutputError, UsageError
-from edgesr.photo_formats import IMAGE_SUFFIXES
-from edgesr.reading import open_plain
-from edgesr.samples16 import deep_bits, read_deep
+from edgesr.files.atomic import file_aside
+from edgesr.files.reading import open_plain
+from edgesr.images.decoding import MAX_PIXELS, opened, orientation_of
+from edgesr.images.photo_formats import IMAGE_SUFFIXES
+from edgesr.images.samples16 import deep_bits, read_deep
 
 __all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS"]
 

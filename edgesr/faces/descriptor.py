@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgesr.errors import UsageError
-from edgesr.imaging import Pixels
+from edgesr.images.imaging import Pixels
 
 Descriptor = npt.NDArray[np.float32]
 

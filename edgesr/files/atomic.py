@@ -14,9 +14,9 @@ from pathlib import Path
 
 import safetensors
 
-from edgesr import exchange
 from edgesr.errors import InputOutputError
-from edgesr.leftovers import NEW, OLD, name_aside, recover, remove, sweep
+from edgesr.files import exchange
+from edgesr.files.leftovers import NEW, OLD, name_aside, recover, remove, sweep
 
 FRESH = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 """A file of our own: nothing that lies there is opened, and no link followed."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-from edgesr.imaging import Pixels
+from edgesr.images.imaging import Pixels
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,8 +13,8 @@ import numpy as np
 
 from edgesr.data.faces import EvalPair
 from edgesr.errors import InputOutputError
-from edgesr.imaging import Pixels, read_image, resize_bicubic, to_pixels, to_unit
-from edgesr.metrics import Interval, over_people, psnr
+from edgesr.evaluation.metrics import Interval, over_people, psnr
+from edgesr.images.imaging import Pixels, read_image, resize_bicubic, to_pixels, to_unit
 from edgesr.runtime.base import Array, Runtime, fill_slots
 
 Measure = Callable[[Pixels, Pixels], Mapping[str, float]]

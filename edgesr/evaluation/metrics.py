@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from edgesr.imaging import Pixels
+from edgesr.images.imaging import Pixels
 
 
 def psnr(image: Pixels, truth: Pixels) -> float:

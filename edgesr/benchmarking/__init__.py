@@ -1,0 +1,1 @@
+"""How fast a network is, each in a process of its own."""

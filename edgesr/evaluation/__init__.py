@@ -1,0 +1,1 @@
+"""How good a network is: methods side by side, metrics, verification, the report."""

@@ -1,0 +1,1 @@
+"""Faces in photos: where they are, how they are aligned, what describes them, whose they are."""

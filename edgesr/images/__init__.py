@@ -1,0 +1,1 @@
+"""Photos and arrays of pixels: which formats are read, how they are decoded and written."""

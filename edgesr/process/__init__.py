@@ -1,0 +1,1 @@
+"""What belongs to the whole process: threads, signals, forks, and what libraries print."""
