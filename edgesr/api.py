@@ -19,6 +19,7 @@ from edgesr.images.imaging import Pixels, read_image, to_pixels, to_unit
 if TYPE_CHECKING:
     from edgesr.faces.detection import Detector
     from edgesr.models.config import HIMEConfig
+    from edgesr.models.interface import Interface
     from edgesr.runtime.base import Array, Runtime
 
 Photo = str | Path | npt.NDArray[Any]
@@ -52,6 +53,11 @@ class Model:
     def config(self) -> HIMEConfig:
         """The network's configuration; ``lr_size``, ``hr_size`` and ``slots`` say what goes in and out."""
         return self.runtime.config
+
+    @property
+    def interface(self) -> Interface:
+        """Sizes and names of what goes in and comes out, whichever network it is."""
+        return self.config.interface
 
     def encode(
         self,

@@ -38,12 +38,13 @@ def empty_gallery(model: Model, dtype: DType = "int8", embedder: str | None = No
         raise UsageError(f"{model.name} has no feature space", "load it by edgesr.load")
     if dtype == "int8" and not model.feature_scales:
         raise UsageError(f"{model.name} has no int8 scales", "store its features with --dtype fp16")
-    config = model.config
-    scales = None
+    interface, scales = model.interface, None
     if dtype == "int8" and model.feature_scales:
         # As they are stored: float32.
-        scales = {part: float(np.float32(model.feature_scales[part])) for part in config.feature_parts}
-    return Gallery(model.feature_space, config.scale, config.lr_size, config.feature_parts, scales, dtype, (), embedder)
+        scales = {part: float(np.float32(model.feature_scales[part])) for part in interface.parts}
+    return Gallery(
+        model.feature_space, interface.scale, interface.lr_size, interface.parts, scales, dtype, (), embedder
+    )
 
 
 def drop_known(candidates: Sequence[Candidate], gallery: Gallery) -> tuple[list[Candidate], list[Rejection]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from edgesr.errors import CheckpointError, UsageError
 from edgesr.files.reading import read_json
+from edgesr.models.interface import FeatureMap, Interface
 
 LARGEST = 4096
 """Of any width, depth or size: beyond it a configuration is damaged, and building it would only exhaust memory."""
@@ -96,6 +97,12 @@ class HIMEConfig:
     def feature_parts(self) -> dict[str, int]:
         """Channels of each part of a stored exemplar, in order."""
         return {"f_ref": self.exemplar_channels, "g_ref": self.offset_channels}
+
+    @property
+    def interface(self) -> Interface:
+        """What goes in and comes out: one map of ``lr_size`` an exemplar, F_ref and behind it g_ref(F_ref)."""
+        features = FeatureMap("features", self.feature_channels, self.lr_size, tuple(self.feature_parts.items()))
+        return Interface(self.scale, self.lr_size, self.slots, (features,))
 
     @property
     def blocks(self) -> int:
