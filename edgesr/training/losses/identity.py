@@ -73,10 +73,14 @@ class FaceEmbedder(nn.Module):
         images = matrix[1] @ faces @ matrix[0].T
         images = (images * 255 - self.given.mean) / self.given.std
         images = images.flip(1) if self.given.bgr else images
-        images = images.permute(0, 2, 3, 1) if self.channels_last else images
+        if self.channels_last:
+            images = images.permute(0, 2, 3, 1)
+        else:
+            images = images.contiguous(memory_format=torch.channels_last)
         # Where a batch of 1 is built in, vmap shows the graph one image and still computes all of them at once.
+        images = images.to(next(self.network.buffers(), images).dtype)
         found = self.network(images) if self.batches else torch.func.vmap(self.network)(images.unsqueeze(1))
-        return F.normalize(found.flatten(1), dim=1)
+        return F.normalize(found.flatten(1).to(faces.dtype), dim=1)
 
     @torch.no_grad()
     def _takes_batches(self, batch: int | None) -> bool:
