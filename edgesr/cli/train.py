@@ -90,6 +90,8 @@ def command(
     and samples/. Under torchrun, --batch-size is that of all processes together.
     """
     check_losses(loss)
+    if loss["impostor"] and not wrong_gallery:
+        raise UsageError("--impostor is given without --wrong-gallery", "--wrong-gallery 0.3 shows somebody else's")
     early.architecture(network)
     early.faces(data)
     if init:

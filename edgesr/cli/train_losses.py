@@ -34,6 +34,12 @@ _OPTIONS = (
     click.option("--perceptual", default=0.0, type=_WEIGHT, help="Weight of VGG-19 features. Paper: 0.01."),
     click.option("--vgg19", type=_FILE, help="Its weights, safetensors."),
     click.option("--identity", default=0.0, type=_WEIGHT, help="Weight of the face embeddings' distance."),
+    click.option(
+        "--impostor",
+        default=0.0,
+        type=_WEIGHT,
+        help="Weight of resembling somebody else's exemplars more than the truth does; with --wrong-gallery.",
+    ),
     click.option("--embedder", type=_FILE, help="Face embedder, ONNX; another than the evaluation's."),
 )
 
@@ -51,7 +57,8 @@ def check_losses(options: dict[str, Any]) -> None:
     Raises:
         UsageError: a weight without the file it needs, a file without a weight, or a window that has no middle.
     """
-    for weight, file in (("perceptual", "vgg19"), ("identity", "embedder")):
+    for weights, file in ((("perceptual",), "vgg19"), (("identity", "impostor"), "embedder")):
+        weight = next((name for name in weights if options[name]), weights[0])
         if bool(options[weight]) != (options[file] is not None):
             given, needed = (weight, file) if options[weight] else (file, weight)
             raise UsageError(f"--{given} is given without --{needed}", f"--{weight} WEIGHT --{file} FILE")
@@ -74,6 +81,7 @@ def losses(options: dict[str, Any], hr_size: int) -> tuple[LossConfig, LossFiles
         per=options["perceptual"],
         cor=options["correlation"],
         identity=options["identity"],
+        impostor=options["impostor"],
     )
     discriminator = DiscriminatorConfig()
     if weights.adv:

@@ -21,12 +21,16 @@ from edgesr.models.bicubic import bicubic_downsample, bicubic_upsample
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """``lr`` [B, 3, h, w], ``hr`` [B, 3, H, W], ``exemplars`` [B, n, 3, H, W], all in [0, 1]; ``valid`` [B, n]."""
+    """``lr`` [B, 3, h, w], ``hr`` [B, 3, H, W], ``exemplars`` [B, n, 3, H, W], all in [0, 1]; ``valid`` [B, n].
+
+    ``foreign`` [B, n] tells which exemplars are there and are another person's than the target.
+    """
 
     lr: Tensor
     hr: Tensor
     exemplars: Tensor
     valid: Tensor
+    foreign: Tensor
 
 
 FLIPS = ("even", "none", "uneven")
@@ -130,7 +134,8 @@ class BatchSampler:
             hr = warp_and_relight(hr, amount, random, b, part)
         if slots:
             exemplars, valid = self._show_target(hr, exemplars, valid, ~wrong, progress, random, part)
-        return Batch(self._degrade(hr, random, part), hr, exemplars, valid.to(hr))
+        foreign = wrong[part, None] & (valid > 0)
+        return Batch(self._degrade(hr, random, part), hr, exemplars, valid.to(hr), foreign.to(hr.device))
 
     def _degrade(self, hr: Tensor, random: torch.Generator, part: slice) -> Tensor:
         """LR faces [B, 3, h, w] at 8-bit levels; its random numbers are the last of a batch."""

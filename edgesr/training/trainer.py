@@ -106,7 +106,7 @@ class Trainer:
     def compute(self, batch: Batch) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """SR faces of a batch, the loss to descend, and its terms for the log."""
         sr, _ = self.wrapped(batch.lr, batch.exemplars, batch.valid)
-        return sr, *self.objective(sr, batch.hr)
+        return sr, *self.objective(sr, batch.hr, batch.exemplars, batch.foreign)
 
     @property
     def _state_file(self) -> Path:

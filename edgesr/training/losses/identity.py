@@ -106,9 +106,28 @@ class IdentityLoss(nn.Module):
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
         """Aligned faces [N, 3, S, S] in [0, 1] -> scalar in [0, 2]."""
+        found, wanted = self.embed(sr, hr)
+        return 1 - F.cosine_similarity(found, wanted).mean()
+
+    def embed(self, sr: Tensor, hr: Tensor) -> tuple[Tensor, Tensor]:
+        """Unit embeddings [N, D] of both; those of ``hr`` without gradients."""
         with torch.no_grad():
             wanted = self.embedder(hr)
-        return 1 - F.cosine_similarity(self.embedder(sr), wanted).mean()
+        return self.embedder(sr), wanted
+
+    def impostor(self, found: Tensor, wanted: Tensor, exemplars: Tensor, foreign: Tensor) -> Tensor:
+        """How much more the SR faces resemble another person's exemplars than the truth does, in cosine: in [0, 2].
+
+        ``found`` and ``wanted`` as ``embed`` gives them, ``exemplars`` [N, n, 3, S, S], ``foreign`` [N, n] tells which
+        are another person's. Averaged over all N * n, so that it counts as often as it occurs.
+        """
+        if not foreign.any():
+            return found.new_zeros(())
+        with torch.no_grad():
+            others = self.embedder(exemplars[foreign])
+        face = foreign.nonzero()[:, 0]
+        excess = F.cosine_similarity(found[face], others) - F.cosine_similarity(wanted[face], others)
+        return excess.clamp(min=0).sum() / foreign.numel()
 
 
 @cache

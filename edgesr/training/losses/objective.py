@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgesr.errors import UsageError
@@ -36,6 +37,8 @@ class LossWeights:
     lpips: float = 0.0
     identity: float = 0.0
     """1 - cosine similarity of face embeddings."""
+    impostor: float = 0.0
+    """How much more a face resembles another person's exemplars than the truth does (galleries of somebody else)."""
 
     def __post_init__(self) -> None:
         for name, weight in dataclasses.asdict(self).items():
@@ -110,13 +113,14 @@ class PerceptionLoss(nn.Module):
             ("per", weights.per, perceptual, "the weights of VGG-19"),
             ("lpips", weights.lpips, lpips, "the weights of VGG-16 and of LPIPS's linear layers"),
             ("identity", weights.identity, identity, "a face embedder (ONNX)"),
+            ("impostor", weights.impostor, identity, "a face embedder (ONNX)"),
         ):
             if weight and part is None:
                 raise UsageError(f"the {name} loss has weight {weight} but needs {option}", f"give it, or {name}=0")
         self.discriminator = discriminator if weights.adv else None
         self.perceptual = perceptual if weights.per else None
         self.lpips = lpips if weights.lpips else None
-        self.identity = identity if weights.identity else None
+        self.identity = identity if weights.identity or weights.impostor else None
 
     @classmethod
     def build(cls, config: LossConfig, files: LossFiles = LossFiles()) -> PerceptionLoss:
@@ -133,15 +137,22 @@ class PerceptionLoss(nn.Module):
             perceptual = PerceptualLoss.load(files.vgg19)
         if weights.lpips and files.vgg16 and files.lpips:
             lpips = LPIPS.load("vgg16", files.vgg16, files.lpips)
-        if weights.identity and files.embedder:
+        if (weights.identity or weights.impostor) and files.embedder:
             identity = IdentityLoss(FaceEmbedder.load(files.embedder, config.embedder))
         discriminator = Discriminator(config.discriminator) if weights.adv else None
         return cls(config, discriminator=discriminator, perceptual=perceptual, lpips=lpips, identity=identity)
 
-    def forward(self, sr: Tensor, hr: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Images [N, 3, S, S] in [0, 1] -> the weighted sum, and each term, unweighted and detached, for a log."""
+    def forward(
+        self, sr: Tensor, hr: Tensor, exemplars: Tensor | None = None, foreign: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Images [N, 3, S, S] in [0, 1] -> the weighted sum, and each term, unweighted and detached, for a log.
+
+        ``exemplars`` [N, n, 3, S, S] and ``foreign`` [N, n], which are another person's, are for the impostor loss.
+        """
         weights = dataclasses.asdict(self.config.weights)
         terms = {name: term(sr, hr) for name, term in self._terms().items() if weights[name]}
+        if self.identity is not None:
+            terms |= self._of_embeddings(self.identity, sr, hr, exemplars, foreign)
         total = torch.stack([weights[name] * value for name, value in terms.items()]).sum()
         return total, {name: value.detach() for name, value in terms.items()}
 
@@ -163,8 +174,21 @@ class PerceptionLoss(nn.Module):
                 sr, hr, self.config.correlation_window, self.config.correlation_dilation
             ),
             "lpips": lambda sr, hr: _given(self.lpips)(sr, hr).mean(),
-            "identity": lambda sr, hr: _given(self.identity)(sr, hr),
         }
+
+    def _of_embeddings(
+        self, identity: IdentityLoss, sr: Tensor, hr: Tensor, exemplars: Tensor | None, foreign: Tensor | None
+    ) -> dict[str, Tensor]:
+        """Terms that share the faces' embeddings, which are most of what either costs."""
+        found, wanted = identity.embed(sr, hr)
+        terms = {}
+        if self.config.weights.identity:
+            terms["identity"] = 1 - F.cosine_similarity(found, wanted).mean()
+        if self.config.weights.impostor:
+            if exemplars is None or foreign is None:
+                raise UsageError("the impostor loss was given no exemplars", "pass exemplars and foreign")
+            terms["impostor"] = identity.impostor(found, wanted, exemplars, foreign)
+        return terms
 
     def _adversarial(self, sr: Tensor, hr: Tensor) -> Tensor:
         judge = self._judge()
