@@ -214,7 +214,7 @@ def test_a_batch_depends_on_seed_step_and_rank_alone() -> None:
         one.batch(step, 0.1)  # the other has no such past
     torch.manual_seed(123)
     first, again = one.batch(7, 0.1), other.batch(7, 0.1)
-    for name in ("lr", "hr", "exemplars", "valid"):
+    for name in ("lr", "hr", "exemplars", "valid", "foreign"):
         assert torch.equal(getattr(first, name), getattr(again, name))
     others = [one.batch(8, 0.1), one.batch(7, 0.1, 1, 2), sampler(faces, Curriculum(), seed=1).batch(7, 0.1)]
     assert all(not torch.equal(first.hr[: len(batch.hr)], batch.hr) for batch in others)
@@ -226,7 +226,7 @@ def test_processes_together_see_what_one_alone_would(progress: float) -> None:
     for step in range(6):
         whole = one.batch(step, progress)
         parts = [one.batch(step, progress, rank, 3) for rank in range(3)]
-        for name in ("lr", "hr", "exemplars", "valid"):
+        for name in ("lr", "hr", "exemplars", "valid", "foreign"):
             assert torch.equal(getattr(whole, name), torch.cat([getattr(part, name) for part in parts])), (step, name)
 
 
@@ -263,6 +263,7 @@ def test_a_wrong_gallery_is_another_persons_in_every_slot(probability: float, lo
     batch = sampler(faces, curriculum, batch_size=1024).batch(0, 0.5)
     own, wrong = whose(faces, batch)
     assert (own ^ wrong).all()
+    assert torch.equal(batch.foreign, wrong[:, None] & (batch.valid > 0))
     assert low <= float(wrong.float().mean()) <= high
     same = sampler(faces, NO_SHOWING, batch_size=1024).batch(0, 0.5)
     assert torch.equal(photo_numbers(batch.hr), photo_numbers(same.hr))

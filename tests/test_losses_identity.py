@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
@@ -77,6 +78,34 @@ def test_identity_loss_is_one_minus_the_cosine_of_embeddings(tmp_path: Path, fix
     loss(sr.requires_grad_(True), hr).backward()
     assert sr.grad is not None
     assert sr.grad.abs().sum() > 0
+
+
+def test_a_face_may_resemble_somebody_else_as_much_as_the_truth_does() -> None:
+    """By hand: embeddings are the faces' mean colours."""
+
+    class Means(torch.nn.Module):
+        def forward(self, faces: Tensor) -> Tensor:
+            return F.normalize(faces.mean((2, 3)), dim=1)
+
+    def faces(*colours: tuple[float, float, float]) -> Tensor:
+        return torch.tensor(colours)[:, :, None, None].expand(-1, 3, 4, 4).clone()
+
+    loss = IdentityLoss(Means())
+    red, green, blue = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
+    yellow = (1.0, 1.0, 0.0)
+    sr = faces(yellow, yellow).requires_grad_(True)
+    exemplars = torch.stack([faces(green, blue), faces(green, red)])
+    found, wanted = loss.embed(sr, faces(red, red))
+    nobody = torch.zeros(2, 2, dtype=torch.bool)
+    assert loss.impostor(found, wanted, exemplars, nobody) == 0
+    foreign = torch.tensor([[True, True], [False, True]])
+    # Yellow is nearer to green than red is, by cos 45°; to blue no nearer; to red, the truth itself, less near.
+    got = loss.impostor(found, wanted, exemplars, foreign)
+    assert float(got.detach()) == pytest.approx(0.5**0.5 / 4)
+    got.backward()
+    assert sr.grad is not None
+    assert sr.grad[0].abs().sum() > 0
+    assert sr.grad[1].abs().sum() == 0
 
 
 def test_an_embedder_of_channels_last_images_works() -> None:

@@ -57,7 +57,7 @@ def everything(tmp_path: Path, weights: LossWeights = ALL) -> PerceptionLoss:
 
 
 def test_the_default_weights_are_equation_10s() -> None:
-    assert LossWeights() == LossWeights(rec=1.0, adv=0.1, per=0.01, cor=0.1, lpips=0.0, identity=0.0)
+    assert LossWeights() == LossWeights(rec=1.0, adv=0.1, per=0.01, cor=0.1, lpips=0.0, identity=0.0, impostor=0.0)
     assert LossWeights(rec=1.0, adv=0.0, per=0.0, cor=0.0) == RECONSTRUCTION
 
 
@@ -90,6 +90,22 @@ def test_every_term_reaches_the_image_and_nothing_else(tmp_path: Path, term: str
     assert sr.grad is not None
     assert sr.grad.abs().sum() > 0
     assert all(parameter.grad is None for parameter in objective.parameters())
+
+
+def test_the_impostor_loss_joins_the_sum_and_wants_exemplars() -> None:
+    class Means(torch.nn.Module):
+        def forward(self, faces: Tensor) -> Tensor:
+            return F.normalize(faces.mean((2, 3)) - 0.5, dim=1)
+
+    weights = LossWeights(rec=1, adv=0, per=0, cor=0, identity=0.2, impostor=0.5)
+    objective = PerceptionLoss(LossConfig(weights), identity=IdentityLoss(Means()))
+    sr, hr, exemplars = torch.rand(2, 3, 8, 8), torch.rand(2, 3, 8, 8), torch.rand(2, 3, 3, 8, 8)
+    total, terms = objective(sr, hr, exemplars, torch.ones(2, 3, dtype=torch.bool))
+    assert list(terms) == ["rec", "identity", "impostor"]
+    assert float(total) == pytest.approx(float(terms["rec"] + 0.2 * terms["identity"] + 0.5 * terms["impostor"]))
+    assert float(objective(sr, hr, exemplars, torch.zeros(2, 3, dtype=torch.bool))[1]["impostor"]) == 0
+    with pytest.raises(UsageError, match="no exemplars"):
+        objective(sr, hr)
 
 
 def test_the_discriminators_step_reaches_the_discriminator_alone(tmp_path: Path) -> None:
@@ -142,6 +158,7 @@ def test_reconstruction_alone_needs_nothing_and_is_the_charbonnier_loss() -> Non
         (LossWeights(), r"per loss has weight 0\.01 but needs the weights of VGG-19 .*per=0"),
         (LossWeights(per=0, lpips=1), "lpips loss .*VGG-16"),
         (LossWeights(per=0, identity=1), "identity loss .*embedder"),
+        (LossWeights(per=0, impostor=1), "impostor loss .*embedder"),
     ],
 )
 def test_a_loss_without_its_network_is_an_error_with_a_way_out(weights: LossWeights, message: str) -> None:

@@ -77,7 +77,7 @@ class Trainer:
         self.objective = PerceptionLoss.build(config.loss, loss_files).to(self.fabric.device)
         if config.precision == "bf16-mixed" and self.objective.identity is not None:
             # Half of a step went into the embedder in float32; in bfloat16 its embeddings keep a cosine of 0.998.
-            self.objective.identity.to(torch.bfloat16, memory_format=torch.channels_last)
+            self.objective.identity.to(torch.bfloat16).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.discriminator = self.objective.discriminator
         if self.discriminator is not None:
             rate = config.discriminator_learning_rate

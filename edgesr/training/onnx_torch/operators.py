@@ -21,10 +21,10 @@ def clip(node: Node, x: Tensor, low: Tensor | None = None, high: Tensor | None =
         bounds = [node.attributes.get("min"), node.attributes.get("max")]
     if bounds == [None, None]:
         return x
-    if None in bounds or not x.is_floating_point() or any(isinstance(b, Tensor) and b.numel() > 1 for b in bounds):
+    if not x.is_floating_point() or any(b is None or (isinstance(b, Tensor) and b.numel() > 1) for b in bounds):
         return x.clamp(*bounds)
     # clamp's gradient takes three passes over the input, hardtanh's one; on a CPU that is a fifth of a MobileNet.
-    return F.hardtanh(x, *map(float, bounds))
+    return F.hardtanh(x, float(bounds[0]), float(bounds[1]))
 
 
 def divide(_: Node, a: Tensor, b: Tensor) -> Tensor:
