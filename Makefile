@@ -23,8 +23,9 @@ kills:          ## every way of writing, killed at each system call that writes
 bench:          ## the benchmarks that back the figures in docs/decisions.md
 	.venv/bin/python benchmarks/executorch_vs_onnxruntime.py
 	.venv/bin/python benchmarks/training_step.py
-release:        ## after a retraining: int8, bundles, report, and the figures quoted in README and docs
-	.venv/bin/python tools/release.py --faces $(FACES)
+release:        ## after a retraining: make release WEIGHTS=runs/mine [NETWORK=hime-small-x4-photo] [MORE="--limit 40"]
+	.venv/bin/python tools/release.py --faces $(FACES) $(if $(NETWORK),--network $(NETWORK)) \
+		$(if $(WEIGHTS),--weights $(WEIGHTS)) $(MORE)
 android-assets: ## the app's models and test vectors, from the shipped checkpoint
 	.venv/bin/python android_demo/tools/assets.py
 android-apk:    ## a signed debug APK on plain Linux

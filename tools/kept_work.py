@@ -8,9 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from edgesr import DEFAULT_CHECKPOINT
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 CHECKPOINTS = REPOSITORY / "edgesr" / "checkpoints"
-NETWORK = "hime-small-x4"
+NETWORK = DEFAULT_CHECKPOINT
 INT8 = f"{NETWORK}-int8"
 """Its int8 form, which need not be there."""
 
