@@ -1,7 +1,7 @@
 """edgesr: a tiny face becomes sharp with that person's own features, on the phone.
 
 >>> import edgesr
->>> model = edgesr.load("hime-small-x4")                      # or a converted bundle's folder
+>>> model = edgesr.load("hime-small-x4-photo")                # or a converted bundle's folder
 >>> features = model.encode(["me-1.jpg", "me-2.jpg"])         # once per person  # doctest: +SKIP
 >>> sr, weights = model.restore("tiny-face.png", features)    # once per photo  # doctest: +SKIP
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-DEFAULT_CHECKPOINT = "hime-small-x4"
+DEFAULT_CHECKPOINT = "hime-small-x4-photo"
 """The shipped network that commands take unless told otherwise."""
 __all__ = ["DEFAULT_CHECKPOINT", "EdgesrError", "Model", "load"]
 

@@ -51,6 +51,27 @@ def holiday(scene: np.ndarray, tmp_path: Path) -> Path:
     return folder
 
 
+OLD_GALLERY = Path(__file__).parent / "data" / "galleries" / "hime-small-x4-int8.gallery"
+"""Of the network that was the default before."""
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize("kind", ["enhance", "restore"])
+def test_a_gallery_of_the_earlier_default_goes_on_working_and_is_told_how_to_be_rebuilt(
+    kind: str, call: Call, holiday: Path, tmp_path: Path
+) -> None:
+    face = tmp_path / "face.png"
+    Image.fromarray(sample_faces(32)[0].target).save(face)
+    words = (kind, holiday / "b.png" if kind == "enhance" else face, "--gallery", OLD_GALLERY, "--force")
+    code, _, said = call(*words, "-o", tmp_path / "out.png")
+    assert code == 0
+    assert (tmp_path / "out.png").is_file()
+    assert said.count(f"edgesr gallery build PHOTOS -o {OLD_GALLERY} --force") == 1
+    assert f"for phone photos {edgesr.DEFAULT_CHECKPOINT} is better" in said
+    code, _, said = call(*words, "-o", tmp_path / "out.png", "--model", "hime-small-x4")
+    assert (code, "gallery build" in said) == (0, False), "who names the network means it"
+
+
 @pytest.mark.usefixtures("known")
 def test_one_photo_with_everything_beside_it(
     call: Call, gallery: Path, tiny_checkpoint: Path, holiday: Path, tmp_path: Path

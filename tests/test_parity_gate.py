@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from edgesr import DEFAULT_CHECKPOINT
 from edgesr.convert import pipeline
 from edgesr.convert.parity import Check, measure_golden
 from edgesr.convert.pipeline import convert, make_graphs, plan
@@ -157,7 +158,7 @@ def test_the_shipped_network_is_converted_in_int8(target: str) -> None:
     chosen = plan(target)
     assert chosen.precision == "int8"
     assert chosen.quantization is not None
-    assert chosen.output.name == f"hime-small-x4-lr32-s3-{target}-int8"
+    assert chosen.output.name == f"{DEFAULT_CHECKPOINT}-lr32-s3-{target}-int8"
     assert chosen.notes == ()
 
 

@@ -46,6 +46,7 @@ def test_the_wheel_holds_the_package_and_nothing_beside_it(wheel: Path) -> None:
         "edgesr/weights/face_detection_yunet.onnx",
         "edgesr/weights/face_detection_yunet.LICENSE",
         "edgesr/checkpoints/hime-small-x4/model.safetensors",
+        "edgesr/checkpoints/hime-small-x4-photo-int8/model.safetensors",
     )
     assert set(wanted) <= set(names)
     about = next(name for name in names if name.endswith(".dist-info/METADATA"))
@@ -87,6 +88,6 @@ def test_the_installed_wheel_converts_from_another_folder(wheel: Path, tmp_path:
     assert Path(where).is_relative_to(site)
     edgesr = tmp_path / "env" / "bin" / "edgesr"
     out = run(edgesr, "convert", "--target", "onnx", cwd=tmp_path)
-    bundle = tmp_path / "hime-small-x4-lr32-s3-onnx-int8"
+    bundle = tmp_path / "hime-small-x4-photo-lr32-s3-onnx-int8"
     assert str(bundle) in out
     assert run(edgesr, "verify", bundle, "--json", cwd=tmp_path).startswith('{\n  "ok": true')

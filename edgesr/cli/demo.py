@@ -32,6 +32,8 @@ ENLARGE = 2
 def command(folder: Path, checkpoint: str, force: bool, as_json: bool) -> None:
     """Convert a checkpoint for every phone target, verify it, and restore real sample faces with each.
 
+    The tiny faces are made as those that the network was trained for: as a phone's camera would, or by bicubic.
+
     Writes the bundles and demo.png (LR, bicubic, each target's SR, the original) into --output and prints size,
     parity, PSNR and milliseconds. Core ML executes on a Mac only: elsewhere its saved program is evaluated op by
     op, which shows what it computes and not how fast.
@@ -44,6 +46,8 @@ def command(folder: Path, checkpoint: str, force: bool, as_json: bool) -> None:
     from edgesr.convert.verify import runtime_or_evaluator, verify
     from edgesr.data.samples import sample_faces
     from edgesr.errors import ParityError, UsageError
+    from edgesr.evaluation.methods import degrade
+    from edgesr.images.imaging import resize_bicubic
 
     picture = folder / "demo.png"
     plans = [plan(target, checkpoint=checkpoint) for target in PHONE_TARGETS]
@@ -51,7 +55,8 @@ def command(folder: Path, checkpoint: str, force: bool, as_json: bool) -> None:
     for existing in (picture, *(chosen.output for chosen in plans)):
         if existing.exists() and not force:
             raise UsageError(f"{existing} already exists", "pass --force to replace what the demo wrote before")
-    faces = sample_faces(plans[0].config.hr_size)
+    faces, kind = sample_faces(plans[0].config.hr_size), plans[0].checkpoint.degradation
+    tiny = [degrade(face.target, plans[0].config.scale, kind, face.person) for face in faces]
     rows: list[dict[str, Any]] = []
     columns: dict[str, list[Pixels]] = {}
     with progress.stages("demo") as report:
@@ -63,7 +68,7 @@ def command(folder: Path, checkpoint: str, force: bool, as_json: bool) -> None:
                 raise ParityError(f"{chosen.output} does not verify", f"edgesr verify {chosen.output}")
             report(f"{name}: restoring sample faces")
             runtime, _ = runtime_or_evaluator(open_bundle(chosen.output))
-            restored = [restore(runtime, face) for face in faces]
+            restored = [restore(runtime, face, lr) for face, lr in zip(faces, tiny, strict=True)]
             columns[name if chosen.target.executes_here else f"{name} (evaluated)"] = restored
             rows.append({"target": name, "bundle": str(chosen.output), **figures(manifest, restored, faces)})
         report("measuring milliseconds")
@@ -71,10 +76,13 @@ def command(folder: Path, checkpoint: str, force: bool, as_json: bool) -> None:
         for measured in bench_bundles([Path(row["bundle"]) for row in timed], runs=20, threads=1):
             if measured["graph"] == "restore":
                 next(r for r in timed if Path(r["bundle"]).name == measured["name"])["ms"] = measured["ms_median"]
-        draw(picture, faces, columns, plans[0].config.scale)
-    bicubic = mean_psnr([upsampled(face, plans[0].config.scale) for face in faces], faces)
+        upsampled = [resize_bicubic(lr, *face.target.shape[:2]) for face, lr in zip(faces, tiny, strict=True)]
+        draw(picture, faces, tiny, {"bicubic": upsampled} | columns)
+    bicubic = mean_psnr(upsampled, faces)
     if as_json:
-        output.write_json({"ok": True, "rows": rows, "psnr_bicubic": bicubic, "picture": str(picture)})
+        output.write_json(
+            {"ok": True, "rows": rows, "degradation": kind, "psnr_bicubic": bicubic, "picture": str(picture)}
+        )
         return
     output.table(
         ("target", "precision", "size", "max abs error", "parity", f"PSNR (bicubic {bicubic:.2f})", "ms"),
@@ -90,7 +98,7 @@ def command(folder: Path, checkpoint: str, force: bool, as_json: bool) -> None:
             )
             for row in rows
         ],
-        title=f"{checkpoint}: {len(faces)} sample people, one exemplar each, all targets verified",
+        title=f"{checkpoint}: {len(faces)} sample people, {kind} faces, one exemplar each, all targets verified",
     )
     output.write(f"picture: {picture}")
 
@@ -112,22 +120,13 @@ def figures(manifest: dict[str, Any], restored: list[Pixels], faces: list[Sample
     }
 
 
-def restore(runtime: Runtime, face: SampleFace) -> Pixels:
-    """The face from its degraded self and one other photo of the person."""
+def restore(runtime: Runtime, face: SampleFace, lr: Pixels) -> Pixels:
+    """The face from its tiny self and one other photo of the person."""
     from edgesr.api import Model
-    from edgesr.evaluation.methods import degrade
 
     model = Model(runtime, runtime.name)
-    sr, _ = model.restore(degrade(face.target, model.config.scale), model.encode([face.exemplar]))
+    sr, _ = model.restore(lr, model.encode([face.exemplar]))
     return sr
-
-
-def upsampled(face: SampleFace, scale: int) -> Pixels:
-    """The bicubic baseline."""
-    from edgesr.evaluation.methods import degrade
-    from edgesr.images.imaging import resize_bicubic
-
-    return resize_bicubic(degrade(face.target, scale), *face.target.shape[:2])
 
 
 def mean_psnr(images: list[Pixels], faces: list[SampleFace]) -> float:
@@ -136,21 +135,17 @@ def mean_psnr(images: list[Pixels], faces: list[SampleFace]) -> float:
     return sum(psnr(image, face.target) for image, face in zip(images, faces, strict=True)) / len(faces)
 
 
-def draw(picture: Path, faces: list[SampleFace], columns: dict[str, list[Pixels]], scale: int) -> None:
+def draw(picture: Path, faces: list[SampleFace], tiny: list[Pixels], columns: dict[str, list[Pixels]]) -> None:
     """One row a person: exemplar, LR, bicubic, each target's SR, the original."""
     import numpy as np
 
-    from edgesr.evaluation.methods import degrade
     from edgesr.evaluation.metrics import psnr
     from edgesr.images.contact_sheet import SheetRow, contact_sheet
     from edgesr.images.imaging import write_image
 
-    side = faces[0].target.shape[0]
     rows = []
     for i, face in enumerate(faces[:PEOPLE_SHOWN]):
-        restored = {"bicubic": upsampled(face, scale)} | {name: images[i] for name, images in columns.items()}
-        noted = [(image, f"{psnr(image, face.target):.2f} dB") for image in restored.values()]
-        given = [(face.exemplar, ""), (degrade(face.target, scale), "")]
-        rows.append(SheetRow(face.person, [*given, *noted, (face.target, "")]))
-    titles = ("exemplar", f"LR {side // scale} px", "bicubic", *columns, "original")
-    write_image(np.asarray(contact_sheet(titles, rows, side * ENLARGE)), picture)
+        noted = [(images[i], f"{psnr(images[i], face.target):.2f} dB") for images in columns.values()]
+        rows.append(SheetRow(face.person, [(face.exemplar, ""), (tiny[i], ""), *noted, (face.target, "")]))
+    titles = ("exemplar", f"LR {len(tiny[0])} px", *columns, "original")
+    write_image(np.asarray(contact_sheet(titles, rows, len(faces[0].target) * ENLARGE)), picture)

@@ -142,6 +142,8 @@ def open_enhancer(options: dict[str, Any], ask: Ask | None = None) -> Enhancer:
     from edgesr.enhance.privacy import strip_of
     from edgesr.enhance.run import Enhancer, Settings, open_networks
     from edgesr.faces.detection import open_detector
+    from edgesr.gallery.format import read_gallery
+    from edgesr.gallery.network import rebuild_hint
 
     for name in ("allow_other", "assume_same_person"):
         if options[name] and not options["galleries"]:
@@ -155,6 +157,9 @@ def open_enhancer(options: dict[str, Any], ask: Ask | None = None) -> Enhancer:
         strip=strip_of(options["strip_location"], options["strip_metadata"]),
     )
     networks = open_networks(options["galleries"], options["models"])
+    for path in () if options["models"] else options["galleries"]:
+        if hint := rebuild_hint(read_gallery(path), path):
+            output.say(f"note: {hint}")
     judge = open_judge(networks, options["embedder"], output.say)
     return Enhancer(networks, open_detector(options["detector"], output.say), settings, judge, ask)
 

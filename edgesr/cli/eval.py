@@ -27,7 +27,7 @@ _path = click.Path(path_type=Path)
 
 
 @click.command("eval")
-@click.option("--checkpoint", "-c", help="A shipped name or a folder. Default: hime-small-x4.")
+@click.option("--checkpoint", "-c", help=f"A shipped name or a folder. Default: {DEFAULT_CHECKPOINT}.")
 @click.option("--bundle", "-b", type=_path, help="Measure a converted bundle instead.")
 @click.option("--no-exemplar-net", help="A checkpoint trained without exemplars, as another row.")
 @click.option("--data", required=True, type=_path, help="Folder <pixels>/<split>/<person>/<photo>.")

@@ -87,7 +87,7 @@ def command(
     edgesr quantize --data my-faces --method ptq           calibrate alone: a minute
     edgesr quantize --write-recipe mine.toml               which layers there are; then --recipe mine.toml
     edgesr quantize --data my-faces --search               find a recipe, against three named ones
-    edgesr quantize hime-small-x4-int8 --method ptq --recipe mine.toml --data ...    an int8 network by another recipe
+    edgesr quantize my-int8 --method ptq --recipe mine.toml --data my-faces    an int8 network by another recipe
 
     The new checkpoint holds float weights and the scale of every tensor, so all targets compute with the same
     integers: edgesr convert --precision int8 --checkpoint <it>. Its galleries are those of the float network.

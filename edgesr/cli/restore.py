@@ -59,7 +59,7 @@ def command(
     \b
     edgesr restore tiny.png --exemplars me-1.jpg me-2.jpg -o sharp.png
     edgesr restore tiny.png --gallery me.gallery -o sharp.png
-    edgesr restore faces/*.png --exemplars me-*.jpg -o restored/ --model hime-small-x4-lr32-s3-tflite-fp32
+    edgesr restore faces/*.png --exemplars me-*.jpg -o restored/ --model hime-small-x4-photo-lr32-s3-tflite-fp32
 
     In each photo of --exemplars the one clear face is found and aligned; --aligned says that they are aligned crops
     already. Of a gallery the exemplars that serve each face best are taken, as many as the network has slots. Without
@@ -68,7 +68,7 @@ def command(
     import edgesr
     from edgesr.faces.detection import open_detector
     from edgesr.gallery.format import Gallery, read_gallery
-    from edgesr.gallery.network import network_of
+    from edgesr.gallery.network import network_of, rebuild_hint
     from edgesr.images.imaging import read_image, write_image
 
     if truth is not None and len(lr) > 1:
@@ -86,6 +86,8 @@ def command(
     features: Any = None if gallery is None else read_gallery(gallery)
     if model is None:
         model = DEFAULT_CHECKPOINT if features is None else network_of(features)
+        if gallery is not None and (hint := rebuild_hint(features, gallery)):
+            output.say(f"note: {hint}")
     network = edgesr.load(model, least_slots=len(exemplars))
     original = read_image(truth) if truth is not None else None
     if features is None:

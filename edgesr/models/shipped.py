@@ -7,6 +7,9 @@ import dataclasses
 from edgesr.models.config import HIMEConfig
 from edgesr.models.description import SHIPPED, read_description, shipped_names
 
+EARLIER_DEFAULTS = ("hime-small-x4",)
+"""What commands took before ``edgesr.DEFAULT_CHECKPOINT``: galleries of these were built without naming a network."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Shipped:

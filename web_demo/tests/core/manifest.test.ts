@@ -3,7 +3,7 @@ import { BundleError, GalleryError } from "../../src/core/errors";
 import { decodeGallery, Gallery } from "../../src/core/gallery";
 import { countOf, decodeManifest, sha256Of } from "../../src/core/manifest";
 import { decodeSafetensors } from "../../src/core/safetensors";
-import { bytesOf, galleryNamed, precisions } from "./vectors";
+import { bytesOf, precisions } from "./vectors";
 
 const text = new TextDecoder().decode(bytesOf(`bundle-${precisions[0]}`, "manifest.json"));
 
@@ -39,7 +39,7 @@ test.each(precisions)("a bundle of edgesr is understood, and its files are check
 
 test("galleries of this network fit, others do not", () => {
     const manifest = decodeManifest(bytesOf(`bundle-${precisions[0]}`, "manifest.json"));
-    const gallery = decodeGallery(galleryNamed("hime-small-x4-int8.gallery").content);
+    const gallery = decodeGallery(bytesOf(`python-${precisions[0]}.gallery`));
     manifest.checkGallery(gallery);
     manifest.checkGallery(manifest.emptyGallery());
     expect(manifest.emptyGallery().steps).toEqual(gallery.steps);
