@@ -107,4 +107,4 @@ def test_eval_prints_one_table(tiny_checkpoint: Path, people_folder: Path, capsy
     rows = [line for line in markdown.splitlines() if line.startswith("|")]
     assert rows[0].startswith("| method | PSNR dB [95 %] | over bicubic | SSIM |")
     assert {row.count("|") for row in rows} == {8}
-    assert len(rows) == 2 + 5
+    assert len(rows) == 2 + 5 + 1, "the methods, and right minus wrong"

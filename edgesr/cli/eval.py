@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 COUNTS = (0, 1, 3, 5)
 WORST_SHOWN = 5
+GROUPINGS = ("size", "yaw", "light")
 
 _path = click.Path(path_type=Path)
 
@@ -46,6 +47,7 @@ _path = click.Path(path_type=Path)
 @click.option(
     "--every-stranger", is_flag=True, help="Restore with every other person's exemplars too: who is made whom."
 )
+@click.option("--by", metavar="SIZE,YAW,LIGHT", help="Tables by the sharp photos' size, yaw, light.")
 @click.option("--csv", "csv_file", type=_path, help="Write every image's figures to this file.")
 @click.option("--sheet", type=_path, help="Write a picture of the worst and of other targets by every method.")
 @click.option("--worst", default=WORST_SHOWN, show_default=True, type=click.IntRange(0), help="Worst images to list.")
@@ -67,6 +69,7 @@ def command(
     lpips: Path | None,
     lpips_linear: Path | None,
     every_stranger: bool,
+    by: str | None,
     csv_file: Path | None,
     sheet: Path | None,
     worst: int,
@@ -84,6 +87,9 @@ def command(
 
     Intervals are 95 % bootstrap intervals over people, since photos of one person are not independent. A target
     with fewer than n exemplars is left out of that row (see its images); differences are taken on the same targets.
+
+    --by size,yaw,light adds a table each: size is the face's side in the photo that it was cut from (manifest.csv),
+    yaw how far the nose lies beside the middle in eye distances, light the mean luminance of the face, 0 to 1.
     """
     if checkpoint and bundle:
         raise UsageError("--checkpoint and --bundle exclude each other", "measure one at a time")
@@ -91,6 +97,7 @@ def command(
         raise UsageError("--markdown and --json exclude each other", "choose one")
     if lpips_linear and not lpips:
         raise UsageError("--lpips-linear needs --lpips", "give the backbone's weights too")
+    wanted = groupings(by)
     check_outputs(csv_file, sheet, force)
     early.network(bundle or checkpoint or DEFAULT_CHECKPOINT)
     if no_exemplar_net:
@@ -101,6 +108,7 @@ def command(
     from edgesr.cli import eval_text
     from edgesr.data.degradation import preset
     from edgesr.data.faces import read_eval_list
+    from edgesr.evaluation.bins import bins
     from edgesr.evaluation.methods import Methods, measure_methods
     from edgesr.evaluation.report import Report
     from edgesr.evaluation.verification import Verification
@@ -113,6 +121,7 @@ def command(
     meter = identity_meter(identity, embedder)
     perceptual = lpips_measure(lpips, lpips_linear or lpips) if lpips else None
     pairs = all_pairs[:limit]
+    grouped = {name: grouped_by(name, pairs, data, model.config.hr_size) for name in wanted}
     methods = Methods(
         model.runtime,
         pairs,
@@ -146,19 +155,56 @@ def command(
             )
             verified |= {"every_stranger": every.mean, "every_stranger_95": [every.low, every.high]}
             verified["every_stranger_pairs"] = count
+    originals = verification.originals.passed[: len(pairs)] if verification else None
+    tables = {
+        name: bins(result, groups, report.shown_by_bin, report.most, originals) for name, groups in grouped.items()
+    }
     if as_json:
-        output.write_json(answer(report, model, split, meter, worst) | {"verification": verified})
+        by_bin = {name: [row.answer() for row in rows] for name, rows in tables.items()}
+        output.write_json(answer(report, model, split, meter, worst) | {"verification": verified, "by": by_bin})
         return
     how = "" if degradation == "bicubic" else f", {degradation} degradation"
     title = f"{model.name} on {split}{how}: {len(pairs)} images, {len(set(result.people))} people"
-    columns, rows = eval_text.table(report)
+    columns, rows = eval_text.table(report, verification.originals.verified if verification else None)
     remarks = eval_text.remarks(report, meter, worst, verified)
+    by_tables = [(f"{model.name} on {split} by {name}", *eval_text.bin_table(found)) for name, found in tables.items()]
     if markdown:
         output.write(eval_text.markdown(title, columns, rows, remarks))
+        for one in by_tables:
+            output.write("\n" + eval_text.markdown(*one, []))
         return
     output.table(columns, rows, title=title)
     for remark in remarks:
         output.write(remark)
+    for heading, names, lines in by_tables:
+        output.table(names, lines, title=heading)
+
+
+def groupings(by: str | None) -> list[str]:
+    """What ``--by`` names, each once.
+
+    Raises:
+        UsageError: something else.
+    """
+    wanted = list(dict.fromkeys(name.strip() for name in by.split(","))) if by is not None else []
+    if unknown := [name for name in wanted if name not in GROUPINGS]:
+        raise UsageError(f"--by {unknown[0]!r} is nothing to group by", f"one or more of: {','.join(GROUPINGS)}")
+    return wanted
+
+
+def grouped_by(name: str, pairs: list[EvalPair], data: Path, size: int) -> list[str]:
+    """Each target's bin, before the long work: what is missing for it is said at once."""
+    from edgesr.evaluation import bins as evaluation_bins
+    from edgesr.faces.detection import open_detector
+
+    if name == "size":
+        values = evaluation_bins.sizes(data, size)
+    elif name == "light":
+        values = evaluation_bins.light
+    else:
+        paths = [pair.target for pair in pairs]
+        values = evaluation_bins.yaws(open_detector(None, output.say), lambda p: progress.track(p, "yaw"), paths)
+    return evaluation_bins.bin_names(name, pairs, values)
 
 
 def _verifiable(methods: Methods, pairs: list[EvalPair]) -> bool:

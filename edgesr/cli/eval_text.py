@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from edgesr.evaluation.metrics import Interval
 
 if TYPE_CHECKING:
+    from edgesr.evaluation.bins import BinRow
     from edgesr.evaluation.report import Report
     from edgesr.faces.identity import IdentityMeter
 
@@ -25,8 +26,12 @@ FEW = 10
 """Below so many people a bootstrap interval is too narrow."""
 
 
-def table(report: Report) -> tuple[list[str], list[list[str]]]:
-    """Columns and rows; a metric that was not asked for has no column."""
+def table(report: Report, originals: Interval | None = None) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows; a metric that was not asked for has no column.
+
+    Below the methods stand the difference of the right person's exemplars to the wrong one's, and the share of the
+    ``originals`` that pass, which is the ceiling of ``verified``.
+    """
     metrics = [metric for metric in METRICS if metric in report.result.scores]
     named = [METRICS[metric] for metric in metrics]
     columns = ["method", named[0], "over bicubic", *named[1:], "GMACs offline", "online", "images"]
@@ -37,15 +42,40 @@ def table(report: Report) -> tuple[list[str], list[list[str]]]:
         cost = [f"{row[key]:.3f}" for key in ("gmacs_offline", "gmacs_online")]
         gain = f"{row['over_bicubic']:+.2f}"
         rows.append([row["method"], figures[0], gain, *figures[1:], *cost, str(row["images"])])
+    if "wrong-person" in report.measured and report.most in report.measured and report.methods.control:
+        gaps = [_figure(m, report.result.interval(report.most, "wrong-person", m), "+") for m in metrics]
+        rows.append([f"{report.most} minus wrong-person", gaps[0], "", *gaps[1:], "", "", ""])
+    if originals is not None:
+        ceiling = [_figure(metric, originals) if metric == "verified" else "" for metric in metrics]
+        rows.append(["original", ceiling[0], "", *ceiling[1:], "", "", ""])
     return columns, rows
 
 
-def _figure(metric: str, interval: Interval | None) -> str:
+def bin_table(rows: Sequence[BinRow]) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows of a table by size, yaw or light."""
+    methods = list(rows[0].psnr)
+    judged = bool(rows[0].verified)
+    columns = ["bin", "images", "people", *(f"{method} dB" for method in methods)]
+    if judged:
+        shown = [f"{method} verified %" for method in rows[0].verified]
+        columns += [*shown, "original", "as wrong person %", "distance, right minus wrong"]
+    lines = []
+    for row in rows:
+        line = [row.name, str(row.images), str(row.people), *(_figure("psnr", row.psnr[m]) for m in methods)]
+        if judged:
+            line += [_figure("verified", interval) for interval in (*row.verified.values(), row.originals)]
+            line.append(_figure("verified", row.verified_as_wrong))
+            line.append(_figure("identity_distance", row.distance_right_minus_wrong, "+"))
+        lines.append(line)
+    return columns, lines
+
+
+def _figure(metric: str, interval: Interval | None, sign: str = "") -> str:
     if interval is None or math.isnan(interval.mean):
         return "-"
     if metric == "verified":
-        return f"{percent(interval):.1f}"
-    return f"{interval:.2f}" if metric == "psnr" else f"{interval:.4f}"
+        return f"{percent(interval):{sign}.1f}"
+    return f"{interval:{sign}.2f}" if metric == "psnr" else f"{interval:{sign}.4f}"
 
 
 def percent(share: Interval) -> Interval:
@@ -63,6 +93,8 @@ def remarks(
         lines.append(f"only {people} {'person' if people == 1 else 'people'}: such intervals are too narrow to rely on")
     for row in report.comparisons():
         method, minus = row["method"], row["minus"]
+        if minus == "wrong-person":  # a row of the table
+            continue
         lines.append(f"{method} minus {minus}: {report.result.interval(method, minus):+.2f} dB")
         if "identity" in report.result.scores:
             lines[-1] += f", identity {report.result.interval(method, minus, 'identity'):+.4f}"

@@ -52,6 +52,11 @@ class Report:
         """The right person's exemplars, as many as the controls have."""
         return f"n={self.methods.control}"
 
+    @property
+    def shown_by_bin(self) -> list[str]:
+        """Methods of tables by bin: the anchor, no exemplars, the right person's and the wrong person's."""
+        return [m for m in dict.fromkeys(("bicubic", "n=0", self.most, "wrong-person")) if m in self.measured]
+
     def rows(self) -> list[dict[str, Any]]:
         """A row a method: every metric with its 95 % interval over people, targets, cost."""
         rows = []

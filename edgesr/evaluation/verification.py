@@ -36,6 +36,8 @@ class Originals:
 
     threshold: float
     verified: Interval
+    passed: tuple[float, ...]
+    """Of each pair's target, whether it passes as its person: 1.0 or 0.0."""
     strangers: int
     """Pairs of a person's exemplars and somebody else's photo that the threshold comes from."""
 
@@ -72,7 +74,7 @@ class Verification:
         stranger = people[:, None] != people[None]
         threshold = float(np.quantile(distances[stranger], FALSE_ACCEPTANCE))
         passed = (np.diagonal(distances) < threshold).astype(float).tolist()
-        return Originals(threshold, over_people(passed, people.tolist()), int(stranger.sum()))
+        return Originals(threshold, over_people(passed, people.tolist()), tuple(passed), int(stranger.sum()))
 
     def summary(self) -> dict[str, Any]:
         """For a JSON answer."""
