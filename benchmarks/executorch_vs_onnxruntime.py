@@ -16,7 +16,7 @@ from typing import Any
 
 from edgesr.benchmarking.benchmark import bench_bundles
 from edgesr.convert.pipeline import DEFAULT_CHECKPOINT, convert, plan
-from edgesr.convert.target import TARGETS
+from edgesr.convert.targets import TARGETS
 from edgesr.errors import EdgesrError
 
 LR_SIZE, SLOTS, LIMIT = 32, 3, 1.1

@@ -24,7 +24,7 @@ import torch
 from edgesr.bundle import MANIFEST, Bundle, open_bundle
 from edgesr.convert.parity import real_cases
 from edgesr.convert.pipeline import DEFAULT_CHECKPOINT, convert, plan
-from edgesr.convert.target import TARGETS
+from edgesr.convert.targets import TARGETS
 from edgesr.errors import EdgesrError
 from edgesr.runtime.base import GraphRuntime, fill_slots
 

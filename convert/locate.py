@@ -28,7 +28,8 @@ from edgesr.quantize.layers import ADDITION, exported
 from edgesr.runtime.base import Array
 
 from .int8 import CONVOLUTIONS, DEQUANTIZE, QUANTIZE, is_operation
-from .parity import FP16_PSNR_DB, FP32_MAX_ABS_ERROR
+from .parity import FP32_MAX_ABS_ERROR
+from .precision import PRECISIONS
 from .target import Conversion, Report
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ BRANCHES = 2
 
 BEHIND = (torch.ops.aten.relu.default, torch.ops.aten.relu_.default)
 """What belongs to a layer of a quantized graph, besides its rounding."""
+
+FLOAT16_PSNR_DB = 55.0
+"""A layer departs where it is further from PyTorch than float16 explains, as the gate has it."""
 
 INT8_MARGIN_DB = 6.0
 """A layer of a quantized graph departs where it differs by twice what the same graph does of inputs in float16."""
@@ -195,11 +199,11 @@ def first_departing_module(
         if quantized:
             # Any last bit rounded otherwise grows to the noise that the int8 layers before have: that is no departure.
             close = _wanted(_ending_at(pristine, graph, name), graph, _nearly(inputs))
-            allowed = min(FP16_PSNR_DB, psnr_unit(close / peak, wanted / peak)) - INT8_MARGIN_DB
+            allowed = min(FLOAT16_PSNR_DB, psnr_unit(close / peak, wanted / peak)) - INT8_MARGIN_DB
             return not psnr_unit(got / peak, wanted / peak) >= allowed
-        if precision == "fp32":
+        if PRECISIONS[precision].psnr_db is None:
             return not bool(np.abs(got - wanted).max() / peak <= FP32_MAX_ABS_ERROR)
-        return not psnr_unit(got / peak, wanted / peak) >= FP16_PSNR_DB
+        return not psnr_unit(got / peak, wanted / peak) >= FLOAT16_PSNR_DB
 
     quantized = isinstance(getattr(pristine, graph), GraphModule)
     low, high = 0, len(names) - 1

@@ -14,7 +14,8 @@ from edgesr.quantize.scheme import Quantization
 from edgesr.versions import installed_versions
 
 from .parity import Parity
-from .target import Conversion, Precision, Target
+from .precision import Precision
+from .target import Conversion, Target
 
 
 def write_manifest(

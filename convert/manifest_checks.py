@@ -19,10 +19,10 @@ from edgesr.quantize.scheme import Quantization
 from .int8 import count
 from .manifest import POST_PROCESSING, PRE_PROCESSING, VALUE_RANGES, describe_features
 from .parity import Check
-from .target import QUANTIZED, TARGETS, ReadBack
+from .precision import PRECISIONS, QUANTIZED
+from .target import ReadBack
+from .targets import TARGETS
 
-ROLES = {"onnx": {"encode", "restore"}, "web": {"encode", "restore"}}
-"""Of a target's files, where they are not one ``model``."""
 GRAPHS = {"encode", "restore"}
 
 
@@ -39,7 +39,7 @@ def form_checks(bundle: Bundle) -> tuple[Check, ...]:
         agreement("target", agrees=target is not None),
         agreement("precision", agrees=target is not None and m["precision"] in target.precisions),
         agreement("lowering", agrees=target is not None and m["lowering"] in target.lowerings),
-        agreement("files", agrees=set(m["files"]) == ROLES.get(m["target"], {"model"})),
+        agreement("files", agrees=target is not None and set(m["files"]) == set(target.roles)),
         agreement("tensors", agrees=set(m["tensors"]) == GRAPHS),
     )
 
@@ -93,7 +93,7 @@ def quantization_check(bundle: Bundle, checkpoint: Checkpoint, expected: Quantiz
     made = Quantization.from_dict(stored)
     steps = {f"features.{part}": [step, 0] for part, step in checkpoint.feature_scales.items()}
     kept = {name: point for name, point in stored["points"].items() if name.startswith("features.")}
-    fits = m["precision"] in ("int8-ptq", "mixed") and made.method == "ptq"
+    fits = PRECISIONS[m["precision"]].calibrated and made.method == "ptq"
     return agreement("quantization", agrees=fits and made.float_sha256 == checkpoint.sha256 and _same(kept, steps))
 
 

@@ -16,24 +16,18 @@ from edgesr.images.imaging import to_unit
 from edgesr.models.config import HIMEConfig
 from edgesr.runtime.base import Array, Runtime, fill_slots
 
+from .precision import PRECISIONS
+
 FP32_MAX_ABS_ERROR = 1e-4
 """On SR images in [0, 1], on CoFA's weights, and on features relative to their largest value."""
-FP16_PSNR_DB = 55.0
-"""Against fp32, on SR images and weights with a peak of 1 and on features with their largest value as the peak."""
-INT8_PSNR_DB = {"sr": 50.0, "features": 40.0, "weights": 35.0}
-"""Likewise against the quantized graphs in PyTorch. A runtime that sums in another order rounds one value in a
-thousand to the next step, and what follows makes more of it: PyTorch's own float64 differs from its float32 by 55 dB
-in sr and 51 in weights, Core ML's float16 by 51, 45 in features and 40 in weights. So steps are compared as well
-(``int8``)."""
-INT8_WEIGHTS_PSNR_DB = {"sr": 40.0, "features": 35.0, "weights": 25.0}
-"""Likewise against fp32, of a network whose weights alone are rounded and that was not trained for it."""
 
 
 def psnr_threshold(precision: str, output: str) -> float:
-    """PSNR in dB that an output (sr, weights, features) of a precision other than fp32 must reach."""
-    if precision == "fp16":
-        return FP16_PSNR_DB
-    return (INT8_WEIGHTS_PSNR_DB if precision == "int8-weights" else INT8_PSNR_DB)[output]
+    """PSNR in dB that an output (sr, weights, features) must reach in a precision that is judged by it."""
+    least = PRECISIONS[precision].psnr_db
+    if least is None:
+        raise ValueError(f"{precision} is judged by its largest error")
+    return least[output]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,7 +132,7 @@ def measure_golden(artifact: Runtime, golden: Mapping[str, Array], precision: st
 
 
 def _judge(artifact: Runtime, sr: _Worst, features: _Worst, weights: _Worst, precision: str) -> Parity:
-    if precision == "fp32":
+    if PRECISIONS[precision].psnr_db is None:
         checks = [
             Check(f"{name}: max abs error", worst.error <= FP32_MAX_ABS_ERROR, worst.error, FP32_MAX_ABS_ERROR)
             for name, worst in (("sr", sr), ("weights", weights), ("features", features))

@@ -16,9 +16,7 @@ from edgesr.bundle import GOLDEN, default_name, write_aside
 from edgesr.deployment.graphs import GraphName, Graphs, deployed_graphs
 from edgesr.errors import ParityError, UnavailableError, UsageError
 from edgesr.files.leftovers import work_folder
-from edgesr.models import Checkpoint
 from edgesr.models.config import HIMEConfig
-from edgesr.quantize.scheme import Quantization
 from edgesr.runtime.base import Array, Runtime, fill_slots
 from edgesr.runtime.tried import remember
 
@@ -27,6 +25,8 @@ from .int8 import count, int8_checks, shortfall
 from .locate import first_departing_module
 from .manifest import write_manifest
 from .parity import Case, Check, Expected, Parity, expected, measure_parity, real_cases
+from .plan import Plan, Proven, Steps
+from .precision import PRECISIONS, QUANTIZED, Precision
 from .quantized import (
     Calibration,
     calibrated,
@@ -37,51 +37,8 @@ from .quantized import (
     reference_runtime,
 )
 from .stored import stored_checks
-from .target import QUANTIZED, Conversion, Precision, Report, Target, choose, precisions_of
-
-TWINNED: tuple[Precision, ...] = ("fp16", "int8-weights")
-"""Precisions beside which an fp32 twin is judged."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """A conversion with every choice made and found possible."""
-
-    checkpoint: Checkpoint
-    target: Target
-    precision: Precision
-    lowering: str
-    config: HIMEConfig
-    """With the LR size and the slots of the conversion."""
-    output: Path
-    quantization: Quantization | None = None
-    """Of the checkpoint, where the precision needs one and it is not to be calibrated first."""
-    calibration: Calibration | None = None
-    notes: tuple[str, ...] = ()
-    """Choices that the user did not make and should know of."""
-
-    @property
-    def stages(self) -> int:
-        """How many stages ``convert`` reports where all goes well."""
-        form = 2 + self.target.stages  # rewriting, those of the target, comparing
-        count = form + (self.precision in TWINNED) + bool(self.calibration)
-        if self.target.name == "web":  # the page, and the float form behind an int8 one
-            count += 1 + (form + 1 if self.precision in QUANTIZED else 0)
-        return count
-
-
-@dataclasses.dataclass(frozen=True)
-class Proven:
-    """An artifact that passed the gate."""
-
-    plan: Plan
-    """With its quantization, where it has one."""
-    graphs: Graphs
-    conversion: Conversion
-    parity: Parity
-    golden: dict[str, Array]
-    int8_convs: dict[str, dict[str, int]]
-    seconds: float
+from .target import Conversion, Report, Target
+from .targets import choose, precisions_of
 
 
 def plan(
@@ -152,7 +109,8 @@ def convert(
     started = time.monotonic()
     with write_aside(plan.output, force) as folder:
         proven = prove(plan, folder, report, graphs)
-        further = plan.target.complete(proven, folder, report)
+        complete = plan.target.further("complete")
+        further = complete(proven, folder, report, Steps(prove, write_bundle)) if complete else {}
         proven = dataclasses.replace(proven, seconds=time.monotonic() - started)
         return write_bundle(proven, folder, further=further)
 
@@ -176,7 +134,7 @@ def prove(plan: Plan, folder: Path, report: Report, graphs: Graphs | None = None
     parity = dataclasses.replace(parity, checks=parity.checks + conversion.checks)
     if plan.precision in QUANTIZED:
         parity = dataclasses.replace(parity, checks=parity.checks + int8_checks(conversion.convolutions, wanted))
-    if parity.ok and plan.precision in TWINNED:
+    if parity.ok and PRECISIONS[plan.precision].twin:
         report("comparing its fp32 twin with PyTorch")
         parity = dataclasses.replace(parity, checks=parity.checks + twin_checks(plan, graphs, cases, truth))
     stored = stored_checks(conversion.convolutions, wanted, plan.precision)

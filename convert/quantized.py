@@ -18,7 +18,8 @@ from edgesr.quantize.scheme import Quantization
 from edgesr.runtime.base import Runtime
 from edgesr.runtime.torch import TorchRuntime
 
-from .target import QUANTIZED, Precision, Report, Target
+from .precision import PRECISIONS, QUANTIZED, Precision
+from .target import Report, Target
 
 SUFFIX = "-int8"
 """Of the shipped int8 network of a float one's name."""
@@ -47,7 +48,8 @@ def choose_checkpoint(
     loaded = load_checkpoint(checkpoint, quantized=precision in QUANTIZED)
     if precision not in QUANTIZED:
         if calibration:
-            raise UsageError(f"{precision} needs no calibration", "--calibrate goes with --precision int8-ptq or mixed")
+            takes = " or ".join(record.name for record in PRECISIONS.values() if record.calibrated)
+            raise UsageError(f"{precision} needs no calibration", f"--calibrate goes with --precision {takes}")
         return loaded, None
     own = _quantization_of(loaded)
     if calibration is not None:
@@ -55,8 +57,8 @@ def choose_checkpoint(
             raise UsageError(
                 f"{loaded.name} has its scales already", "leave --calibrate out, or give the float network"
             )
-        if precision == "int8":
-            raise UsageError("int8 means a network trained for it", "--precision int8-ptq takes --calibrate")
+        if not PRECISIONS[precision].calibrated:
+            raise UsageError(f"{precision} means a network trained for it", "--precision int8-ptq takes --calibrate")
         if precision == "mixed" and calibration.recipe is None:
             raise UsageError("mixed needs a recipe", "--recipe FILE; edgesr quantize --search finds one")
         return loaded, None

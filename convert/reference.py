@@ -16,9 +16,10 @@ from edgesr.quantize.scheme import Quantization
 from edgesr.runtime.base import Runtime
 
 from .manifest_checks import sized_config
-from .pipeline import Plan
+from .plan import Plan
+from .precision import QUANTIZED
 from .quantized import quantization_for, reference_runtime
-from .target import QUANTIZED, target_named
+from .targets import target_named
 
 
 @dataclasses.dataclass(frozen=True)

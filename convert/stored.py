@@ -16,12 +16,10 @@ from edgesr.deployment.graphs import GRAPH_INPUTS, Graphs
 
 from .int8 import STEP_TOLERANCE, Convolutions, FloatConv, Step, wanted
 from .parity import Check
-from .target import QUANTIZED, Precision
+from .precision import PRECISIONS, Precision
 
 FP16_EPSILON, FP16_LEAST = 2.0**-11, 2.0**-25
 """Half a step of float16, relative; and of its smallest numbers, absolute."""
-HELD = {"fp32": "float32", "fp16": "float16", "int8-weights": "int8"}
-"""What each float precision stores weights in."""
 FP32_EPSILON = 2.0**-23
 INT8_STEPS = 0.75 / 127
 """Of a channel's largest weight: half a step where weights are stored as int8, and what float16 adds to it."""
@@ -39,12 +37,13 @@ def stored_checks(saved: dict[str, Convolutions], graphs: Graphs, precision: Pre
         layer, worst = _worst_kernel(expected.kernels, found, precision)
         if layer:
             checks.append(Check(f"{name}: weights of {layer}", worst <= 1.0, worst, 1.0))
-        if precision in HELD:
-            count = float(sum(kernel.stored == HELD[precision] for kernel in found.kernels))
+        record = PRECISIONS[precision]
+        if record.stored:
+            count = float(sum(kernel.stored == record.stored for kernel in found.kernels))
             # Of int8 weights some stay in float16 (``coreml``); a bundle that has none in int8 goes by a wrong name.
-            least = 1.0 if precision == "int8-weights" else float(len(expected.kernels))
-            checks.append(Check(f"{name}: convolutions stored as {HELD[precision]}", count >= least, count, least))
-        if precision in QUANTIZED:
+            least = float(len(expected.kernels)) if record.all_stored else 1.0
+            checks.append(Check(f"{name}: convolutions stored as {record.stored}", count >= least, count, least))
+        if record.quantized:
             worst = _worst_step(expected.steps, found)
             checks.append(Check(f"{name}: int8 steps", worst <= STEP_TOLERANCE, worst, STEP_TOLERANCE))
         else:
@@ -79,7 +78,7 @@ def departure(conv: FloatConv, other: FloatConv, precision: Precision) -> float:
 
 
 def _allowed(weight: npt.NDArray[np.float32], other: FloatConv, precision: Precision) -> npt.NDArray[np.float64]:
-    if precision == "int8-weights" and other.stored == "int8":
+    if PRECISIONS[precision].stored == "int8" and other.stored == "int8":
         largest = np.abs(weight).reshape(len(weight), -1).max(1)[:, None, None, None].astype(np.float64)
         return np.broadcast_to(np.maximum(INT8_STEPS * largest, FP16_LEAST), weight.shape)
     return _fp16(weight) if other.half else _fp32(weight)

@@ -25,7 +25,8 @@ from .child import ChildTimeoutError, last_meaningful_line, run_child
 from .int8 import arithmetic_of, computes_in
 from .onnx.conversion import export_graph
 from .parity import FP32_MAX_ABS_ERROR, Check, psnr_threshold
-from .target import QUANTIZED, TFLITE_ENVIRONMENT, Conversion, Precision, ReadBack, Report
+from .precision import QUANTIZED, Precision
+from .target import TFLITE_ENVIRONMENT, Conversion, ReadBack, Report
 from .tflite_environment import TFLiteEnvironment, tflite_environment
 from .tflite_int8 import convolutions, embedded_metadata
 from .tflite_onnx import prepare_for_tensorflow

@@ -9,56 +9,23 @@ from typing import Any
 
 from edgesr.bundle import Bundle, open_bundle
 from edgesr.deployment.graphs import Graphs
-from edgesr.errors import EXIT_NEGATIVE, EXIT_OK, EXIT_UNVERIFIED, EdgesrError, UnavailableError
+from edgesr.errors import EdgesrError, UnavailableError
 from edgesr.runtime.base import Runtime
 from edgesr.runtime.tried import is_tried, remember, try_first
 
-from .artifact import engine_or_evaluator, isolated
+from .artifact import engine_or_evaluator, isolated, isolates_itself
 from .int8 import int8_checks
 from .manifest_checks import file_checks, form_checks, network_checks, own_checks, quantization_check
 from .parity import Check, expected, measure_golden, measure_parity, real_cases
 from .pipeline import make_graphs
+from .precision import QUANTIZED
 from .reference import Reference, find_reference
 from .stored import stored_checks
-from .target import QUANTIZED, Report, target_named
+from .target import Report
+from .targets import target_named
+from .verification import Verification
 
 NO_CHECKPOINT = "the checkpoint it was made from is not here (--checkpoint says where it is)"
-
-
-@dataclasses.dataclass(frozen=True)
-class Verification:
-    """The checks made, and in words what this machine could not do."""
-
-    checks: tuple[Check, ...]
-    evaluated_with: str
-    notes: tuple[str, ...]
-    unverified: str | None = None
-    """Why nobody knows, although no check failed; None where everything was compared."""
-
-    @property
-    def failed(self) -> tuple[str, ...]:
-        """Names of the checks that failed."""
-        return tuple(check.name for check in self.checks if not check.ok)
-
-    @property
-    def ok(self) -> bool:
-        """Whether it is known to be what it says: every check was made and none failed."""
-        return not self.failed and self.unverified is None
-
-    @property
-    def exit_code(self) -> int:
-        """0 ok, 1 a check failed, 4 unverified."""
-        return EXIT_NEGATIVE if self.failed else EXIT_UNVERIFIED if self.unverified else EXIT_OK
-
-    def to_dict(self) -> dict[str, Any]:
-        verdict = {EXIT_OK: "ok", EXIT_NEGATIVE: "failed", EXIT_UNVERIFIED: "unverified"}[self.exit_code]
-        return {
-            "ok": self.ok,
-            "verdict": verdict,
-            "checks": [check.to_dict() for check in self.checks],
-            "evaluated_with": self.evaluated_with,
-            "notes": list(self.notes),
-        }
 
 
 def verify(folder: Path, checkpoint: str | Path | None = None, report: Report = lambda stage: None) -> Verification:
@@ -83,11 +50,8 @@ def verify(folder: Path, checkpoint: str | Path | None = None, report: Report = 
         # What is false on paper is not run.
         if (reference is None or work.agrees_with(reference)) and sound:
             work.run(reference)
-        if bundle.manifest["target"] == "web":
-            from .web.verification import verify_folder
-
-            report("comparing the page and the other networks")
-            work.include(verify_folder(bundle, checkpoint, verify))
+        if further := target_named(bundle.manifest["target"]).further("verify_further"):
+            work.include(further(bundle, checkpoint, verify, report))
     if reference is None:
         work.unverified.append(NO_CHECKPOINT)
     return Verification(tuple(work.checks), work.evaluated_with, tuple(work.notes), "; ".join(work.unverified) or None)
@@ -157,7 +121,7 @@ class _Work:
 
     def open_runtime(self) -> Runtime:
         m, target = self.bundle.manifest, target_named(self.bundle.manifest["target"])
-        known = is_tried(m) or (target.name == "web" and target.executes_here)  # a browser isolates it itself
+        known = is_tried(m) or isolates_itself(target)
         opener = engine_or_evaluator if known else isolated
         runtime = opener(target, self.bundle.folder, m["files"], self.bundle.config, m["tensors"])
         if not target.executes_here:
@@ -211,7 +175,7 @@ def runtime_or_evaluator(bundle: Bundle) -> tuple[Runtime, list[str]]:
     m = bundle.manifest
     target = target_named(m["target"])
     described = (target, bundle.folder, m["files"], bundle.config, m["tensors"])
-    if not (target.name == "web" and target.executes_here):  # a browser isolates it itself
+    if not isolates_itself(target):
         try_first(m, lambda: isolated(*described))
     runtime = engine_or_evaluator(*described)
     if target.executes_here:

@@ -84,8 +84,9 @@ class Bundle:
         if set(m["tensors"]) != {"encode", "restore"}:
             raise BundleError(f"{self.folder / MANIFEST} does not describe both graphs", "convert again")
         described = (self.folder, m["files"], self.config, m["tensors"], threads)
-        if m["target"] in ENGINES and m["target"] != "web":  # a browser runs a page's graphs in children of its own
-            try_first(m, lambda: IsolatedRuntime(ENGINES[m["target"]][:2], *described))
+        engine = ENGINES.get(m["target"])
+        if engine is not None and not engine.isolated:
+            try_first(m, lambda: IsolatedRuntime(engine, *described))
         return open_engine(m["target"], *described)
 
     def golden(self) -> dict[str, Array]:

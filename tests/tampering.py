@@ -13,7 +13,8 @@ from int8_networks import network
 
 from edgesr.bundle import MANIFEST, hashes
 from edgesr.convert.pipeline import convert, plan
-from edgesr.convert.verify import Verification, verify
+from edgesr.convert.verification import Verification
+from edgesr.convert.verify import verify
 from edgesr.models import save_checkpoint
 
 

@@ -20,7 +20,7 @@ from int8_networks import (
 
 from edgesr.convert.int8 import Convolutions, int8_checks, shortfall, wanted
 from edgesr.convert.onnx.conversion import convert
-from edgesr.convert.parity import INT8_PSNR_DB
+from edgesr.convert.precision import PRECISIONS
 from edgesr.convert.target import Conversion
 from edgesr.deployment.graphs import GRAPH_INPUTS, deployed_graphs
 from edgesr.runtime.onnxruntime import OnnxRuntime
@@ -134,4 +134,4 @@ def test_the_last_bit_may_differ_and_a_step_may_not() -> None:
     assert all(check.ok for check in int8_checks(moved(1 + 1e-7), graphs))
     failed = [check for check in int8_checks(moved(1.001), graphs) if not check.ok]
     assert names(failed) == ["encode: int8 step of exemplar_extractor.mono"]
-    assert INT8_PSNR_DB["sr"] == 50
+    assert (PRECISIONS["int8"].psnr_db or {})["sr"] == 50

@@ -11,6 +11,7 @@ from conftest import TINY
 
 from edgesr.errors import BundleError
 from edgesr.runtime import isolated
+from edgesr.runtime.engines import Engine
 from edgesr.runtime.isolated import IsolatedRuntime
 from edgesr.runtime.tried import is_tried, remember, run_once, try_first
 
@@ -40,7 +41,7 @@ def _engines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def opened(engine: str, folder: Path) -> IsolatedRuntime:
-    return IsolatedRuntime(("ending_engines", engine), folder, {"model": "x"}, TINY, TENSORS)
+    return IsolatedRuntime(Engine("ending_engines", engine, ""), folder, {"model": "x"}, TINY, TENSORS)
 
 
 def test_a_sound_engine_computes_as_in_this_process(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 from conftest import TINY, lively
 
 from edgesr.convert.onnx.conversion import OPSET, convert
-from edgesr.convert.target import Conversion, Precision
+from edgesr.convert.precision import Precision
+from edgesr.convert.target import Conversion
 from edgesr.deployment.graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, Graphs, deployed_graphs
 from edgesr.deployment.lowerings import LOWERINGS
 from edgesr.deployment.rewrites import SKIPS

@@ -15,7 +15,8 @@ from edgesr.convert import pipeline
 from edgesr.convert.parity import Check, measure_golden
 from edgesr.convert.pipeline import convert, make_graphs, plan
 from edgesr.convert.quantized import quantization_for
-from edgesr.convert.target import TARGETS, Target
+from edgesr.convert.target import Target
+from edgesr.convert.targets import TARGETS
 from edgesr.convert.verify import verify
 from edgesr.deployment.graphs import Graphs
 from edgesr.errors import CheckpointError, ParityError, UnavailableError, UsageError

@@ -15,7 +15,8 @@ import torch
 from conftest import TINY, lively
 
 from edgesr.convert import tflite
-from edgesr.convert.target import Conversion, Precision
+from edgesr.convert.precision import Precision
+from edgesr.convert.target import Conversion
 from edgesr.convert.tflite_environment import tflite_environment
 from edgesr.deployment.graphs import Graphs, deployed_graphs
 from edgesr.errors import BundleError, EdgesrError

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edgesr.convert import tflite, tflite_environment
-from edgesr.convert.target import TARGETS
+from edgesr.convert.targets import TARGETS
 from edgesr.convert.tflite_environment import BEGUN, COMPLETE, LOCK, VARIABLE, TFLiteEnvironment
 from edgesr.errors import InputOutputError, UnavailableError, UsageError
 

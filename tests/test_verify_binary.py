@@ -16,7 +16,8 @@ from tampering import Made, edit, make, refused
 import edgesr
 from edgesr.bundle import MANIFEST
 from edgesr.convert.int8 import Convolutions
-from edgesr.convert.target import TARGETS, Precision
+from edgesr.convert.precision import Precision
+from edgesr.convert.targets import TARGETS
 from edgesr.errors import BundleError
 
 

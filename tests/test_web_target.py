@@ -26,7 +26,7 @@ from edgesr.booth.chromium import Chromium, find_chromium
 from edgesr.booth.server import FolderHandler, FolderServer, compressed, listed
 from edgesr.bundle import open_bundle
 from edgesr.convert.pipeline import convert, plan
-from edgesr.convert.target import TARGETS
+from edgesr.convert.targets import TARGETS
 from edgesr.convert.verify import verify
 from edgesr.convert.web import folder as web_folder
 from edgesr.errors import ParityError, UnavailableError, UsageError

@@ -17,13 +17,14 @@ from edgesr.errors import UsageError
 from edgesr.files.leftovers import work_folder
 
 from ..int8 import computes_in
-from ..target import QUANTIZED, Conversion, Precision, ReadBack, Report
+from ..precision import Precision
+from ..target import Conversion, ReadBack, Report
+from . import TARGET
 from .mil.int8 import convolutions
 from .mil.program import count_operations, describe_arithmetic, load_program, quiet_coremltools, user_metadata
 
 PACKAGE = "model.mlpackage"
 DEFAULT_FUNCTION = "restore"
-PRECISIONS: tuple[Precision, ...] = ("fp16", "fp32", "int8-weights", *QUANTIZED)
 DESCRIPTIONS = {
     "exemplar": "A sharp, aligned photo of the person: RGB in [0, 1]",
     "lr": "The aligned LR face: RGB in [0, 1]",
@@ -41,8 +42,9 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
     float32 in any precision. int8 is fp16 with quantized graphs, whose quantize and dequantize operations stay in
     the program; int8-weights is fp16 with the convolutions' weights stored as int8.
     """
-    if precision not in PRECISIONS:
-        raise UsageError(f"Core ML packages are not made in {precision}", f"precisions: {', '.join(PRECISIONS)}")
+    if precision not in TARGET.precisions:
+        known = ", ".join(TARGET.precisions)
+        raise UsageError(f"Core ML packages are not made in {precision}", f"precisions: {known}")
     with work_folder("coreml") as scratch, quiet_coremltools(scratch):
         _require_space(graphs, scratch)
         parts: dict[str, Path] = {}

@@ -13,7 +13,8 @@ from edgesr.deployment.graphs import GRAPH_INPUTS, Graphs
 from edgesr.process.quiet import quiet
 
 from ..int8 import arithmetic_of, computes_in
-from ..target import Conversion, Precision, ReadBack, Report
+from ..precision import Precision
+from ..target import Conversion, ReadBack, Report
 from .program import constant_methods, load_program, saved_convolutions
 from .rewrites import for_xnnpack
 

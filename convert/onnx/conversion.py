@@ -15,7 +15,8 @@ from edgesr.deployment.graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, GraphName, Gra
 from edgesr.process.quiet import quiet
 
 from ..int8 import Convolutions, arithmetic_of, computes_in
-from ..target import QUANTIZED, Conversion, Precision, ReadBack, Report
+from ..precision import QUANTIZED, Precision
+from ..target import Conversion, ReadBack, Report
 from .int8 import Activations, convolutions, prepare_for_runtimes
 
 if TYPE_CHECKING:

@@ -9,19 +9,23 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgesr.booth import site
+from edgesr.bundle import Bundle
 from edgesr.deployment.graphs import Graphs
 from edgesr.models import Checkpoint, load_checkpoint
 from edgesr.models.checkpoint import shipped_names
 
+from ..onnx import TARGET as ONNX
 from ..onnx import conversion as onnx
-from ..target import QUANTIZED, WEB_PAGE, Conversion, Precision, ReadBack, Report, target_named
+from ..plan import Plan, Proven, Steps
+from ..precision import QUANTIZED, Precision
+from ..target import Conversion, ReadBack, Report
+from ..verification import Verification, Verify
+from . import WEB_PAGE
 from . import folder as web_folder
-
-if TYPE_CHECKING:
-    from ..pipeline import Plan, Proven
+from .verification import verify_folder
 
 INT8: Precision = "int8"
 FLOAT: Precision = "fp32"
@@ -51,15 +55,15 @@ def read_back(folder: Path, files: Mapping[str, str], precision: Precision) -> R
     return onnx.read_back(folder, files, precision)
 
 
-def complete(proven: Proven, folder: Path, report: Report) -> dict[str, Any]:
+def complete(proven: Proven, folder: Path, report: Report, steps: Steps) -> dict[str, Any]:
     """Add the network's float form, through the same gate, and the page, the detector and ``booth.json``.
+
+    Returns further keys of the bundle's manifest.
 
     Raises:
         ParityError: the float form does not compute what PyTorch computes.
         UnavailableError: the page is not built, or the detector that was named is not there.
     """
-    from ..pipeline import prove
-
     forms: dict[str, Proven] = {key_of(proven.plan.precision): proven}
     notes = []
     if proven.plan.precision in QUANTIZED:
@@ -69,9 +73,9 @@ def complete(proven: Proven, folder: Path, report: Report) -> dict[str, Any]:
         else:
             report("its float form")
             plain = dataclasses.replace(proven.plan, checkpoint=network, precision=FLOAT, quantization=None)
-            forms[FLOAT] = prove(plain, folder, report)
+            forms[FLOAT] = steps.prove(plain, folder, report)
     for key, form in forms.items():
-        write_onnx_bundle(form, folder / "models" / key)
+        write_onnx_bundle(form, folder / "models" / key, steps)
     if not proven.plan.target.executes_here:
         notes.append(f"there is no Chromium here: {proven.plan.target.otherwise}")
     report("adding the page")
@@ -82,6 +86,12 @@ def complete(proven: Proven, folder: Path, report: Report) -> dict[str, Any]:
         "detector": booth["detector"],
         "notes": notes,
     }
+
+
+def verify_further(bundle: Bundle, checkpoint: str | Path | None, verify: Verify, report: Report) -> Verification:
+    """The page and the other networks of a bundle; ``verify`` checks those. Raises BundleError: one is damaged."""
+    report("comparing the page and the other networks")
+    return verify_folder(bundle, checkpoint, verify)
 
 
 def key_of(precision: Precision) -> str:
@@ -101,10 +111,8 @@ def float_network(plan: Plan) -> Checkpoint | None:
     return None
 
 
-def write_onnx_bundle(form: Proven, folder: Path) -> None:
+def write_onnx_bundle(form: Proven, folder: Path, steps: Steps) -> None:
     """Make of the graphs in ``folder`` a bundle of target ``onnx``."""
-    from ..pipeline import write_bundle
-
     files = {graph: Path(file).name for graph, file in form.conversion.files.items()}
     inside = dataclasses.replace(form, conversion=dataclasses.replace(form.conversion, files=files))
-    write_bundle(inside, folder, target_named("onnx"))
+    steps.write_bundle(inside, folder, ONNX)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgesr.booth import site
 from edgesr.booth.served import BOOTH, DETECTOR, is_data
@@ -16,17 +16,14 @@ from edgesr.models.checkpoint import sha256_of
 
 from ..manifest_checks import agreement
 from ..parity import Check
+from ..verification import Verification, Verify
 from .folder import describe
-
-if TYPE_CHECKING:
-    from ..verify import Verification
 
 NOT_BUILT = f"the page is not built here, so the bundle's was compared with none ({site.BUILD})"
 OF_THE_FILES = ("target", "files", "sha256", "size_bytes", "seconds", "tools", "toolchain", "delegation", "parity")
 """Keys of a manifest that differ between the web bundle and the ONNX bundle in it."""
 OF_THIS_EDGESR = ("edgesr", "build_id", "first_visit_bytes")
 """Keys of ``booth.json`` that another version of edgesr writes otherwise."""
-Verify = Callable[[Path, "str | Path | None"], "Verification"]
 
 
 def verify_folder(bundle: Bundle, checkpoint: str | Path | None, verify: Verify) -> Verification:
@@ -37,8 +34,6 @@ def verify_folder(bundle: Bundle, checkpoint: str | Path | None, verify: Verify)
     Raises:
         BundleError: one of them is damaged.
     """
-    from ..verify import Verification
-
     checks: list[Check] = []
     notes: list[str] = []
     unverified: list[str] = []

@@ -158,7 +158,7 @@ def disk_check() -> dict[str, str]:
 
 
 def target_checks() -> list[dict[str, str]]:
-    from edgesr.convert.target import TARGETS
+    from edgesr.convert.targets import TARGETS
 
     rows = []
     for target in TARGETS.values():

@@ -61,7 +61,7 @@ def conversion(
         UsageError, CheckpointError: as ``edgesr.convert.pipeline.plan`` and ``convert``.
     """
     from edgesr.bundle import default_name, refuse_existing
-    from edgesr.convert.target import choose, precisions_of
+    from edgesr.convert.targets import choose, precisions_of
     from edgesr.models.description import find_checkpoint, read_description
 
     record, chosen, rewriting = choose(target, precision, lowering, precisions_of(source))

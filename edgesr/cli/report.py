@@ -266,7 +266,7 @@ def with_sensitivity(
 
 def tools() -> Any:
     """What the report takes from conversion and from this command line."""
-    from edgesr.convert.target import target_named
+    from edgesr.convert.targets import target_named
     from edgesr.convert.verify import runtime_or_evaluator
     from edgesr.report.build import Tools
 

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edgesr.bundle import MANIFEST, Bundle, open_bundle
-from edgesr.convert.pipeline import Plan, convert, plan
+from edgesr.convert.pipeline import convert, plan
+from edgesr.convert.plan import Plan
+from edgesr.convert.precision import QUANTIZED
 from edgesr.convert.quantized import Calibration
-from edgesr.convert.target import QUANTIZED, TARGETS, target_named
+from edgesr.convert.targets import TARGETS, target_named
 from edgesr.errors import BundleError, EdgesrError, UsageError
 from edgesr.models import Checkpoint
 from edgesr.quantize.scheme import Quantization

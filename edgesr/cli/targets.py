@@ -13,7 +13,7 @@ from edgesr.cli import output
 @output.json_option
 def command(as_json: bool) -> None:
     """What can be converted to, in which precisions, what runs here, and what each still needs."""
-    from edgesr.convert.target import TARGETS, target_named
+    from edgesr.convert.targets import TARGETS, target_named
 
     rows: list[dict[str, Any]] = []
     for target in TARGETS.values():

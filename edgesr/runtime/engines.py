@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,14 +12,28 @@ from edgesr.errors import BundleError, EdgesrError, UnavailableError
 from edgesr.models.config import HIMEConfig
 from edgesr.runtime.base import Runtime
 
+
+@dataclasses.dataclass(frozen=True)
+class Engine:
+    """What runs an artifact: a ``Runtime`` that takes folder, files, config, tensors and threads."""
+
+    module: str
+    name: str
+    """Of its class there."""
+    extra: str
+    """Extra of the package that installs it."""
+    isolated: bool = False
+    """It runs what it is given in processes of its own, as a browser does."""
+
+
 ENGINES = {
-    "executorch": ("edgesr.runtime.executorch", "ExecuTorchRuntime", "executorch"),
-    "tflite": ("edgesr.runtime.litert", "LiteRTRuntime", "tflite"),
-    "onnx": ("edgesr.runtime.onnxruntime", "OnnxRuntime", "onnx"),
-    "coreml": ("edgesr.runtime.coreml", "CoreMLRuntime", "coreml"),
-    "web": ("edgesr.runtime.web", "WebRuntime", "web"),
+    "executorch": Engine("edgesr.runtime.executorch", "ExecuTorchRuntime", "executorch"),
+    "tflite": Engine("edgesr.runtime.litert", "LiteRTRuntime", "tflite"),
+    "onnx": Engine("edgesr.runtime.onnxruntime", "OnnxRuntime", "onnx"),
+    "coreml": Engine("edgesr.runtime.coreml", "CoreMLRuntime", "coreml"),
+    "web": Engine("edgesr.runtime.web", "WebRuntime", "web", isolated=True),
 }
-"""Target to the engine's module, class and the extra that installs it."""
+"""By target."""
 
 
 def open_engine(
@@ -29,15 +44,31 @@ def open_engine(
     tensors: Mapping[str, Any],
     threads: int | None = None,
 ) -> Runtime:
-    """The engine for ``target`` on the artifact in ``folder``."""
+    """The engine for ``target`` on the artifact in ``folder``. Raises as ``start``."""
     if target not in ENGINES:
         raise BundleError(f"no runtime for target {target!r}", f"known: {', '.join(ENGINES)}; update edgesr")
-    module, name, extra = ENGINES[target]
+    return start(ENGINES[target], target, folder, files, config, tensors, threads)
+
+
+def start(
+    engine: Engine,
+    target: str,
+    folder: Path,
+    files: Mapping[str, str],
+    config: HIMEConfig,
+    tensors: Mapping[str, Any],
+    threads: int | None = None,
+) -> Runtime:
+    """An engine on the artifact in ``folder``, which is of ``target``.
+
+    Raises:
+        BundleError: it does not take the artifact. UnavailableError: it is not installed.
+    """
     try:
-        engine = getattr(importlib.import_module(module), name)
-        runtime: Runtime = engine(folder, files, config, tensors, threads=threads)
+        made = getattr(importlib.import_module(engine.module), engine.name)
+        runtime: Runtime = made(folder, files, config, tensors, threads=threads)
     except ImportError as error:
-        raise UnavailableError(f"{target} needs {error.name}", f"pip install 'edgesr[{extra}]'") from error
+        raise UnavailableError(f"{target} needs {error.name}", f"pip install 'edgesr[{engine.extra}]'") from error
     except EdgesrError:
         raise
     except Exception as error:

@@ -28,6 +28,7 @@ import numpy.typing as npt
 from edgesr.errors import BundleError, EdgesrError, UnavailableError
 from edgesr.models.config import HIMEConfig
 from edgesr.runtime.base import GraphRuntime
+from edgesr.runtime.engines import Engine
 
 SECONDS = 300.0
 """Until a question is answered: generous, since a loaded machine is no wrong file."""
@@ -36,13 +37,13 @@ DTYPES = ("float32", "float16", "int8", "uint8", "int32")
 
 
 class IsolatedRuntime(GraphRuntime):
-    """``engine`` (module and class) on an artifact, in a child process. It ends with ``close`` or with this object."""
+    """``engine`` on an artifact, in a child process. It ends with ``close`` or with this object."""
 
     name = "isolated"
 
     def __init__(
         self,
-        engine: tuple[str, str],
+        engine: Engine,
         folder: Path,
         files: Mapping[str, str],
         config: HIMEConfig,
@@ -69,7 +70,7 @@ class IsolatedRuntime(GraphRuntime):
         self.close = weakref.finalize(self, _end, self._process, self._stderr)
         """End the child; otherwise that happens when this object is collected."""
         described = {
-            "engine": self._engine,
+            "engine": [self._engine.module, self._engine.name],
             "folder": str(folder.resolve()),
             "files": dict(files),
             "config": self.config.to_dict(),

@@ -1,0 +1,64 @@
+"""The precisions a network is converted in: what each is made of, and what the gate asks of it. One record each."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Literal
+
+Precision = Literal["fp32", "fp16", "int8", "int8-ptq", "mixed", "int8-weights"]
+
+
+@dataclasses.dataclass(frozen=True)
+class PrecisionRecord:
+    """A precision, by the name that commands, manifests and reports give it."""
+
+    name: Precision
+    quantized: bool = False
+    """Made of quantized graphs, and compared with them."""
+    calibrated: bool = False
+    """Scales measured on faces are enough; where not, a quantized one is of a network trained for it."""
+    stored: str = ""
+    """What the convolutions' weights are stored in, where the graphs are float ones."""
+    all_stored: bool = True
+    """Every convolution's weights are; else some may stay wider."""
+    twin: bool = False
+    """Judged beside an fp32 twin: a layer that is wrong can stay below the rounding."""
+    psnr_db: Mapping[str, float] | None = None
+    """Least PSNR in dB by output (sr, weights, features) against what it was made of; None: by the largest error.
+
+    SR images and weights have a peak of 1, features their largest value.
+    """
+    shown: int = 0
+    """Of a target's precisions, a report looks closer at the one with the highest."""
+
+
+_INT8_DB = {"sr": 50.0, "features": 40.0, "weights": 35.0}
+"""Against the quantized graphs in PyTorch. A runtime that sums in another order rounds one value in a thousand to the
+next step, and what follows makes more of it: PyTorch's own float64 differs from its float32 by 55 dB in sr and 51 in
+weights, Core ML's float16 by 51, 45 in features and 40 in weights. So steps are compared as well (``int8``)."""
+_INT8_WEIGHTS_DB = {"sr": 40.0, "features": 35.0, "weights": 25.0}
+"""Against fp32, of a network whose weights alone are rounded and that was not trained for it."""
+
+PRECISIONS: dict[str, PrecisionRecord] = {
+    record.name: record
+    for record in (
+        PrecisionRecord("fp32", stored="float32", shown=1),
+        PrecisionRecord(
+            "fp16", stored="float16", twin=True, psnr_db=dict.fromkeys(("sr", "features", "weights"), 55.0), shown=2
+        ),
+        PrecisionRecord("int8-ptq", quantized=True, calibrated=True, psnr_db=_INT8_DB, shown=4),
+        PrecisionRecord("int8", quantized=True, psnr_db=_INT8_DB, shown=6),
+        PrecisionRecord("mixed", quantized=True, calibrated=True, psnr_db=_INT8_DB, shown=5),
+        PrecisionRecord("int8-weights", stored="int8", all_stored=False, twin=True, psnr_db=_INT8_WEIGHTS_DB, shown=3),
+    )
+}
+"""By name, in the order of a report's rows."""
+
+QUANTIZED = tuple(record.name for record in PRECISIONS.values() if record.quantized)
+"""Precisions made of quantized graphs; int8-weights is made of float ones, whose weights alone are rounded."""
+
+
+def rank(name: str) -> int:
+    """Place of a precision in a report, unknown ones last."""
+    return list(PRECISIONS).index(name) if name in PRECISIONS else len(PRECISIONS)

@@ -1,0 +1,77 @@
+"""The targets that there are, and what a conversion takes where nothing else is said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgesr.errors import UsageError
+from edgesr.models.description import find_checkpoint, read_description
+from edgesr.quantize.scheme import Quantization
+
+from . import coreml, executorch, onnx, web
+from .precision import Precision
+from .target import TFLITE_ENVIRONMENT, Target
+
+TFLITE = Target(
+    name="tflite",
+    title="TFLite",
+    module="edgesr.convert.tflite",
+    stages=7,
+    precisions=("fp32", "fp16", "int8", "int8-ptq", "mixed"),
+    default_precision="int8",
+    lowerings=("rows", "tent", "grid_sample"),
+    skip="matmul",
+    extra="tflite",
+    requires=("onnx", "onnxscript", "ai_edge_litert"),
+    executes_on="any",
+    remedies={TFLITE_ENVIRONMENT: "edgesr setup tflite"},
+)
+
+TARGETS = {target.name: target for target in (executorch.TARGET, coreml.TARGET, TFLITE, onnx.TARGET, web.TARGET)}
+
+
+def title(name: str) -> str:
+    """As reports call a target, known or not."""
+    return TARGETS[name].title if name in TARGETS else name
+
+
+def target_named(name: str) -> Target:
+    """The target's record; an unknown name lists the known ones."""
+    if name not in TARGETS:
+        raise UsageError(f"unknown target {name!r}", f"known targets: {', '.join(TARGETS)}")
+    return TARGETS[name]
+
+
+def choose(
+    target: str, precision: str | None, lowering: str | None, made_for: Sequence[str] = ()
+) -> tuple[Target, Precision, str]:
+    """The target's record, with its defaults for what is None.
+
+    ``made_for``: the precisions that an int8 checkpoint was made for, of which the first that the target has goes
+    before the target's default.
+
+    Raises:
+        UsageError: an unknown target, precision or lowering.
+    """
+    record = target_named(target)
+    own = next((one for one in made_for if one in record.precisions), None)
+    chosen = precision or own or record.default_precision
+    if chosen not in record.precisions:
+        raise UsageError(
+            f"{target} has no precision {chosen!r}", f"{target} converts to: {', '.join(record.precisions)}"
+        )
+    lowering = lowering or record.lowerings[0]
+    if lowering not in record.lowerings:
+        raise UsageError(f"{target} has no lowering {lowering!r}", f"{target} takes: {', '.join(record.lowerings)}")
+    return record, chosen, lowering
+
+
+def precisions_of(checkpoint: str | Path) -> tuple[str, ...]:
+    """The precisions that an int8 checkpoint was made for, the usual first; none of a float one.
+
+    Raises:
+        CheckpointError: the checkpoint is missing, or its description is damaged.
+    """
+    stored = read_description(find_checkpoint(checkpoint)).quantization
+    return () if stored is None else Quantization.from_dict(stored).precisions
