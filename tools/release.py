@@ -72,10 +72,9 @@ def main() -> int:
             write_figures(given)
         if not code and "search" in wanted:
             code = search(given)
-        if not code and "report" in wanted:
-            code = report(given)
-        if not code and "pictures" in wanted:
-            code = pictures(given)
+        if not code:
+            made = {"report": report, "pictures": pictures}
+            code = at_once([lambda make=made[step]: make(given) for step in made if step in wanted], given.jobs)
         return code
     except EdgesrError as error:
         say(str(error))
