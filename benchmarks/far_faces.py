@@ -41,7 +41,8 @@ from edgesr.enhance.run import Enhancer
 from edgesr.evaluation.metrics import over_people, psnr
 from edgesr.evaluation.verification import Verification
 from edgesr.faces.alignment import Alignment, align, crop_face
-from edgesr.faces.detection import Detector, Face, open_detector
+from edgesr.faces.detection import open_detector
+from edgesr.faces.face import Detector, Face
 from edgesr.faces.identity import DlibEmbedder, IdentityMeter
 from edgesr.gallery.build import empty_gallery, encode_entries
 from edgesr.gallery.format import Gallery

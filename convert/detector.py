@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from edgesr.data.samples import sample_faces
 from edgesr.errors import EdgesrError, InputOutputError, UnavailableError
-from edgesr.faces.detection import LONG_SIDE, VIEW_PIXELS
+from edgesr.faces.detection import VIEW_PIXELS
+from edgesr.faces.face import LONG_SIDE
 from edgesr.files.atomic import file_aside
 from edgesr.files.leftovers import work_folder
 

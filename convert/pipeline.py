@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from edgesr import DEFAULT_CHECKPOINT
 from edgesr.bundle import GOLDEN, default_name, write_aside
 from edgesr.deployment.graphs import GraphName, Graphs, deployed_graphs
 from edgesr.errors import ParityError, UnavailableError, UsageError
 from edgesr.files.leftovers import work_folder
 from edgesr.models.config import HIMEConfig
+from edgesr.release import DEFAULT_CHECKPOINT
 from edgesr.runtime.base import Array, Runtime, fill_slots
 from edgesr.runtime.tried import remember
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-DEFAULT_CHECKPOINT = "hime-small-x4-photo"
-"""The shipped network that commands take unless told otherwise."""
-__all__ = ["DEFAULT_CHECKPOINT", "EdgesrError", "Model", "load"]
+from edgesr.release import DEFAULT_CHECKPOINT, __version__
+
+__all__ = ["DEFAULT_CHECKPOINT", "EdgesrError", "Model", "__version__", "load"]
 
 if TYPE_CHECKING:
     from edgesr.api import Model, load

@@ -17,7 +17,7 @@ from edgesr.images.arrays import as_rgb
 from edgesr.images.imaging import Pixels, read_image, to_pixels, to_unit
 
 if TYPE_CHECKING:
-    from edgesr.faces.detection import Detector
+    from edgesr.faces.face import Detector
     from edgesr.models.config import HIMEConfig
     from edgesr.models.interface import Interface
     from edgesr.runtime.base import Array, Runtime

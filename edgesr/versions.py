@@ -6,7 +6,7 @@ import importlib.metadata
 import platform
 from collections.abc import Iterable
 
-from edgesr import __version__
+from edgesr.release import __version__
 
 TOOLS = ("torch", "executorch", "coremltools", "onnx", "onnxruntime", "ai-edge-litert", "numpy")
 """What every conversion may depend on."""

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import abc
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from .points import Observer, Point
 from .scheme import QUANT_MAX, QUANT_MIN, QParams
-
-if TYPE_CHECKING:
-    from .points import Point
 
 ObserverName = Literal["cubic", "mse", "percentile"]
 KEPT = 4096
@@ -23,14 +20,6 @@ CLIPS = tuple(0.3 + 0.02 * i for i in range(36))
 BINS = 1 << 15
 """Of a histogram that stands for the values: at least 38 to a step, so it costs a candidate's error a thousandth, and a
 hundred candidates for each of 170 tensors take seconds where a million values each took many minutes."""
-
-
-class Observer(abc.ABC):
-    """Told of a tensor every time that it passes a point."""
-
-    @abc.abstractmethod
-    def observe(self, x: Tensor, point: Point) -> None:
-        """Look at ``x``; may set the point's scale."""
 
 
 class Sampler(Observer):

@@ -6,6 +6,7 @@ decided here and by the observers alone.
 
 from __future__ import annotations
 
+import abc
 from typing import Any
 
 import torch
@@ -13,7 +14,6 @@ from torch import Tensor, nn
 
 from edgesr.process.quiet import quiet
 
-from .observers import Observer
 from .scheme import QUANT_MAX, QUANT_MIN, QParams
 
 with quiet():  # torchao warns of itself while it is loaded
@@ -21,6 +21,14 @@ with quiet():  # torchao warns of itself while it is loaded
 
 WEIGHT_MAX = 127
 LEAST_SCALE = 1e-8
+
+
+class Observer(abc.ABC):
+    """Told of a tensor every time that it passes a point."""
+
+    @abc.abstractmethod
+    def observe(self, x: Tensor, point: Point) -> None:
+        """Look at ``x``; may set the point's scale."""
 
 
 class Point(FakeQuantizeBase):  # type: ignore[misc]

@@ -22,7 +22,7 @@ from whole_photos import KnownFaces, face_at
 
 from edgesr.cli.main import run
 from edgesr.faces import detection
-from edgesr.faces.detection import Face
+from edgesr.faces.face import Face
 from edgesr.images.imaging import Pixels
 
 ALL = {

@@ -11,7 +11,8 @@ from scenes import MARGIN, SIDE, Place, compose, faces, padded
 
 from edgesr.errors import InputOutputError, UnavailableError
 from edgesr.faces.alignment import Array, transform
-from edgesr.faces.detection import Face, FaceDetector, open_detector
+from edgesr.faces.detection import FaceDetector, open_detector
+from edgesr.faces.face import Face
 from edgesr.faces.yunet import BYTES, LICENCE, YUNET, find_yunet, is_genuine
 from edgesr.images.imaging import Pixels
 

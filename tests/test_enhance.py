@@ -24,7 +24,7 @@ from edgesr.enhance.regions import factor_for, network_for, pair_networks
 from edgesr.errors import UsageError
 from edgesr.evaluation.methods import degrade
 from edgesr.evaluation.metrics import psnr
-from edgesr.faces.detection import Face
+from edgesr.faces.face import Face
 from edgesr.images.imaging import Pixels, resize_bicubic
 from edgesr.runtime.torch import TorchRuntime
 

@@ -12,12 +12,12 @@ import pytest
 from PIL import ExifTags, Image, ImageCms, ImageOps
 from whole_photos import background
 
-from edgesr import __version__
 from edgesr.enhance.photo import Photo, read_photo, to_rgb
 from edgesr.enhance.write import QUALITY, mark, write_photo
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.evaluation.metrics import psnr
 from edgesr.images.imaging import MAX_PIXELS, Pixels
+from edgesr.release import __version__
 
 SIZE, IMAGE_HISTORY = (48, 32), 0x9213
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

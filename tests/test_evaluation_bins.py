@@ -15,7 +15,7 @@ from edgesr.errors import InputOutputError
 from edgesr.evaluation.bins import UNKNOWN, bin_name, bins, light, sizes, yaw
 from edgesr.evaluation.methods import Evaluation
 from edgesr.evaluation.metrics import over_people
-from edgesr.faces.detection import Face
+from edgesr.faces.face import Face
 from edgesr.images.imaging import Pixels
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from edgesr import DEFAULT_CHECKPOINT
 from edgesr.convert import pipeline
 from edgesr.convert.parity import Check, measure_golden
 from edgesr.convert.pipeline import convert, make_graphs, plan
@@ -20,6 +19,7 @@ from edgesr.convert.targets import TARGETS
 from edgesr.convert.verify import verify
 from edgesr.deployment.graphs import Graphs
 from edgesr.errors import CheckpointError, ParityError, UnavailableError, UsageError
+from edgesr.release import DEFAULT_CHECKPOINT
 
 MARKS = {"tflite": pytest.mark.tflite, "web": pytest.mark.chromium}
 TARGET_PARAMS = [pytest.param(name, marks=MARKS.get(name, ())) for name in TARGETS]

@@ -20,7 +20,8 @@ from edgesr.data.prepare import Prepared, prepare
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.evaluation.metrics import psnr
 from edgesr.faces.alignment import crop_face
-from edgesr.faces.detection import Face, FaceDetector
+from edgesr.faces.detection import FaceDetector
+from edgesr.faces.face import Face
 from edgesr.images.imaging import Pixels, read_image
 
 Detect = Callable[[Pixels], list[Face]]

@@ -1,35 +1,90 @@
-"""Imports run one way, the ones inside functions too."""
+"""Imports run one way, the ones inside functions and those for type checkers too, and no file is long."""
 
 from __future__ import annotations
 
 import ast
+import functools
+from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 import edgesr
 
 PACKAGE = Path(edgesr.__file__).parent
-SPINE = ("models", "deployment", "quantize", "convert", "cli")
+STOREYS = (
+    *(("errors", "release", "process"), ("versions", "files"), ("images",), ("faces",), ("models",), ("booth",)),
+    *(("bundle_manifest", "runtime"), ("bundle", "data", "deployment"), ("evaluation",), ("training",), ("quantize",)),
+    *(("convert",), ("gallery", "api"), ("enhance", "benchmarking"), ("report", "ablations"), ("cli",)),
+)
+"""Rooms and loose modules: none imports what stands above it. Those of a storey may know each other."""
+LONGEST = 400
 
 
-def imported(layer: str) -> dict[str, set[str]]:
-    """Per module of a layer, the parts of edgesr that it names in imports."""
+@functools.cache
+def modules() -> dict[str, Path]:
+    """Every module of the package by name."""
+    folders = [PACKAGE, *(PACKAGE / name for name in ("convert", "quantize"))]  # links, into which rglob does not go
     found = {}
-    for file in sorted((PACKAGE / layer).rglob("*.py")):
-        names = set()
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.ImportFrom) and node.level == 0:
-                names |= {f"{node.module}.{alias.name}" for alias in node.names}
-            elif isinstance(node, ast.Import):
-                names |= {alias.name for alias in node.names}
-        found[file.name] = {name.split(".")[1] for name in names if name.startswith("edgesr.")}
+    for file in sorted({file for folder in folders for file in folder.rglob("*.py")}):
+        parts = ("edgesr", *file.relative_to(PACKAGE).with_suffix("").parts)
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
     return found
 
 
-@pytest.mark.parametrize("layer", SPINE)
-def test_no_layer_imports_one_above_it(layer: str) -> None:
-    modules = imported(layer)
-    assert modules
-    above = set(SPINE[SPINE.index(layer) + 1 :])
-    assert {name: parts & above for name, parts in modules.items() if parts & above} == {}
+def imported(name: str) -> Iterator[str]:
+    """Modules of the package that a module names in imports."""
+    file, package = modules()[name], name.split(".")
+    package = package if file.name == "__init__.py" else package[:-1]
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in modules())
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            for alias in node.names:
+                if (full := f"{base}.{alias.name}") in modules():
+                    yield full
+                elif base in modules():
+                    yield base
+
+
+@functools.cache
+def graph() -> dict[str, set[str]]:
+    return {name: set(imported(name)) - {name} for name in modules()}
+
+
+def circles() -> list[str]:
+    """Modules that import themselves by way of others."""
+    rest = {name: set(names) for name, names in graph().items()}
+    while leaves := [name for name, names in rest.items() if not names & rest.keys()]:
+        for name in leaves:
+            del rest[name]
+    # What is left leads into a circle; what nobody of it imports is not part of one.
+    while roots := rest.keys() - set().union(*rest.values()):
+        for name in roots:
+            del rest[name]
+    return sorted(rest)
+
+
+def test_every_room_has_its_storey() -> None:
+    rooms = {name.split(".")[1] for name in modules() if "." in name}
+    assert rooms == {room for storey in STOREYS for room in storey}
+
+
+def test_no_room_imports_one_above_it() -> None:
+    storey = {room: height for height, rooms in enumerate(STOREYS) for room in rooms}
+    upward = [
+        f"{name} -> {other}"
+        for name, others in graph().items()
+        for other in others
+        if "." in name and "." in other and storey[other.split(".")[1]] > storey[name.split(".")[1]]
+    ]
+    assert upward == []
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    assert circles() == []
+
+
+def test_no_file_is_long() -> None:
+    lines = {name: len(file.read_text().splitlines()) for name, file in modules().items()}
+    assert {name: count for name, count in lines.items() if count > LONGEST} == {}

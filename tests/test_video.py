@@ -21,7 +21,7 @@ from edgesr.enhance.clip_write import write_clip
 from edgesr.enhance.temporal import temporal_table
 from edgesr.enhance.video import APART, ClipEnhancer, enhance_clip
 from edgesr.errors import InputOutputError
-from edgesr.faces.detection import Face
+from edgesr.faces.face import Face
 from edgesr.images.imaging import Pixels
 from edgesr.models import save_checkpoint
 

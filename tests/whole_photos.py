@@ -15,7 +15,7 @@ from scenes import SIDE, Place
 from edgesr.api import Model
 from edgesr.faces.alignment import Alignment, Array
 from edgesr.faces.descriptor import TEMPLATE, describe
-from edgesr.faces.detection import LONG_SIDE, Face
+from edgesr.faces.face import LONG_SIDE, Face
 from edgesr.gallery.build import empty_gallery, encode_entries
 from edgesr.gallery.format import Gallery
 from edgesr.gallery.photos import Candidate

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from edgesr import DEFAULT_CHECKPOINT
+from edgesr.release import DEFAULT_CHECKPOINT
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CHECKPOINTS = REPOSITORY / "edgesr" / "checkpoints"

@@ -22,11 +22,11 @@ sys.path.insert(0, str(ROOT))
 
 import network_card  # noqa: E402
 
-from edgesr import DEFAULT_CHECKPOINT  # noqa: E402
 from edgesr.errors import EXIT_NEGATIVE, EXIT_OK, EXIT_USAGE, EdgesrError, UsageError  # noqa: E402
 from edgesr.files.atomic import file_aside  # noqa: E402
 from edgesr.models.checkpoint import SHIPPED, load_checkpoint, save_checkpoint, shipped_names  # noqa: E402
 from edgesr.models.description import WEIGHTS, find_checkpoint, read_description, sha256_of  # noqa: E402
+from edgesr.release import DEFAULT_CHECKPOINT  # noqa: E402
 
 STEPS = ("weights", "int8", "figures", "search", "report", "pictures")
 QUICK = ("weights", "int8", "figures", "report", "pictures")

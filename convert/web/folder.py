@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgesr import __version__
 from edgesr.booth import site
 from edgesr.booth.served import BOOTH, DETECTOR
 from edgesr.booth.server import compressed
@@ -18,6 +17,7 @@ from edgesr.bundle_manifest import read_manifest
 from edgesr.errors import BundleError, InputOutputError
 from edgesr.faces.yunet import YUNET, find_yunet, is_genuine
 from edgesr.models.checkpoint import sha256_of
+from edgesr.release import __version__
 
 from ..target import Report
 

@@ -9,10 +9,10 @@ import hashlib
 import os
 from pathlib import Path
 
-from edgesr import __version__
 from edgesr.booth.site import DESCRIPTION, site_folder
 from edgesr.faces.yunet import YUNET, YUNET_VARIABLE
 from edgesr.files import places
+from edgesr.release import __version__
 
 SHIPPED = Path(__file__).parent.parent / "checkpoints"
 

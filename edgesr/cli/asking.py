@@ -11,7 +11,7 @@ import click
 from edgesr.cli import output
 
 if TYPE_CHECKING:
-    from edgesr.faces.detection import Face
+    from edgesr.faces.face import Face
     from edgesr.images.imaging import Pixels
 
 

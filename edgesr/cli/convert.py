@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from edgesr import DEFAULT_CHECKPOINT
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
+from edgesr.release import DEFAULT_CHECKPOINT
 
 
 @click.command("convert")

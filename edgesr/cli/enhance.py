@@ -80,7 +80,7 @@ def command(photos: tuple[Path, ...], out: Path | None, as_json: bool, **options
 
         if len(photos) > 1:
             raise UsageError("one clip at a time", "enhance photos and clips in runs of their own")
-        enhance_clip.run(clips[0], out, as_json, options)
+        enhance_clip.run(clips[0], out, as_json, options, open_enhancer)
         return
     if options["temporal_table"]:
         raise UsageError("--temporal-table measures a clip", f"one of {', '.join(sorted(CLIP_SUFFIXES))}")

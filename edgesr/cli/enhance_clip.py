@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgesr.cli import output, progress
 from edgesr.errors import UsageError
 
+if TYPE_CHECKING:
+    from edgesr.enhance.run import Enhancer
+
 NOT_FOR_CLIPS = ("compare", "heatmap", "faces_folder", "kind", "quality")
 
 
-def run(clip: Path, out: Path | None, as_json: bool, options: dict[str, Any]) -> None:
+def run(
+    clip: Path,
+    out: Path | None,
+    as_json: bool,
+    options: dict[str, Any],
+    open_enhancer: Callable[[dict[str, Any]], Enhancer],
+) -> None:
     """Enhance a clip, or print how much exemplars are worth in it by their age."""
     given = [name for name in NOT_FOR_CLIPS if options[name]]
     if given:
@@ -31,7 +40,6 @@ def run(clip: Path, out: Path | None, as_json: bool, options: dict[str, Any]) ->
             raise UsageError(f"{clip} would be replaced by its own output", "give another file")
         if not options["force"]:
             raise UsageError(f"{out} already exists", "pass --force to replace it")
-    from edgesr.cli.enhance import open_enhancer
     from edgesr.enhance.clip import open_clip
     from edgesr.enhance.clip_write import format_of
     from edgesr.enhance.video import enhance_clip

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgesr import DEFAULT_CHECKPOINT
 from edgesr.cli import early, output, progress
 from edgesr.cli.asking import can_ask
 from edgesr.cli.computing import threads_option
 from edgesr.cli.gallery_people import of_folder, of_person, open_embedder
 from edgesr.cli.printable import one_line
 from edgesr.errors import UsageError
+from edgesr.release import DEFAULT_CHECKPOINT
 
 if TYPE_CHECKING:
     from edgesr.api import Model

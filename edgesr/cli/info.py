@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgesr import DEFAULT_CHECKPOINT
 from edgesr.cli import early, output
+from edgesr.release import DEFAULT_CHECKPOINT
 
 if TYPE_CHECKING:
     from edgesr.images.imaging import Pixels

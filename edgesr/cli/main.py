@@ -12,11 +12,11 @@ from typing import Any
 
 import click
 
-from edgesr import __version__
 from edgesr.cli import output
 from edgesr.errors import EXIT_INTERRUPTED, EXIT_IO, EXIT_OK, EXIT_SIGNAL, EXIT_USAGE, EdgesrError
 from edgesr.process.quiet import quiet
 from edgesr.process.termination import Terminated, heed_termination
+from edgesr.release import __version__
 
 EXIT_INTERNAL = 70
 

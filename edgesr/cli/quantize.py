@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgesr import DEFAULT_CHECKPOINT
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 from edgesr.errors import CheckpointError, UnavailableError, UsageError
+from edgesr.release import DEFAULT_CHECKPOINT
 
 if TYPE_CHECKING:
     from edgesr.data.faces import EvalPair

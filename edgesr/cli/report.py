@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgesr import DEFAULT_CHECKPOINT
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 from edgesr.errors import EdgesrError, UnavailableError, UsageError
+from edgesr.release import DEFAULT_CHECKPOINT
 
 if TYPE_CHECKING:
     from edgesr.models import Checkpoint
     from edgesr.models.config import HIMEConfig
-    from edgesr.report.build import Split, Subject
+    from edgesr.report.subject import Split, Subject
 
 TARGETS, PRECISIONS = "executorch,coreml,tflite", "fp32,fp16,int8-ptq,int8,mixed"
 SHOWN = "london"
@@ -134,7 +134,8 @@ def command(
             early.faces(data, name)
     from edgesr.cli.report_bundles import Sources, check_names, given_cells, with_conversions
     from edgesr.models import load_checkpoint
-    from edgesr.report.build import Settings, Subject, measure_report
+    from edgesr.report.build import measure_report
+    from edgesr.report.subject import Settings, Subject
 
     devices = [result for file in device_results for result in read_devices(file)]
     work = work or out.with_suffix(".work")
@@ -223,8 +224,8 @@ def choose_faces(
 ) -> tuple[list[Split], Split]:
     """Splits to measure, the first for the table, and the one whose faces may be shown (it is measured too)."""
     from edgesr.data.faces import eval_splits, read_eval_list
-    from edgesr.report.build import Split
     from edgesr.report.faces import SAMPLES, faces_of_pairs, faces_of_samples, spread
+    from edgesr.report.subject import Split
 
     if data is None and (names or (show and show != SAMPLES)):
         raise UsageError("--split and --show are of a folder of faces", "give --data FOLDER too")
@@ -268,7 +269,7 @@ def tools() -> Any:
     """What the report takes from conversion and from this command line."""
     from edgesr.convert.targets import target_named
     from edgesr.convert.verify import runtime_or_evaluator
-    from edgesr.report.build import Tools
+    from edgesr.report.subject import Tools
 
     return Tools(
         open_runtime=lambda bundle: runtime_or_evaluator(bundle)[0],

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from edgesr import DEFAULT_CHECKPOINT
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 from edgesr.cli.printable import one_line
 from edgesr.errors import InputOutputError, UsageError, told
+from edgesr.release import DEFAULT_CHECKPOINT
 
 
 class Variadic(click.Command):

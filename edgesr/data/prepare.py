@@ -10,7 +10,8 @@ from edgesr.data.crops import CropFolder, write_list
 from edgesr.data.layout import people
 from edgesr.errors import InputOutputError, UnavailableError, UsageError, told
 from edgesr.faces.alignment import crop_face
-from edgesr.faces.detection import Face, FaceDetector
+from edgesr.faces.detection import FaceDetector
+from edgesr.faces.face import Face
 from edgesr.images.imaging import Pixels, read_image
 
 AMBIGUOUS = 0.6

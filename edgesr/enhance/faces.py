@@ -11,7 +11,7 @@ import numpy as np
 from edgesr.enhance.paste import sample
 from edgesr.errors import InputOutputError
 from edgesr.faces.alignment import TOLERANCE, transform
-from edgesr.faces.detection import LONG_SIDE, Detector, Face
+from edgesr.faces.face import LONG_SIDE, Detector, Face
 from edgesr.images.imaging import Pixels, resize_bicubic
 
 TILE, OVERLAP = 960, 160

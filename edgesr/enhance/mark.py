@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from edgesr import __version__
 from edgesr.enhance import exif as tags
 from edgesr.enhance.exif import Value, bare, changed, numbers, order_of, text, value_of
 from edgesr.enhance.extras import Density
+from edgesr.release import __version__
 
 ASCII, UNICODE = b"ASCII\0\0\0", b"UNICODE\0"
 """How EXIF's UserComment starts, by the encoding of its text."""

@@ -20,7 +20,7 @@ from edgesr.enhance.regions import MOST_MEGAPIXELS, Network, factor_for, network
 from edgesr.enhance.whose import OTHER, Ask, Judge, Meant, anybody, meant_face
 from edgesr.errors import UsageError
 from edgesr.faces.alignment import transform
-from edgesr.faces.detection import Detector, Face
+from edgesr.faces.face import Detector, Face
 from edgesr.images.imaging import Pixels, resize_bicubic
 from edgesr.images.photo_formats import LONGEST_SIDE
 

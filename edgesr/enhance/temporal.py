@@ -14,7 +14,7 @@ from edgesr.errors import InputOutputError
 from edgesr.evaluation.methods import GREY, degrade
 from edgesr.evaluation.metrics import psnr, ssim
 from edgesr.faces.alignment import crop_face
-from edgesr.faces.detection import Detector
+from edgesr.faces.face import Detector
 from edgesr.images.imaging import Pixels, resize_bicubic
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from edgesr import __version__
 from edgesr.enhance.clip import Clip, Frame, open_clip
 from edgesr.enhance.clip_file import opened
 from edgesr.enhance.clip_write import format_of, write_clip
@@ -22,7 +21,7 @@ from edgesr.enhance.whose import Judge
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.faces.alignment import crop_face, transform
 from edgesr.faces.descriptor import describe
-from edgesr.faces.detection import Detector, Face
+from edgesr.faces.face import Detector, Face
 from edgesr.files.atomic import file_aside
 from edgesr.gallery.build import empty_gallery, encode_entries
 from edgesr.gallery.format import Entry, Gallery
@@ -30,6 +29,7 @@ from edgesr.gallery.photos import Candidate
 from edgesr.gallery.quality import LEAST_SIZE
 from edgesr.gallery.quality import judge as judge_quality
 from edgesr.images.imaging import Pixels
+from edgesr.release import __version__
 
 MOST_MEGAPIXELS = 8.3
 """Of an output's frame: 4K."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from edgesr.faces.detection import Face
+from edgesr.faces.face import Face
 from edgesr.images.imaging import Pixels
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ import numpy as np
 from edgesr.data.faces import EvalPair
 from edgesr.evaluation.methods import Evaluation
 from edgesr.evaluation.metrics import Interval, over_people
-from edgesr.faces.detection import Detector
+from edgesr.faces.face import Detector
 from edgesr.files.reading import read_table
 from edgesr.images.imaging import Pixels, read_image
 

@@ -8,12 +8,14 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from edgesr.errors import InputOutputError, UnavailableError
 from edgesr.faces.alignment import Alignment, Array, align, transform
+from edgesr.faces.dlib_detector import DlibDetector
+from edgesr.faces.face import LONG_SIDE, Detector, Face
 from edgesr.faces.yunet import YUNET, YUNET_VARIABLE, find_yunet, is_genuine
 from edgesr.images.arrays import as_rgb
 from edgesr.images.imaging import Pixels
@@ -21,9 +23,6 @@ from edgesr.process import threads
 from edgesr.process.exclusive import Exclusive
 
 OPENCV_HINT = "pip install 'edgesr[faces]'"
-
-LONG_SIDE = 1024
-"""Photos are searched at this many pixels, then at half and a quarter of it where nothing was found."""
 
 VIEW_SIDE, VIEW_PIXELS = 112, 160
 """A view shows the aligned face at this side in a square of this many pixels."""
@@ -35,34 +34,6 @@ STRIDE = 8
 """YuNet's finest grid; its landmarks wander by where a face lies on it."""
 
 MIRRORED = (1, 0, 2, 4, 3)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Face:
-    """A detected face: ``box`` (left, top, width, height), ``landmarks`` [5, 2] (eyes, nose, mouth corners, image
-    left first) in continuous photo coordinates, ``score`` in [0, 1]."""
-
-    box: tuple[float, float, float, float]
-    landmarks: Array
-    score: float
-
-    @property
-    def alignment(self) -> Alignment:
-        return align(self.landmarks)
-
-
-class Detector(Protocol):
-    """Finds faces, and where their eyes, noses and mouths lie. Several threads may use one; after a fork nobody."""
-
-    name: str
-
-    def detect(self, photo: Pixels, long_side: int | None = LONG_SIDE) -> list[Face]:
-        """Faces of a photo uint8 [H, W, 3], the largest first."""
-        ...
-
-    def refine(self, photo: Pixels, face: Face) -> Face:
-        """The face with better landmarks."""
-        ...
 
 
 def open_detector(given: Path | None = None, report: Callable[[str], None] = lambda _: None) -> Detector:
@@ -86,8 +57,6 @@ def open_detector(given: Path | None = None, report: Callable[[str], None] = lam
 
 def _without_opencv(report: Callable[[str], None]) -> Detector:
     """dlib's detector, where it is installed."""
-    from edgesr.faces.dlib_detector import DlibDetector
-
     try:
         detector = DlibDetector()
     except UnavailableError as missing:

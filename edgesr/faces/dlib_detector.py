@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from edgesr.faces.alignment import Alignment, Array, crop_face, transform
-from edgesr.faces.detection import LONG_SIDE, Face
 from edgesr.faces.dlib_models import open_dlib
+from edgesr.faces.face import LONG_SIDE, Face
 from edgesr.images.arrays import as_rgb
 from edgesr.images.imaging import Pixels
 from edgesr.process.exclusive import Exclusive

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgesr import DEFAULT_CHECKPOINT
 from edgesr.errors import GalleryError
 from edgesr.gallery.format import Gallery
+from edgesr.release import DEFAULT_CHECKPOINT
 
 
 def network_of(gallery: Gallery) -> str:

@@ -15,7 +15,8 @@ import numpy.typing as npt
 from edgesr.errors import InputOutputError, UnavailableError, UsageError, told
 from edgesr.faces.alignment import Alignment, Array, crop_face, transform
 from edgesr.faces.descriptor import Descriptor, describe
-from edgesr.faces.detection import LONG_SIDE, VIEW_SIDE, Detector, Face
+from edgesr.faces.detection import VIEW_SIDE
+from edgesr.faces.face import LONG_SIDE, Detector, Face
 from edgesr.gallery.quality import SIDE, Quality, fingerprint, judge
 from edgesr.gallery.strict_json import MOST_TEXT
 from edgesr.images.imaging import IMAGE_SUFFIXES, Pixels, read_bytes, read_reduced

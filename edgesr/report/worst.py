@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgesr.bundle import Bundle
 from edgesr.errors import EdgesrError
@@ -15,10 +15,8 @@ from .faces import ReportFace
 from .measure import FigureCache, Figures, bundle_key, measure_faces
 from .pictures import side_by_side
 from .rows import losses
+from .subject import Cell, Settings, Subject, Tools
 from .verdict import NAMES
-
-if TYPE_CHECKING:
-    from .build import Cell, Settings, Subject, Tools
 
 LOSSY = ("int8", "mixed", "int8-ptq", "int8-weights", "fp16", "fp32")
 """The precision whose worst faces are shown: the first of these that the target has."""

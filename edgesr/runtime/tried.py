@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from edgesr import __version__
 from edgesr.files.places import cache_folder
+from edgesr.release import __version__
 from edgesr.runtime.base import Runtime, fill_slots
 from edgesr.runtime.isolated import IsolatedRuntime
 
