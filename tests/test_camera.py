@@ -43,7 +43,7 @@ def made(camera: CameraDegradation, hr: Tensor, scale: int = 4, seed: int = 0) -
 
 
 def test_phone_means_the_newest_preset_and_presets_are_what_the_command_line_offers() -> None:
-    assert preset("phone") == "phone-2"
+    assert preset("phone") == "phone-3"
     assert set(DEGRADATIONS) == {"bicubic", "phone", *PHONES}
     with pytest.raises(UsageError, match="unknown degradation 'phone-9'"):
         preset("phone-9")

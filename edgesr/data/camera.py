@@ -88,9 +88,17 @@ class CameraDegradation:
         Raises:
             UnavailableError: HEIC is drawn and pillow-heif is not installed.
         """
-        b = len(hr) if drawn is None else drawn
-        numbers = torch.rand(b, len(_DRAWS), generator=random, dtype=torch.float64)
-        seeds = torch.randint(2**31, (b,), generator=random)
+        strengths = self.draw(len(hr) if drawn is None else drawn, random)
+        return self.photos(hr, scale, strengths, part)
+
+    def draw(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        """The strengths of ``count`` images [count, ...], and the seeds of their noise [count]."""
+        numbers = torch.rand(count, len(_DRAWS), generator=random, dtype=torch.float64)
+        return numbers, torch.randint(2**31, (count,), generator=random)
+
+    def photos(self, hr: Tensor, scale: int, strengths: tuple[Tensor, Tensor], part: slice = slice(None)) -> Tensor:
+        """LR images as ``__call__`` makes them, with strengths drawn before."""
+        numbers, seeds = strengths
         lr = [
             self._photo(face[None], scale, _Drawn(row.tolist()), int(seed))
             for face, row, seed in zip(hr, numbers[part], seeds[part], strict=True)

@@ -1,7 +1,8 @@
 """How LR faces are made of sharp ones: the papers' antialiased bicubic, and presets of what a phone does to a far face.
 
 A preset never changes once figures were measured with it: a better one gets a number of its own, and ``phone`` means
-the newest. ``phone-1`` is blur, resizing, noise and JPEG (here); ``phone-2`` a whole camera (``edgesr.data.camera``).
+the newest. ``phone-1`` is blur, resizing, noise and JPEG (here); ``phone-2`` a whole camera (``edgesr.data.camera``);
+``phone-3`` the same, cut by the landmarks that are found on the far face (``edgesr.data.misalignment``).
 Everything random is drawn on the CPU from the generator given, so a batch is the same on every device; the work is
 done on the images' device.
 """
@@ -19,6 +20,7 @@ from torch import Tensor
 from edgesr.data import DEGRADATIONS
 from edgesr.data.camera import CameraDegradation
 from edgesr.data.jpeg import jpeg
+from edgesr.data.misalignment import MisalignedCamera
 from edgesr.data.optics import resize
 from edgesr.errors import UsageError
 from edgesr.models.bicubic import bicubic_downsample
@@ -127,7 +129,11 @@ def add_noise(image: Tensor, shot: Tensor, read: Tensor, grey: Tensor, seeds: Te
     return (image + noise * (shot**2 * image + read**2).sqrt()).clamp(0, 1)
 
 
-PHONES: dict[str, Callable[..., Tensor]] = {"phone-1": PhoneDegradation(), "phone-2": CameraDegradation()}
+PHONES: dict[str, Callable[..., Tensor]] = {
+    "phone-1": PhoneDegradation(),
+    "phone-2": CameraDegradation(),
+    "phone-3": MisalignedCamera(),
+}
 
 
 def preset(degradation: str) -> str:
