@@ -182,9 +182,10 @@ def command(
 
 
 def command_line() -> str:
-    """What was typed; empty where this runs inside another program."""
+    """What was typed, without the folders of this machine; empty where this runs inside another program."""
     ours = Path(sys.argv[0]).name in ("edgesr", "__main__.py")
-    return shlex.join(["edgesr", *sys.argv[1:]]) if ours else ""
+    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    return shlex.join(["edgesr", *words]) if ours else ""
 
 
 def check_installed() -> None:
