@@ -99,10 +99,10 @@ def far_photo(original: Original, side: int) -> tuple[Pixels, Alignment]:
 
 
 def gallery_of(model: edgesr.Model, photos: tuple[Path, ...], detector: Detector) -> Gallery:
-    empty = empty_gallery(model)
+    empty = empty_gallery([model])
     looked = [look(path, detector, HR) for path in photos]
     found = [one for one in looked if isinstance(one, Candidate)]
-    return dataclasses.replace(empty, entries=encode_entries(found, model, empty))
+    return dataclasses.replace(empty, entries=encode_entries(found, [model], empty))
 
 
 def nearest(faces: list[Face], alignment: Alignment) -> list[Face]:

@@ -27,7 +27,7 @@ import edgesr
 from edgesr.data.samples import sample_faces
 from edgesr.faces.descriptor import describe
 from edgesr.gallery.build import empty_gallery
-from edgesr.gallery.format import Entry, decode_gallery, encode_gallery, pack_features, read_gallery, write_gallery
+from edgesr.gallery.format import Entry, decode_gallery, encode_gallery, read_gallery, write_gallery
 from edgesr.images.imaging import resize_bicubic, write_image
 
 LIMIT = 1.7
@@ -60,10 +60,10 @@ def main() -> int:
     model = edgesr.load(arguments.model, threads=arguments.threads, least_slots=3)
     faces = sample_faces(model.config.hr_size)
     photos = [face.exemplar for face in faces]
-    blank = empty_gallery(model)
+    blank = empty_gallery([model])
     entries = tuple(
         Entry(
-            pack_features(model.encode([photo])[0], blank.dtype, blank.feature_parts, blank.feature_scales),
+            (blank.sections[0].pack([model.encode([photo])[0]]),),
             describe(photo, None),
             f"{i:064x}",
         )

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from edgesr.errors import GalleryError, InputOutputError, UnavailableError, UsageError
 from edgesr.files.places import expanded
 from edgesr.gallery.format import Gallery
+from edgesr.gallery.section import DType, Section
 from edgesr.images.arrays import as_rgb
 from edgesr.images.imaging import Pixels, read_image, to_pixels, to_unit
 
@@ -116,7 +117,7 @@ class Model:
 
         Raises:
             InputOutputError: ``lr`` is unreadable or of another size.
-            GalleryError: a gallery of another feature space, scale or LR size.
+            GalleryError: a gallery without a section for this network.
             UsageError: more exemplars than slots, or features of another network.
         """
         from edgesr.runtime.base import feature_shape, fill_slots
@@ -125,7 +126,7 @@ class Model:
         if isinstance(features, Gallery):
             chosen = self.choose(image, features)
             valid = (np.arange(slots) < len(chosen)).astype(np.float32)
-            filled = features.floats(chosen, slots=slots, planar=self.runtime.planar)
+            filled = self.features_of(features, chosen, slots=slots)
             sr, weights = self.runtime.restore(to_unit(image), filled, valid)
             return to_pixels(sr), weights[: len(chosen)]
         shape = feature_shape(self.config)
@@ -146,23 +147,35 @@ class Model:
     ) -> list[int]:
         """Which entries of the gallery serve this LR face best, the best first; at most ``slots`` (all by default).
 
-        ``landmarks`` [5, 2] in pixels of ``lr`` help where they are known.
+        ``landmarks`` [5, 2] in pixels of ``lr`` help where they are known. Entries without features for this network
+        are passed over.
 
         Raises:
             InputOutputError: ``lr`` is unreadable or of another size.
-            GalleryError: a gallery of another feature space, scale or LR size.
+            GalleryError: a gallery without a section for this network.
         """
         from edgesr.faces.descriptor import describe
         from edgesr.gallery.choice import choose
 
-        self.check_gallery(gallery)
+        held = gallery.held(self.check_gallery(gallery))
         image = self._lr_pixels(lr)
-        if not gallery.entries:
+        if not held:
             return []
-        sharpness = [entry.quality.get("sharpness", 0.0) for entry in gallery.entries]
-        known = all("sharpness" in entry.quality for entry in gallery.entries)
+        entries = [gallery.entries[i] for i in held]
+        sharpness = [entry.quality.get("sharpness", 0.0) for entry in entries]
+        known = all("sharpness" in entry.quality for entry in entries)
         slots = self.config.slots if slots is None else min(slots, self.config.slots)
-        return choose(gallery.descriptors, describe(image, landmarks), slots, sharpness if known else None)
+        descriptors = np.stack([entry.descriptor for entry in entries])
+        return [held[i] for i in choose(descriptors, describe(image, landmarks), slots, sharpness if known else None)]
+
+    def features_of(self, gallery: Gallery, indices: Sequence[int], *, slots: int | None = None) -> Array:
+        """Features of entries of a gallery as this network takes them, float32 [n, h, w, C]; zeros up to ``slots``.
+
+        Raises:
+            GalleryError: a gallery without a section for this network, or an entry without features in it.
+        """
+        section = self.check_gallery(gallery)
+        return gallery.floats(indices, section=section, slots=slots, planar=slots is not None and self.runtime.planar)
 
     def _lr_pixels(self, lr: Photo) -> Pixels:
         image, label = _pixels(lr)
@@ -174,45 +187,56 @@ class Model:
             )
         return image
 
-    def check_gallery(self, gallery: Gallery) -> None:
-        """Refuse a gallery whose features mean something else to this network.
+    def section(self, dtype: DType | None = None) -> Section:
+        """What a gallery says of this network's features; by default int8 where it has int8 scales, else fp16.
 
         Raises:
-            GalleryError: another feature space, scale, LR size or division of the channels, other int8 steps (value =
-                step * stored: they are the feature space's, so others are a damaged or forged file), or other
-                descriptors.
+            UsageError: int8, and the network has no int8 scales; or it has no feature space.
+        """
+        if self.feature_space is None:
+            raise UsageError(f"{self.name} has no feature space", "load it by edgesr.load")
+        dtype = dtype or ("int8" if self.feature_scales else "fp16")
+        interface, steps = self.interface, None
+        if dtype == "int8":
+            if not self.feature_scales:
+                raise UsageError(f"{self.name} has no int8 scales", "store its features with --dtype fp16")
+            # As they are stored: float32.
+            steps = {part: float(np.float32(self.feature_scales[part])) for part in interface.parts}
+        maps, codes = interface.feature_maps, interface.codes
+        return Section(self.feature_space, interface.scale, interface.lr_size, maps, codes, dtype, steps)
+
+    def check_gallery(self, gallery: Gallery) -> int:
+        """The section of a gallery that holds this network's features.
+
+        Raises:
+            GalleryError: there is none of its feature space, scale and LR size; or that one has other maps, other int8
+                steps (value = step * stored: they are the feature space's, so others are a damaged or forged file), or
+                other descriptors.
         """
         from edgesr.faces.descriptor import SIZE
 
-        config = self.config
-        ours = (self.feature_space, config.scale, config.lr_size, config.feature_parts)
-        theirs = (gallery.feature_space, gallery.scale, gallery.lr_size, dict(gallery.feature_parts))
-        names = ("feature space", "scale", "LR size", "feature parts")
-        for name, here, there in zip(names, ours, theirs, strict=True):
-            if here != there:
-                raise GalleryError(
-                    f"the gallery has {name} {there}, and {self.name} takes {here}",
-                    "build the gallery with this network, or restore with the one that it was built with",
-                )
-        self._check_steps(gallery)
+        ours = (self.feature_space, self.interface.scale, self.interface.lr_size)
+        found = next((i for i, section in enumerate(gallery.sections) if section.key == ours), None)
+        if found is None:
+            theirs = "; ".join("{}, x{}, {} px".format(*section.key) for section in gallery.sections)
+            raise GalleryError(
+                f"the gallery is for networks of feature space {theirs}; {self.name} is of {{}}, x{{}}, {{}} px".format(
+                    *ours
+                ),
+                "build the gallery with this network, or restore with one that it was built with",
+            )
+        if other := gallery.sections[found].differs(self.section()):
+            raise GalleryError(
+                f"the gallery has {other} as {self.name} has",
+                "the gallery is damaged, or was made with another network: build it again",
+            )
         described = gallery.entries[0].descriptor.size if gallery.entries else SIZE
         if described != SIZE:
             raise GalleryError(
                 f"the gallery's descriptors have {described} numbers, and this edgesr's have {SIZE}",
                 "another version of edgesr made it: build it again",
             )
-
-    def _check_steps(self, gallery: Gallery) -> None:
-        if gallery.feature_scales is None:
-            return
-        steps = self.feature_scales or {}
-        for part, step in gallery.feature_scales.items():
-            if part not in steps or np.float32(steps[part]) != np.float32(step):  # files hold float32
-                ours = f"{steps[part]:.6g}" if part in steps else "none"
-                raise GalleryError(
-                    f"the gallery has the int8 step {step:.6g} of {part}, and {self.name} has {ours}",
-                    "the gallery is damaged, or was made with other steps: build it again",
-                )
+        return found
 
 
 def load(name_or_path: str | Path, *, least_slots: int = 0, threads: int | None = None) -> Model:

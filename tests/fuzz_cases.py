@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import safetensors.numpy
-from galleries import gallery
+from galleries import gallery, of_two_networks
+from make_galleries import OLD
 from mutations import damage, damaged_json, damaged_safetensors
 from PIL import Image
 
@@ -28,17 +29,22 @@ class Wrong(Exception):  # noqa: N818 (a finding)
 
 def gallery_case(folder: Path) -> Case:
     kinds = [gallery(1, 2), gallery(3, dtype="fp16"), gallery(4, 5, names=True, embedded=True), gallery()]
-    originals = [b"".join(encode_gallery(one)) for one in kinds]
+    originals = [b"".join(encode_gallery(one)) for one in (*kinds, of_two_networks(6, 7, 8))]
+    # Version 1 had no hash of its content: whatever of it is read must go there and back.
+    old = [path.read_bytes() for path in sorted(OLD.glob("*.gallery")) if path.stat().st_size < MOST_OLD]
     path = folder / "a.gallery"
 
     def case(rng: random.Random) -> None:
-        content = damaged_safetensors(rng.choice(originals), rng)
+        original = rng.choice(rng.choice((originals, old)))
+        content = damaged_safetensors(original, rng)
         if rng.random() < 0.1:
             path.write_bytes(content)
             read = read_gallery(path)
         else:
             read = decode_gallery(content)
         again = decode_gallery(b"".join(encode_gallery(read)))
+        if original in originals and content != original:
+            raise Wrong("a gallery with changed bytes was taken")
         floats = read.floats()
         if len(again) != len(read) or not np.isfinite(floats).all() or floats.nbytes > 8 * len(content):
             raise Wrong("what was read cannot be written and read again")
@@ -223,6 +229,8 @@ def crop_case(folder: Path) -> Case:
     return case
 
 
+MOST_OLD = 20_000
+"""Bytes of a sample of version 1 that is small enough to damage often."""
 RECIPE = b"""name = "mine"
 [[rule]]
 layers = "restore.aggregation.*"

@@ -19,7 +19,7 @@ from edgesr.cli.asking import ask_whose
 from edgesr.cli.main import run
 from edgesr.data.samples import sample_faces
 from edgesr.enhance.batch import JOURNAL, Job, Journal
-from edgesr.gallery.format import Gallery, write_gallery
+from edgesr.gallery.format import Gallery, Section, write_gallery
 from edgesr.models.checkpoint import SHIPPED, read_description, shipped_names
 
 
@@ -231,9 +231,8 @@ def test_one_shipped_network_serves_a_gallery(call: Call, known: KnownFaces, bui
     """Without --model: of the networks of the gallery's feature space the quickest in PyTorch, the float one."""
     description = read_description(SHIPPED / built_with)
     config = description.config
-    empty = Gallery(
-        description.feature_space, config.scale, config.lr_size, config.feature_parts, None, "fp16", (), None
-    )
+    maps = config.interface.feature_maps
+    empty = Gallery((Section(description.feature_space, config.scale, config.lr_size, maps, (), "fp16", None),))
     write_gallery(tmp_path / "me.gallery", empty)
     side = float(config.lr_size)
     known.faces = [face_at(Place((side, side), side))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -261,9 +262,11 @@ def test_a_gallery_with_other_steps_is_refused_by_every_command_that_takes_one(
     built: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gallery = read_gallery(built)
-    assert gallery.feature_scales is not None
+    (section,) = gallery.sections
+    assert section.steps is not None
     forged = tmp_path / "forged.gallery"
-    write_gallery(forged, gallery.replace(feature_scales={part: 4 * s for part, s in gallery.feature_scales.items()}))
+    steps = {part: 100 * step for part, step in section.steps.items()}
+    write_gallery(forged, gallery.replace(sections=(dataclasses.replace(section, steps=steps),)))
     photo = tmp_path / "photo.png"
     write_image(sample_faces(128)[1].target, photo)
     write_image(resize_bicubic(sample_faces(32)[0].target, 8, 8), tmp_path / "lr.png")

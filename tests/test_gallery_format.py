@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import json
 import math
 import re
@@ -10,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import safetensors.numpy
-from galleries import PARTS, STEPS, gallery
+from galleries import OTHER, PARTS, STEPS, gallery, of_two_networks, section
 from make_galleries import decoding
 
 from edgesr.errors import GalleryError
+from edgesr.gallery import edit
 from edgesr.gallery.format import (
     Entry,
     Gallery,
@@ -23,22 +27,34 @@ from edgesr.gallery.format import (
     encode_gallery,
     pack_features,
     read_gallery,
+    version_of,
     write_gallery,
 )
-from edgesr.gallery.header import FORMAT_VERSION, thousandths
+from edgesr.gallery.header import FORMAT_VERSION, HASH_AT, thousandths, without_hash
+from edgesr.gallery.section import Section
+from edgesr.gallery.strict_json import compact
+from edgesr.models.interface import FeatureMap
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "gallery-format.md"
 SAMPLES = Path(__file__).parent / "data" / "galleries"
-KINDS: dict[str, dict[str, Any]] = {
-    "int8": {},
-    "fp16": {"dtype": "fp16"},
-    "names": {"names": True},
-    "embeddings": {"embedded": True},
+KINDS: dict[str, Callable[..., Gallery]] = {
+    "int8": gallery,
+    "fp16": functools.partial(gallery, dtype="fp16"),
+    "names": functools.partial(gallery, names=True),
+    "embeddings": functools.partial(gallery, embedded=True),
+    "two networks": of_two_networks,
 }
 
 
 def content(made: Gallery) -> bytes:
     return b"".join(encode_gallery(made))
+
+
+def stored_of(entry: Entry, section: int = 0) -> npt.NDArray[Any]:
+    """The first map of an entry in a section that has it."""
+    held = entry.features[section]
+    assert held is not None
+    return held[0]
 
 
 def equal(a: Gallery, b: Gallery) -> bool:
@@ -50,22 +66,23 @@ def the_example() -> Gallery:
     """The example of docs/gallery-format.md, from its words."""
     features = np.zeros((4, 4, 2), np.float32)
     features[0, 0], features[0, 1] = (0.25, -0.375), (0.75, 100)
-    parts, steps = {"f_ref": 1, "g_ref": 1}, {"f_ref": 0.5, "g_ref": 0.25}
+    maps = (FeatureMap("features", 2, 4, (("f_ref", 1), ("g_ref", 1))),)
+    section = Section("tiny-0a1b2c3d4e5f", 4, 4, maps, (), "int8", {"f_ref": 0.5, "g_ref": 0.25})
     only = Entry(
-        features=pack_features(features, "int8", parts, steps),
+        features=(section.pack([features]),),
         descriptor=np.array([0.5, -1], np.float32),
         photo_sha256="ab" * 32,
         quality={"sharpness": 0.8125, "size_px": 140.0},
         pose={"yaw_deg": -3.25, "pitch_deg": 0.0, "roll_deg": 1.5},
         name='Zoë "x".jpg',
     )
-    return Gallery("tiny-0a1b2c3d4e5f", 4, 4, parts, steps, "int8", (only,))
+    return Gallery((section,), (only,))
 
 
 def test_the_documents_example_is_what_is_written_and_read() -> None:
     lines = re.findall(r"^[0-9a-f]{4}  ((?:[0-9a-f]{2} ?)+) ", DOCUMENT.read_text(), re.MULTILINE)
     printed = bytes.fromhex("".join(lines))
-    assert len(printed) == 672
+    assert len(printed) == len(content(the_example()))
     assert printed == content(the_example())
     read = decode_gallery(printed)
     assert read.entries[0].name == 'Zoë "x".jpg'
@@ -76,15 +93,18 @@ def test_the_documents_example_is_what_is_written_and_read() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_what_was_written_is_read(kind: str, count: int, tmp_path: Path) -> None:
-    made = gallery(*range(count), **KINDS[kind])
+    made = KINDS[kind](*range(count))
     write_gallery(tmp_path / "a.gallery", made)
     read = read_gallery(tmp_path / "a.gallery")
     assert equal(read, made)
     assert [e.name for e in read.entries] == [e.name for e in made.entries]
     assert [e.photo_sha256 for e in read.entries] == [e.photo_sha256 for e in made.entries]
     for one, other in zip(read.entries, made.entries, strict=True):
-        assert np.array_equal(one.features, other.features)
-        assert one.features.dtype == other.features.dtype
+        assert [held is None for held in one.features] == [held is None for held in other.features]
+        for held, stored in zip(one.features, other.features, strict=True):
+            for array, expected in zip(held or (), stored or (), strict=True):
+                assert array.dtype == expected.dtype
+                assert np.array_equal(array, expected)
         assert np.array_equal(one.descriptor, other.descriptor)
         assert one.quality == pytest.approx(other.quality, abs=0.0005)
         assert one.pose == pytest.approx(other.pose, abs=0.0005)
@@ -94,9 +114,9 @@ def test_what_was_written_is_read(kind: str, count: int, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_a_safetensors_file(kind: str) -> None:
-    made = gallery(1, 2, **KINDS[kind])
+    made = KINDS[kind](1, 2)
     tensors = safetensors.numpy.load(content(made))
-    assert np.array_equal(tensors["features"][1], made.entries[1].features)
+    assert np.array_equal(tensors["0.features"][1], stored_of(made.entries[1]))
     assert np.array_equal(tensors["descriptors"][0], made.entries[0].descriptor)
 
 
@@ -149,7 +169,7 @@ def test_features_that_are_no_numbers_are_not_stored(value: float, dtype: Any) -
 def test_floats_are_of_the_entries_that_were_asked_for() -> None:
     made = gallery(1, 2, 3)
     steps = np.array([0.5] * 3 + [0.25] * 2, np.float32)
-    assert np.array_equal(made.floats([2, 0])[0], made.entries[2].features * steps)
+    assert np.array_equal(made.floats([2, 0])[0], stored_of(made.entries[2]) * steps)
     assert made.floats([2, 0]).shape == (2, 4, 4, 5)
     assert made.floats([]).shape == (0, 4, 4, 5)
     assert made.floats().dtype == np.float32
@@ -158,23 +178,38 @@ def test_floats_are_of_the_entries_that_were_asked_for() -> None:
 # What a reader must refuse
 
 
-def edited(change: Callable[[dict[str, Any]], object], **kind: Any) -> bytes:
-    """A gallery's bytes with its header changed; ``entries`` and ``feature_parts`` are taken apart for it."""
-    written = content(gallery(1, 2, **kind))
+def edited(change: Callable[[dict[str, Any]], object], made: Gallery | None = None) -> bytes:
+    """A gallery's bytes with its header changed, and the right hash of that; ``sections``, ``entries`` and
+    ``extensions`` are taken apart for it."""
+    written = content(made or gallery(1, 2))
     length = int.from_bytes(written[:8], "little")
     header = json.loads(written[8 : 8 + length])
     metadata = header["__metadata__"]
-    inner = ("entries", "feature_parts")
+    inner = [key for key in ("sections", "entries", "extensions") if key in metadata]
     metadata |= {key: json.loads(metadata[key]) for key in inner}
     change(header)
     for key in inner:
         if key in metadata and not isinstance(metadata[key], str):
-            metadata[key] = json.dumps(metadata[key])
-    return with_header(json.dumps(header).encode(), written[8 + length :])
+            metadata[key] = compact(metadata[key])
+    text = json.dumps(header, ensure_ascii=not _encodes(header), separators=(",", ":")).encode()
+    return with_header(text + b" " * (-len(text) % 8), written[8 + length :])
+
+
+def _encodes(header: dict[str, Any]) -> bool:
+    try:
+        return bool(json.dumps(header, ensure_ascii=False).encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def with_header(header: bytes, data: bytes) -> bytes:
-    return len(header).to_bytes(8, "little") + header + data
+    """A file of this header, with the right hash where the header has one of ours."""
+    start = len(header).to_bytes(8, "little")
+    at = header.find(b'"content_sha256":"') + len('"content_sha256":"')
+    if at == HASH_AT:
+        digest = hashlib.sha256(start + without_hash(header) + data).hexdigest()
+        header = header[:at] + digest.encode() + header[at + 64 :]
+    return start + header + data
 
 
 def meta(**changes: Any) -> Callable[[dict[str, Any]], object]:
@@ -185,12 +220,17 @@ def first(**changes: Any) -> Callable[[dict[str, Any]], object]:
     return lambda header: header["__metadata__"]["entries"][0].update(changes)
 
 
+def part(**changes: Any) -> Callable[[dict[str, Any]], object]:
+    return lambda header: header["__metadata__"]["sections"][0].update(changes)
+
+
 def tensor(name: str, **changes: Any) -> Callable[[dict[str, Any]], object]:
     return lambda header: header[name].update(changes)
 
 
-def test_the_editor_of_these_tests_leaves_a_gallery_readable() -> None:
-    assert len(decode_gallery(edited(lambda header: None))) == 2
+def test_the_editor_of_these_tests_leaves_a_gallery_as_it_was() -> None:
+    for make in KINDS.values():
+        assert edited(lambda header: None, make(1, 2)) == content(make(1, 2))
 
 
 WRONG: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
@@ -199,29 +239,48 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a later version": (meta(format_version=str(FORMAT_VERSION + 1)), "format version"),
     "a version that is a number": (meta(format_version=1), "format version"),
     "a field too many": (meta(thumbnail="x"), "strange field 'thumbnail'"),
-    "a field too few": (lambda h: h["__metadata__"].pop("scale"), "no 'scale'"),
-    "an empty feature space": (meta(feature_space=""), "feature_space"),
-    "a long feature space": (meta(feature_space="x" * 201), "feature_space"),
-    "a feature space of two lines": (meta(feature_space="a\nb"), "feature_space"),
-    "half a surrogate pair": (meta(feature_space="\ud800"), "feature_space is no text"),
+    "a field too few": (lambda h: h["__metadata__"].pop("sections"), "no 'sections'"),
+    "a field that is a number": (meta(embedder=1), "no text"),
+    "no sections": (meta(sections=[]), "0 sections"),
+    "sections that are an object": (meta(sections={}), "no list"),
+    "a section that is a text": (meta(sections=["x"]), "a section is"),
+    "a section too many": (lambda h: h["__metadata__"]["sections"].append(h["__metadata__"]["sections"][0]), "two"),
+    "a field of a section too many": (part(thumbnail="x"), "a section is"),
+    "a field of a section too few": (lambda h: h["__metadata__"]["sections"][0].pop("codes"), "a section is"),
+    "an empty feature space": (part(feature_space=""), "feature_space"),
+    "a long feature space": (part(feature_space="x" * 201), "feature_space"),
+    "a feature space that is a number": (part(feature_space=1), "a section is"),
+    "half a surrogate pair": (meta(sections="\ud800"), "sections cannot be read"),
     "entries of half a surrogate pair": (meta(entries="\ud800"), "entries cannot be read"),
-    "a scale of 3": (meta(scale="3"), "scale is 3"),
-    "a scale of four": (meta(scale="four"), "'four'"),
-    "a scale of 04": (meta(scale="04"), "'04'"),
-    "a huge lr_size": (meta(lr_size="100000"), "lr_size is 100000"),
-    "another lr_size": (meta(lr_size="8"), "features"),
-    "no parts": (meta(feature_parts=[]), "0 parts"),
-    "other parts": (meta(feature_parts=[["f_ref", 4], ["g_ref", 2]]), "features"),
-    "a part twice": (meta(feature_parts=[["f_ref", 3], ["f_ref", 2]]), "feature parts"),
-    "a part of nothing": (meta(feature_parts=[["f_ref", 5], ["g_ref", 0]]), "feature part"),
-    "parts that are an object": (meta(feature_parts={"f_ref": 3}), "no list"),
-    "an entry too few": (lambda h: h["__metadata__"]["entries"].pop(), "should be"),
+    "a scale of 3": (part(scale=3), "scale is 3"),
+    "a scale of four": (part(scale="four"), "'four'"),
+    "a scale that is true": (part(scale=True), "scale is True"),
+    "a huge lr_size": (part(lr_size=100000), "lr_size is 100000"),
+    "an unknown dtype of the maps": (part(dtype="int4"), "a section is"),
+    "a dtype that is a list": (part(dtype=["int8"]), "a section is"),
+    "other parts": (part(maps=[["features", 4, [["f_ref", 4], ["g_ref", 2]]]]), "features"),
+    "a part twice": (part(maps=[["features", 4, [["f_ref", 3], ["f_ref", 2]]]]), "feature parts"),
+    "a part of nothing": (part(maps=[["features", 4, [["f_ref", 5], ["g_ref", 0]]]]), "channels"),
+    "a map of no parts": (part(maps=[["features", 4, []]]), "a section is"),
+    "no maps": (part(maps=[]), "0 maps"),
+    "a map of no size": (part(maps=[["features", 0, [["f_ref", 3], ["g_ref", 2]]]]), "a side of 0"),
+    "a huge map": (part(maps=[["features", 2**40, [["f_ref", 3], ["g_ref", 2]]]]), "a side of"),
+    "a map that is called like the steps": (part(maps=[["scales", 4, [["f_ref", 3], ["g_ref", 2]]]]), "called"),
+    "a map with a path for a name": (part(maps=[["../a", 4, [["f_ref", 3], ["g_ref", 2]]]]), "called"),
+    "a code that is not there": (part(codes=[["style", 4]]), "style"),
+    "a code of a name that is a map's": (part(codes=[["features", 4]]), "called"),
+    "a code of nothing": (part(codes=[["style", 0]]), "a code has 0"),
+    "rows that fall": (part(entries=[1, 0]), "a section's entries"),
+    "a row twice": (part(entries=[0, 0]), "a section's entries"),
+    "a row beyond": (part(entries=[0, 2]), "a section's entries"),
+    "a row that is true": (part(entries=[False, True]), "a section's entries"),
+    "a row too few": (part(entries=[0]), "should be"),
+    "an entry too few": (lambda h: h["__metadata__"]["entries"].pop(), "a section's entries"),
     "an entry with a path": (first(path="/home/me"), "an entry is"),
     "an entry without pose": (lambda h: h["__metadata__"]["entries"][0].pop("pose"), "an entry is"),
     "a hash in capitals": (first(photo_sha256="AB" * 32), "photo_sha256"),
     "a hash that is none": (first(photo_sha256=12), "an entry is"),
     "a name that is null": (first(name=None), "an entry is"),
-    "a name with a line break": (first(name="a\nb"), "name"),
     "a name too long": (first(name="ß" * 101), "name"),
     "a fraction": (first(quality={"sharpness": 0.5}), "no whole number"),
     "a measure beyond": (first(quality={"sharpness": 10**10}), "measure"),
@@ -232,24 +291,30 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         lambda h: h["__metadata__"]["entries"][0].update(photo_sha256=h["__metadata__"]["entries"][1]["photo_sha256"]),
         "one photo twice",
     ),
+    "extensions that are a list": (meta(extensions="[]"), "no object of texts"),
+    "extensions that are empty": (meta(extensions="{}"), "as the format says"),
+    "an extension that is a number": (meta(extensions='{"a":1}'), "no object of texts"),
+    "an extension with room for a picture": (meta(extensions='{"a":"' + 1001 * "x" + '"}'), "extension a"),
+    "many extensions": (meta(extensions=json.dumps({f"a{i}": "x" for i in range(17)})), "extensions"),
+    "extensions out of order": (meta(extensions='{"b":"x","a":"x"}'), "as the format says"),
     "a tensor too many": (
         lambda h: h.update(thumbnail={"dtype": "I8", "shape": [0], "data_offsets": [0, 0]}),
         "unknown tensor 'thumbnail'",
     ),
-    "no features": (lambda h: h.pop("features"), "no features"),
-    "features in F32": (tensor("features", dtype="F32"), "features"),
-    "an unknown dtype": (tensor("features", dtype="F8"), "features"),
-    "a dtype that is a list": (tensor("features", dtype=["I8"]), "features"),
-    "a negative size": (tensor("features", shape=[-2, 4, 4, 5]), "features"),
-    "a huge shape": (tensor("features", shape=[2**29, 2**29, 2**29, 2**29]), "features"),
-    "many axes": (tensor("features", shape=[1] * 99), "features"),
-    "overlapping tensors": (tensor("features", data_offsets=[0, 160]), "lies at"),
-    "descriptors of nothing": (tensor("descriptors", shape=[2, 0], data_offsets=[0, 0]), "lies at|descriptors"),
+    "no features": (lambda h: h.pop("0.features"), "features"),
+    "features in F32": (tensor("0.features", dtype="F32"), "features"),
+    "a negative size": (tensor("0.features", shape=[-2, 4, 4, 5]), "features"),
+    "a huge shape": (tensor("0.features", shape=[2**29, 2**29, 2**29, 2**29]), "features"),
+    "overlapping tensors": (tensor("0.features", data_offsets=[0, 160]), "as the format says"),
+    "a field of a tensor too many": (tensor("0.features", x=1), "as the format says"),
+    "descriptors of nothing": (tensor("descriptors", shape=[2, 0], data_offsets=[0, 0]), "descriptors"),
+    "descriptors without a shape": (tensor("descriptors", shape=[]), "descriptors"),
     "embeddings without embedder": (
         lambda h: h.update(embeddings={"dtype": "F32", "shape": [2, 0], "data_offsets": [56, 56]}),
-        "embeddings",
+        "unknown tensor 'embeddings'",
     ),
     "embedder without embeddings": (meta(embedder="x"), "embeddings"),
+    "tensors in another order": (lambda h: h.update(descriptors=h.pop("descriptors")), "as the format says"),
 }
 
 
@@ -275,10 +340,11 @@ def test_a_header_that_is_none_is_refused(header: bytes) -> None:
 
 
 def test_a_key_that_stands_twice_is_refused() -> None:
-    written = edited(lambda header: None).replace(b'"scale": "4"', b'"scale": "4","scale": "4"')
+    written = content(gallery(1, 2))
     header = written[8 : written.rindex(b"}") + 1]
+    twice = header.replace(b'"descriptors":', b'"descriptors":1,"descriptors":')
     with pytest.raises(GalleryError, match="twice"):
-        decode_gallery(with_header(header, b""))
+        decode_gallery(with_header(twice, b""))
 
 
 def test_a_file_that_is_longer_or_shorter_is_refused() -> None:
@@ -289,50 +355,75 @@ def test_a_file_that_is_longer_or_shorter_is_refused() -> None:
             decode_gallery(damaged)
 
 
-def test_another_spelling_of_the_header_is_read() -> None:
-    """Only writers are held to every byte."""
-    made = gallery(1, 2)
-    assert equal(decode_gallery(edited(lambda header: None)), made)  # json.dumps puts spaces, and no fill behind
+@pytest.mark.parametrize("fill", [b"", b" " * 16, b"\n"])
+def test_another_spelling_of_the_header_is_refused(fill: bytes) -> None:
+    """A reader takes what a writer writes, so that no two files hold the same."""
+    written = content(gallery(1, 2))
+    length = int.from_bytes(written[:8], "little")
+    header = written[8 : 8 + length].rstrip() + fill
+    assert header != written[8 : 8 + length]
+    with pytest.raises(GalleryError, match="as the format says"):
+        decode_gallery(with_header(header, written[8 + length :]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_changed_byte_is_refused(kind: str) -> None:
+    """Whichever byte, whatever it becomes."""
+    written = content(KINDS[kind](1, 2))
+    random = np.random.default_rng(0)
+    for at in range(len(written)):
+        change = int(random.integers(1, 256))
+        damaged = written[:at] + bytes([written[at] ^ change]) + written[at + 1 :]
+        with pytest.raises(GalleryError):
+            decode_gallery(damaged)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "fp16"])
 @pytest.mark.parametrize(("name", "value"), [("descriptor", math.nan), ("embedding", math.inf), ("features", None)])
 def test_numbers_that_are_none_are_refused(dtype: Any, name: str, value: float | None) -> None:
     made = gallery(1, 2, dtype=dtype, embedded=True)
-    array = np.array(getattr(made.entries[1], name))
+    good = stored_of(made.entries[1]) if name == "features" else getattr(made.entries[1], name)
+    array = np.array(good)
     array.flat[-1] = value if value is not None else (-128 if dtype == "int8" else math.nan)
-    broken = Entry(**{**vars(made.entries[1]), name: array})
+    broken = Entry(**{**vars(made.entries[1]), name: ((array,),) if name == "features" else array})
     with pytest.raises(GalleryError, match=r"finite|-128"):
         content(made.replace(entries=(made.entries[0], broken)))
     # The same bytes from a file: the good array's stand exactly once in it.
-    written, old = content(made), np.array(getattr(made.entries[1], name)).tobytes()
-    assert written.count(old) == 1
     with pytest.raises(GalleryError, match=r"finite|-128"):
-        decode_gallery(written.replace(old, array.tobytes()))
+        decode_gallery(replaced(content(made), np.array(good).tobytes(), array.tobytes()))
+
+
+def replaced(written: bytes, old: bytes, new: bytes) -> bytes:
+    """A file with other numbers, and the right hash of them."""
+    assert written.count(old) == 1
+    length = int.from_bytes(written[:8], "little")
+    return with_header(written[8 : 8 + length], written[8 + length :].replace(old, new))
 
 
 @pytest.mark.parametrize("steps", [[0.0, 1.0], [-1.0, 1.0], [math.nan, 1.0], [math.inf, 1.0], [1e-30, 1.0]])
 def test_a_scale_that_is_none_is_refused(steps: list[float]) -> None:
-    written = content(gallery(1))
     good = np.array(list(STEPS.values()), "<f4").tobytes()
-    assert written.count(good) == 1
     with pytest.raises(GalleryError, match="scales"):
-        decode_gallery(written.replace(good, np.array(steps, "<f4").tobytes()))
+        decode_gallery(replaced(content(gallery(1)), good, np.array(steps, "<f4").tobytes()))
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"scale": 3}, "scale"),
-        ({"lr_size": 5}, "features"),
-        ({"feature_scales": None}, "scales"),
-        ({"dtype": "fp16"}, "fp16|scales"),
-        ({"feature_space": "a\tb"}, "feature_space"),
-        ({"feature_parts": {"f_ref": 5, "g_ref": 1}}, "features"),
+        ({"sections": (section(scale=3),)}, "scale"),
+        ({"sections": (section(maps=(FeatureMap("features", 5, 5, tuple(PARTS.items())),)),)}, "features"),
+        ({"sections": (section(steps=None),)}, "scales"),
+        ({"sections": (section(steps={"f_ref": 1.0}),)}, "scales"),
+        ({"sections": (section("fp16"),)}, "F16"),
+        ({"sections": (section(feature_space="a\tb"),)}, "feature_space"),
+        ({"sections": (section(), section())}, "sections"),
+        ({"sections": (section(), OTHER)}, "sections"),
         ({"embedder": "x"}, "embedding"),
         ({"entries": gallery(1, 1).entries}, "twice"),
         ({"entries": (gallery(1).entries[0], gallery(2, embedded=True).entries[0])}, "embedding"),
-        ({"entries": (gallery(1).entries[0], gallery(2, dtype="fp16").entries[0])}, "int8"),
+        ({"entries": (gallery(1).entries[0], gallery(2, dtype="fp16").entries[0])}, "I8"),
+        ({"extensions": {"Booth": "x"}}, "extensions"),
+        ({"extensions": {"booth": "a\nb"}}, "extension booth"),
     ],
 )
 def test_a_writer_refuses_what_no_reader_would_take(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -341,11 +432,22 @@ def test_a_writer_refuses_what_no_reader_would_take(changes: dict[str, Any], mes
     assert not list(tmp_path.iterdir())
 
 
-def test_another_feature_space_is_refused_by_name(tmp_path: Path) -> None:
-    write_gallery(tmp_path / "a.gallery", gallery(1))
-    assert read_gallery(tmp_path / "a.gallery", feature_space="made-up-0a1b2c3d4e5f")
-    with pytest.raises(GalleryError, match="made-up-0a1b2c3d4e5f, and this network takes another"):
-        read_gallery(tmp_path / "a.gallery", feature_space="another")
+def test_what_other_programs_keep_is_carried_through_a_rewrite(tmp_path: Path) -> None:
+    path = tmp_path / "a.gallery"
+    write_gallery(path, of_two_networks(1, 2, 3))
+    left, _ = edit.remove(path, ["1"])
+    assert left.extensions == read_gallery(path).extensions == of_two_networks().extensions
+
+
+def test_a_section_without_features_of_a_photo_is_carried_through_a_rewrite(tmp_path: Path) -> None:
+    path = tmp_path / "a.gallery"
+    write_gallery(path, of_two_networks(1, 2, 3))
+    assert [read_gallery(path).held(i) for i in (0, 1)] == [[0, 1, 2], [0, 2]]
+    edit.remove(path, ["1"])
+    left = read_gallery(path)
+    assert [left.held(i) for i in (0, 1)] == [[0, 1], [1]]
+    with pytest.raises(GalleryError, match="entry 1 has no features for made-up-too"):
+        left.floats([0], section=1)
 
 
 def test_what_is_no_file_is_named(tmp_path: Path) -> None:
@@ -363,7 +465,7 @@ def samples() -> list[str]:
 
 
 def test_there_are_sample_files() -> None:
-    assert len(samples()) >= 4
+    assert len(samples()) >= 7
     assert sum(path.stat().st_size for path in SAMPLES.iterdir()) < 300_000
 
 
@@ -373,3 +475,43 @@ def test_a_sample_file_decodes_to_what_stands_beside_it(name: str) -> None:
     read = read_gallery(SAMPLES / name)
     assert content(read) == (SAMPLES / name).read_bytes()
     assert decoding(read) == expected
+
+
+# Version 1
+
+
+OLD_SAMPLES = sorted(path.name for path in (SAMPLES / "v1").glob("*.gallery"))
+
+
+@pytest.mark.parametrize("name", OLD_SAMPLES)
+def test_a_gallery_of_version_1_is_read_and_upgraded_by_the_next_write(name: str, tmp_path: Path) -> None:
+    old = SAMPLES / "v1" / name
+    assert version_of(old) == 1
+    write_gallery(tmp_path / name, read_gallery(old))
+    assert version_of(tmp_path / name) == FORMAT_VERSION
+    assert (tmp_path / name).read_bytes() == (SAMPLES / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"format_version":"1"', '"format_version":"2"', "as the format says"),
+        ('"format_version":"1"', '"format_version":"3"', "format version"),
+        ('"scale":"4"', '"scale":"3"', "scale is 3"),
+        ('"scale":"4"', '"scale":"04"', "'04'"),
+        ('"scale":"4"', '"scale":"4","thumbnail":"x"', "strange field"),
+        ('"lr_size":"4"', '"lr_size":"8"', "features"),
+        ('[\\"g_ref\\",1]', '[\\"g_ref\\",0]', "feature part"),
+        ('"dtype":"I8"', '"dtype":"F8"', "features"),
+        ('"data_offsets":[16,48]', '"data_offsets":[8,40]', "lies at"),
+        ('"descriptors":', '"thumbnail":{},"descriptors":', "unknown tensor"),
+        ('"scales":{"dtype":"F32","shape":[2]', '"scales":{"dtype":"F32","shape":[1,2]', "scales"),
+    ],
+)
+def test_a_wrong_header_of_version_1_is_refused(old: str, new: str, message: str) -> None:
+    written = (SAMPLES / "v1" / "example.gallery").read_bytes()
+    length = int.from_bytes(written[:8], "little")
+    header = written[8 : 8 + length].decode()
+    assert old in header
+    with pytest.raises(GalleryError, match=message):
+        decode_gallery(with_header(header.replace(old, new, 1).encode(), written[8 + length :]))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,10 +22,13 @@ from edgesr.deployment.graphs import deployed_graphs
 from edgesr.errors import GalleryError
 from edgesr.evaluation.metrics import psnr
 from edgesr.faces.descriptor import describe
-from edgesr.gallery.build import empty_gallery
-from edgesr.gallery.format import DType, Entry, Gallery, pack_features, read_gallery, write_gallery
+from edgesr.gallery.build import empty_gallery, encode_entries
+from edgesr.gallery.format import DType, Entry, Gallery, read_gallery, write_gallery
+from edgesr.gallery.photos import Candidate
+from edgesr.gallery.quality import Quality
 from edgesr.images.imaging import Pixels, resize_bicubic
 from edgesr.models import HIME, load_checkpoint
+from edgesr.models.interface import Code, FeatureMap
 from edgesr.quantize.graphs import quantization_of, quantize_graphs
 from edgesr.quantize.scheme import Quantization
 from edgesr.runtime.engines import open_engine
@@ -69,10 +72,10 @@ def faces(model: Model) -> list[tuple[Pixels, Pixels, Pixels]]:
 
 def written_by(model: Model, dtype: DType, path: Path) -> Gallery:
     """A gallery of all sample people, through its file."""
-    blank = empty_gallery(model, dtype)
+    blank = empty_gallery([model], dtype)
     entries = tuple(
         Entry(
-            pack_features(model.encode([exemplar])[0], dtype, blank.feature_parts, blank.feature_scales),
+            (blank.sections[0].pack([model.encode([exemplar])[0]]),),
             describe(exemplar, None),
             f"{i:064x}",
         )
@@ -171,7 +174,7 @@ def test_restore_takes_the_exemplars_that_choose_names(tiny: Model, tmp_path: Pa
 
 def test_an_empty_gallery_is_plain_super_resolution(tiny: Model) -> None:
     _, lr, _ = faces(tiny)[0]
-    sr, weights = tiny.restore(lr, empty_gallery(tiny, "int8"))
+    sr, weights = tiny.restore(lr, empty_gallery([tiny], "int8"))
     expected, _ = tiny.restore(lr, tiny.encode([]))
     assert np.array_equal(sr, expected)
     assert len(weights) == 0
@@ -188,22 +191,45 @@ def test_a_gallery_with_other_descriptors_is_refused(tiny: Model, tmp_path: Path
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda g: g.replace(feature_space="other"), "feature space other, and tiny takes tiny"),
-        (lambda g: g.replace(scale=8), "scale 8"),
-        (lambda g: g.replace(lr_size=16), "LR size 16"),
-        (lambda g: g.replace(feature_parts={"f_ref": 4, "g_ref": 12}), "feature parts"),
-        (
-            lambda g: g.replace(feature_scales=dict(g.feature_scales, f_ref=g.feature_scales["f_ref"] * 4)),
-            "step .* f_ref",
-        ),
-        (lambda g: g.replace(feature_scales=dict(g.feature_scales, g_ref=g.feature_scales["g_ref"] * 1.0001)), "g_ref"),
+        ({"feature_space": "other"}, "feature space other, x4, 8 px; tiny is of tiny, x4, 8 px"),
+        ({"scale": 8}, "x8"),
+        ({"lr_size": 16}, "16 px"),
+        ({"maps": (FeatureMap("features", 16, 8, (("f_ref", 4), ("g_ref", 12))),)}, "f_ref 4"),
+        ({"codes": (Code("style", 8),)}, "style 8"),
+        ({"steps": {"f_ref": 10.0, "g_ref": 0.1}}, "step .* f_ref"),
+        ({"steps": {"f_ref": 0.1, "g_ref": 0.10001}}, "g_ref"),
     ],
 )
-def test_a_gallery_of_another_network_is_refused(
-    tiny: Model, change: Callable[[Gallery], Gallery], message: str
-) -> None:
+def test_a_gallery_of_another_network_is_refused(tiny: Model, change: dict[str, Any], message: str) -> None:
+    gallery = empty_gallery([tiny], "int8")
+    other = gallery.replace(sections=(dataclasses.replace(gallery.sections[0], **change),))
     with pytest.raises(GalleryError, match=message):
-        tiny.restore(np.zeros((8, 8, 3), np.uint8), change(empty_gallery(tiny, "int8")))
+        tiny.restore(np.zeros((8, 8, 3), np.uint8), other)
+
+
+def test_of_a_gallery_for_several_networks_each_takes_its_own(tiny: Model, tmp_path: Path) -> None:
+    """Also where a photo was added while the other network was not at hand."""
+    config = TINY.replace(lr_size=16)
+    other = Model(TorchRuntime(lively(config)), "other", "tiny", {"f_ref": 0.1, "g_ref": 0.1})
+    models = [tiny, other]
+    blank = empty_gallery(models)
+    random = np.random.default_rng(3)
+    candidates = [
+        Candidate(Path(), f"{i:064x}", one, np.zeros((5, 2)), Quality(0, 0, 0, 0, 0, 0, ()), describe(one, None))
+        for i, one in enumerate(random.integers(0, 256, (3, 64, 64, 3), np.uint8))
+    ]
+    entries = (*encode_entries(candidates[:2], models, blank), *encode_entries(candidates[2:], [other], blank))
+    write_gallery(tmp_path / "a.gallery", blank.replace(entries=entries))
+    gallery = read_gallery(tmp_path / "a.gallery")
+    assert [gallery.held(i) for i in (0, 1)] == [[0, 1], [0, 1, 2]]
+    for model, held in ((tiny, {0, 1}), (other, {0, 1, 2})):
+        lr = random.integers(0, 256, (model.config.lr_size,) * 2 + (3,), np.uint8)
+        chosen = model.choose(lr, gallery)
+        assert len(chosen) == TINY.slots
+        assert set(chosen) <= held
+        alone = empty_gallery([model])
+        alone = alone.replace(entries=encode_entries([candidates[i] for i in sorted(held)], [model], alone))
+        assert np.array_equal(model.restore(lr, gallery)[0], model.restore(lr, alone)[0])
 
 
 def test_a_larger_photo_is_scaled_down_as_before(tiny: Model) -> None:

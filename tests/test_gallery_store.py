@@ -16,7 +16,7 @@ from galleries import entry, gallery
 
 from edgesr.errors import GalleryError, InputOutputError, UsageError
 from edgesr.gallery import edit
-from edgesr.gallery.format import encode_gallery, locked, read_gallery, write_gallery
+from edgesr.gallery.format import Gallery, encode_gallery, locked, read_gallery, write_gallery
 from edgesr.gallery.header import MOST_ENTRIES
 from edgesr.gallery.storage import erase
 
@@ -47,6 +47,13 @@ def in_a_child(work: Callable[[], object]) -> int:
 def wait(pid: int) -> int:
     """Exit code of a child; minus the signal that killed it."""
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def stored(made: Gallery) -> bytes:
+    """The first entry's features."""
+    held = made.entries[0].features[0]
+    assert held is not None
+    return held[0].tobytes()
 
 
 def beside(path: Path) -> list[str]:
@@ -177,11 +184,11 @@ def test_readers_never_see_a_half_erased_file(path: Path) -> None:
             write_gallery(path, OLD, erase_old=True)
 
     write_gallery(path, OLD)
-    first = {bytes(one.entries[0].features) for one in (OLD, NEW)}
+    first = {stored(one) for one in (OLD, NEW)}
     pid = in_a_child(work)
     reads = 0
     while not os.waitpid(pid, os.WNOHANG)[0]:
-        assert bytes(read_gallery(path).entries[0].features) in first
+        assert stored(read_gallery(path)) in first
         reads += 1
     assert reads > 3
 
@@ -243,7 +250,8 @@ def test_a_removed_entry_leaves_nothing_in_the_file(path: Path) -> None:
     assert [i for i, _ in removed] == [1]
     content = path.read_bytes()
     assert gone.embedding is not None
-    for what in (gone.features, gone.descriptor, gone.embedding):
+    assert gone.features[0] is not None
+    for what in (gone.features[0][0], gone.descriptor, gone.embedding):
         data = np.asarray(what).tobytes()
         assert all(data[at : at + 8] not in content for at in range(0, len(data) - 8, 4))
     for text in (gone.photo_sha256, gone.name):

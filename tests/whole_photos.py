@@ -83,7 +83,7 @@ class KnownFaces:
 
 def gallery_of(model: Model, crops: Sequence[Pixels]) -> Gallery:
     """A gallery of aligned crops, without looking for faces in them."""
-    blank = empty_gallery(model, "fp16")
+    blank = empty_gallery([model], "fp16")
     size = model.config.hr_size
     points = np.array(TEMPLATE) * size
     good = Quality(0.5, float(size), 0.5, 0.0, 0.0, 0.0, ())
@@ -91,7 +91,7 @@ def gallery_of(model: Model, crops: Sequence[Pixels]) -> Gallery:
         Candidate(Path(f"{i}.jpg"), f"{i:064x}", crop, points, good, describe(crop, points))
         for i, crop in enumerate(crops)
     ]
-    return blank.replace(entries=encode_entries(candidates, model, blank))
+    return blank.replace(entries=encode_entries(candidates, [model], blank))
 
 
 def centre_of(alignment: Alignment) -> tuple[int, int]:

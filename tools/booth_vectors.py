@@ -23,8 +23,9 @@ from edgesr.enhance.paste import paste
 from edgesr.faces.alignment import crop_face, transform
 from edgesr.faces.descriptor import LUMINANCE, Descriptor, describe
 from edgesr.faces.detection import FaceDetector
+from edgesr.gallery.build import empty_gallery
 from edgesr.gallery.choice import choose
-from edgesr.gallery.format import Entry, Gallery, pack_features, read_gallery, write_gallery
+from edgesr.gallery.format import Entry, read_gallery, write_gallery
 from edgesr.gallery.quality import duplicates, face_difference, fingerprint, judge
 from edgesr.images.imaging import Pixels, read_image
 from edgesr.models.bicubic import bicubic_downsample
@@ -194,19 +195,16 @@ def restored(folder: Path, photo_file: Path, detector: FaceDetector, bundle: Pat
     crop = crop_face(portrait, face.alignment, config.hr_size)
     landmarks = transform(face.alignment.crop_from_photo(config.hr_size), face.landmarks)
     quality = judge(crop, landmarks, face.alignment.side)
-    parts = dict(config.feature_parts)
-    features = pack_features(model.encode([crop])[0], "int8", parts, model.feature_scales)
+    blank = empty_gallery([model], "int8")
     content = (FOLDER / f"{PERSON}_1.jpg").read_bytes()
     entry = Entry(
-        features=features,
+        features=(blank.sections[0].pack([model.encode([crop])[0]]),),
         descriptor=describe(crop, landmarks),
         photo_sha256=hashlib.sha256(content).hexdigest(),
         quality={"sharpness": quality.sharpness, "size_px": quality.size_px, "exposure": quality.exposure},
         pose={"yaw_deg": quality.yaw_deg, "pitch_deg": quality.pitch_deg, "roll_deg": quality.roll_deg},
     )
-    gallery = Gallery(
-        str(model.feature_space), config.scale, config.lr_size, parts, model.feature_scales, "int8", (entry,)
-    )
+    gallery = blank.replace(entries=(entry,))
     write_gallery(folder / f"python-{name}.gallery", gallery)
     photo = read_image(photo_file)
     tiny = detector.refine(photo, detector.detect(photo)[0])

@@ -87,7 +87,7 @@ def show(gallery: Path, as_json: bool) -> None:
 @click.option("--model", "-m", help="A checkpoint or a bundle: does it take this gallery?")
 @output.json_option
 def inspect(gallery: Path, model: str | None, as_json: bool) -> None:
-    """Say what GALLERY holds: format, feature space, sizes; with --model, whether a network takes it (else exit 1)."""
+    """Say what GALLERY holds, of each network; with --model, whether a network takes it (else exit 1)."""
     from edgesr.gallery.format import read_gallery
 
     facts: dict[str, Any] = {"ok": True, "gallery": str(gallery), **describe(gallery, read_gallery(gallery))}
@@ -98,8 +98,13 @@ def inspect(gallery: Path, model: str | None, as_json: bool) -> None:
         output.write_json(facts)
     else:
         for name, value in facts.items():
-            if name not in ("ok", "gallery") and value is not None:
+            if name not in ("ok", "gallery", "sections") and value is not None:
                 output.write(f"{name.replace('_', ' '):<16} {text_of(value)}")
+        for number, section in enumerate(facts["sections"], 1):
+            output.write(f"section {number}")
+            for name, value in section.items():
+                if value not in (None, {}):
+                    output.write(f"  {name.replace('_', ' '):<14} {text_of(value)}")
     if not facts["ok"]:
         raise output.NegativeResult
 
@@ -151,44 +156,63 @@ def cells(entry: dict[str, Any]) -> list[str]:
 
 def describe(path: Path, gallery: Gallery) -> dict[str, Any]:
     """What ``inspect`` says of a gallery."""
-    from edgesr.gallery.header import FORMAT_VERSION
+    from edgesr.gallery.format import version_of
 
     status = path.stat()
     return {
-        "format_version": FORMAT_VERSION,
-        "feature_space": gallery.feature_space,
-        "scale": gallery.scale,
-        "lr_size": gallery.lr_size,
-        "hr_size": gallery.lr_size * gallery.scale,
-        "dtype": gallery.dtype,
-        "feature_parts": dict(gallery.feature_parts),
-        "feature_scales": None if gallery.feature_scales is None else dict(gallery.feature_scales),
+        "format_version": version_of(path),
         "entries": len(gallery),
         "descriptor_size": len(gallery.entries[0].descriptor) if gallery.entries else 0,
         "embedder": gallery.embedder,
         "names_stored": any(entry.name is not None for entry in gallery.entries),
+        "extensions": dict(gallery.extensions) or None,
         "size_bytes": status.st_size,
         "mode": f"{status.st_mode & 0o777:04o}",
+        "sections": sections_of(gallery),
     }
 
 
+def sections_of(gallery: Gallery) -> list[dict[str, Any]]:
+    """What a gallery holds for each network; ``network``: the shipped one that it serves, if any."""
+    from edgesr.models.shipped import shipped_for
+
+    return [
+        {
+            "network": shipped_for(*section.key),
+            "feature_space": section.feature_space,
+            "scale": section.scale,
+            "lr_size": section.lr_size,
+            "hr_size": section.lr_size * section.scale,
+            "dtype": section.dtype,
+            "maps": {one.name: [one.size, one.size, one.channels] for one in section.maps},
+            "codes": {one.name: [one.length] for one in section.codes},
+            "feature_parts": section.parts,
+            "feature_scales": None if section.steps is None else dict(section.steps),
+            "entries": len(gallery.held(i)),
+        }
+        for i, section in enumerate(gallery.sections)
+    ]
+
+
 def fit(path: Path, model: str) -> dict[str, Any]:
-    """Whether a network takes the gallery, and why not."""
+    """Whether a network takes the gallery, and by which section or why not."""
     import edgesr
     from edgesr.gallery.format import read_gallery
 
     network = edgesr.load(model)
     try:
-        network.check_gallery(read_gallery(path))
+        section = network.check_gallery(read_gallery(path))
     except GalleryError as error:
-        return {"model": model, "fits": False, "reason": error.what}
-    return {"model": model, "fits": True, "reason": None}
+        return {"model": model, "fits": False, "section": None, "reason": error.what}
+    return {"model": model, "fits": True, "section": section + 1, "reason": None}
 
 
 def text_of(value: Any) -> str:
     """A fact for people."""
     if isinstance(value, dict):
-        return ", ".join(f"{name} {part:.6g}" for name, part in value.items())
+        return ", ".join(f"{name} {text_of(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return "x".join(map(str, value))
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return str(value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -16,7 +16,6 @@ from edgesr.cli.computing import threads_option
 from edgesr.cli.gallery_people import of_folder, of_person, open_embedder
 from edgesr.cli.printable import one_line
 from edgesr.errors import UsageError
-from edgesr.release import DEFAULT_CHECKPOINT
 
 if TYPE_CHECKING:
     from edgesr.api import Model
@@ -34,7 +33,7 @@ max_option = click.option("--max", "most", type=click.IntRange(1, 1000), help="K
 @click.command("build")
 @photos_argument
 @click.option("--output", "-o", "out", required=True, type=click.Path(path_type=Path), help="The gallery file.")
-@click.option("--model", "-m", default=DEFAULT_CHECKPOINT, show_default=True, help="A checkpoint or a bundle.")
+@click.option("--model", "-m", "models", multiple=True, help="A checkpoint or a bundle. Default: those for photos.")
 @click.option("--dtype", type=click.Choice(["int8", "fp16"]), help="How features are stored. Default: int8.")
 @person_option
 @names_option
@@ -52,7 +51,7 @@ max_option = click.option("--max", "most", type=click.IntRange(1, 1000), help="K
 def build(
     photos: tuple[Path, ...],
     out: Path,
-    model: str,
+    models: tuple[str, ...],
     dtype: Any,
     person: str | None,
     keep_names: bool,
@@ -78,6 +77,7 @@ def build(
     import edgesr
     from edgesr.gallery.build import empty_gallery
     from edgesr.gallery.format import write_gallery
+    from edgesr.models.shipped import PHOTO_NETWORKS
 
     started = time.monotonic()
     if out.is_dir():
@@ -88,14 +88,15 @@ def build(
     early.some_file(photos)
     early.files(embedder)
     early.detector(detector)
-    early.network(model)
-    network = edgesr.load(model)
-    dtype = dtype or ("int8" if network.feature_scales else "fp16")
+    models = models or PHOTO_NETWORKS
+    for model in models:
+        early.network(model)
+    networks = [edgesr.load(model) for model in models]
     tells = open_embedder(embedder, bool(embeddings))
     stored = tells.name if tells is not None and embeddings is not False else None
-    blank = empty_gallery(network, dtype, stored)
+    blank = empty_gallery(networks, dtype, stored)
     wishes = Wishes(detector, tells, person, keep_names, most, can_ask(as_json))
-    collected = collect(photos, network, blank, wishes)
+    collected = collect(photos, networks, blank, wishes)
     gallery = blank.replace(entries=collected.entries)
     if collected.entries:
         write_gallery(out, gallery, erase_old=True)
@@ -105,7 +106,7 @@ def build(
 @click.command("add")
 @click.argument("gallery", type=click.Path(path_type=Path))
 @photos_argument
-@click.option("--model", "-m", help="A checkpoint or a bundle of the gallery's feature space. Default: a shipped one.")
+@click.option("--model", "-m", "models", multiple=True, help="The network of a section, where it is no shipped one.")
 @person_option
 @names_option
 @detector_option
@@ -116,7 +117,7 @@ def build(
 def add(
     gallery: Path,
     photos: tuple[Path, ...],
-    model: str | None,
+    models: tuple[str, ...],
     person: str | None,
     keep_names: bool,
     detector: Path | None,
@@ -124,29 +125,57 @@ def add(
     most: int | None,
     as_json: bool,
 ) -> None:
-    """Add photos to GALLERY; several commands may add at once. Exit code 1 if no photo was taken."""
-    import edgesr
+    """Add photos to GALLERY; several commands may add at once. Exit code 1 if no photo was taken.
+
+    They are encoded for every section whose network is here: a shipped one, or one named by --model. A section without
+    its network is said, and goes without these photos.
+    """
     from edgesr.gallery import edit
     from edgesr.gallery.format import read_gallery
-    from edgesr.gallery.network import network_of
 
     started = time.monotonic()
     stored = read_gallery(gallery)
     early.some_file(photos)
     early.files(embedder)
     early.detector(detector)
-    if model:
+    for model in models:
         early.network(model)
-    network = edgesr.load(model or network_of(stored))
-    network.check_gallery(stored)
+    networks = at_hand(stored, models)
     tells = open_embedder(embedder, stored.embedder is not None)
     if stored.embedder is not None and tells.name != stored.embedder:
         raise UsageError(f"{gallery} has embeddings of {stored.embedder}, not of {tells.name}", "pass --embedder FILE")
     wishes = Wishes(detector, tells, person, keep_names, most, can_ask(as_json))
-    collected = collect(photos, network, stored, wishes)
+    collected = collect(photos, networks, stored, wishes)
     if collected.entries:
         stored, _ = edit.add(gallery, collected.entries)
     finish(gallery, stored, collected, time.monotonic() - started, as_json)
+
+
+def at_hand(gallery: Gallery, models: Sequence[str]) -> list[Model]:
+    """The networks of a gallery's sections: those named, and shipped ones for the rest; a section without is said.
+
+    Raises:
+        GalleryError: a network was named that has no section, or no section has a network.
+    """
+    import edgesr
+    from edgesr.gallery.network import networks_of
+    from edgesr.models.shipped import shipped_for
+
+    found: dict[int, Model] = {}
+    for name in models or networks_of(gallery):
+        network = edgesr.load(name)
+        found.setdefault(network.check_gallery(gallery), network)
+    for i, section in enumerate(gallery.sections):
+        if i in found:
+            continue
+        if (shipped := shipped_for(*section.key)) is not None:
+            found[i] = edgesr.load(shipped)
+        else:
+            output.say(
+                f"warning: no network here makes features of {section.feature_space}: that section goes without these "
+                "photos (--model names its network)"
+            )
+    return [found[i] for i in sorted(found)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,7 +204,7 @@ class Collected:
     """Photos that were named themselves and not found in a folder: that one of them cannot be read is a failure."""
 
 
-def collect(photos: Sequence[Path], network: Model, gallery: Gallery, wishes: Wishes) -> Collected:
+def collect(photos: Sequence[Path], networks: Sequence[Model], gallery: Gallery, wishes: Wishes) -> Collected:
     """Entries for ``gallery`` from photos."""
     from edgesr.faces.detection import open_detector
     from edgesr.gallery import build as steps
@@ -186,9 +215,10 @@ def collect(photos: Sequence[Path], network: Model, gallery: Gallery, wishes: Wi
     finder = open_detector(wishes.detector, output.say)
     seen: list[Candidate] = []
     rejected: list[Rejection] = []
+    size = max(network.config.hr_size for network in networks)
     for path in progress.track(files, "looking at photos"):
         room = len(seen) < MOST_ENTRIES
-        found = look(path, finder, network.config.hr_size) if room else Rejection(path, "the gallery is full")
+        found = look(path, finder, size) if room else Rejection(path, "the gallery is full")
         if isinstance(found, Rejection):
             rejected.append(found)
         else:
@@ -211,7 +241,7 @@ def collect(photos: Sequence[Path], network: Model, gallery: Gallery, wishes: Wi
     rejected += out
     stored = vectors if gallery.embedder is not None else None
     encoded = steps.encode_entries(
-        progress.track(seen, "encoding"), network, gallery, keep_names=wishes.keep_names, embeddings=stored
+        progress.track(seen, "encoding"), networks, gallery, keep_names=wishes.keep_names, embeddings=stored
     )
     maybe = [one.path for one in doubtful if one in seen]
     return Collected(encoded, seen, rejected, people, maybe, frozenset(photos))
@@ -232,8 +262,10 @@ def finish(path: Path, gallery: Gallery, collected: Collected, seconds: float, a
                 "people": collected.people,
                 "doubtful": [str(path) for path in collected.doubtful],
                 "entries": len(gallery),
-                "feature_space": gallery.feature_space,
-                "dtype": gallery.dtype,
+                "sections": [
+                    {"feature_space": section.feature_space, "dtype": section.dtype, "entries": len(gallery.held(i))}
+                    for i, section in enumerate(gallery.sections)
+                ],
                 "embedder": gallery.embedder,
                 "seconds": round(seconds, 3),
             }

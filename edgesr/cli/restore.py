@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +13,9 @@ from edgesr.cli.computing import threads_option
 from edgesr.cli.printable import one_line
 from edgesr.errors import InputOutputError, UsageError, told
 from edgesr.release import DEFAULT_CHECKPOINT
+
+if TYPE_CHECKING:
+    from edgesr.api import Model
 
 
 class Variadic(click.Command):
@@ -62,13 +66,14 @@ def command(
     edgesr restore faces/*.png --exemplars me-*.jpg -o restored/ --model hime-small-x4-photo-lr32-s3-tflite-fp32
 
     In each photo of --exemplars the one clear face is found and aligned; --aligned says that they are aligned crops
-    already. Of a gallery the exemplars that serve each face best are taken, as many as the network has slots. Without
-    --exemplars or --gallery it is plain super-resolution. Faces are aligned crops of the network's LR size.
+    already. Of a gallery the network that takes faces of this size restores, with the exemplars that serve the face
+    best, as many as it has slots. Without --exemplars or --gallery it is plain super-resolution. Faces are aligned
+    crops of the network's LR size.
     """
     import edgesr
     from edgesr.faces.detection import open_detector
     from edgesr.gallery.format import Gallery, read_gallery
-    from edgesr.gallery.network import network_of, rebuild_hint
+    from edgesr.gallery.network import networks_of, rebuild_hint
     from edgesr.images.imaging import read_image, write_image
 
     if truth is not None and len(lr) > 1:
@@ -84,25 +89,27 @@ def command(
     if model is not None:
         early.network(model)
     features: Any = None if gallery is None else read_gallery(gallery)
-    if model is None:
-        model = DEFAULT_CHECKPOINT if features is None else network_of(features)
-        if gallery is not None and (hint := rebuild_hint(features, gallery)):
-            output.say(f"note: {hint}")
-    network = edgesr.load(model, least_slots=len(exemplars))
+    names = [model or DEFAULT_CHECKPOINT] if model or features is None else networks_of(features)
+    networks = [edgesr.load(name, least_slots=len(exemplars)) for name in names]
+    network = networks[0]
+    if model is None and gallery is not None and (hint := rebuild_hint(features, gallery)):
+        output.say(f"note: {hint}")
     original = read_image(truth) if truth is not None else None
     if features is None:
         finder = open_detector(detector, output.say) if exemplars and not aligned else None
         features = network.encode(exemplars, aligned=aligned, detector=finder, report=output.say)
     else:
-        network.check_gallery(features)
+        for each in networks:
+            each.check_gallery(features)
     outputs: list[dict[str, Any]] = []
     for source, target in zip(progress.track(lr, "restoring"), targets, strict=True):
         row: dict[str, Any] = {"input": str(source), "output": str(target)}
         try:
             if isinstance(features, Gallery):
+                network = of_size(source, networks)
                 chosen = network.choose(source, features)
                 row["exemplars"] = [i + 1 for i in chosen]
-                sr, _ = network.restore(source, features.floats(chosen))
+                sr, _ = network.restore(source, network.features_of(features, chosen))
             else:
                 sr, _ = network.restore(source, features)
             if original is not None:
@@ -132,6 +139,16 @@ def show(outputs: list[dict[str, Any]]) -> None:
             continue
         figures = f"  {row['psnr']:.2f} dB (bicubic {row['psnr_bicubic']:.2f})" if "psnr" in row else ""
         output.write(one_line(row["output"]) + figures)
+
+
+def of_size(source: Path, networks: Sequence[Model]) -> Model:
+    """The network that takes a face of this size; the first where none does, which says so."""
+    from edgesr.images.imaging import read_image
+
+    if len(networks) == 1:
+        return networks[0]
+    side = read_image(source).shape[0]
+    return next((network for network in networks if network.config.lr_size == side), networks[0])
 
 
 def measure(sr: Any, source: Path, original: Any) -> dict[str, float]:

@@ -51,7 +51,7 @@ class Network:
 
 
 def pair_networks(models: Sequence[Model], galleries: Sequence[Gallery]) -> list[Network]:
-    """Each gallery with the network of its feature space, scale and LR size; without galleries each network alone.
+    """Each network with the gallery that has a section for it; without galleries each network alone.
 
     Raises:
         UsageError: a gallery that none of the networks takes, a network without a gallery among others with one, or
@@ -62,19 +62,22 @@ def pair_networks(models: Sequence[Model], galleries: Sequence[Gallery]) -> list
     else:
         networks = []
         for gallery in galleries:
-            fitting = [model for model in models if fits(model, gallery)]
+            # Of several networks for one section the first named serves; the others are found out below.
+            fitting = {
+                section: model for model in reversed(models) if (section := section_for(model, gallery)) is not None
+            }
             if not fitting:
                 names = ", ".join(model.name for model in models)
+                spaces = "; ".join("{}, x{}, {} px".format(*section.key) for section in gallery.sections)
                 raise UsageError(
-                    f"a gallery of feature space {gallery.feature_space}, x{gallery.scale}, {gallery.lr_size} px fits "
-                    f"none of {names}",
+                    f"a gallery of feature space {spaces} fits none of {names}",
                     "build it with one of these networks, or name the network it was built with: --model",
                 )
-            networks.append(Network(fitting[0], gallery))
+            networks += [Network(fitting[section], gallery) for section in sorted(fitting)]
         for model in models:
             if any(network.model is model for network in networks):
                 continue
-            served = [network.model.name for network in networks if fits(model, network.gallery)]
+            served = [network.model.name for network in networks if section_for(model, network.gallery) is not None]
             if served:
                 raise UsageError(
                     f"one network serves a gallery, and {served[0]} and {model.name} are both named for it",
@@ -87,13 +90,12 @@ def pair_networks(models: Sequence[Model], galleries: Sequence[Gallery]) -> list
     return sorted(networks, key=lambda network: network.lr_size)
 
 
-def fits(model: Model, gallery: Gallery | None) -> bool:
-    """Whether the network takes the gallery; none fits nothing."""
+def section_for(model: Model, gallery: Gallery | None) -> int | None:
+    """The section that the gallery has for the network, if any; no gallery has none."""
     if gallery is None:
-        return False
-    config = model.config
-    ours = (model.feature_space, config.scale, config.lr_size)
-    return ours == (gallery.feature_space, gallery.scale, gallery.lr_size)
+        return None
+    ours = (model.feature_space, model.interface.scale, model.interface.lr_size)
+    return next((i for i, section in enumerate(gallery.sections) if section.key == ours), None)
 
 
 def network_for(side: int, networks: Sequence[Network]) -> tuple[Network | None, str]:

@@ -172,7 +172,7 @@ class Enhancer:
             else:
                 landmarks = transform(face.alignment.crop_from_photo(network.lr_size), face.landmarks)
                 chosen = model.choose(lr, gallery, landmarks=landmarks)
-                sr, weights = model.restore(lr, gallery.floats(chosen))
+                sr, weights = model.restore(lr, model.features_of(gallery, chosen))
                 sr, share = believe(sr, none, lr)
                 if share < 1:
                     reason += f"; its exemplars disagree with it and count for {share:.0%}"
@@ -248,9 +248,9 @@ def enhance(
 
     ``photo`` is a path, a ``Photo``, or an array: uint8, uint16, or floats from 0 to 1, which become 8 bits; [H, W], or
     [H, W, C] grey, RGB or with alpha. Its own pixels are not written to. ``gallery`` and ``model``
-    are one or several: paths, or a ``Gallery`` and an ``edgesr.Model``; without a model it is the shipped one that
-    serves the gallery. ``embedder``: the ONNX face embedder that the gallery was built with, if not dlib. Of several
-    faces that nobody can tell apart none gets the gallery. ``settings`` as in ``Settings``.
+    are one or several: paths, or a ``Gallery`` and an ``edgesr.Model``; without a model the shipped ones
+    that serve the gallery. ``embedder``: the ONNX face embedder that the gallery was built with, if not dlib. Of
+    several faces that nobody can tell apart none gets the gallery. ``settings`` as in ``Settings``.
 
     Raises:
         EdgesrError: as reading photos, galleries and networks does.
@@ -274,7 +274,8 @@ def enhance(
 def open_networks(galleries: Sequence[Any], models: Sequence[Any], threads: int | None = None) -> list[Network]:
     """Galleries and networks from paths, names or themselves, paired.
 
-    Where no network is named, one shipped network serves each gallery; without galleries it is the default one.
+    Where no network is named, a shipped network serves each section of a gallery; without galleries it is the default
+    one.
 
     Raises:
         EdgesrError: a gallery or network that cannot be read, or that no other fits.
@@ -282,10 +283,11 @@ def open_networks(galleries: Sequence[Any], models: Sequence[Any], threads: int 
     import edgesr
     from edgesr.api import Model
     from edgesr.gallery.format import Gallery, read_gallery
-    from edgesr.gallery.network import network_of
+    from edgesr.gallery.network import networks_of
 
     read = [one if isinstance(one, Gallery) else read_gallery(one) for one in galleries]
-    named = models or list(dict.fromkeys(map(network_of, read))) or [edgesr.DEFAULT_CHECKPOINT]
+    served = dict.fromkeys(name for gallery in read for name in networks_of(gallery)) if not models else ()
+    named = models or list(served) or [edgesr.DEFAULT_CHECKPOINT]
     return pair_networks([one if isinstance(one, Model) else edgesr.load(one, threads=threads) for one in named], read)
 
 

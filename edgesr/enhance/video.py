@@ -144,9 +144,9 @@ class ClipEnhancer:
         sha = hashlib.sha256(number.to_bytes(8, "little") + crop.tobytes()).hexdigest()
         shown = Candidate(Path(), sha, crop, landmarks, quality, describe(crop, landmarks))
         for network in self.networks:
-            base = network.gallery or empty_gallery(network.model, "fp16")
+            base = network.gallery or empty_gallery([network.model], "fp16")
             pool = track.pool.setdefault(network.model.name, [])
-            pool += encode_entries([shown], network.model, base)
+            pool += encode_entries([shown], [network.model], base)
             del pool[:-POOL]
         track.stored = number
         self.exemplars += 1
@@ -159,7 +159,7 @@ class ClipEnhancer:
             gallery = gallery.replace(entries=())
         if not pool:
             return Network(network.model, gallery)
-        base = gallery or empty_gallery(network.model, "fp16")
+        base = gallery or empty_gallery([network.model], "fp16")
         # Entries of the clip have no embeddings; they are of this very face, so nobody has to judge them.
         return Network(network.model, base.replace(entries=(*base.entries, *pool)))
 

@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edgesr.errors import UsageError
-from edgesr.gallery.format import DType, Entry, Gallery, pack_features
+from edgesr.gallery.format import Entry, Gallery
 from edgesr.gallery.people import Threshold, group, in_doubt
 from edgesr.gallery.photos import Candidate, Rejection, stored_name
 from edgesr.gallery.quality import FINGERPRINT, Quality, duplicates
+from edgesr.gallery.section import DType
 
 if TYPE_CHECKING:
     from edgesr.api import Model
@@ -28,23 +29,17 @@ MAJORITY = 0.75
 QUALITY, POSE = ("exposure", "sharpness", "size_px"), ("pitch_deg", "roll_deg", "yaw_deg")
 
 
-def empty_gallery(model: Model, dtype: DType = "int8", embedder: str | None = None) -> Gallery:
-    """A gallery that this network's features go into.
+def empty_gallery(models: Sequence[Model], dtype: DType | None = None, embedder: str | None = None) -> Gallery:
+    """A gallery that the features of these networks go into, a section each.
 
     Raises:
-        UsageError: int8, and the network has no int8 scales; or it has no feature space.
+        UsageError: as ``Model.section``; or two of them have the same features.
     """
-    if model.feature_space is None:
-        raise UsageError(f"{model.name} has no feature space", "load it by edgesr.load")
-    if dtype == "int8" and not model.feature_scales:
-        raise UsageError(f"{model.name} has no int8 scales", "store its features with --dtype fp16")
-    interface, scales = model.interface, None
-    if dtype == "int8" and model.feature_scales:
-        # As they are stored: float32.
-        scales = {part: float(np.float32(model.feature_scales[part])) for part in interface.parts}
-    return Gallery(
-        model.feature_space, interface.scale, interface.lr_size, interface.parts, scales, dtype, (), embedder
-    )
+    sections = tuple(model.section(dtype) for model in models)
+    if len({section.key for section in sections}) < len(sections):
+        names = ", ".join(model.name for model in models)
+        raise UsageError(f"two of {names} have the same features", "name one of them: its section serves both")
+    return Gallery(sections, (), embedder)
 
 
 def drop_known(candidates: Sequence[Candidate], gallery: Gallery) -> tuple[list[Candidate], list[Rejection]]:
@@ -146,25 +141,35 @@ def keep_best(candidates: Sequence[Candidate], most: int) -> tuple[list[Candidat
 
 def encode_entries(
     candidates: Iterable[Candidate],
-    model: Model,
+    models: Sequence[Model],
     gallery: Gallery,
     *,
     keep_names: bool = False,
     embeddings: Mapping[str, Vector] | None = None,
 ) -> tuple[Entry, ...]:
-    """Entries for ``gallery``, encoded by ``model`` one photo at a time. ``embeddings``: by photo_sha256."""
-    model.check_gallery(gallery)
-    return tuple(
-        Entry(
-            features=pack_features(
-                model.encode([one.face])[0], gallery.dtype, gallery.feature_parts, gallery.feature_scales
-            ),
-            descriptor=one.descriptor,
-            photo_sha256=one.photo_sha256,
-            quality={name: float(getattr(one.quality, name)) for name in QUALITY},
-            pose={name: float(getattr(one.quality, name)) for name in POSE},
-            name=stored_name(one.path) if keep_names else None,
-            embedding=None if embeddings is None else np.asarray(embeddings[one.photo_sha256], np.float32),
+    """Entries for ``gallery``, encoded one photo at a time. ``embeddings``: by photo_sha256.
+
+    Each of ``models`` fills its own section; a section without its network stays empty for these entries.
+
+    Raises:
+        GalleryError: a network has no section here.
+    """
+    networks = {model.check_gallery(gallery): model for model in models}
+    result = []
+    for one in candidates:
+        features = tuple(
+            section.pack([networks[i].encode([one.face])[0]]) if i in networks else None
+            for i, section in enumerate(gallery.sections)
         )
-        for one in candidates
-    )
+        result.append(
+            Entry(
+                features=features,
+                descriptor=one.descriptor,
+                photo_sha256=one.photo_sha256,
+                quality={name: float(getattr(one.quality, name)) for name in QUALITY},
+                pose={name: float(getattr(one.quality, name)) for name in POSE},
+                name=stored_name(one.path) if keep_names else None,
+                embedding=None if embeddings is None else np.asarray(embeddings[one.photo_sha256], np.float32),
+            )
+        )
+    return tuple(result)

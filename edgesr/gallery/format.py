@@ -1,31 +1,29 @@
 """``.gallery`` files: features of a person's photos, and what is needed to choose among them. Never a photo.
 
 A safetensors file whose every byte is settled by ``docs/gallery-format.md``: equal galleries are equal files,
-whichever language wrote them.
+whichever language wrote them. One file a person: a section for each network, all of the same entries.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from edgesr.errors import GalleryError, InputOutputError
-from edgesr.gallery.header import MOST_HEADER, Header, Label, decode
+from edgesr.gallery.header import HASH_AT, MOST_HEADER, STEPS, Header, Label, decode, is_current, without_hash
+from edgesr.gallery.header_v1 import decode_v1
+from edgesr.gallery.section import LARGEST_INT8, NUMPY, Array, DType, Section, Stored, pack_features
 from edgesr.gallery.storage import locked, read_private, write_private
 
-__all__ = ["DType", "Entry", "Gallery", "locked", "pack_features", "read_gallery", "write_gallery"]
+__all__ = ["DType", "Entry", "Gallery", "Section", "locked", "pack_features", "read_gallery", "write_gallery"]
 
-DType = Literal["int8", "fp16"]
-Array = npt.NDArray[np.float32]
-
-CODES: dict[str, str] = {"int8": "I8", "fp16": "F16"}
-LARGEST_INT8, LARGEST_FP16 = 127, 65504.0
 LEAST_STEP, MOST_STEP = 2.0**-40, 2.0**40
 
 
@@ -33,10 +31,10 @@ LEAST_STEP, MOST_STEP = 2.0**-40, 2.0**40
 class Entry:
     """One photo of the gallery's person."""
 
-    features: npt.NDArray[np.int8] | npt.NDArray[np.float16]
-    """[h, w, C], as stored."""
+    features: tuple[Stored | None, ...]
+    """By section of the gallery; None where that network was not at hand when the photo was added."""
     descriptor: Array
-    """[D], from ``edgesr.faces.descriptor``."""
+    """[D], from ``edgesr.gallery.descriptor``."""
     photo_sha256: str
     """Of the photo file's bytes: 64 lower-case hex digits. An entry's identity; no photo is in a gallery twice."""
     quality: Mapping[str, float] = dataclasses.field(default_factory=dict)
@@ -53,102 +51,71 @@ class Entry:
 class Gallery:
     """What a ``.gallery`` file holds."""
 
-    feature_space: str
-    scale: int
-    lr_size: int
-    """h and w of the features: a side of the LR face in pixels."""
-    feature_parts: Mapping[str, int]
-    """Channels of each part of the features, in their order."""
-    feature_scales: Mapping[str, float] | None
-    """int8 step of each part: value = step * stored. float32 numbers. None for fp16."""
-    dtype: DType
-    entries: tuple[Entry, ...]
+    sections: tuple[Section, ...]
+    """One a network, each of another feature space, scale or LR size."""
+    entries: tuple[Entry, ...] = ()
     embedder: str | None = None
     """What made the embeddings; None where there are none."""
+    extensions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """What other programs keep here; carried through every change, and not looked at."""
 
     def __len__(self) -> int:
         return len(self.entries)
 
-    @property
-    def channels(self) -> int:
-        """C of the features."""
-        return sum(self.feature_parts.values())
+    def held(self, section: int) -> list[int]:
+        """The entries that a section has features of."""
+        return [i for i, entry in enumerate(self.entries) if entry.features[section] is not None]
 
-    @property
-    def descriptors(self) -> Array:
-        """[N, D]; [0, 0] of an empty gallery."""
-        return np.stack([e.descriptor for e in self.entries]) if self.entries else np.zeros((0, 0), np.float32)
+    def floats(
+        self,
+        indices: Sequence[int] | None = None,
+        *,
+        section: int = 0,
+        slots: int | None = None,
+        planar: bool = False,
+    ) -> Array:
+        """The first map of a section as the network takes it, float32 [n, h, w, C], of the entries ``indices``.
 
-    def floats(self, indices: Sequence[int] | None = None, *, slots: int | None = None, planar: bool = False) -> Array:
-        """Features as the network takes them, float32 [n, h, w, C], of the entries ``indices`` (all by default).
+        By default of all that the section holds; ``slots`` and ``planar`` as in ``Section.floats``.
 
-        ``slots``: room for so many, zeros behind the entries'. ``planar``: a channel's values lie together in memory,
-        as graphs of layout NCHW want them, so that they are not copied once more.
+        Raises:
+            GalleryError: the section does not hold one of the entries.
         """
-        chosen = range(len(self.entries)) if indices is None else indices
-        count, size, channels = len(chosen) if slots is None else slots, self.lr_size, self.channels
-        steps = np.ones(channels, np.float32)
-        if self.feature_scales is not None:
-            steps = _steps(self.feature_parts, self.feature_scales)
-        result = np.zeros((count, channels, size, size) if planar else (count, size, size, channels), np.float32)
-        for row, i in zip(result, chosen, strict=False):
-            stored = self.entries[i].features
-            if planar:
-                # Turned round before they are floats: a quarter of the bytes to move.
-                np.multiply(np.ascontiguousarray(stored.transpose(2, 0, 1)), steps[:, None, None], out=row)
-            else:
-                np.multiply(stored, steps, out=row)
-        return result.transpose(0, 2, 3, 1) if planar else result
+        stored = []
+        for i in self.held(section) if indices is None else indices:
+            features = self.entries[i].features[section]
+            if features is None:
+                raise GalleryError(f"entry {i + 1} has no features for {self.sections[section].feature_space}")
+            stored.append(features)
+        return self.sections[section].floats(stored, slots=slots, planar=planar)
 
     def replace(self, **changes: Any) -> Gallery:
         """A copy with some fields changed."""
         return dataclasses.replace(self, **changes)
 
 
-def pack_features(
-    features: Array, dtype: DType, parts: Mapping[str, int], scales: Mapping[str, float] | None
-) -> npt.NDArray[Any]:
-    """float32 [..., C] as it is stored.
-
-    int8: x / step in float32, rounded half to even, clamped to -127..127; fp16: clamped to its range, rounded half
-    to even.
-
-    Raises:
-        GalleryError: values that are not finite, or no scales for int8.
-    """
-    features = np.asarray(features, np.float32)
-    if not np.isfinite(features).all():
-        raise GalleryError("the features hold values that are not finite", "the model is damaged: convert again")
-    if dtype == "fp16":
-        return features.clip(-LARGEST_FP16, LARGEST_FP16).astype(np.float16)
-    if scales is None:
-        raise GalleryError("this network has no int8 scales", "store its features with --dtype fp16")
-    with np.errstate(over="ignore"):
-        levels = np.rint(features / _steps(parts, scales))
-    return levels.clip(-LARGEST_INT8, LARGEST_INT8).astype(np.int8)
-
-
-def read_gallery(path: str | Path, *, feature_space: str | None = None) -> Gallery:
+def read_gallery(path: str | Path) -> Gallery:
     """A gallery from its file. Header and sizes are checked before anything is allocated.
 
-    ``feature_space``: refuse a gallery of any other.
-
     Raises:
-        GalleryError: missing, damaged, beyond a limit, of another version or feature space.
+        GalleryError: missing, damaged, beyond a limit, or of another version.
     """
     path = Path(path)
     try:
-        gallery = read_private(path, _read)
+        return read_private(path, _read)
     except GalleryError as error:
         raise GalleryError(f"cannot read {path}: {error.what}", error.hint or "build the gallery again") from error
     except InputOutputError as error:
         raise GalleryError(error.what, "make one: edgesr gallery build FOLDER -o me.gallery") from error
-    if feature_space is not None and gallery.feature_space != feature_space:
-        raise GalleryError(
-            f"{path} has features of {gallery.feature_space}, and this network takes {feature_space}",
-            "build the gallery again with this network, or use the network it was made with",
-        )
-    return gallery
+
+
+def version_of(path: Path) -> int:
+    """The format version of a gallery's file that was read before.
+
+    Raises:
+        GalleryError, InputOutputError: as ``read_gallery``.
+    """
+    return read_private(path, lambda stream, size: _header_of(stream, size)[2].version)
 
 
 def decode_gallery(content: bytes) -> Gallery:
@@ -160,28 +127,58 @@ def decode_gallery(content: bytes) -> Gallery:
     return _read(io.BytesIO(content), len(content))
 
 
-def _read(stream: BinaryIO, size: int) -> Gallery:
+def _header_of(stream: BinaryIO, size: int) -> tuple[bytes, bytes, Header]:
+    """The bytes of the header's length, those of the header, and what they say."""
     start = stream.read(8)
     length = int.from_bytes(start, "little")
     if len(start) < 8 or length > MOST_HEADER or 8 + length > size:
         raise GalleryError("it is no gallery, or cut off")
-    header = decode(stream.read(length))
-    if 8 + length + header.data_size != size:
-        raise GalleryError(f"it has {size} bytes", f"its header says {8 + length + header.data_size}")
+    written = stream.read(length)
+    return start, written, decode(written) if is_current(written) else decode_v1(written)
+
+
+def _read(stream: BinaryIO, size: int) -> Gallery:
+    start, written, header = _header_of(stream, size)
+    whole = len(start) + len(written) + header.data_size
+    if whole != size:
+        raise GalleryError(f"it has {size} bytes", f"its header says {whole}")
     content = stream.read(header.data_size)
     if len(content) != header.data_size:
         raise GalleryError("it became shorter while it was read", "read it again")
+    if header.content_sha256 is not None:
+        digest = hashlib.sha256(start + without_hash(written))
+        digest.update(content)
+        if digest.hexdigest() != header.content_sha256:
+            raise GalleryError("it is damaged: its content is not what was written")
     arrays: dict[str, npt.NDArray[Any]] = {}
     at = 0
-    for name, (code, shape) in header.shapes.items():
-        dtype = np.dtype({"F32": "<f4", "F16": "<f2", "I8": "i1"}[code])
+    for name, (code, shape) in header.tensors.items():
+        dtype = np.dtype(NUMPY[code])
         count = int(np.prod(shape, dtype=np.int64))
         arrays[name] = np.frombuffer(content, dtype, count, at).reshape(shape)
         at += count * dtype.itemsize
     _check_values(arrays)
-    entries = tuple(
+    return Gallery(_sections(header, arrays), _entries(header, arrays), header.embedder, header.extensions)
+
+
+def _sections(header: Header, arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[Section, ...]:
+    result = []
+    for i, section in enumerate(header.sections):
+        steps = None
+        if section.dtype == "int8":
+            steps = dict(zip(section.parts, map(float, arrays[f"{i}.{STEPS}"]), strict=True))
+        result.append(dataclasses.replace(section, steps=steps))
+    return tuple(result)
+
+
+def _entries(header: Header, arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[Entry, ...]:
+    features: list[dict[int, Stored]] = []
+    for i, (section, rows) in enumerate(zip(header.sections, header.rows, strict=True)):
+        columns = [arrays[f"{i}.{name}"] for name in section.tensors]
+        features.append({entry: tuple(column[row] for column in columns) for row, entry in enumerate(rows)})
+    return tuple(
         Entry(
-            features=arrays["features"][i],
+            features=tuple(held.get(i) for held in features),
             descriptor=arrays["descriptors"][i],
             photo_sha256=label.photo_sha256,
             quality=label.quality,
@@ -190,12 +187,6 @@ def _read(stream: BinaryIO, size: int) -> Gallery:
             embedding=arrays["embeddings"][i] if "embeddings" in arrays else None,
         )
         for i, label in enumerate(header.labels)
-    )
-    parts = dict(header.feature_parts)
-    scales = dict(zip(parts, map(float, arrays["scales"]), strict=True)) if "scales" in arrays else None
-    dtype_name: DType = "int8" if scales is not None else "fp16"
-    return Gallery(
-        header.feature_space, header.scale, header.lr_size, parts, scales, dtype_name, entries, header.embedder
     )
 
 
@@ -217,44 +208,63 @@ def encode_gallery(gallery: Gallery) -> list[bytes]:
     Raises:
         GalleryError: it breaks a limit of the format.
     """
-    n, size = len(gallery.entries), gallery.lr_size
-    embedded = {entry.embedding is not None for entry in gallery.entries} | {gallery.embedder is not None}
+    entries = gallery.entries
+    embedded = {entry.embedding is not None for entry in entries} | {gallery.embedder is not None}
     if len(embedded) > 1:
         raise GalleryError("some entries have an embedding and some have none", "all have one or none has")
-    stored = np.dtype({"int8": "i1", "fp16": "<f2"}[gallery.dtype])
-    columns: dict[str, list[npt.NDArray[Any]]] = {
-        "descriptors": [np.asarray(e.descriptor, "<f4") for e in gallery.entries],
-        "embeddings": [np.asarray(e.embedding, "<f4") for e in gallery.entries if e.embedding is not None],
-        "features": [e.features for e in gallery.entries],
+    if any(len(entry.features) != len(gallery.sections) for entry in entries):
+        raise GalleryError(f"an entry has other than {len(gallery.sections)} sections")
+    columns = {
+        "descriptors": [np.asarray(e.descriptor, "<f4") for e in entries],
+        "embeddings": [np.asarray(e.embedding, "<f4") for e in entries if e.embedding is not None],
     }
-    shapes: dict[str, tuple[str, tuple[int, ...]]] = {
-        "descriptors": ("F32", (n, *_common_shape("descriptors", columns["descriptors"], (0,))))
-    }
-    if gallery.embedder is not None:
-        shapes["embeddings"] = ("F32", (n, *_common_shape("embeddings", columns["embeddings"], (0,))))
-    if gallery.feature_scales is not None:
-        steps = [np.array([gallery.feature_scales[part] for part in gallery.feature_parts], "<f4")]
-        columns["scales"], shapes["scales"] = steps, ("F32", steps[0].shape)
-    blank = (size, size, gallery.channels)
-    shapes["features"] = (CODES[gallery.dtype], (n, *_common_shape("features", columns["features"], blank)))
-    if any(entry.features.dtype != stored for entry in gallery.entries):
-        raise GalleryError(f"the features are not {gallery.dtype}", "pack_features makes them so")
-    labels = tuple(Label(e.photo_sha256, e.quality, e.pose, e.name) for e in gallery.entries)
-    parts = tuple(gallery.feature_parts.items())
-    header = Header(gallery.feature_space, gallery.scale, size, parts, gallery.embedder, labels, shapes)
-    chunks = [header.encode()]
-    for name in shapes:
+    rows = tuple(tuple(gallery.held(i)) for i in range(len(gallery.sections)))
+    header = Header(
+        sections=gallery.sections,
+        rows=rows,
+        embedder=gallery.embedder,
+        labels=tuple(Label(e.photo_sha256, e.quality, e.pose, e.name) for e in entries),
+        descriptor_size=_length("descriptors", columns["descriptors"]),
+        embedding_size=_length("embeddings", columns["embeddings"]),
+        extensions=gallery.extensions,
+    )
+    written = header.encode()
+    chunks = [len(written).to_bytes(8, "little"), written]
+    for i, section in enumerate(gallery.sections):
+        columns |= _columns(i, section, [entries[row].features[i] for row in rows[i]])
+    for name in header.tensors:
         for array in columns[name]:
             _check_values({name: array})
             chunks.append(np.ascontiguousarray(array).tobytes())
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    chunks[1] = written[:HASH_AT] + digest.hexdigest().encode() + written[HASH_AT + 64 :]
     return chunks
 
 
-def _common_shape(what: str, arrays: Sequence[npt.NDArray[Any]], blank: tuple[int, ...]) -> tuple[int, ...]:
+def _columns(i: int, section: Section, held: Sequence[Stored | None]) -> dict[str, list[npt.NDArray[Any]]]:
+    """A section's arrays by the names of its tensors."""
+    result: dict[str, list[npt.NDArray[Any]]] = {}
+    if (section.steps is None) != (section.dtype == "fp16") or {*(section.steps or section.parts)} != {*section.parts}:
+        raise GalleryError(f"its scales are {section.steps}, and its features {section.dtype} of {[*section.parts]}")
+    if section.steps is not None:
+        result[f"{i}.{STEPS}"] = [np.array([section.steps[part] for part in section.parts], "<f4")]
+    for at, (name, (code, shape)) in enumerate(section.tensors.items()):
+        arrays = [stored[at] for stored in held if stored is not None and len(stored) == len(section.tensors)]
+        if len(arrays) < len(held) or any(array.shape != shape for array in arrays):
+            raise GalleryError(f"its {name} have other shapes than {list(shape)}")
+        if any(array.dtype != np.dtype(NUMPY[code]) for array in arrays):
+            raise GalleryError(f"the {name} are not {code}", "Section.pack makes them so")
+        result[f"{i}.{name}"] = arrays
+    return result
+
+
+def _length(what: str, arrays: Sequence[npt.NDArray[Any]]) -> int:
     shapes = {array.shape for array in arrays}
-    if len(shapes) > 1:
+    if len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
         raise GalleryError(f"its {what} have different shapes: {sorted(shapes)}")
-    return next(iter(shapes), blank)
+    return next(iter(shapes), (0,))[0]
 
 
 def _check_values(arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -265,10 +275,5 @@ def _check_values(arrays: Mapping[str, npt.NDArray[Any]]) -> None:
                 raise GalleryError("its features hold -128", "int8 features are from -127 to 127")
         elif not np.isfinite(array).all():
             raise GalleryError(f"its {name} hold values that are not finite")
-        elif name == "scales" and not ((array >= LEAST_STEP) & (array <= MOST_STEP)).all():
+        elif name.endswith(f".{STEPS}") and not ((array >= LEAST_STEP) & (array <= MOST_STEP)).all():
             raise GalleryError(f"its scales are {array.tolist()}", f"from {LEAST_STEP} to {MOST_STEP} are read")
-
-
-def _steps(parts: Mapping[str, int], scales: Mapping[str, float]) -> Array:
-    """The int8 step of each channel, [C]."""
-    return np.concatenate([np.full(count, scales[part], np.float32) for part, count in parts.items()])

@@ -1,4 +1,4 @@
-"""The shipped network that restores with a gallery, where the user names none."""
+"""The shipped networks that restore with a gallery, where the user names none."""
 
 from __future__ import annotations
 
@@ -9,32 +9,35 @@ from edgesr.gallery.format import Gallery
 from edgesr.release import DEFAULT_CHECKPOINT
 
 
-def network_of(gallery: Gallery) -> str:
-    """The name of the one shipped network that serves a gallery: of its feature space, and the quickest of those.
+def networks_of(gallery: Gallery) -> list[str]:
+    """The names of the shipped networks that serve a gallery: of each section the quickest, if there is one.
 
     Raises:
-        GalleryError: no shipped network takes it.
+        GalleryError: no shipped network takes any of its sections.
     """
     from edgesr.models.shipped import shipped_for
 
-    name = shipped_for(gallery.feature_space, gallery.scale, gallery.lr_size)
-    if name is None:
+    names = [name for section in gallery.sections if (name := shipped_for(*section.key)) is not None]
+    if not names:
+        sections = "; ".join(
+            f"{space}, x{scale}, {size} px" for space, scale, size in (s.key for s in gallery.sections)
+        )
         raise GalleryError(
-            f"no shipped network takes a gallery of feature space {gallery.feature_space}, x{gallery.scale}, "
-            f"{gallery.lr_size} px",
+            f"no shipped network takes a gallery of feature space {sections}",
             "name the network it was built with: --model; or build it again with a shipped one",
         )
-    return name
+    return names
 
 
 def rebuild_hint(gallery: Gallery, path: Path) -> str | None:
     """One sentence on how to build the gallery at ``path`` for today's default network, if it is of an earlier one."""
     from edgesr.models.shipped import EARLIER_DEFAULTS, shipped_for
 
-    name = shipped_for(gallery.feature_space, gallery.scale, gallery.lr_size)
-    if name not in EARLIER_DEFAULTS:
+    served = [shipped_for(*section.key) for section in gallery.sections]
+    earlier = next((name for name in served if name in EARLIER_DEFAULTS), None)
+    if earlier is None or DEFAULT_CHECKPOINT in served:
         return None
     return (
-        f"{path} was built for {name}, which goes on serving it; for phone photos {DEFAULT_CHECKPOINT} is better: "
+        f"{path} was built for {earlier}, which goes on serving it; for phone photos {DEFAULT_CHECKPOINT} is better: "
         f"edgesr gallery build PHOTOS -o {path} --force"
     )

@@ -41,14 +41,14 @@ def parse(written: bytes | str, what: str) -> Any:
         raise GalleryError(f"its {what} cannot be read: {str(error)[:100]!r}") from error
 
 
-def text(what: str, value: str) -> None:
+def text(what: str, value: str, most: int = MOST_TEXT) -> None:
     """Refuse a string that is empty, long, or holds control characters or half a surrogate pair."""
     try:
         length = len(value.encode())
     except UnicodeEncodeError as error:
         raise GalleryError(f"its {what} is no text") from error
-    if not 1 <= length <= MOST_TEXT or any(ord(c) < 32 or ord(c) == 127 for c in value):
-        raise GalleryError(f"its {what} is no line of 1 to {MOST_TEXT} bytes: {value[:40]!r}")
+    if not 1 <= length <= most or any(ord(c) < 32 or ord(c) == 127 for c in value):
+        raise GalleryError(f"its {what} is no line of 1 to {most} bytes: {value[:40]!r}")
 
 
 def whole(value: Any) -> bool:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
+from edgesr import DEFAULT_CHECKPOINT
 from edgesr.models.config import HIMEConfig
 from edgesr.models.description import SHIPPED, read_description, shipped_names
+
+PHOTO_NETWORKS = (DEFAULT_CHECKPOINT,)
+"""The networks for faces in photos, one a size of face: a gallery is built for all of them unless told otherwise."""
 
 EARLIER_DEFAULTS = ("hime-small-x4",)
 """What commands took before ``edgesr.DEFAULT_CHECKPOINT``: galleries of these were built without naming a network."""

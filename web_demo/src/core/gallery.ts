@@ -1,23 +1,28 @@
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
 import { choose } from "./choice";
 import { GalleryError } from "./errors";
 import {
-    channelsOf,
     dataSize,
     decodeHeader,
     encodeHeader,
-    type FeaturePart,
+    type GalleryHeader,
+    HASH_AT,
+    isCurrent,
     type Label,
     MOST_HEADER,
-    refuse,
-    type Tensor,
+    withoutHash,
 } from "./galleryHeader";
-import { floatToHalf, halfToFloat } from "./half";
-import { clamp, roundHalfEven } from "./rounding";
+import { decodeOldHeader } from "./oldGalleryHeader";
+import { keyOf, partsOf, refuse, type Section, sizeOf, type Tensor, tensorsOf, unpack } from "./section";
 
 /** One photo of the gallery's person. */
 export interface Entry {
-    /** [h, w, C] as stored: int8, or fp16 in little-endian order. */
-    readonly features: Uint8Array;
+    /**
+     * By section of the gallery what that network keeps of it: maps as stored (int8, or fp16 in little-endian order), then
+     * codes; null where the network was not at hand when the photo was added.
+     */
+    readonly features: readonly (readonly Uint8Array[] | null)[];
     readonly descriptor: Float32Array;
     readonly label: Label;
     /** Of a face embedder, where the user asked for it; all entries have one or none has. */
@@ -26,56 +31,47 @@ export interface Entry {
 
 /** What a gallery says of itself beside its entries. */
 export interface GalleryKind {
-    readonly featureSpace: string;
-    readonly scale: number;
-    readonly lrSize: number;
-    readonly parts: readonly FeaturePart[];
-    /** int8 step of each part, float32 numbers; null for fp16. */
-    readonly steps: readonly number[] | null;
+    readonly sections: readonly Section[];
     /** What made the embeddings; null where there are none. */
     readonly embedder: string | null;
+    /** What other programs keep here; carried through every change. */
+    readonly extensions: ReadonlyMap<string, string>;
 }
 
 /**
- * What a `.gallery` file holds: features of a person's photos, never a photo. Equal galleries are equal bytes, whichever
- * language wrote them.
+ * What a `.gallery` file holds: features of a person's photos for one network or several, never a photo. Equal galleries
+ * are equal bytes, whichever language wrote them.
  */
 export class Gallery implements GalleryKind {
-    readonly featureSpace: string;
-    readonly scale: number;
-    readonly lrSize: number;
-    readonly parts: readonly FeaturePart[];
-    readonly steps: readonly number[] | null;
+    readonly sections: readonly Section[];
     readonly embedder: string | null;
+    readonly extensions: ReadonlyMap<string, string>;
 
     constructor(
         kind: GalleryKind,
         readonly entries: readonly Entry[],
     ) {
-        this.featureSpace = kind.featureSpace;
-        this.scale = kind.scale;
-        this.lrSize = kind.lrSize;
-        this.parts = kind.parts;
-        this.steps = kind.steps;
+        this.sections = kind.sections;
         this.embedder = kind.embedder;
+        this.extensions = kind.extensions;
     }
 
-    /** C of the features. */
-    get channels(): number {
-        return channelsOf(this.parts);
+    /** Which section holds the features of this one's network; -1 where none does. */
+    indexOf(section: Section): number {
+        return this.sections.findIndex((one) => keyOf(one) === keyOf(section));
     }
 
-    /** Features of entry `index` as the network takes them, float32 [h, w, C]. */
-    floats(index: number): Float32Array {
-        return unpackFeatures(this.entries[index].features, this);
+    /** Features of entry `index` as the network of a section takes them, float32 [h, w, C]. */
+    floats(section: number, index: number): Float32Array {
+        const features = this.entries[index].features[section];
+        if (!features) refuse(`photo ${index + 1} has no features for this network`);
+        return unpack(features, this.sections[section]);
     }
 
-    /** float32 features [h, w, C] as this gallery stores them. @throws GalleryError where they do not fit it. */
-    pack(features: Float32Array): Uint8Array {
-        const count = this.lrSize * this.lrSize * this.channels;
-        if (features.length !== count)
-            refuse(`${features.length} features where a photo has ${count}`, "convert it again");
-        return packFeatures(features, this);
+    /** An entry that has features in one section alone. */
+    entryOf(section: number, features: readonly Uint8Array[], descriptor: Float32Array, label: Label): Entry {
+        const held = this.sections.map((_, i) => (i === section ? features : null));
+        return { features: held, descriptor, label, embedding: null };
     }
 
     /** Whether the photo of this SHA-256 is there. */
@@ -97,52 +93,19 @@ export class Gallery implements GalleryKind {
     }
 
     /**
-     * The best `slots` exemplars for a face described by `query`, the best first.
+     * The best `slots` exemplars of a section for a face described by `query`, the best first.
      *
      * @throws GalleryError where its descriptors are another version's.
      */
-    choose(query: Float32Array, slots: number): number[] {
-        const sharpness = this.entries.map((entry) => entry.label.quality.get("sharpness"));
+    choose(section: number, query: Float32Array, slots: number): number[] {
+        const held = [...this.entries.keys()].filter((i) => this.entries[i].features[section] !== null);
+        const entries = held.map((i) => this.entries[i]);
+        const sharpness = entries.map((entry) => entry.label.quality.get("sharpness"));
         const known = sharpness.filter((value) => value !== undefined).map((value) => value / 1000);
-        const descriptors = this.entries.map((entry) => entry.descriptor);
-        return choose(descriptors, query, slots, known.length === sharpness.length ? known : null);
+        const descriptors = entries.map((entry) => entry.descriptor);
+        const chosen = choose(descriptors, query, slots, known.length === sharpness.length ? known : null);
+        return chosen.map((i) => held[i]);
     }
-}
-
-/** int8 or fp16, whichever `steps` say; the division is that of float32. @throws GalleryError where one is not finite. */
-export function packFeatures(features: Float32Array, kind: Pick<GalleryKind, "parts" | "steps">): Uint8Array {
-    if (!features.every(Number.isFinite))
-        refuse("the features hold values that are not finite", "the model is damaged");
-    if (kind.steps === null) {
-        const halves = new Uint8Array(2 * features.length);
-        const view = new DataView(halves.buffer);
-        for (let i = 0; i < features.length; i++) view.setUint16(2 * i, floatToHalf(features[i]), true);
-        return halves;
-    }
-    const steps = stepOfChannel(kind.parts, kind.steps);
-    const levels = new Int8Array(features.length);
-    for (let i = 0; i < levels.length; i++) {
-        levels[i] = clamp(roundHalfEven(Math.fround(features[i] / steps[i % steps.length])), -127, 127);
-    }
-    return new Uint8Array(levels.buffer);
-}
-
-/** Stored features as the network takes them, float32 in the same order. */
-export function unpackFeatures(stored: Uint8Array, kind: Pick<GalleryKind, "parts" | "steps">): Float32Array {
-    const view = new DataView(stored.buffer, stored.byteOffset, stored.byteLength);
-    if (kind.steps === null) {
-        const values = new Float32Array(stored.length / 2);
-        for (let i = 0; i < values.length; i++) values[i] = halfToFloat(view.getUint16(2 * i, true));
-        return values;
-    }
-    const steps = stepOfChannel(kind.parts, kind.steps);
-    const result = new Float32Array(stored.length);
-    for (let i = 0; i < result.length; i++) result[i] = view.getInt8(i) * steps[i % steps.length];
-    return result;
-}
-
-function stepOfChannel(parts: readonly FeaturePart[], steps: readonly number[]): Float32Array {
-    return Float32Array.from(parts.flatMap(({ channels }, i) => new Array<number>(channels).fill(steps[i])));
 }
 
 const LEAST_STEP = 2 ** -40;
@@ -157,82 +120,120 @@ export function decodeGallery(content: Uint8Array): Gallery {
     const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
     const length = content.length < 8 ? -1 : Number(view.getBigUint64(0, true));
     if (length < 0 || length > MOST_HEADER || 8 + length > content.length) refuse("it is no gallery, or cut off");
-    const head = decodeHeader(content.subarray(8, 8 + length));
-    const whole = 8 + length + dataSize(head.tensors);
+    const written = content.subarray(8, 8 + length);
+    const head = isCurrent(written) ? decodeHeader(written) : decodeOldHeader(written);
+    const whole = 8 + length + dataSize(head);
     if (whole !== content.length) refuse(`it has ${content.length} bytes, and its header says ${whole}`);
+    if (head.contentSha256 !== null && head.contentSha256 !== hashOf(content, length))
+        refuse("it is damaged: its content is not what was written");
     let at = 8 + length;
-    const floats = (name: string, rows: number): Float32Array[] => {
-        const columns = head.tensors.get(name)?.shape.at(-1) ?? 0;
-        return Array.from({ length: rows }, () => {
+    const floats = (name: string, columns: number, rows: number): Float32Array[] =>
+        Array.from({ length: rows }, () => {
             const row = Float32Array.from({ length: columns }, (_, i) => view.getFloat32(at + 4 * i, true));
             if (!row.every(Number.isFinite)) refuse(`its ${name} hold values that are not finite`);
             at += 4 * columns;
             return row;
         });
-    };
     const n = head.labels.length;
-    const descriptors = floats("descriptors", n);
-    const embeddings = head.tensors.has("embeddings") ? floats("embeddings", n) : null;
-    const steps = head.tensors.has("scales") ? Array.from(floats("scales", 1)[0]) : null;
-    if (steps && !steps.every((step) => step >= LEAST_STEP && step <= MOST_STEP)) refuse(`its scales are ${steps}`);
-    const size = head.lrSize * head.lrSize * channelsOf(head.parts) * (steps ? 1 : 2);
-    const entries = head.labels.map((label, i) => {
-        const features = content.slice(at, at + size);
-        at += size;
-        checkFeatures(features, steps === null);
-        return { features, descriptor: descriptors[i], label, embedding: embeddings?.[i] ?? null };
+    const descriptors = floats("descriptors", head.descriptorSize, n);
+    const embeddings = head.embedder === null ? null : floats("embeddings", head.embeddingSize, n);
+    const held: Map<number, Uint8Array[]>[] = [];
+    const sections = head.sections.map((section, i) => {
+        const steps = section.dtype === "int8" ? Array.from(floats("scales", partsOf(section).length, 1)[0]) : null;
+        if (steps && !steps.every((step) => step >= LEAST_STEP && step <= MOST_STEP)) refuse(`its scales are ${steps}`);
+        const rows = new Map(head.rows[i].map((row): [number, Uint8Array[]] => [row, []]));
+        for (const [name, tensor] of tensorsOf(section)) {
+            for (const row of head.rows[i]) {
+                const stored = content.slice(at, at + sizeOf(tensor));
+                at += stored.length;
+                checkFinite(name, tensor, stored);
+                rows.get(row)?.push(stored);
+            }
+        }
+        held.push(rows);
+        return { ...section, steps };
     });
-    return new Gallery({ ...head, steps }, entries);
+    const entries = head.labels.map((label, i) => ({
+        features: held.map((rows) => rows.get(i) ?? null),
+        descriptor: descriptors[i],
+        label,
+        embedding: embeddings?.[i] ?? null,
+    }));
+    return new Gallery({ sections, embedder: head.embedder, extensions: head.extensions }, entries);
 }
 
-function checkFeatures(stored: Uint8Array, halves: boolean): void {
-    if (!halves) {
-        if (stored.includes(0x80)) refuse("its features hold -128");
+/** SHA-256 of a file of a header of `length` bytes, with zeros in place of the hash's own digits. */
+function hashOf(content: Uint8Array, length: number): string {
+    const digest = sha256.create().update(content.subarray(0, 8));
+    digest.update(withoutHash(content.subarray(8, 8 + length))).update(content.subarray(8 + length));
+    return bytesToHex(digest.digest());
+}
+
+function checkFinite(name: string, { dtype }: Tensor, stored: Uint8Array): void {
+    if (dtype === "I8") {
+        if (stored.includes(0x80)) refuse(`its ${name} hold -128`);
         return;
     }
-    for (let i = 1; i < stored.length; i += 2) {
-        if ((stored[i] & 0x7c) === 0x7c) refuse("its features hold values that are not finite");
-    }
+    const view = new DataView(stored.buffer, stored.byteOffset, stored.byteLength);
+    const finite =
+        dtype === "F32"
+            ? (i: number) => i % 4 !== 0 || Number.isFinite(view.getFloat32(i, true))
+            : (i: number) => i % 2 === 0 || (stored[i] & 0x7c) !== 0x7c;
+    for (let i = 0; i < stored.length; i++) if (!finite(i)) refuse(`its ${name} hold values that are not finite`);
 }
 
 /** The bytes of a gallery's file. @throws GalleryError where it breaks a limit of the format. */
 export function encodeGallery(gallery: Gallery): Uint8Array<ArrayBuffer> {
-    const { entries, steps, embedder, lrSize, channels } = gallery;
-    const n = entries.length;
+    const { sections, entries, embedder, extensions } = gallery;
     if (!entries.every((entry) => (entry.embedding === null) === (embedder === null))) {
         throw new GalleryError("some photos have an embedding and some have none", "all have one or none has");
     }
-    if (!entries.every((entry) => entry.features.length === lrSize * lrSize * channels * (steps ? 1 : 2))) {
-        throw new GalleryError("its features have different shapes", "build the gallery again");
+    if (!entries.every((entry) => entry.features.length === sections.length)) {
+        throw new GalleryError("a photo has features of other sections", "build the gallery again");
     }
-    const rows: [string, Float32Array[]][] = [["descriptors", entries.map((entry) => entry.descriptor)]];
-    if (embedder !== null) rows.push(["embeddings", entries.map((entry) => entry.embedding ?? new Float32Array())]);
-    const tensors = new Map<string, Tensor>();
-    for (const [name, vectors] of rows) tensors.set(name, { dtype: "F32", shape: [n, commonLength(name, vectors)] });
-    if (steps) {
-        rows.push(["scales", [Float32Array.from(steps)]]);
-        tensors.set("scales", { dtype: "F32", shape: [steps.length] });
-    }
-    tensors.set("features", { dtype: steps ? "I8" : "F16", shape: [n, lrSize, lrSize, channels] });
-    const head = encodeHeader({ ...kindOf(gallery), labels: entries.map((entry) => entry.label), tensors });
-    const result = new Uint8Array(head.length + dataSize(tensors));
+    const embeddings = entries.flatMap(({ embedding }) => (embedding === null ? [] : [embedding]));
+    const descriptors = entries.map((entry) => entry.descriptor);
+    const rows = sections.map((_, i) => [...entries.keys()].filter((row) => entries[row].features[i] !== null));
+    const header: GalleryHeader = {
+        sections,
+        rows,
+        embedder,
+        labels: entries.map((entry) => entry.label),
+        descriptorSize: commonLength("descriptors", descriptors),
+        embeddingSize: commonLength("embeddings", embeddings),
+        extensions,
+        contentSha256: null,
+    };
+    const head = encodeHeader(header);
+    const result = new Uint8Array(8 + head.length + dataSize(header));
     const view = new DataView(result.buffer);
-    result.set(head);
-    let at = head.length;
-    for (const value of rows.flatMap(([, vectors]) => vectors.flatMap((vector) => Array.from(vector)))) {
-        view.setFloat32(at, value, true);
-        at += 4;
-    }
-    for (const { features } of entries) {
-        result.set(features, at);
-        at += features.length;
-    }
+    view.setBigUint64(0, BigInt(head.length), true);
+    result.set(head, 8);
+    let at = 8 + head.length;
+    const write = (values: Iterable<number>) => {
+        for (const value of values) {
+            view.setFloat32(at, value, true);
+            at += 4;
+        }
+    };
+    for (const vector of [...descriptors, ...embeddings]) write(vector);
+    sections.forEach((section, i) => {
+        const steps = section.steps ?? [];
+        if (steps.length !== (section.dtype === "int8" ? partsOf(section).length : 0))
+            refuse(`its scales are ${steps}`);
+        write(steps);
+        tensorsOf(section).forEach(([name, tensor], which) => {
+            for (const row of rows[i]) {
+                const stored = entries[row].features[i]?.[which];
+                if (stored?.length !== sizeOf(tensor)) refuse(`its ${name} have different shapes`);
+                result.set(stored, at);
+                at += stored.length;
+            }
+        });
+    });
+    result.set(new TextEncoder().encode(hashOf(result, head.length)), 8 + HASH_AT);
     decodeGallery(result); // what a reader would refuse is not written
     return result;
-}
-
-function kindOf({ featureSpace, scale, lrSize, parts, steps, embedder }: GalleryKind): GalleryKind {
-    return { featureSpace, scale, lrSize, parts, steps, embedder };
 }
 
 function commonLength(what: string, vectors: readonly Float32Array[]): number {

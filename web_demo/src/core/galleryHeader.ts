@@ -1,13 +1,17 @@
-import { GalleryError } from "./errors";
 import { compactJson, isList, isObject, type Json, JsonError, type JsonObject, parseJson, shown } from "./json";
 import type { Quality } from "./quality";
 import { roundHalfEven } from "./rounding";
-
-/** A part of the features: its channels lie together. */
-export interface FeaturePart {
-    readonly name: string;
-    readonly channels: number;
-}
+import {
+    channelsOf,
+    type FeatureMap,
+    keyOf,
+    partsOf,
+    refuse,
+    type Section,
+    sizeOf,
+    type Tensor,
+    tensorsOf,
+} from "./section";
 
 /** What a gallery's header says of one entry; measures are kept in whole thousandths, as they are stored. */
 export interface Label {
@@ -19,67 +23,74 @@ export interface Label {
     readonly name: string | null;
 }
 
-export type DType = "F32" | "F16" | "I8";
-
-/** A tensor's type and shape. */
-export interface Tensor {
-    readonly dtype: DType;
-    readonly shape: readonly number[];
-}
-
 /** A gallery without its numbers; every rule of `docs/gallery-format.md` on the header is here. */
 export interface GalleryHeader {
-    readonly featureSpace: string;
-    readonly scale: number;
-    readonly lrSize: number;
-    readonly parts: readonly FeaturePart[];
+    /** Without their steps, which are numbers. */
+    readonly sections: readonly Section[];
+    /** Of each section the entries that it has features of, ascending. */
+    readonly rows: readonly (readonly number[])[];
     readonly embedder: string | null;
     readonly labels: readonly Label[];
-    /** In the file's order. */
-    readonly tensors: ReadonlyMap<string, Tensor>;
+    readonly descriptorSize: number;
+    readonly embeddingSize: number;
+    readonly extensions: ReadonlyMap<string, string>;
+    /** As it was read; null in version 1. */
+    readonly contentSha256: string | null;
 }
 
 /** Most bytes of the header, and of all tensors. */
 export const MOST_HEADER = 1 << 20;
 export const MOST_DATA = 2 ** 29;
-const FORMAT = "edgesr-gallery";
-const VERSION = "1";
+export const FORMAT = "edgesr-gallery";
+export const VERSION = "2";
+/** A section's tensor of int8 steps. */
+export const STEPS = "scales";
 export const SCALES = [2, 4, 8, 16];
 export const LEAST_LR = 4;
 export const MOST_LR = 256;
 export const MOST_CHANNELS = 1024;
 export const MOST_ENTRIES = 1000;
-const MOST_PARTS = 8;
+export const MOST_PARTS = 8;
+const MOST_SECTIONS = 8;
+const MOST_MAPS = 8;
+const MOST_CODES = 8;
+const MOST_SIDE = 1024;
 const MOST_VECTOR = 4096;
 const MOST_MEASURES = 16;
 const MOST_THOUSANDTHS = 1e9;
 const MOST_TEXT = 200;
-const TENSORS = ["descriptors", "embeddings", "scales", "features"];
-const ITEM_SIZES: Readonly<Record<DType, number>> = { F32: 4, F16: 2, I8: 1 };
-const REQUIRED = ["format", "format_version", "feature_space", "scale", "lr_size", "feature_parts", "entries"];
+const MOST_EXTENSIONS = 16;
+const MOST_EXTENSION = 1000;
+const REQUIRED = ["format", "format_version", "content_sha256", "sections", "entries"];
+const OPTIONAL = ["embedder", "extensions"];
+const OF_SECTION = ["feature_space", "scale", "lr_size", "dtype", "maps", "codes", "entries"];
 const KEY = /^[a-z][a-z0-9_]{0,31}$/;
 export const SHA256 = /^[0-9a-f]{64}$/;
-const WHOLE = /^(0|[1-9][0-9]{0,8})$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
 const NO_LINE = /[\u0000-\u001f\u007f]|\p{Surrogate}/u;
+const ZEROS = "0".repeat(64);
+const BEGINNING = new TextEncoder().encode(
+    `{"__metadata__":{"format":"${FORMAT}","format_version":"${VERSION}","content_sha256":"`,
+);
+/** Where the digits of the content's hash lie in a header. */
+export const HASH_AT = BEGINNING.length;
 
-/** What is wrong with a gallery, and what helps. */
-export function refuse(what: string, hint = "build the gallery again", cause?: unknown): never {
-    throw new GalleryError(what.slice(0, 200), hint, cause === undefined ? undefined : { cause });
-}
-
-/** Channels of all parts. */
-export function channelsOf(parts: readonly FeaturePart[]): number {
-    return parts.reduce((sum, part) => sum + part.channels, 0);
+/** dtype and shape of everything that follows a header, in the file's order. */
+export function tensorsAfter(header: GalleryHeader): Map<string, Tensor> {
+    const n = header.labels.length;
+    const result = new Map<string, Tensor>([["descriptors", { dtype: "F32", shape: [n, header.descriptorSize] }]]);
+    if (header.embedder !== null) result.set("embeddings", { dtype: "F32", shape: [n, header.embeddingSize] });
+    header.sections.forEach((section, i) => {
+        if (section.dtype === "int8") result.set(`${i}.${STEPS}`, { dtype: "F32", shape: [partsOf(section).length] });
+        for (const [name, { dtype, shape }] of tensorsOf(section))
+            result.set(`${i}.${name}`, { dtype, shape: [header.rows[i].length, ...shape] });
+    });
+    return result;
 }
 
 /** Bytes that follow the header. */
-export function dataSize(tensors: ReadonlyMap<string, Tensor>): number {
-    return [...tensors.values()].reduce((sum, tensor) => sum + bytesOf(tensor), 0);
-}
-
-function bytesOf({ dtype, shape }: Tensor): number {
-    return shape.reduce((product, length) => product * length, ITEM_SIZES[dtype]);
+export function dataSize(header: GalleryHeader): number {
+    return [...tensorsAfter(header).values()].reduce((sum, tensor) => sum + sizeOf(tensor), 0);
 }
 
 /** A measure as it is stored: times 1000, rounded half to even. @throws GalleryError where it is none. */
@@ -105,51 +116,59 @@ export function labelOf(photoSha256: string, quality: Quality, name: string | nu
 
 /** @throws GalleryError where a limit of the format is broken. */
 export function checkHeader(header: GalleryHeader): void {
-    const { scale, lrSize, parts, labels } = header;
-    checkText("feature_space", header.featureSpace);
+    const { sections, rows, labels, extensions } = header;
     if (header.embedder !== null) checkText("embedder", header.embedder);
-    if (!SCALES.includes(scale)) refuse(`its scale is ${scale}`);
-    if (!isWhole(lrSize) || lrSize < LEAST_LR || lrSize > MOST_LR) refuse(`its lr_size is ${lrSize}`);
-    if (parts.length < 1 || parts.length > MOST_PARTS) refuse(`its features have ${parts.length} parts`);
-    if (!parts.every(({ name }) => KEY.test(name)) || new Set(parts.map(({ name }) => name)).size < parts.length) {
-        refuse("its feature parts have strange names");
-    }
-    if (!parts.every(({ channels }) => isWhole(channels) && channels >= 1) || channelsOf(parts) > MOST_CHANNELS) {
-        refuse(`its features have ${channelsOf(parts)} channels`);
-    }
     if (labels.length > MOST_ENTRIES) refuse(`it has ${labels.length} entries`, `at most ${MOST_ENTRIES} photos fit`);
     labels.forEach(checkLabel);
     if (new Set(labels.map((label) => label.photoSha256)).size < labels.length) refuse("it holds one photo twice");
-    checkTensors(header);
-    if (dataSize(header.tensors) > MOST_DATA) refuse(`it has ${dataSize(header.tensors)} bytes`, "use fewer photos");
-}
-
-function checkTensors({ labels, lrSize, parts, embedder, tensors }: GalleryHeader): void {
-    const n = labels.length;
-    const dtype = tensors.get("features")?.dtype;
-    if (dtype !== "I8" && dtype !== "F16") refuse("it has no features of dtype I8 or F16");
-    const expected = new Map<string, Tensor>();
-    expected.set("features", { dtype, shape: [n, lrSize, lrSize, channelsOf(parts)] });
-    if (dtype === "I8") expected.set("scales", { dtype: "F32", shape: [parts.length] });
-    for (const name of embedder === null ? ["descriptors"] : ["descriptors", "embeddings"]) {
-        const shape = tensors.get(name)?.shape ?? [];
-        const length = shape.length === 2 ? shape[1] : -1;
-        if (length < (n > 0 ? 1 : 0) || length > MOST_VECTOR) refuse(`its ${name} have shape [${shape}]`);
-        expected.set(name, { dtype: "F32", shape: [n, length] });
-    }
-    for (const name of new Set([...expected.keys(), ...tensors.keys()])) {
-        const [given, wanted] = [tensors.get(name), expected.get(name)].map(
-            (tensor) => tensor && `${tensor.dtype} [${tensor.shape}]`,
+    if (sections.length < 1 || sections.length > MOST_SECTIONS) refuse(`it has ${sections.length} sections`);
+    sections.forEach((section, i) => {
+        checkSection(section);
+        const good = rows[i].every(
+            (row, at) => within(row, 0, labels.length - 1) && (at === 0 || row > rows[i][at - 1]),
         );
-        if (given !== wanted)
-            refuse(`its tensor ${name} is ${given ?? "missing"}, which should be ${wanted ?? "absent"}`);
-    }
+        if (!good) refuse(`a section's entries are ${rows[i]}`);
+    });
+    if (new Set(sections.map(keyOf)).size < sections.length) refuse("it has two sections of one network");
+    const least = labels.length > 0 ? 1 : 0;
+    if (!within(header.descriptorSize, least, MOST_VECTOR))
+        refuse(`its descriptors have ${header.descriptorSize} numbers`);
+    if (!within(header.embeddingSize, header.embedder === null ? 0 : least, MOST_VECTOR))
+        refuse(`its embeddings have ${header.embeddingSize} numbers`);
+    if (extensions.size > MOST_EXTENSIONS || ![...extensions.keys()].every((key) => KEY.test(key)))
+        refuse(`its extensions are ${[...extensions.keys()]}`);
+    for (const [key, value] of extensions) checkText(`extension ${key}`, value, MOST_EXTENSION);
+    if (dataSize(header) > MOST_DATA) refuse(`it has ${dataSize(header)} bytes`, "use fewer photos");
 }
 
-function checkText(what: string, value: string): void {
+function checkSection(section: Section): void {
+    const { scale, lrSize, maps, codes } = section;
+    checkText("feature_space", section.featureSpace);
+    if (!SCALES.includes(scale)) refuse(`its scale is ${scale}`);
+    if (!within(lrSize, LEAST_LR, MOST_LR)) refuse(`its lr_size is ${lrSize}`);
+    if (!within(maps.length, 1, MOST_MAPS) || codes.length > MOST_CODES)
+        refuse(`a section has ${maps.length} maps and ${codes.length} codes`);
+    const parts = partsOf(section);
+    for (const called of [[...maps, ...codes, { name: STEPS }], parts]) {
+        const names = called.map(({ name }) => name);
+        if (!names.every((name) => KEY.test(name)) || new Set(names).size < names.length)
+            refuse(`its parts, maps and codes are called ${names}`);
+    }
+    if (parts.length > MOST_PARTS) refuse(`its features have ${parts.length} parts`);
+    for (const map of maps) {
+        if (
+            !map.parts.every(({ channels }) => within(channels, 1, MOST_CHANNELS)) ||
+            !within(channelsOf(map.parts), 1, MOST_CHANNELS)
+        )
+            refuse(`its features have ${channelsOf(map.parts)} channels`);
+        if (!within(map.size, 1, MOST_SIDE)) refuse(`a map has a side of ${map.size}`);
+    }
+    for (const { length } of codes) if (!within(length, 1, MOST_VECTOR)) refuse(`a code has ${length} numbers`);
+}
+
+function checkText(what: string, value: string, most = MOST_TEXT): void {
     const length = new TextEncoder().encode(value).length;
-    if (NO_LINE.test(value) || length < 1 || length > MOST_TEXT)
-        refuse(`its ${what} is no line of 1 to ${MOST_TEXT} bytes`);
+    if (NO_LINE.test(value) || length < 1 || length > most) refuse(`its ${what} is no line of 1 to ${most} bytes`);
 }
 
 function checkLabel({ photoSha256, quality, pose, name }: Label): void {
@@ -159,30 +178,27 @@ function checkLabel({ photoSha256, quality, pose, name }: Label): void {
         if (measures.size > MOST_MEASURES) refuse(`an entry has ${measures.size} measures`);
         for (const [key, value] of measures) {
             if (!KEY.test(key)) refuse(`an entry's measure is called ${key.slice(0, 40)}`);
-            if (!isWhole(value) || Math.abs(value) > MOST_THOUSANDTHS) refuse(`an entry's measure is ${value}`);
+            if (!within(value, -MOST_THOUSANDTHS, MOST_THOUSANDTHS)) refuse(`an entry's measure is ${value}`);
         }
     }
 }
 
-/** The header's bytes with their length before them. @throws GalleryError where a limit is broken. */
+/** The header's bytes, zeros in place of the content's hash, filled up to a multiple of 8. @throws GalleryError */
 export function encodeHeader(header: GalleryHeader): Uint8Array {
     checkHeader(header);
     const metadata = new Map<string, Json>([
         ["format", FORMAT],
         ["format_version", VERSION],
-        ["feature_space", header.featureSpace],
-        ["scale", String(header.scale)],
-        ["lr_size", String(header.lrSize)],
-        ["feature_parts", compactJson(header.parts.map(({ name, channels }) => [name, channels]))],
+        ["content_sha256", ZEROS],
     ]);
     if (header.embedder !== null) metadata.set("embedder", header.embedder);
+    metadata.set("sections", compactJson(header.sections.map((section, i) => sectionToJson(section, header.rows[i]))));
     metadata.set("entries", compactJson(header.labels.map(labelToJson)));
+    if (header.extensions.size > 0) metadata.set("extensions", compactJson(sorted(header.extensions)));
     const fields = new Map<string, Json>([["__metadata__", metadata]]);
     let at = 0;
-    for (const name of TENSORS) {
-        const tensor = header.tensors.get(name);
-        if (!tensor) continue;
-        const end = at + bytesOf(tensor);
+    for (const [name, tensor] of tensorsAfter(header)) {
+        const end = at + sizeOf(tensor);
         const described: [string, Json][] = [
             ["dtype", tensor.dtype],
             ["shape", tensor.shape],
@@ -194,15 +210,38 @@ export function encodeHeader(header: GalleryHeader): Uint8Array {
     const written = new TextEncoder().encode(compactJson(fields));
     const length = Math.ceil(written.length / 8) * 8;
     if (length > MOST_HEADER) refuse(`its header has ${length} bytes`, "use fewer photos, or shorter names");
-    const result = new Uint8Array(8 + length).fill(0x20);
-    new DataView(result.buffer).setBigUint64(0, BigInt(length), true);
-    result.set(written, 8);
+    const result = new Uint8Array(length).fill(0x20);
+    result.set(written);
     return result;
 }
 
+/** A header with zeros in place of its hash: what the hash is computed over. */
+export function withoutHash(written: Uint8Array): Uint8Array {
+    const result = written.slice();
+    result.fill(0x30, HASH_AT, HASH_AT + 64);
+    return result;
+}
+
+function sorted<T>(fields: ReadonlyMap<string, T>): Map<string, T> {
+    return new Map([...fields].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function sectionToJson(
+    { featureSpace, scale, lrSize, dtype, maps, codes }: Section,
+    rows: readonly number[],
+): JsonObject {
+    return new Map<string, Json>([
+        ["feature_space", featureSpace],
+        ["scale", scale],
+        ["lr_size", lrSize],
+        ["dtype", dtype],
+        ["maps", maps.map(({ name, size, parts }) => [name, size, parts.map((part) => [part.name, part.channels])])],
+        ["codes", codes.map(({ name, length }) => [name, length])],
+        ["entries", rows],
+    ]);
+}
+
 function labelToJson({ photoSha256, quality, pose, name }: Label): JsonObject {
-    const sorted = (measures: ReadonlyMap<string, number>) =>
-        new Map([...measures].sort(([a], [b]) => (a < b ? -1 : 1)));
     const fields = new Map<string, Json>([
         ["photo_sha256", photoSha256],
         ["quality", sorted(quality)],
@@ -212,38 +251,51 @@ function labelToJson({ photoSha256, quality, pose, name }: Label): JsonObject {
     return fields;
 }
 
-/** The header from its bytes, without their length before them. @throws GalleryError where it breaks the format. */
+/** Whether a header's bytes begin as this version's do, whatever else they are. */
+export function isCurrent(written: Uint8Array): boolean {
+    return written.length >= HASH_AT + 64 && BEGINNING.every((byte, i) => written[i] === byte);
+}
+
+/**
+ * The header from its bytes, without their length before them, where `isCurrent`.
+ *
+ * @throws GalleryError where it breaks the format.
+ */
 export function decodeHeader(written: Uint8Array): GalleryHeader {
     const fields = parsed(written, "header");
     const metadata = isObject(fields) ? fields.get("__metadata__") : undefined;
-    if (!isObject(fields) || !isObject(metadata) || metadata.get("format") !== FORMAT)
-        refuse("it is no edgesr gallery");
-    const version = metadata.get("format_version");
-    if (version !== VERSION) refuse(`it has format version ${shown(version)}`, `this page reads version ${VERSION}`);
-    const texts = new Map<string, string>();
-    for (const [key, value] of metadata) {
-        if (typeof value !== "string" || !(REQUIRED.includes(key) || key === "embedder")) {
-            refuse(`its header has a strange field ${shown(key)}`);
-        }
-        texts.set(key, value);
-    }
+    if (!isObject(fields) || !isObject(metadata)) refuse("it is no edgesr gallery");
+    const texts = textsFrom(metadata, "header");
+    for (const key of texts.keys())
+        if (![...REQUIRED, ...OPTIONAL].includes(key)) refuse(`its header has a strange field ${shown(key)}`);
     const text = (key: string) => texts.get(key) ?? refuse(`its header has no ${key}`);
-    const number = (key: string) =>
-        WHOLE.test(text(key)) ? Number(text(key)) : refuse(`its ${key} is ${shown(text(key))}`);
-    const header = {
-        featureSpace: text("feature_space"),
-        scale: number("scale"),
-        lrSize: number("lr_size"),
-        parts: partsFrom(parsed(text("feature_parts"), "feature_parts")),
+    const listed = parsed(text("sections"), "sections");
+    if (!isList(listed)) refuse("its sections are no list");
+    const pairs = listed.map(sectionFrom);
+    const extensions = texts.get("extensions");
+    const header: GalleryHeader = {
+        sections: pairs.map(([section]) => section),
+        rows: pairs.map(([, rows]) => rows),
         embedder: texts.get("embedder") ?? null,
         labels: labelsFrom(parsed(text("entries"), "entries")),
-        tensors: tensorsFrom(fields),
+        descriptorSize: columnsOf(fields, "descriptors"),
+        embeddingSize: texts.has("embedder") ? columnsOf(fields, "embeddings") : 0,
+        extensions: extensions === undefined ? new Map() : textsFrom(parsed(extensions, "extensions"), "extensions"),
+        contentSha256: text("content_sha256"),
     };
-    checkHeader(header);
+    const again = encodeHeader(header);
+    const known = tensorsAfter(header);
+    for (const name of fields.keys())
+        if (name !== "__metadata__" && !known.has(name)) refuse(`it has an unknown tensor ${shown(name)}`);
+    // What a writer would not write is not read: no key, space or number too many.
+    const ours = withoutHash(written);
+    if (ours.length !== again.length || !ours.every((byte, i) => byte === again[i]))
+        refuse("its header is not written as the format says");
     return header;
 }
 
-function parsed(written: Uint8Array | string, what: string): Json {
+/** JSON of a header. @throws GalleryError where it is none. */
+export function parsed(written: Uint8Array | string, what: string): Json {
     try {
         return parseJson(written, true);
     } catch (error) {
@@ -252,16 +304,56 @@ function parsed(written: Uint8Array | string, what: string): Json {
     }
 }
 
-function partsFrom(listed: Json): FeaturePart[] {
-    if (!isList(listed)) refuse("its feature_parts are no list");
-    return listed.map((one) => {
-        const [name, channels] = isList(one) && one.length === 2 ? one : [];
-        if (typeof name !== "string" || !isWhole(channels)) refuse(`a feature part is ${shown(one)}`);
-        return { name, channels };
-    });
+function textsFrom(fields: Json, what: string): Map<string, string> {
+    if (!isObject(fields)) refuse(`its ${what} are no object`);
+    const good = ([key, value]: [string, Json]): [string, string] =>
+        typeof value === "string" ? [key, value] : refuse(`its ${what} have a strange field ${shown(key)}`);
+    return new Map([...fields].map(good));
 }
 
-function labelsFrom(listed: Json): Label[] {
+function sectionFrom(one: Json): [Section, number[]] {
+    const no = () => refuse(`a section is ${shown(one)}`);
+    if (!isObject(one) || one.size !== OF_SECTION.length) return no();
+    const number = (value: Json | undefined) => (isWhole(value) ? value : no());
+    const name = (value: Json | undefined) => (typeof value === "string" ? value : no());
+    const list = (value: Json | undefined, length?: number) =>
+        isList(value) && (length === undefined || value.length === length) ? value : no();
+    const dtype = one.get("dtype");
+    if (dtype !== "int8" && dtype !== "fp16") return no();
+    const maps: FeatureMap[] = list(one.get("maps")).map((each) => {
+        const [map, size, parts] = list(each, 3);
+        const pairs = list(parts).map((part) => list(part, 2));
+        if (pairs.length < 1) no();
+        return {
+            name: name(map),
+            size: number(size),
+            parts: pairs.map(([part, channels]) => ({ name: name(part), channels: number(channels) })),
+        };
+    });
+    const codes = list(one.get("codes"))
+        .map((each) => list(each, 2))
+        .map(([code, length]) => ({ name: name(code), length: number(length) }));
+    const section: Section = {
+        featureSpace: name(one.get("feature_space")),
+        scale: number(one.get("scale")),
+        lrSize: number(one.get("lr_size")),
+        maps,
+        codes,
+        dtype,
+        steps: null,
+    };
+    return [section, list(one.get("entries")).map(number)];
+}
+
+function columnsOf(fields: JsonObject, name: string): number {
+    const tensor = fields.get(name);
+    const shape = isObject(tensor) ? tensor.get("shape") : undefined;
+    const columns = isList(shape) && shape.length === 2 ? shape[1] : undefined;
+    return isWhole(columns) ? columns : refuse(`its tensor ${name} is ${shown(tensor)}`);
+}
+
+/** The entries' labels. @throws GalleryError where one has other keys, or values of other types. */
+export function labelsFrom(listed: Json): Label[] {
     if (!isList(listed) || listed.length > MOST_ENTRIES) refuse(`its entries are no list of at most ${MOST_ENTRIES}`);
     return listed.map((one) => {
         if (!isObject(one)) refuse(`an entry is ${shown(one)}`);
@@ -284,32 +376,9 @@ function measuresFrom(listed: Json | undefined): Map<string, number> {
     );
 }
 
-function tensorsFrom(fields: JsonObject): Map<string, Tensor> {
-    for (const name of fields.keys()) {
-        if (name !== "__metadata__" && !TENSORS.includes(name)) refuse(`it has an unknown tensor ${shown(name)}`);
-    }
-    const result = new Map<string, Tensor>();
-    let at = 0;
-    for (const name of TENSORS.filter((one) => fields.has(one))) {
-        const tensor = fields.get(name);
-        if (!isObject(tensor) || tensor.size !== 3) refuse(`its tensor ${name} is ${shown(tensor)}`);
-        const [dtype, shape, offsets] = ["dtype", "shape", "data_offsets"].map((key) => tensor.get(key));
-        if (!isDType(dtype) || !isList(shape) || shape.length > 4 || !shape.every(isLength)) {
-            refuse(`its tensor ${name} is ${shown(tensor)}`);
-        }
-        const end = at + bytesOf({ dtype, shape });
-        if (!isList(offsets) || offsets.length !== 2 || offsets[0] !== at || offsets[1] !== end) {
-            refuse(`its tensor ${name} lies at ${shown(offsets)}`);
-        }
-        result.set(name, { dtype, shape });
-        at = end;
-    }
-    return result;
+const within = (value: number, least: number, most: number) => isWhole(value) && value >= least && value <= most;
+
+/** Whether a value is a whole number. */
+export function isWhole(value: Json | undefined): value is number {
+    return typeof value === "number" && Number.isInteger(value);
 }
-
-const isWhole = (value: Json | undefined): value is number => typeof value === "number" && Number.isInteger(value);
-
-const isLength = (value: Json): value is number => isWhole(value) && value >= 0 && value <= MOST_DATA;
-
-const isDType = (value: Json | undefined): value is DType =>
-    typeof value === "string" && Object.hasOwn(ITEM_SIZES, value);

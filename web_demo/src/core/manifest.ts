@@ -1,8 +1,9 @@
 import { DESCRIPTOR_SIZE } from "./descriptor";
 import { BundleError, GalleryError } from "./errors";
-import { Gallery, type GalleryKind } from "./gallery";
-import { channelsOf, type FeaturePart, LEAST_LR, MOST_CHANNELS, MOST_LR, SCALES, SHA256 } from "./galleryHeader";
+import { Gallery } from "./gallery";
+import { LEAST_LR, MOST_CHANNELS, MOST_LR, SCALES, SHA256 } from "./galleryHeader";
 import { isList, isObject, type Json, JsonError, type JsonObject, parseJson, shown } from "./json";
+import { channelsOf, type FeaturePart, type Section } from "./section";
 
 export type GraphName = "encode" | "restore";
 export type Side = "inputs" | "outputs";
@@ -24,7 +25,13 @@ export function countOf({ shape }: Pick<TensorSpec, "shape">): number {
     return shape.reduce((product, length) => product * length, 1);
 }
 
-interface Fields extends Omit<GalleryKind, "embedder"> {
+interface Fields {
+    readonly featureSpace: string;
+    readonly scale: number;
+    readonly lrSize: number;
+    readonly parts: readonly FeaturePart[];
+    /** int8 step of each part, float32 numbers; null for fp16. */
+    readonly steps: readonly number[] | null;
     readonly name: string;
     readonly target: string;
     readonly precision: string;
@@ -111,31 +118,48 @@ export class Manifest {
         }
     }
 
-    /** An empty gallery of this network's features. */
-    emptyGallery(): Gallery {
-        return new Gallery({ ...this.fields, embedder: null }, []);
+    /** What this network's features are in a gallery. */
+    get section(): Section {
+        const { featureSpace, scale, lrSize, parts, steps } = this.fields;
+        const maps = [{ name: "features", size: lrSize, parts }];
+        return { featureSpace, scale, lrSize, maps, codes: [], dtype: steps ? "int8" : "fp16", steps };
     }
 
-    /** @throws GalleryError where the gallery's features or descriptors mean something else here. */
-    checkGallery(gallery: Gallery): void {
-        const meaning = ({ featureSpace, scale, lrSize, parts }: Gallery | Fields) =>
-            JSON.stringify([featureSpace, scale, lrSize, parts.map((part) => [part.name, part.channels])]);
-        if (meaning(gallery) !== meaning(this.fields)) {
+    /** An empty gallery of this network's features. */
+    emptyGallery(): Gallery {
+        return new Gallery({ sections: [this.section], embedder: null, extensions: new Map() }, []);
+    }
+
+    /**
+     * The section of a gallery that holds this network's features.
+     *
+     * @throws GalleryError where there is none, or its features or descriptors mean something else here.
+     */
+    checkGallery(gallery: Gallery): number {
+        const ours = this.section;
+        const found = gallery.indexOf(ours);
+        const theirs = gallery.sections[found];
+        const parts = ({ maps, codes }: Section) =>
+            JSON.stringify([
+                maps.map(({ name, size, parts: each }) => [name, size, each.map((part) => [part.name, part.channels])]),
+                codes.map(({ name, length }) => [name, length]),
+            ]);
+        if (found < 0 || parts(theirs) !== parts(ours)) {
             throw new GalleryError(
-                `the gallery has features of ${gallery.featureSpace}, and this network takes ${this.featureSpace}`,
+                `the gallery has features of ${gallery.sections.map(({ featureSpace }) => featureSpace)}, and this network takes ${this.featureSpace}`,
                 "build the gallery again with this network",
             );
         }
-        const ours = this.fields.steps;
-        if (gallery.steps?.some((step, i) => ours === null || Math.fround(ours[i]) !== Math.fround(step))) {
+        if (theirs.steps?.some((step, i) => ours.steps === null || Math.fround(ours.steps[i]) !== Math.fround(step))) {
             throw new GalleryError(
-                `the gallery's int8 steps are ${gallery.steps}, and this network's ${ours ?? "none"}`,
+                `the gallery's int8 steps are ${theirs.steps}, and this network's ${ours.steps ?? "none"}`,
                 "the gallery is damaged: build it again",
             );
         }
         if (gallery.entries.some((entry) => entry.descriptor.length !== DESCRIPTOR_SIZE)) {
             throw new GalleryError("the gallery's descriptors are of another version", "build the gallery again");
         }
+        return found;
     }
 }
 

@@ -114,7 +114,8 @@ export class Booth {
             const gallery = await this.gallery(asked);
             const network = await this.networks.get(precision, asked);
             const pixels = fromRgba(lr.width, lr.height, lr.rgba);
-            const exemplars = gallery.choose(describe(pixels, null), network.manifest.slots);
+            const section = network.manifest.checkGallery(gallery);
+            const exemplars = gallery.choose(section, describe(pixels, null), network.manifest.slots);
             const { face } = (await network.restore(pixels, gallery, exemplars)).value;
             return { face: toPicture(face), exemplars };
         },

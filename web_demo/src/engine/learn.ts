@@ -6,6 +6,7 @@ import type { Entry, Gallery } from "../core/gallery";
 import { type Label, labelOf } from "../core/galleryHeader";
 import type { Pixels } from "../core/pixels";
 import { judge, LEAST_SIZE, type Refusal as PoorQuality } from "../core/quality";
+import { pack } from "../core/section";
 import { alignmentOf, type Face } from "../core/yunet";
 import type { Network } from "./network";
 
@@ -65,9 +66,10 @@ export class Learner {
         network: Network,
     ): Promise<Gallery> {
         const rest = twin ? gallery.removing(twin.label.photoSha256) : gallery;
-        const features = gallery.pack((await network.encode(crop)).value);
+        const section = network.manifest.checkGallery(rest);
+        const features = pack((await network.encode(crop)).value, rest.sections[section]);
         this.fingerprints.set(label.photoSha256, print);
-        return rest.adding({ features, descriptor, label, embedding: null });
+        return rest.adding(rest.entryOf(section, features, descriptor, label));
     }
 
     private same(entry: Entry, descriptor: Float32Array, print: Float32Array): boolean {

@@ -71,8 +71,9 @@ export class Network {
         const one = lrSize * lrSize * channels;
         const features = new Float32Array(one * slots);
         const valid = new Float32Array(slots);
+        const section = exemplars.length > 0 ? this.manifest.checkGallery(gallery) : 0;
         exemplars.slice(0, slots).forEach((index, slot) => {
-            features.set(gallery.floats(index), slot * one);
+            features.set(gallery.floats(section, index), slot * one);
             valid[slot] = 1;
         });
         const { sr, weights } = await this.run("restore", { lr: toUnit(lr), features, valid });

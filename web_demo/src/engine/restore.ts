@@ -38,7 +38,7 @@ export async function restoreFace(
     const native = nativeCrop(photo, square);
     const lr = lrCrop(native, lrSize);
     const described = describe(lr, cropLandmarks(face.landmarks, square, lrSize));
-    const exemplars = own ? gallery.choose(described, slots) : [];
+    const exemplars = own ? gallery.choose(network.manifest.checkGallery(gallery), described, slots) : [];
     await step();
     const { value, millis } = await network.restore(lr, gallery, exemplars);
     let [believed, share] = [value.face, 1];

@@ -2,6 +2,7 @@ import { DESCRIPTOR_SIZE } from "../core/descriptor";
 import { Gallery } from "../core/gallery";
 import type { Manifest } from "../core/manifest";
 import { type Pixels, picture } from "../core/pixels";
+import { pack } from "../core/section";
 
 /** Inputs for comparing and measuring: every device draws the same, and nobody's photo is needed. */
 
@@ -25,12 +26,10 @@ export function drawnFace(side: number): Pixels {
 /** A gallery of `count` exemplars with these features. */
 export function drawnGallery(manifest: Manifest, features: Float32Array, count: number): Gallery {
     const empty = manifest.emptyGallery();
-    const stored = empty.pack(features);
-    const entries = Array.from({ length: count }, (_, i) => ({
-        features: stored,
-        descriptor: new Float32Array(DESCRIPTOR_SIZE),
-        label: { photoSha256: String(i).padStart(64, "0"), quality: new Map(), pose: new Map(), name: null },
-        embedding: null,
-    }));
+    const stored = pack(features, manifest.section);
+    const entries = Array.from({ length: count }, (_, i) => {
+        const label = { photoSha256: String(i).padStart(64, "0"), quality: new Map(), pose: new Map(), name: null };
+        return empty.entryOf(0, stored, new Float32Array(DESCRIPTOR_SIZE), label);
+    });
     return new Gallery(empty, entries);
 }

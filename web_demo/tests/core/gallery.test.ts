@@ -4,15 +4,26 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { GalleryError } from "../../src/core/errors";
-import { decodeGallery, encodeGallery, Gallery, packFeatures, unpackFeatures } from "../../src/core/gallery";
+import { decodeGallery, encodeGallery, Gallery } from "../../src/core/gallery";
 import { labelOf, thousandths } from "../../src/core/galleryHeader";
 import { floatToHalf, halfToFloat } from "../../src/core/half";
 import { sha256Of } from "../../src/core/manifest";
 import type { Quality } from "../../src/core/quality";
-import { bytesOf, galleries, galleryNamed, precisions, python, repository, unpacked, web } from "./vectors";
+import { channelsOf, pack, packFeatures, partsOf, unpackFeatures } from "../../src/core/section";
+import {
+    bytesOf,
+    galleries,
+    galleryNamed,
+    oldGalleries,
+    precisions,
+    python,
+    repository,
+    unpacked,
+    web,
+} from "./vectors";
 
 test("Python's files are read and written again byte for byte", () => {
-    expect(galleries.length).toBeGreaterThanOrEqual(5);
+    expect(galleries.length).toBeGreaterThanOrEqual(7);
     for (const { name, content } of galleries) {
         expect(Buffer.compare(encodeGallery(decodeGallery(content)), content), name).toBe(0);
     }
@@ -22,17 +33,49 @@ test("Python's files are read and written again byte for byte", () => {
     }
 });
 
+test("files of version 1 are read, and upgraded as Python does", () => {
+    expect(oldGalleries.length).toBeGreaterThanOrEqual(5);
+    for (const { name, content } of oldGalleries) {
+        expect(Buffer.compare(encodeGallery(decodeGallery(content)), galleryNamed(name).content), name).toBe(0);
+    }
+});
+
+test("what other networks and programs keep is carried through a change", () => {
+    const { content } = galleryNamed("two-networks.gallery");
+    const gallery = decodeGallery(content);
+    expect([...gallery.extensions]).toEqual([["booth", '{"theme":"dark"}']]);
+    const [first] = gallery.entries;
+    const label = { ...first.label, photoSha256: "f".repeat(64) };
+    const entry = gallery.entryOf(1, first.features[1] ?? [], first.descriptor, label);
+    const more = decodeGallery(encodeGallery(gallery.adding(entry)));
+    expect([...more.extensions]).toEqual([...gallery.extensions]);
+    expect(more.entries.at(-1)?.features[0]).toBeNull();
+    expect(more.choose(1, first.descriptor, 9).sort()).toEqual([0, 2, 3]);
+    expect(more.choose(0, first.descriptor, 9).sort()).toEqual([0, 1, 2]);
+    expect(() => more.floats(0, 3)).toThrow(GalleryError);
+    expect(Buffer.compare(encodeGallery(more.removing("f".repeat(64))), content)).toBe(0);
+});
+
 test("content is what Python says it is", async () => {
     for (const { name, content, described } of galleries) {
         const gallery = decodeGallery(content);
-        expect(gallery.featureSpace, name).toBe(described.feature_space);
-        expect([gallery.scale, gallery.lrSize, gallery.embedder]).toEqual([
-            described.scale,
-            described.lr_size,
-            described.embedder,
-        ]);
-        expect(gallery.steps === null ? "fp16" : "int8").toBe(described.dtype);
-        expect(gallery.parts.map((part) => [part.name, part.channels])).toEqual(described.feature_parts);
+        expect(gallery.embedder, name).toBe(described.embedder);
+        expect(Object.fromEntries(gallery.extensions)).toEqual(described.extensions);
+        expect(gallery.sections.length).toBe(described.sections.length);
+        for (const [i, section] of gallery.sections.entries()) {
+            const expected = described.sections[i];
+            expect([section.featureSpace, section.scale, section.lrSize, section.dtype]).toEqual([
+                expected.feature_space,
+                expected.scale,
+                expected.lr_size,
+                expected.dtype,
+            ]);
+            const maps = section.maps.map((map) => [map.name, map.size, map.parts.map((p) => [p.name, p.channels])]);
+            expect(maps).toEqual(expected.maps);
+            expect(section.codes.map((code) => [code.name, code.length])).toEqual(expected.codes);
+            const steps = expected.feature_scales && Object.values(expected.feature_scales).map(Math.fround);
+            expect(section.steps).toEqual(steps);
+        }
         expect(gallery.entries.length).toBe(described.entries.length);
         for (const [i, expected] of described.entries.entries()) {
             const { label, features, descriptor } = gallery.entries[i];
@@ -46,12 +89,16 @@ test("content is what Python says it is", async () => {
                     Object.fromEntries(Object.entries(listed).map(([key, value]) => [key, thousandths(value)])),
                 );
             }
-            expect(await sha256Of(new Uint8Array(features))).toBe(expected.stored_sha256);
             expect([...descriptor]).toEqual(expected.descriptor.map(Math.fround));
-            const floats = gallery.floats(i);
-            expect(expected.first_floats.map(Math.fround)).toEqual([
-                ...floats.subarray(0, expected.first_floats.length),
-            ]);
+            for (const [section, held] of expected.features.entries()) {
+                const stored = features[section];
+                const hashes = stored && (await Promise.all(stored.map((one) => sha256Of(new Uint8Array(one)))));
+                expect(hashes).toEqual(held?.stored_sha256 ?? null);
+                if (held === null) continue;
+                const [first] = held.first_floats;
+                const floats = gallery.floats(section, i);
+                expect(first.map(Math.fround)).toEqual([...floats.subarray(0, first.length)]);
+            }
         }
     }
 });
@@ -80,8 +127,9 @@ test("rounding is that of the format's example", () => {
     const gallery = decodeGallery(galleryNamed("example.gallery").content);
     const features = new Float32Array(32);
     features.set([0.25, -0.375, 0.75, 100]);
-    expect(gallery.pack(features)).toEqual(gallery.entries[0].features);
-    expect(() => gallery.pack(new Float32Array(31))).toThrow(GalleryError);
+    const [section] = gallery.sections;
+    expect(pack(features, section)).toEqual(gallery.entries[0].features[0]);
+    expect(() => pack(new Float32Array(31), section)).toThrow(GalleryError);
     expect([thousandths(0.8125), thousandths(-0.0001), thousandths(0.0015)]).toEqual([812, 0, 2]);
     expect(() => thousandths(Number.NaN)).toThrow(GalleryError);
     expect(() => thousandths(1e7)).toThrow(GalleryError);
@@ -114,10 +162,10 @@ test("adding a photo twice changes nothing, and removing one leaves no trace", (
 
 test("a gallery chooses by its descriptors and sharpness", () => {
     const gallery = decodeGallery(galleryNamed("hime-small-x4-int8.gallery").content);
-    for (const [i, { descriptor }] of gallery.entries.entries()) expect(gallery.choose(descriptor, 1)).toEqual([i]);
-    expect(gallery.choose(gallery.entries[0].descriptor, 99).length).toBe(gallery.entries.length);
+    for (const [i, { descriptor }] of gallery.entries.entries()) expect(gallery.choose(0, descriptor, 1)).toEqual([i]);
+    expect(gallery.choose(0, gallery.entries[0].descriptor, 99).length).toBe(gallery.entries.length);
     expect(() =>
-        decodeGallery(galleryNamed("example.gallery").content).choose(gallery.entries[0].descriptor, 1),
+        decodeGallery(galleryNamed("example.gallery").content).choose(0, gallery.entries[0].descriptor, 1),
     ).toThrow(GalleryError);
 });
 
@@ -129,8 +177,11 @@ test("what a reader would refuse is not written", () => {
     };
     refused({ descriptor: first.descriptor.slice(1) });
     refused({ descriptor: first.descriptor.map(() => Number.POSITIVE_INFINITY) });
-    refused({ features: first.features.slice(1) });
-    refused({ features: first.features.map(() => 0x7c) });
+    const [stored] = first.features[0] ?? [];
+    refused({ features: [] });
+    refused({ features: [[]] });
+    refused({ features: [[stored.slice(1)]] });
+    refused({ features: [[stored.map(() => 0x7c)]] });
     refused({ embedding: null });
     refused({ label: { ...first.label, name: "two\nlines" } });
     refused({ label: { ...first.label, name: "\ud800" } });
@@ -140,8 +191,21 @@ test("what a reader would refuse is not written", () => {
     refused({ label: { ...first.label, quality: new Map([["sharpness", 0.5]]) } });
     refused({ label: { ...first.label, pose: new Map([["yaw_deg", 1e9 + 1]]) } });
     expect(() => encodeGallery(new Gallery(gallery, [first, first]))).toThrow("twice");
-    expect(() => encodeGallery(new Gallery({ ...gallery, scale: 3 }, []))).toThrow(GalleryError);
-    expect(() => encodeGallery(new Gallery({ ...gallery, featureSpace: "" }, []))).toThrow(GalleryError);
+    const [section] = gallery.sections;
+    for (const sections of [
+        [],
+        [section, section],
+        [{ ...section, scale: 3 }],
+        [{ ...section, featureSpace: "" }],
+        [{ ...section, codes: [{ name: "scales", length: 4 }] }],
+        [{ ...section, steps: [1] }],
+    ]) {
+        const kind = { sections, embedder: null, extensions: new Map<string, string>() };
+        expect(() => encodeGallery(new Gallery(kind, []))).toThrow(GalleryError);
+    }
+    for (const extensions of [new Map([["Booth", "x"]]), new Map([["booth", "two\nlines"]])]) {
+        expect(() => encodeGallery(new Gallery({ ...gallery, extensions }, gallery.entries))).toThrow(GalleryError);
+    }
 });
 
 test("Python reads what TypeScript wrote", () => {
@@ -155,13 +219,11 @@ test("Python reads what TypeScript wrote", () => {
         rollDeg: 0,
         refusals: [],
     };
-    const features = Float32Array.from({ length: 32 * 32 * gallery.channels }, (_, i) => Math.sin(i));
-    const entry = {
-        features: gallery.pack(features),
-        descriptor: gallery.entries[0].descriptor.map((value) => value / 2),
-        label: labelOf("c".repeat(64), quality, "Grüße ☂.jpg"),
-        embedding: null,
-    };
+    const [section] = gallery.sections;
+    const features = Float32Array.from({ length: 32 * 32 * channelsOf(partsOf(section)) }, (_, i) => Math.sin(i));
+    const descriptor = gallery.entries[0].descriptor.map((value) => value / 2);
+    const label = labelOf("c".repeat(64), quality, "Grüße ☂.jpg");
+    const entry = gallery.entryOf(0, pack(features, section), descriptor, label);
     const folder = mkdtempSync(join(tmpdir(), "booth-"));
     try {
         const file = join(folder, "typescript.gallery");
@@ -175,7 +237,7 @@ test("Python reads what TypeScript wrote", () => {
             );
         const facts = edgesr("inspect", file);
         expect(facts.ok).toBe(true);
-        expect(facts.feature_space).toBe(gallery.featureSpace);
+        expect(facts.sections[0].feature_space).toBe(section.featureSpace);
         const { entries } = edgesr("list", file);
         expect(entries.length).toBe(gallery.entries.length + 1);
         expect(entries.at(-1)).toEqual({

@@ -42,13 +42,17 @@ test("galleries of this network fit, others do not", () => {
     const gallery = decodeGallery(bytesOf(`python-${precisions[0]}.gallery`));
     manifest.checkGallery(gallery);
     manifest.checkGallery(manifest.emptyGallery());
-    expect(manifest.emptyGallery().steps).toEqual(gallery.steps);
+    expect(manifest.section).toEqual(gallery.sections[0]);
     const [entry] = gallery.entries;
+    const [section] = gallery.sections;
+    const changed = (changes: object) => new Gallery({ ...gallery, sections: [{ ...section, ...changes }] }, []);
+    const [map] = section.maps;
     for (const other of [
-        new Gallery({ ...gallery, featureSpace: "another" }, gallery.entries),
-        new Gallery({ ...gallery, lrSize: 16 }, []),
-        new Gallery({ ...gallery, steps: (gallery.steps ?? []).map((step) => step * 4) }, []),
-        new Gallery({ ...gallery, parts: [...gallery.parts].reverse() }, []),
+        changed({ featureSpace: "another" }),
+        changed({ lrSize: 16 }),
+        changed({ steps: (section.steps ?? []).map((step) => step * 100) }),
+        changed({ maps: [{ ...map, parts: [...map.parts].reverse() }] }),
+        changed({ codes: [{ name: "style", length: 4 }] }),
         new Gallery(gallery, [{ ...entry, descriptor: new Float32Array(301) }]),
     ]) {
         expect(() => manifest.checkGallery(other)).toThrow(GalleryError);

@@ -4,10 +4,11 @@ import { describe } from "../../src/core/descriptor";
 import { believe, keepOwnDetail, lrCrop, nativeCrop } from "../../src/core/enhance";
 import { FaceDetector } from "../../src/core/faceDetector";
 import { findFaces } from "../../src/core/faces";
-import { decodeGallery, packFeatures } from "../../src/core/gallery";
+import { decodeGallery } from "../../src/core/gallery";
 import { labelOf } from "../../src/core/galleryHeader";
 import { fromUnit, toUnit } from "../../src/core/pixels";
 import { judge } from "../../src/core/quality";
+import { pack } from "../../src/core/section";
 import { openBundle, openDetector } from "./graph";
 import { bytesOf, pixelsOf, precisions, psnr, square, vectors, web } from "./vectors";
 
@@ -31,8 +32,10 @@ test.each(precisions)("a gallery is the one that Python builds: %s", async (prec
     const descriptor = describe(crop, landmarks);
     expect(Math.max(...descriptor.map((value, i) => Math.abs(value - theirs.descriptor[i])))).toBeLessThan(0.02);
     // From the same crop, so that only the runtimes differ.
-    const stored = packFeatures(await encode(toUnit(square(manifest.hrSize, vectors.photos[PORTRAIT].crop))), manifest);
-    const off = stored.map((level, i) => Math.abs(((level << 24) >> 24) - ((theirs.features[i] << 24) >> 24)));
+    const crop128 = toUnit(square(manifest.hrSize, vectors.photos[PORTRAIT].crop));
+    const [stored] = pack(await encode(crop128), manifest.section);
+    const [expected] = theirs.features[0] ?? [];
+    const off = stored.map((level, i) => Math.abs(((level << 24) >> 24) - ((expected[i] << 24) >> 24)));
     const [most, changed] = [
         off.reduce((a, b) => Math.max(a, b)),
         off.filter((steps) => steps > 0).length / off.length,
@@ -50,7 +53,7 @@ test.each(precisions)("a face is the one that Python restores: %s", async (preci
     const upscale = async (lr: ReturnType<typeof lrCrop>, exemplars: number[]) => {
         const { sr, weights } = await restore(
             toUnit(lr),
-            exemplars.map((index) => gallery.floats(index)),
+            exemplars.map((index) => gallery.floats(0, index)),
         );
         return { face: fromUnit(manifest.hrSize, manifest.hrSize, sr), weights };
     };
@@ -63,7 +66,11 @@ test.each(precisions)("a face is the one that Python restores: %s", async (preci
     const place = align(face.landmarks);
     const native = nativeCrop(photo, place);
     const lr = lrCrop(native, manifest.lrSize);
-    const chosen = gallery.choose(describe(lr, cropLandmarks(face.landmarks, place, manifest.lrSize)), manifest.slots);
+    const chosen = gallery.choose(
+        0,
+        describe(lr, cropLandmarks(face.landmarks, place, manifest.lrSize)),
+        manifest.slots,
+    );
     expect(chosen).toEqual(expected.chosen);
     const [none, sr] = [await upscale(lr, []), await upscale(lr, chosen)];
     const { face: believed } = believe(sr.face, none.face, lr);

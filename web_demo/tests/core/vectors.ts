@@ -170,32 +170,44 @@ export interface GalleryFile {
     content: Uint8Array<ArrayBuffer>;
     /** What Python says is in it. */
     described: {
-        feature_space: string;
-        scale: number;
-        lr_size: number;
-        dtype: string;
-        feature_parts: [string, number][];
         embedder: string | null;
+        extensions: Record<string, string>;
+        sections: {
+            feature_space: string;
+            scale: number;
+            lr_size: number;
+            dtype: string;
+            maps: [string, number, [string, number][]][];
+            codes: [string, number][];
+            feature_scales: Record<string, number> | null;
+        }[];
         entries: {
             photo_sha256: string;
             quality: Record<string, number>;
             pose: Record<string, number>;
             name: string | null;
-            stored_sha256: string;
-            first_floats: number[];
+            features: ({ stored_sha256: string[]; first_floats: number[][] } | null)[];
             descriptor: number[];
         }[];
     };
 }
 
+const galleriesIn = (folder: string): GalleryFile[] =>
+    readdirSync(folder)
+        .filter((name) => name.endsWith(".gallery"))
+        .map((name) => {
+            const path = join(folder, name);
+            const described = JSON.parse(
+                readFileSync(join(galleryFolder, name.replace(/\.gallery$/, ".json")), "utf-8"),
+            );
+            return { name, path, content: new Uint8Array(readFileSync(path)), described };
+        });
+
 /** The committed galleries with what they decode to. */
-export const galleries: GalleryFile[] = readdirSync(galleryFolder)
-    .filter((name) => name.endsWith(".gallery"))
-    .map((name) => {
-        const path = join(galleryFolder, name);
-        const described = JSON.parse(readFileSync(path.replace(/\.gallery$/, ".json"), "utf-8"));
-        return { name, path, content: new Uint8Array(readFileSync(path)), described };
-    });
+export const galleries = galleriesIn(galleryFolder);
+
+/** Those of version 1; each is upgraded to the one of its name among the others. */
+export const oldGalleries = galleriesIn(join(galleryFolder, "v1"));
 
 export function galleryNamed(name: string): GalleryFile {
     const found = galleries.find((one) => one.name === name);

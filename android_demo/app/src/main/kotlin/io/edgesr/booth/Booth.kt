@@ -173,7 +173,8 @@ class Booth(private val context: Context) {
         // A copy of a picture that was learned shows whom that one shows.
         if (twin == null && !sure) return Examined.Unsure(crop)
         val rest = gallery.with(gallery.entries.filter { it !== twin })
-        store(rest.adding(Entry(gallery.pack(engine.encode(crop).value), descriptor, label)))
+        val ours = engine.manifest.check(rest)
+        store(rest.adding(rest.entry(ours, rest.sections[ours].pack(engine.encode(crop).value), descriptor, label)))
         fingerprints[label.photoSha256] = fingerprint
         return Examined.Learned
     }
@@ -235,7 +236,8 @@ class Booth(private val context: Context) {
         val native = Enhance.nativeCrop(looked.photo, face.alignment)
         val lr = Enhance.lrCrop(native, engine.manifest.lrSize)
         val inLr = face.landmarks.map(face.alignment.cropFromPhoto(engine.manifest.lrSize)::map)
-        val chosen = if (own) gallery.choose(Descriptor.of(lr, inLr), engine.manifest.slots) else emptyList()
+        val ours = engine.manifest.check(gallery)
+        val chosen = if (own) gallery.choose(ours, Descriptor.of(lr, inLr), engine.manifest.slots) else emptyList()
         val restored = engine.restore(lr, gallery, chosen)
         val (believed, share) = if (chosen.isEmpty()) {
             Pair(restored.value.face, 1.0)

@@ -37,10 +37,11 @@ object Measurement {
         started("encode")
         val features = engine.encode(exemplar).value
         val empty = manifest.emptyGallery()
-        val stored = empty.pack(features)
+        val stored = manifest.section.pack(features)
         val gallery = empty.with(
             List(manifest.slots) {
-                io.edgesr.core.Entry(stored, FloatArray(io.edgesr.core.Descriptor.SIZE), io.edgesr.core.Label(it.toString(16).repeat(64), emptyMap(), emptyMap()))
+                val label = io.edgesr.core.Label(it.toString(16).repeat(64), emptyMap(), emptyMap())
+                empty.entry(0, stored, FloatArray(io.edgesr.core.Descriptor.SIZE), label)
             },
         )
         val encode = Latency.measure(WARM_UP, runs) { engine.encode(exemplar).millis }

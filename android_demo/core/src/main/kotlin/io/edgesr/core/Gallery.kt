@@ -2,71 +2,44 @@ package io.edgesr.core
 
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
-
-/** One photo of the gallery's person: [features] as stored (int8, or the bits of fp16), [descriptor], [label]. */
-class Entry(val features: ByteArray, val descriptor: FloatArray, val label: Label, val embedding: FloatArray? = null)
+import java.security.MessageDigest
 
 /**
- * What a `.gallery` file holds: features of a person's photos, never a photo. Equal galleries are equal bytes,
- * whichever language wrote them.
+ * One photo of the gallery's person. [features] are, by section of the gallery, what that network keeps of it (its maps as
+ * stored, then its codes), or null where the network was not at hand when the photo was added.
+ */
+class Entry(
+    val features: List<List<ByteArray>?>,
+    val descriptor: FloatArray,
+    val label: Label,
+    val embedding: FloatArray? = null,
+)
+
+/**
+ * What a `.gallery` file holds: features of a person's photos for one network or several, never a photo. Equal galleries
+ * are equal bytes, whichever language wrote them.
  */
 class Gallery(
-    val featureSpace: String,
-    val scale: Int,
-    val lrSize: Int,
-    val parts: List<Pair<String, Int>>,
-    /** int8 step of each part, or null for fp16. */
-    val steps: List<Float>?,
-    val entries: List<Entry>,
+    val sections: List<Section>,
+    val entries: List<Entry> = emptyList(),
     val embedder: String? = null,
+    /** What other programs keep here; carried through every change. */
+    val extensions: Map<String, String> = emptyMap(),
 ) {
-    val channels: Int get() = parts.sumOf { it.second }
+    /** The section of these features, or -1. */
+    fun indexOf(section: Section): Int = sections.indexOfFirst { it.key == section.key }
 
-    private val itemSize get() = if (steps == null) 2 else 1
-
-    /** Features of entry [index] as the network takes them, [h, w, C], written to [into] from [at]. */
-    fun floats(index: Int, into: FloatArray, at: Int) {
-        val stored = entries[index].features
-        val step = steps?.let(::stepOfChannel)
-        val count = lrSize * lrSize * channels
-        for (i in 0 until count) {
-            into[at + i] = if (step != null) {
-                stored[i] * step[i % channels]
-            } else {
-                Half.toFloat((stored[2 * i].toInt() and 255) or ((stored[2 * i + 1].toInt() and 255) shl 8))
-            }
-        }
+    /** The first map of entry [index] in section [which] as the network takes it, [h, w, C], written to [into] from [at]. */
+    fun floats(which: Int, index: Int, into: FloatArray, at: Int) {
+        val features = entries[index].features[which] ?: throw GalleryException("entry ${index + 1} has no features for this network")
+        sections[which].floats(features, into, at)
     }
 
-    /** float32 features [h, w, C] as they are stored. */
-    fun pack(features: FloatArray): ByteArray {
-        require(features.size == lrSize * lrSize * channels) { "${features.size} features" }
-        if (features.any { it.isNaN() || it.isInfinite() }) {
-            throw GalleryException("the features hold values that are not finite", "the model is damaged")
-        }
-        val step = steps?.let(::stepOfChannel)
-        val result = ByteArray(features.size * itemSize)
-        for (i in features.indices) {
-            if (step != null) {
-                val level = Math.rint((features[i] / step[i % channels]).toDouble())
-                result[i] = level.coerceIn(-127.0, 127.0).toInt().toByte()
-            } else {
-                val bits = Half.fromFloat(features[i])
-                result[2 * i] = bits.toByte()
-                result[2 * i + 1] = (bits shr 8).toByte()
-            }
-        }
-        return result
-    }
+    /** An entry that has features in section [which] alone. */
+    fun entry(which: Int, features: List<ByteArray>, descriptor: FloatArray, label: Label) =
+        Entry(List(sections.size) { if (it == which) features else null }, descriptor, label)
 
-    private fun stepOfChannel(steps: List<Float>): FloatArray {
-        val result = FloatArray(channels)
-        var at = 0
-        for ((i, part) in parts.withIndex()) repeat(part.second) { result[at++] = steps[i] }
-        return result
-    }
-
-    fun with(entries: List<Entry>) = Gallery(featureSpace, scale, lrSize, parts, steps, entries, embedder)
+    fun with(entries: List<Entry>) = Gallery(sections, entries, embedder, extensions)
 
     /** With [entry] appended, or in the place of the entry of the same photo. */
     fun adding(entry: Entry): Gallery {
@@ -75,35 +48,43 @@ class Gallery(
         return with(entries.mapIndexed { i, old -> if (i == place) entry else old })
     }
 
-    /** The best [slots] exemplars for a face described by [query], the best first. */
-    fun choose(query: FloatArray, slots: Int): List<Int> {
-        val sharpness = entries.map { it.label.quality["sharpness"] }
-        val known = if (null in sharpness) null else DoubleArray(entries.size) { sharpness[it]!! / 1000.0 }
-        return Choice.choose(entries.map { it.descriptor }, query, slots, known)
+    /** The best [slots] exemplars of section [which] for a face described by [query], the best first. */
+    fun choose(which: Int, query: FloatArray, slots: Int): List<Int> {
+        val held = entries.indices.filter { entries[it].features[which] != null }
+        val sharpness = held.map { entries[it].label.quality["sharpness"] }
+        val known = if (null in sharpness) null else DoubleArray(held.size) { sharpness[it]!! / 1000.0 }
+        return Choice.choose(held.map { entries[it].descriptor }, query, slots, known).map { held[it] }
     }
 
     /** The bytes of the file. */
     fun encode(): ByteArray {
-        val n = entries.size.toLong()
-        val shapes = LinkedHashMap<String, Pair<String, List<Long>>>()
-        shapes["descriptors"] = Pair("F32", listOf(n, common("descriptors") { it.descriptor.size }))
-        if (embedder != null) shapes["embeddings"] = Pair("F32", listOf(n, common("embeddings") { it.embedding?.size ?: -1 }))
-        if (steps != null) shapes["scales"] = Pair("F32", listOf(steps.size.toLong()))
-        val side = lrSize.toLong()
-        shapes["features"] = Pair(if (steps != null) "I8" else "F16", listOf(n, side, side, channels.toLong()))
-        if (entries.any { it.features.size != lrSize * lrSize * channels * itemSize }) {
-            throw GalleryException("the features have different shapes")
-        }
-        val head = GalleryHeader(featureSpace, scale, lrSize, parts, embedder, entries.map { it.label }, shapes)
+        if (entries.any { it.features.size != sections.size }) throw GalleryException("an entry has other than ${sections.size} sections")
+        val rows = sections.indices.map { i -> entries.indices.filter { entries[it].features[i] != null } }
+        val head = GalleryHeader(
+            sections, rows.map { held -> held.map { it.toLong() } }, embedder, entries.map { it.label },
+            common("descriptors") { it.descriptor.size },
+            if (embedder == null) 0 else common("embeddings") { it.embedding?.size ?: -1 }, extensions,
+        )
         val start = head.encode()
-        val out = ByteBuffer.allocate(start.size + head.dataSize.toInt()).order(ByteOrder.LITTLE_ENDIAN)
-        out.put(start)
+        val out = ByteBuffer.allocate(8 + start.size + head.dataSize.toInt()).order(ByteOrder.LITTLE_ENDIAN)
+        out.putLong(start.size.toLong()).put(start)
         entries.forEach { e -> e.descriptor.forEach(out::putFloat) }
         if (embedder != null) entries.forEach { e -> e.embedding!!.forEach(out::putFloat) }
-        steps?.forEach(out::putFloat)
-        entries.forEach { out.put(it.features) }
-        decode(out.array())  // what a reader would refuse is not written
-        return out.array()
+        sections.forEachIndexed { i, section ->
+            if ((section.steps?.size ?: 0) != (if (section.half) 0 else section.parts.size)) throw GalleryException("its scales are ${section.steps}")
+            section.steps?.forEach(out::putFloat)
+            section.tensors.forEachIndexed { at, (name, dtype, shape) ->
+                for (row in rows[i]) {
+                    val stored = entries[row].features[i]!!.getOrNull(at)
+                    if (stored?.size?.toLong() != GalleryHeader.bytes(dtype, shape)) throw GalleryException("its $name have different shapes")
+                    out.put(stored)
+                }
+            }
+        }
+        val content = out.array()
+        hashOf(content, start.size).toByteArray().copyInto(content, 8 + GalleryHeader.HASH_AT)
+        decode(content)  // what a reader would refuse is not written
+        return content
     }
 
     private fun common(what: String, length: (Entry) -> Int): Long {
@@ -120,41 +101,59 @@ class Gallery(
             if (length < 0 || length > GalleryHeader.MOST_HEADER || 8 + length > content.size) {
                 throw GalleryException("it is no gallery, or cut off")
             }
-            val head = GalleryHeader.decode(content.copyOfRange(8, 8 + length.toInt()))
+            val written = content.copyOfRange(8, 8 + length.toInt())
+            val head = if (GalleryHeader.isCurrent(written)) GalleryHeader.decode(written) else GalleryHeaderV1.decode(written)
             if (8 + length + head.dataSize != content.size.toLong()) {
                 throw GalleryException("it has ${content.size} bytes", "its header says ${8 + length + head.dataSize}")
             }
+            if (head.contentSha256 != null && head.contentSha256 != hashOf(content, length.toInt())) {
+                throw GalleryException("it is damaged: its content is not what was written")
+            }
             data.position(8 + length.toInt())
-            fun floats(name: String, rows: Int): List<FloatArray> = List(rows) {
-                FloatArray(head.shapes.getValue(name).second.last().toInt()) { data.float }.also { row ->
+            fun floats(name: String, count: Int, rows: Int): List<FloatArray> = List(rows) {
+                FloatArray(count) { data.float }.also { row ->
                     if (row.any { it.isNaN() || it.isInfinite() }) throw GalleryException("its $name hold values that are not finite")
                 }
             }
             val n = head.labels.size
-            val descriptors = floats("descriptors", n)
-            val embeddings = if ("embeddings" in head.shapes) floats("embeddings", n) else null
-            val steps = if ("scales" in head.shapes) floats("scales", 1)[0].toList() else null
-            if (steps != null && steps.any { it < STEP_MIN || it > STEP_MAX }) throw GalleryException("its scales are $steps".take(100))
-            val size = head.lrSize * head.lrSize * head.channels * (if (steps == null) 2 else 1)
-            val entries = List(n) { i ->
-                val features = ByteArray(size).also(data::get)
-                checkFeatures(features, steps == null)
-                Entry(features, descriptors[i], head.labels[i], embeddings?.get(i))
+            val descriptors = floats("descriptors", head.descriptorSize.toInt(), n)
+            val embeddings = if (head.embedder != null) floats("embeddings", head.embeddingSize.toInt(), n) else null
+            val held = ArrayList<Map<Int, List<ByteArray>>>()
+            val sections = head.sections.mapIndexed { i, section ->
+                val steps = if (section.half) null else floats("scales", section.parts.size, 1)[0].toList()
+                if (steps != null && steps.any { it < STEP_MIN || it > STEP_MAX }) throw GalleryException("its scales are $steps".take(100))
+                val columns = section.tensors.map { (name, dtype, shape) ->
+                    val size = GalleryHeader.bytes(dtype, shape).toInt()
+                    head.rows[i].map { ByteArray(size).also(data::get).also { stored -> checkFinite(name, dtype, stored) } }
+                }
+                held += head.rows[i].indices.associate { row -> Pair(head.rows[i][row].toInt(), columns.map { it[row] }) }
+                with(section) { Section(featureSpace, scale, lrSize, maps, codes, half, steps) }
             }
-            return Gallery(head.featureSpace, head.scale, head.lrSize, head.parts, steps, entries, head.embedder)
+            val entries = List(n) { i -> Entry(held.map { it[i] }, descriptors[i], head.labels[i], embeddings?.get(i)) }
+            return Gallery(sections, entries, head.embedder, head.extensions)
         }
 
         private const val STEP_MIN = 1f / (1L shl 40)
         private const val STEP_MAX = (1L shl 40).toFloat()
 
-        private fun checkFeatures(stored: ByteArray, half: Boolean) {
-            if (!half) {
-                if (stored.any { it == Byte.MIN_VALUE }) throw GalleryException("its features hold -128")
-                return
+        /** SHA-256 of a whole file of a header of [length] bytes, with zeros in place of the hash's own digits. */
+        private fun hashOf(content: ByteArray, length: Int): String {
+            val digest = MessageDigest.getInstance("SHA-256")
+            digest.update(content, 0, 8)
+            digest.update(GalleryHeader.withoutHash(content.copyOfRange(8, 8 + length)))
+            digest.update(content, 8 + length, content.size - 8 - length)
+            return digest.digest().joinToString("") { "%02x".format(it) }
+        }
+
+        private fun checkFinite(name: String, dtype: String, stored: ByteArray) {
+            val bad = when (dtype) {
+                "I8" -> stored.any { it == Byte.MIN_VALUE }
+                "F16" -> (1 until stored.size step 2).any { stored[it].toInt() and 0x7c == 0x7c }
+                else -> ByteBuffer.wrap(stored).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().let { floats ->
+                    (0 until floats.limit()).any { floats[it].isNaN() || floats[it].isInfinite() }
+                }
             }
-            for (i in 1 until stored.size step 2) {
-                if (stored[i].toInt() and 0x7c == 0x7c) throw GalleryException("its features hold values that are not finite")
-            }
+            if (bad) throw GalleryException("its $name hold values that are not finite, or -128")
         }
     }
 }

@@ -9,69 +9,65 @@ data class Label(
 )
 
 /** A gallery without its numbers; every rule of `docs/gallery-format.md` on the header is here. */
-data class GalleryHeader(
-    val featureSpace: String,
-    val scale: Int,
-    val lrSize: Int,
-    val parts: List<Pair<String, Int>>,
+class GalleryHeader(
+    /** Without their steps, which are numbers. */
+    val sections: List<Section>,
+    /** Of each section the entries that it has features of, ascending. */
+    val rows: List<List<Long>>,
     val embedder: String?,
     val labels: List<Label>,
-    /** dtype and shape of each tensor, in the file's order. */
-    val shapes: LinkedHashMap<String, Pair<String, List<Long>>>,
+    val descriptorSize: Long,
+    val embeddingSize: Long,
+    val extensions: Map<String, String> = emptyMap(),
+    /** As it was read; null in version 1. */
+    val contentSha256: String? = null,
 ) {
-    val channels: Int get() = parts.sumOf { it.second }
-    val dataSize: Long get() = shapes.values.sumOf { bytes(it.first, it.second) }
+    /** dtype and shape of everything that follows, in the file's order. */
+    val tensors: LinkedHashMap<String, Pair<String, List<Long>>>
+        get() {
+            val n = labels.size.toLong()
+            val result = linkedMapOf("descriptors" to Pair("F32", listOf(n, descriptorSize)))
+            if (embedder != null) result["embeddings"] = Pair("F32", listOf(n, embeddingSize))
+            sections.forEachIndexed { i, section ->
+                if (!section.half) result["$i.$STEPS"] = Pair("F32", listOf(section.parts.size.toLong()))
+                for ((name, dtype, shape) in section.tensors) result["$i.$name"] = Pair(dtype, listOf(rows[i].size.toLong()) + shape)
+            }
+            return result
+        }
+
+    val dataSize: Long get() = tensors.values.sumOf { bytes(it.first, it.second) }
 
     /** @throws GalleryException where a limit is broken. */
     fun check() {
-        text("feature_space", featureSpace)
         embedder?.let { text("embedder", it) }
-        if (scale !in SCALES) refuse("its scale is $scale")
-        if (lrSize !in 4..256) refuse("its lr_size is $lrSize")
-        if (parts.size !in 1..8) refuse("its features have ${parts.size} parts")
-        if (parts.any { !KEY.matches(it.first) } || parts.map { it.first }.toSet().size < parts.size) {
-            refuse("its feature parts have strange names")
-        }
-        if (parts.any { it.second !in 1..MOST_CHANNELS } || channels > MOST_CHANNELS) refuse("it has $channels channels")
         if (labels.size > MOST_ENTRIES) refuse("it has ${labels.size} entries")
         labels.forEach(::checkLabel)
         if (labels.map { it.photoSha256 }.toSet().size < labels.size) refuse("it holds one photo twice")
-        checkShapes()
+        if (sections.size !in 1..MOST_SECTIONS) refuse("it has ${sections.size} sections")
+        for ((section, held) in sections.zip(rows)) {
+            checkSection(section)
+            if (held != held.filter { it in labels.indices }.toSortedSet().toList()) refuse("a section's entries are $held")
+        }
+        if (sections.map { it.key }.toSet().size < sections.size) refuse("it has two sections of one network")
+        val least = if (labels.isEmpty()) 0L else 1L
+        if (descriptorSize !in least..MOST_VECTOR) refuse("its descriptors have $descriptorSize numbers")
+        if (embeddingSize !in (if (embedder == null) 0L else least)..MOST_VECTOR) refuse("its embeddings have $embeddingSize numbers")
+        if (extensions.size > MOST_EXTENSIONS || !extensions.keys.all(KEY::matches)) refuse("its extensions are ${extensions.keys}")
+        for ((key, value) in extensions) text("extension $key", value, MOST_EXTENSION)
         if (dataSize > MOST_DATA) refuse("it has $dataSize bytes")
     }
 
-    private fun checkShapes() {
-        val n = labels.size.toLong()
-        val dtype = shapes["features"]?.first
-        if (dtype != "I8" && dtype != "F16") refuse("it has no features of dtype I8 or F16")
-        val expected = HashMap<String, Pair<String, List<Long>>>()
-        expected["features"] = Pair(dtype!!, listOf(n, lrSize.toLong(), lrSize.toLong(), channels.toLong()))
-        if (dtype == "I8") expected["scales"] = Pair("F32", listOf(parts.size.toLong()))
-        for (name in listOf("descriptors", "embeddings")) {
-            if (name == "embeddings" && embedder == null) continue
-            val shape = shapes[name]?.second.orEmpty()
-            val length = if (shape.size == 2) shape[1] else -1
-            if (length !in (if (n > 0) 1L else 0L)..MOST_VECTOR) refuse("its $name have shape $shape")
-            expected[name] = Pair("F32", listOf(n, length))
-        }
-        if (expected != HashMap(shapes)) refuse("its tensors are ${shapes.entries.joinToString { it.key + it.value }}")
-    }
-
-    /** The header's bytes with their length before them. */
+    /** The header's bytes, zeros in place of the content's hash, filled up to a multiple of 8. */
     fun encode(): ByteArray {
         check()
-        val metadata = LinkedHashMap<String, Any?>()
-        metadata["format"] = FORMAT
-        metadata["format_version"] = VERSION
-        metadata["feature_space"] = featureSpace
-        metadata["scale"] = scale.toString()
-        metadata["lr_size"] = lrSize.toString()
-        metadata["feature_parts"] = Json.compact(parts.map { listOf(it.first, it.second) })
+        val metadata = linkedMapOf<String, Any?>("format" to FORMAT, "format_version" to VERSION, "content_sha256" to ZEROS)
         if (embedder != null) metadata["embedder"] = embedder
+        metadata["sections"] = Json.compact(sections.indices.map { toJson(sections[it], rows[it]) })
         metadata["entries"] = Json.compact(labels.map(::toJson))
+        if (extensions.isNotEmpty()) metadata["extensions"] = Json.compact(LinkedHashMap(extensions.toSortedMap()))
         val fields = linkedMapOf<String, Any?>("__metadata__" to metadata)
         var at = 0L
-        for ((name, tensor) in shapes) {
+        for ((name, tensor) in tensors) {
             val end = at + bytes(tensor.first, tensor.second)
             fields[name] = linkedMapOf("dtype" to tensor.first, "shape" to tensor.second, "data_offsets" to listOf(at, end))
             at = end
@@ -79,33 +75,45 @@ data class GalleryHeader(
         val written = Json.compact(fields).toByteArray()
         val length = (written.size + 7) / 8 * 8
         if (length > MOST_HEADER) refuse("its header has $length bytes")
-        val result = ByteArray(8 + length) { ' '.code.toByte() }
-        for (i in 0..7) result[i] = (length.toLong() shr 8 * i).toByte()
-        System.arraycopy(written, 0, result, 8, written.size)
-        return result
+        return written.copyOf(length).also { it.fill(' '.code.toByte(), written.size) }
     }
 
     companion object {
         const val MOST_HEADER = 1 shl 20
+        const val STEPS = "scales"
         private const val FORMAT = "edgesr-gallery"
-        private const val VERSION = "1"
-        private const val MOST_DATA = 1L shl 29
+        private const val VERSION = "2"
+        const val MOST_DATA = 1L shl 29
         private const val MOST_ENTRIES = 1000
+        private const val MOST_SECTIONS = 8
+        private const val MOST_MAPS = 8
+        private const val MOST_CODES = 8
+        private const val MOST_PARTS = 8
         private const val MOST_CHANNELS = 1024
+        private const val MOST_SIDE = 1024
         private const val MOST_VECTOR = 4096L
         private const val MOST_MEASURES = 16
         private const val MOST_THOUSANDTHS = 1_000_000_000L
+        private const val MOST_TEXT = 200
+        private const val MOST_EXTENSIONS = 16
+        private const val MOST_EXTENSION = 1000
         private val SCALES = setOf(2, 4, 8, 16)
-        private val TENSORS = listOf("descriptors", "embeddings", "scales", "features")
-        private val ITEM = mapOf("F32" to 4L, "F16" to 2L, "I8" to 1L)
+        val ITEM = mapOf("F32" to 4L, "F16" to 2L, "I8" to 1L)
         private val KEY = Regex("[a-z][a-z0-9_]{0,31}")
         private val HASH = Regex("[0-9a-f]{64}")
-        private val WHOLE = Regex("0|[1-9][0-9]{0,8}")
-        private val REQUIRED = setOf("format", "format_version", "feature_space", "scale", "lr_size", "feature_parts", "entries")
+        private val ZEROS = "0".repeat(64)
+        private val BEGINNING =
+            """{"__metadata__":{"format":"$FORMAT","format_version":"$VERSION","content_sha256":"""".toByteArray()
+        private val REQUIRED = setOf("format", "format_version", "content_sha256", "sections", "entries")
+        private val OPTIONAL = setOf("embedder", "extensions")
+        private val OF_SECTION = setOf("feature_space", "scale", "lr_size", "dtype", "maps", "codes", "entries")
 
-        private fun refuse(what: String): Nothing = throw GalleryException(what.take(160))
+        /** Where the digits of the content's hash lie in a header. */
+        val HASH_AT = BEGINNING.size
 
-        private fun bytes(dtype: String, shape: List<Long>): Long {
+        fun refuse(what: String): Nothing = throw GalleryException(what.take(160))
+
+        fun bytes(dtype: String, shape: List<Long>): Long {
             var count = ITEM.getValue(dtype)
             for (n in shape) count = if (n == 0L) 0 else if (count > MOST_DATA * 4 / n) MOST_DATA * 8 else count * n
             return count
@@ -117,7 +125,11 @@ data class GalleryHeader(
             return Math.rint(value * 1000).toLong()
         }
 
-        private fun text(what: String, value: String) {
+        /** A header with zeros in place of its hash: what the hash is computed over. */
+        fun withoutHash(written: ByteArray): ByteArray =
+            written.clone().also { ZEROS.toByteArray().copyInto(it, HASH_AT) }
+
+        private fun text(what: String, value: String, most: Int = MOST_TEXT) {
             val whole = value.indices.all { i ->
                 val c = value[i]
                 when {
@@ -126,7 +138,29 @@ data class GalleryHeader(
                     else -> c.code >= 32 && c.code != 127
                 }
             }
-            if (!whole || value.toByteArray().size !in 1..200) refuse("its $what is no line of 1 to 200 bytes")
+            if (!whole || value.toByteArray().size !in 1..most) refuse("its $what is no line of 1 to $most bytes")
+        }
+
+        private fun checkSection(section: Section) {
+            text("feature_space", section.featureSpace)
+            if (section.scale !in SCALES) refuse("its scale is ${section.scale}")
+            if (section.lrSize !in 4..256) refuse("its lr_size is ${section.lrSize}")
+            if (section.maps.size !in 1..MOST_MAPS || section.codes.size > MOST_CODES) {
+                refuse("a section has ${section.maps.size} maps and ${section.codes.size} codes")
+            }
+            val names = section.maps.map { it.name } + section.codes.map { it.name } + STEPS
+            val parts = section.parts.map { it.first }
+            for (called in listOf(names, parts)) {
+                if (!called.all(KEY::matches) || called.toSet().size < called.size) refuse("its parts, maps and codes are called $called")
+            }
+            if (parts.size > MOST_PARTS) refuse("its features have ${parts.size} parts")
+            for (map in section.maps) {
+                if (map.parts.any { it.second !in 1..MOST_CHANNELS } || map.channels !in 1..MOST_CHANNELS) {
+                    refuse("its features have ${map.channels} channels")
+                }
+                if (map.size !in 1..MOST_SIDE) refuse("a map has a side of ${map.size}")
+            }
+            section.codes.forEach { if (it.length !in 1..MOST_VECTOR) refuse("a code has ${it.length} numbers") }
         }
 
         private fun checkLabel(label: Label) {
@@ -138,6 +172,16 @@ data class GalleryHeader(
             }
         }
 
+        private fun toJson(section: Section, rows: List<Long>): Map<String, Any?> = linkedMapOf(
+            "feature_space" to section.featureSpace,
+            "scale" to section.scale,
+            "lr_size" to section.lrSize,
+            "dtype" to if (section.half) "fp16" else "int8",
+            "maps" to section.maps.map { m -> listOf(m.name, m.size, m.parts.map { listOf(it.first, it.second) }) },
+            "codes" to section.codes.map { listOf(it.name, it.length) },
+            "entries" to rows,
+        )
+
         private fun toJson(label: Label): Map<String, Any?> {
             val fields = linkedMapOf<String, Any?>("photo_sha256" to label.photoSha256)
             fields["quality"] = LinkedHashMap(label.quality.toSortedMap())
@@ -146,41 +190,71 @@ data class GalleryHeader(
             return fields
         }
 
-        private fun parse(written: ByteArray, what: String): Any? = try {
+        fun parse(written: ByteArray, what: String): Any? = try {
             Json.parse(written, wholeOnly = true)
         } catch (error: IllegalArgumentException) {
             throw GalleryException("its $what cannot be read: ${error.message?.take(100)}", cause = error)
         }
 
-        /** The header from its bytes, without their length before them. */
+        /** Whether a header's bytes begin as this version's do, whatever else they are. */
+        fun isCurrent(written: ByteArray) = written.size >= HASH_AT + 64 && written.copyOf(HASH_AT).contentEquals(BEGINNING)
+
+        /** The header from its bytes, without their length before them, where [isCurrent]. */
         fun decode(written: ByteArray): GalleryHeader {
-            val fields = parse(written, "header") as? Map<*, *> ?: refuse("it is no edgesr gallery")
-            val metadata = fields["__metadata__"] as? Map<*, *>
-            if (metadata == null || metadata["format"] != FORMAT) refuse("it is no edgesr gallery")
-            if (metadata["format_version"] != VERSION) {
-                throw GalleryException("it has format version ${metadata["format_version"]}".take(80), "update the app")
-            }
-            for ((key, value) in metadata) {
-                if (value !is String || (key !in REQUIRED && key != "embedder")) refuse("its header has a strange field $key")
-            }
+            val fields = parse(written, "header") as Map<*, *>
+            val metadata = fields["__metadata__"] as Map<*, *>
+            metadata.keys.firstOrNull { it !in REQUIRED && it !in OPTIONAL }?.let { refuse("its header has a strange field $it") }
             REQUIRED.firstOrNull { it !in metadata }?.let { refuse("its header has no $it") }
-            fun get(key: String) = metadata[key] as String
-            fun number(key: String) = if (WHOLE.matches(get(key))) get(key).toInt() else refuse("its $key is ${get(key)}")
-            return GalleryHeader(
-                get("feature_space"), number("scale"), number("lr_size"),
-                parts(parse(get("feature_parts").toByteArray(), "feature_parts")), metadata["embedder"] as String?,
-                labels(parse(get("entries").toByteArray(), "entries")), shapes(fields),
-            ).also { it.check() }
+            if (metadata.values.any { it !is String }) refuse("a field of its header is no text")
+            fun inner(key: String) = parse((metadata[key] as String).toByteArray(), key)
+            val listed = inner("sections") as? List<*> ?: refuse("its sections are no list")
+            val header = GalleryHeader(
+                listed.map(::section), listed.map { whole((it as Map<*, *>)["entries"] as List<*>) },
+                metadata["embedder"] as String?, labels(inner("entries")), columns(fields, "descriptors"),
+                if ("embedder" in metadata) columns(fields, "embeddings") else 0,
+                if ("extensions" in metadata) texts(inner("extensions")) else emptyMap(), metadata["content_sha256"] as String,
+            )
+            val again = header.encode()
+            if (fields.keys != setOf<Any?>("__metadata__") + header.tensors.keys) refuse("its tensors are ${fields.keys}")
+            // What a writer would not write is not read: no key, space or number too many.
+            if (!withoutHash(written).contentEquals(again)) refuse("its header is not written as the format says")
+            return header
         }
 
-        private fun parts(listed: Any?): List<Pair<String, Int>> = (listed as? List<*> ?: refuse("its parts are no list")).map {
-            val part = it as? List<*>
-            val count = part?.getOrNull(1) as? Long
-            if (part?.size != 2 || part[0] !is String || count == null || count !in 1..MOST_CHANNELS) refuse("a part is $it")
-            Pair(part[0] as String, count.toInt())
+        private fun section(one: Any?): Section {
+            val fields = one as? Map<*, *> ?: refuse("a section is $one")
+            val (maps, codes) = listOf("maps", "codes").map { fields[it] as? List<*> ?: refuse("a section is $one") }
+            val dtype = fields["dtype"]
+            if (fields.keys != OF_SECTION || dtype !in setOf("int8", "fp16") || fields["entries"] !is List<*>) refuse("a section is $one")
+            fun number(value: Any?): Int = (value as? Long)?.takeIf { it in 0..MOST_DATA }?.toInt() ?: refuse("a section is $one")
+            fun name(value: Any?) = value as? String ?: refuse("a section is $one")
+            fun row(value: Any?, count: Int) = (value as? List<*>)?.takeIf { it.size == count } ?: refuse("a section is $one")
+            return Section(
+                name(fields["feature_space"]), number(fields["scale"]), number(fields["lr_size"]),
+                maps.map { row(it, 3) }.map { (map, size, parts) ->
+                    val listed = parts as? List<*> ?: refuse("a section is $one")
+                    if (listed.size !in 1..MOST_PARTS) refuse("a section is $one")
+                    FeatureMap(name(map), number(size), listed.map { row(it, 2) }.map { (part, count) ->
+                        Pair(name(part), number(count).coerceAtMost(MOST_CHANNELS + 1))
+                    })
+                },
+                codes.map { row(it, 2) }.map { (code, length) -> Code(name(code), number(length)) }, dtype == "fp16", null,
+            )
         }
 
-        private fun labels(listed: Any?): List<Label> {
+        private fun whole(listed: List<*>): List<Long> = listed.map { it as? Long ?: refuse("a section's entries are $listed") }
+
+        private fun texts(listed: Any?): Map<String, String> =
+            (listed as? Map<*, *> ?: refuse("its extensions are no object")).entries.associateTo(LinkedHashMap()) { (key, value) ->
+                Pair(key as String, value as? String ?: refuse("an extension is $value"))
+            }
+
+        private fun columns(fields: Map<*, *>, name: String): Long {
+            val shape = (fields[name] as? Map<*, *>)?.get("shape") as? List<*>
+            return shape?.takeIf { it.size == 2 }?.get(1) as? Long ?: refuse("its tensor $name is ${fields[name]}")
+        }
+
+        fun labels(listed: Any?): List<Label> {
             if (listed !is List<*> || listed.size > MOST_ENTRIES) refuse("its entries are no list")
             return listed.map { one ->
                 val fields = one as? Map<*, *> ?: refuse("an entry is $one")
@@ -198,27 +272,6 @@ data class GalleryHeader(
             return listed.entries.associateTo(LinkedHashMap()) { (key, value) ->
                 Pair(key as String, value as? Long ?: refuse("an entry's measure is $value"))
             }
-        }
-
-        private fun shapes(fields: Map<*, *>): LinkedHashMap<String, Pair<String, List<Long>>> {
-            fields.keys.firstOrNull { it != "__metadata__" && it !in TENSORS }?.let { refuse("it has an unknown tensor $it") }
-            val result = LinkedHashMap<String, Pair<String, List<Long>>>()
-            var at = 0L
-            for (name in TENSORS) {
-                if (name !in fields) continue
-                val tensor = fields[name] as? Map<*, *>
-                if (tensor?.keys != setOf("dtype", "shape", "data_offsets")) refuse("its tensor $name is not described")
-                val dtype = tensor["dtype"]
-                val shape = (tensor["shape"] as? List<*>)?.map { it as? Long ?: -1 }
-                if (dtype !in ITEM || shape == null || shape.size > 4 || shape.any { it !in 0..MOST_DATA }) {
-                    refuse("its tensor $name has dtype $dtype and shape $shape")
-                }
-                val end = at + bytes(dtype as String, shape)
-                if (tensor["data_offsets"] != listOf(at, end)) refuse("its tensor $name lies at ${tensor["data_offsets"]}")
-                result[name] = Pair(dtype, shape)
-                at = end
-            }
-            return result
         }
     }
 }

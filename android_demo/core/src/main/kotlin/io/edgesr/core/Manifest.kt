@@ -36,20 +36,30 @@ class Manifest(
         if (sha256Of(content) != expected) throw BundleException("$file is not the file that was converted", "it is damaged")
     }
 
-    /** An empty gallery of this network's features. */
-    fun emptyGallery() = Gallery(featureSpace, scale, lrSize, parts, steps, emptyList())
+    /** What this network's features are in a gallery. */
+    val section = Section(featureSpace, scale, lrSize, listOf(FeatureMap("features", lrSize, parts)), emptyList(), steps == null, steps)
 
-    /** @throws GalleryException where the gallery's features or descriptors mean something else here. */
-    fun check(gallery: Gallery) {
-        val ours = listOf(featureSpace, scale, lrSize, parts)
-        val theirs = listOf(gallery.featureSpace, gallery.scale, gallery.lrSize, gallery.parts)
-        if (ours != theirs) throw GalleryException("the gallery was made with another network", "build it again with this one")
-        if (gallery.steps != null && gallery.steps != steps) {
-            throw GalleryException("the gallery's int8 steps are ${gallery.steps}, and this network's $steps", "it is damaged: build it again")
+    /** An empty gallery of this network's features. */
+    fun emptyGallery() = Gallery(listOf(section))
+
+    /**
+     * The section of a gallery that holds this network's features.
+     * @throws GalleryException where there is none, or its features or descriptors mean something else here.
+     */
+    fun check(gallery: Gallery): Int {
+        val found = gallery.indexOf(section)
+        if (found < 0) throw GalleryException("the gallery was made with another network", "build it again with this one")
+        val theirs = gallery.sections[found]
+        if (theirs.maps != section.maps || theirs.codes != section.codes) {
+            throw GalleryException("the gallery was made with another network", "its features have other parts: build it again")
+        }
+        if (theirs.steps != null && theirs.steps != steps) {
+            throw GalleryException("the gallery's int8 steps are ${theirs.steps}, and this network's $steps", "it is damaged: build it again")
         }
         if (gallery.entries.any { it.descriptor.size != Descriptor.SIZE }) {
             throw GalleryException("the gallery's descriptors are of another version", "build it again")
         }
+        return found
     }
 
     companion object {

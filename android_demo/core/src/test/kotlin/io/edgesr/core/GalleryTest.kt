@@ -19,8 +19,18 @@ class GalleryTest {
 
     @Test
     fun pythonsFilesAreReadAndWrittenAgainByteForByte() {
-        assertTrue("${files.size} files", files.size >= 5)
+        assertTrue("${files.size} files", files.size >= 7)
         for (file in files) assertArrayEquals(file.name, file.readBytes(), Gallery.decode(file.readBytes()).encode())
+    }
+
+    @Test
+    fun filesOfVersion1AreReadAndUpgradedAsPythonDoes() {
+        val old = File(Vectors.galleries, "v1").listFiles()!!
+        assertTrue("${old.size} files", old.size >= 5)
+        for (file in old) {
+            val upgraded = File(Vectors.galleries, file.name).readBytes()
+            assertArrayEquals(file.name, upgraded, Gallery.decode(file.readBytes()).encode())
+        }
     }
 
     @Test
@@ -28,9 +38,21 @@ class GalleryTest {
         for (file in files) {
             val expected = Json.parse(File(file.path.removeSuffix(".gallery") + ".json").readBytes()) as Map<*, *>
             val gallery = Gallery.decode(file.readBytes())
-            assertEquals(expected["feature_space"], gallery.featureSpace)
-            assertEquals(expected["lr_size"], gallery.lrSize.toLong())
-            assertEquals(expected["dtype"], if (gallery.steps == null) "fp16" else "int8")
+            assertEquals(expected["embedder"], gallery.embedder)
+            assertEquals(expected["extensions"], gallery.extensions)
+            val sections = (expected["sections"] as List<*>).map(Vectors::map)
+            assertEquals(sections.size, gallery.sections.size)
+            for ((fields, section) in sections.zip(gallery.sections)) {
+                assertEquals(fields["feature_space"], section.featureSpace)
+                assertEquals(fields["scale"], section.scale.toLong())
+                assertEquals(fields["lr_size"], section.lrSize.toLong())
+                assertEquals(fields["dtype"], if (section.half) "fp16" else "int8")
+                val maps = section.maps.map { m -> listOf(m.name, m.size.toLong(), m.parts.map { listOf(it.first, it.second.toLong()) }) }
+                assertEquals(fields["maps"], maps)
+                assertEquals(fields["codes"], section.codes.map { listOf(it.name, it.length.toLong()) })
+                val steps = (fields["feature_scales"] as Map<*, *>?)?.values?.map { (it as Number).toFloat() }
+                assertEquals(steps, section.steps)
+            }
             val entries = expected["entries"] as List<*>
             assertEquals(entries.size, gallery.entries.size)
             for ((fields, entry) in entries.map(Vectors::map).zip(gallery.entries)) {
@@ -39,8 +61,8 @@ class GalleryTest {
                 for ((key, value) in Vectors.map(fields["quality"])) {
                     assertEquals(GalleryHeader.thousandths((value as Number).toDouble()), entry.label.quality[key])
                 }
-                val stored = java.nio.ByteBuffer.wrap(entry.features)
-                assertEquals(fields["stored_sha256"], Manifest.sha256Of(stored))
+                val hashes = (fields["features"] as List<*>).map { (it as Map<*, *>?)?.get("stored_sha256") }
+                assertEquals(hashes, entry.features.map { held -> held?.map { Manifest.sha256Of(java.nio.ByteBuffer.wrap(it)) } })
             }
         }
     }
@@ -54,9 +76,9 @@ class GalleryTest {
             it[2] = 0.75f
             it[3] = 100f
         }
-        assertArrayEquals(gallery.entries[0].features, gallery.pack(features))
+        assertArrayEquals(gallery.entries[0].features[0]!!.single(), gallery.sections[0].pack(features).single())
         assertEquals(812L, GalleryHeader.thousandths(0.8125))
-        assertThrows(GalleryException::class.java) { gallery.pack(features.also { it[5] = Float.NaN }) }
+        assertThrows(GalleryException::class.java) { gallery.sections[0].pack(features.also { it[5] = Float.NaN }) }
     }
 
     @Test
@@ -71,15 +93,41 @@ class GalleryTest {
     }
 
     @Test
-    fun everyCutAndEveryDamagedByteOfTheHeaderIsRefusedOrReadTheSame() {
-        val content = File(Vectors.galleries, "example.gallery").readBytes()
-        for (length in content.indices) {
-            assertThrows(GalleryException::class.java) { Gallery.decode(content.copyOf(length)) }
+    fun everyCutAndEveryChangedByteIsRefused() {
+        val random = java.util.Random(7)
+        for (name in listOf("example", "two-maps-and-a-code", "two-networks")) {
+            val content = File(Vectors.galleries, "$name.gallery").readBytes()
+            for (length in content.indices) {
+                assertThrows(GalleryException::class.java) { Gallery.decode(content.copyOf(length)) }
+            }
+            for (at in content.indices) {
+                val damaged = content.clone().also { it[at] = (it[at].toInt() xor (1 + random.nextInt(255))).toByte() }
+                assertThrows("$name $at", GalleryException::class.java) { Gallery.decode(damaged) }
+            }
         }
+    }
+
+    @Test
+    fun anOldFileThatIsDamagedIsRefusedOrReadWithoutAFault() {
+        val content = File(Vectors.galleries, "v1/example.gallery").readBytes()
         for (at in content.indices) {
             val damaged = content.clone().also { it[at] = (it[at].toInt() xor 0x15).toByte() }
             runCatching { Gallery.decode(damaged) }.exceptionOrNull()?.let { assertTrue("$at: $it", it is GalleryException) }
         }
+    }
+
+    @Test
+    fun whatOtherNetworksAndProgramsKeepIsCarriedThroughAChange() {
+        val gallery = Gallery.decode(File(Vectors.galleries, "two-networks.gallery").readBytes())
+        assertEquals(mapOf("booth" to "{\"theme\":\"dark\"}"), gallery.extensions)
+        val first = gallery.entries[0]
+        val features = first.features[1]!!
+        val more = Gallery.decode(gallery.adding(gallery.entry(1, features, first.descriptor, first.label.copy(photoSha256 = "f".repeat(64)))).encode())
+        assertEquals(gallery.extensions, more.extensions)
+        assertNull(more.entries.last().features[0])
+        assertEquals(listOf(0, 2, 3), more.choose(1, first.descriptor, 9).sorted())
+        assertEquals(listOf(0, 1, 2), more.choose(0, first.descriptor, 9).sorted())
+        assertArrayEquals(File(Vectors.galleries, "two-networks.gallery").readBytes(), more.with(more.entries.dropLast(1)).encode())
     }
 
     @Test
@@ -91,6 +139,8 @@ class GalleryTest {
         fun file(text: String): ByteArray {
             val header = text.toByteArray().let { it + ByteArray((8 - it.size % 8) % 8) { ' '.code.toByte() } }
             val length = java.nio.ByteBuffer.allocate(8).order(java.nio.ByteOrder.LITTLE_ENDIAN).putLong(header.size.toLong()).array()
+            val hash = Manifest.sha256Of(java.nio.ByteBuffer.wrap(length + GalleryHeader.withoutHash(header) + tensors))
+            hash.toByteArray().copyInto(header, GalleryHeader.HASH_AT)
             return length + header + tensors
         }
         assertEquals(0, Gallery.decode(file(good)).entries.size) // so what is refused below is refused for its change
@@ -98,10 +148,15 @@ class GalleryTest {
             assertTrue(old, old in good)
             assertThrows("$old -> $new", GalleryException::class.java) { Gallery.decode(file(good.replaceFirst(old, new))) }
         }
-        refused("\"format_version\":\"1\"", "\"format_version\":\"2\"")
+        refused("\"format_version\":\"2\"", "\"format_version\":\"3\"")
+        refused("\"format_version\":\"2\"", "\"format_version\":\"1\"")
         refused("\"format\":\"edgesr-gallery\"", "\"format\":\"edgesr-thumbnail\"")
-        refused("\"scale\":\"", "\"thumbnail\":\"x\",\"scale\":\"")
-        refused("\"scale\":\"", "\"scale\":\"3")
+        refused("\"sections\":", "\"thumbnail\":\"x\",\"sections\":")
+        refused("\"scale\\\":4", "\"scale\\\":3")
+        refused("\"codes\\\":[]", "\"codes\\\":[[\\\"style\\\",4]]")
+        refused("\"codes\\\":[]", "\"codes\\\":[],\\\"x\\\":1")
+        refused("\"entries\":\"[]\"", "\"entries\":\"[]\",\"extensions\":\"{}\"")
+        refused("\"entries\":\"[]\"", "\"entries\":\"[ ]\"")
         refused("{\"__metadata__\"", "{\"extra\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]},\"__metadata__\"")
         refused("[0,0]", "[0.0,0]")
     }
@@ -113,7 +168,7 @@ class GalleryTest {
         assertEquals(gallery.entries.size, gallery.adding(first).entries.size)
         val file = GalleryFile(File(folder.root, "me.gallery"))
         assertNull(file.read())
-        file.write(gallery.adding(Entry(first.features, first.descriptor, first.label.copy(photoSha256 = "f".repeat(64)))))
+        file.write(gallery.adding(gallery.entry(0, first.features[0]!!, first.descriptor, first.label.copy(photoSha256 = "f".repeat(64)))))
         assertEquals(gallery.entries.size + 1, file.read()!!.entries.size)
         file.write(gallery)
         assertFalse(String(file.file.readBytes(), Charsets.ISO_8859_1).contains("f".repeat(64)))

@@ -35,10 +35,10 @@ class TfliteEngine private constructor(override val manifest: Manifest, model: B
     override fun restore(lr: Pixels, gallery: Gallery, exemplars: List<Int>): Timed<Restored> {
         require(lr.width == manifest.lrSize && lr.height == manifest.lrSize) { "an LR face has ${manifest.lrSize} pixels a side" }
         require(exemplars.size <= manifest.slots) { "${exemplars.size} exemplars for ${manifest.slots} slots" }
-        manifest.check(gallery)
+        val section = manifest.check(gallery)
         val start = System.nanoTime()
         features.fill(0f)
-        exemplars.forEachIndexed { i, index -> gallery.floats(index, features, i * slot) }
+        exemplars.forEachIndexed { i, index -> gallery.floats(section, index, features, i * slot) }
         put("restore.lr", lr.toUnit(this.lr))
         put("restore.features", features)
         put("restore.valid", FloatArray(manifest.slots) { if (it < exemplars.size) 1f else 0f })

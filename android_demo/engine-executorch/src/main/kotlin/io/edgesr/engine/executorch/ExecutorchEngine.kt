@@ -41,11 +41,11 @@ class ExecutorchEngine private constructor(override val manifest: Manifest, priv
     override fun restore(lr: Pixels, gallery: Gallery, exemplars: List<Int>): Timed<Restored> {
         require(lr.width == manifest.lrSize && lr.height == manifest.lrSize) { "an LR face has ${manifest.lrSize} pixels a side" }
         require(exemplars.size <= manifest.slots) { "${exemplars.size} exemplars for ${manifest.slots} slots" }
-        manifest.check(gallery)
+        val section = manifest.check(gallery)
         val start = System.nanoTime()
         features.fill(0f)
         exemplars.forEachIndexed { i, index ->
-            gallery.floats(index, stored, 0)
+            gallery.floats(section, index, stored, 0)
             stored.copyInto(features, i * slot)
         }
         val valid = FloatArray(manifest.slots) { if (it < exemplars.size) 1f else 0f }
