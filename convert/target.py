@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 Report = Callable[[str], None]
 """Called with the name of each stage of a conversion as it begins."""
-TFLITE_ENVIRONMENT = "tflite environment"
-"""As ``Target.missing`` names the environment of ``edgesr setup tflite``."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,26 +9,11 @@ from edgesr.errors import UsageError
 from edgesr.models.description import find_checkpoint, read_description
 from edgesr.quantize.scheme import Quantization
 
-from . import coreml, executorch, onnx, web
+from . import coreml, executorch, onnx, tflite, web
 from .precision import Precision
-from .target import TFLITE_ENVIRONMENT, Target
+from .target import Target
 
-TFLITE = Target(
-    name="tflite",
-    title="TFLite",
-    module="edgesr.convert.tflite",
-    stages=7,
-    precisions=("fp32", "fp16", "int8", "int8-ptq", "mixed"),
-    default_precision="int8",
-    lowerings=("rows", "tent", "grid_sample"),
-    skip="matmul",
-    extra="tflite",
-    requires=("onnx", "onnxscript", "ai_edge_litert"),
-    executes_on="any",
-    remedies={TFLITE_ENVIRONMENT: "edgesr setup tflite"},
-)
-
-TARGETS = {target.name: target for target in (executorch.TARGET, coreml.TARGET, TFLITE, onnx.TARGET, web.TARGET)}
+TARGETS = {target.name: target for target in (executorch.TARGET, coreml.TARGET, tflite.TARGET, onnx.TARGET, web.TARGET)}
 
 
 def title(name: str) -> str:

@@ -19,7 +19,7 @@ from edgesr.booth.chromium import find_chromium
 from edgesr.booth.site import BUILD, is_built
 from edgesr.cli.main import run
 from edgesr.convert.pipeline import convert, plan
-from edgesr.convert.tflite_environment import tflite_environment
+from edgesr.convert.tflite.environment import tflite_environment
 from edgesr.data.samples import sample_faces
 from edgesr.evaluation.methods import degrade
 from edgesr.faces import detection

@@ -7,8 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgesr.convert.detector import MASK, cells, convert_detector, masked, sample_picture, with_fixed_side
-from edgesr.convert.tflite_environment import tflite_environment
+from edgesr.convert.tflite.contents import list_signatures
+from edgesr.convert.tflite.detector import (
+    MASK,
+    SIGNATURES,
+    TOLERANCE,
+    cells,
+    convert_detector,
+    masked,
+    sample_picture,
+    with_fixed_side,
+)
+from edgesr.convert.tflite.environment import tflite_environment
 from edgesr.errors import InputOutputError
 
 SIDE, USED = 320, 128
@@ -34,6 +44,17 @@ def test_the_mask_hides_what_lies_beside_the_picture(yunet: Path) -> None:
         np.testing.assert_allclose(cells(ours, SIDE, USED), theirs, atol=1e-4, err_msg=name)
         differs = max(differs, float(np.abs(cells(without, SIDE, USED) - theirs).max()))
     assert differs > 0.01  # without the mask the borders spoil it: the test can fail
+
+
+@pytest.mark.tflite
+@pytest.mark.faces
+@pytest.mark.slow
+def test_the_detector_on_litert_finds_what_the_desktops_does(yunet: Path, tmp_path: Path) -> None:
+    if not tflite_environment().is_ready():
+        pytest.skip("no TFLite environment")
+    output = tmp_path / "detector.tflite"
+    assert convert_detector(yunet, output) <= TOLERANCE
+    assert list(list_signatures(output.read_bytes())) == list(SIGNATURES)
 
 
 @pytest.mark.tflite

@@ -16,7 +16,7 @@ from PIL import Image
 import edgesr
 from edgesr.api import Model
 from edgesr.convert.targets import target_named
-from edgesr.convert.tflite_environment import tflite_environment
+from edgesr.convert.tflite.environment import tflite_environment
 from edgesr.data.samples import sample_faces
 from edgesr.deployment.graphs import deployed_graphs
 from edgesr.errors import GalleryError

@@ -5,14 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnx.numpy_helper
 import pytest
 from int8_networks import assert_every_int8_convolution_keeps_its_steps, failures, quantized
 
-from edgesr.convert import tflite
 from edgesr.convert.onnx.conversion import export_graph
+from edgesr.convert.onnx.int8 import convolutions
 from edgesr.convert.target import Conversion
-from edgesr.convert.tflite_environment import tflite_environment
-from edgesr.convert.tflite_onnx import prepare_for_tensorflow
+from edgesr.convert.tflite import conversion
+from edgesr.convert.tflite.environment import tflite_environment
+from edgesr.convert.tflite.onnx_form import prepare
+from edgesr.convert.tflite.quantization import take_steps
+from edgesr.deployment.graphs import GRAPH_INPUTS, GraphName
+from edgesr.errors import EdgesrError
 from edgesr.runtime.litert import LiteRTRuntime
 
 ort = pytest.importorskip("onnxruntime")
@@ -26,15 +32,15 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Converted:
     if problem := tflite_environment().problem():
         pytest.skip(f"no TFLite environment: {problem} (edgesr setup tflite)")
     folder = tmp_path_factory.mktemp("int8")
-    return tflite.convert(quantized(LOWERING), "int8", folder, lambda stage: None), folder
+    return conversion.convert(quantized(LOWERING), "int8", folder, lambda stage: None), folder
 
 
 @pytest.mark.tflite
 def test_litert_computes_what_the_quantized_graphs_do(artifact: Converted) -> None:
-    conversion, folder = artifact
+    made, folder = artifact
     config = quantized(LOWERING).config
-    assert failures(LiteRTRuntime(folder, conversion.files, config, conversion.tensors, threads=1), LOWERING) == []
-    assert all(check.ok for check in conversion.checks)
+    assert failures(LiteRTRuntime(folder, made.files, config, made.tensors, threads=1), LOWERING) == []
+    assert all(check.ok for check in made.checks)
 
 
 @pytest.mark.tflite
@@ -61,16 +67,51 @@ def test_nothing_is_quantized_that_was_not(artifact: Converted) -> None:
         assert restore.tensors[op.inputs[0]].type == schema.TensorType.FLOAT32, "rounded twice"
 
 
-def test_the_form_for_tensorflow_changes_no_value() -> None:
-    graphs = quantized(LOWERING)
-    outputs = []
-    for rewrite in (False, True):
-        model = export_graph(graphs, "encode")
-        if rewrite:
-            prepare_for_tensorflow(model)
-            assert "Concat" not in {node.op_type for node in model.graph.node}
-        options = ort.SessionOptions()
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        outputs.append(session.run(None, {"exemplar": graphs.inputs("encode")[0].numpy()})[0])
-    np.testing.assert_array_equal(*outputs)
+def outputs(model: onnx.ModelProto, graph: GraphName) -> list[np.ndarray]:
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    inputs = quantized(LOWERING).inputs(graph)
+    return session.run(None, {name: tensor.numpy() for name, tensor in zip(GRAPH_INPUTS[graph], inputs, strict=True)})
+
+
+@pytest.mark.parametrize("graph", GRAPH_INPUTS)
+def test_the_form_for_onnx2tf_changes_no_value(graph: GraphName) -> None:
+    model = export_graph(quantized(LOWERING), graph)
+    wanted = outputs(model, graph)
+    prepare(model)
+    assert "DepthToSpace" not in {node.op_type for node in model.graph.node}
+    for got, correct in zip(outputs(model, graph), wanted, strict=True):
+        turned = got if got.shape == correct.shape else got.transpose(0, 3, 1, 2)
+        np.testing.assert_array_equal(turned, correct)
+
+
+@pytest.mark.parametrize("graph", GRAPH_INPUTS)
+def test_steps_leave_a_float_graph_with_the_quantized_weights(graph: GraphName) -> None:
+    model = export_graph(quantized(LOWERING), graph)
+    before = convolutions(model)
+    steps = take_steps(model)
+    assert not {"QuantizeLinear", "DequantizeLinear"} & {node.op_type for node in model.graph.node}
+    assert set(steps.tensors.values()) == before.steps
+    after = convolutions(model)
+    kernels = {kernel.name: kernel.weight for kernel in after.kernels}
+    assert len(kernels) == len(before.int8) + before.float
+    for conv in before.int8:
+        floats = conv.weight * conv.weight_scales[:, None, None, None]
+        np.testing.assert_array_equal(kernels[conv.name], floats.astype(np.float32))
+
+
+def test_a_tensor_that_is_rounded_in_two_ways_is_refused() -> None:
+    model = export_graph(quantized(LOWERING), "encode")
+    dequantize = [node for node in model.graph.node if node.op_type == "DequantizeLinear"]
+    first = next(node for node in dequantize if node.input[0].startswith("quantize_per_tensor"))
+    another = onnx.numpy_helper.from_array(np.float32(0.5), "another")
+    model.graph.initializer.append(another)
+    quantize = next(node for node in model.graph.node if node.output[0] == first.input[0])
+    for node, name in ((quantize, "q2"), (first, "d2")):
+        copy = onnx.NodeProto.FromString(node.SerializeToString())
+        copy.output[0], copy.input[1] = name, "another"
+        copy.input[0] = copy.input[0] if node is quantize else "q2"
+        model.graph.node.append(copy)
+    with pytest.raises(EdgesrError, match="rounded in two ways"):
+        take_steps(model)

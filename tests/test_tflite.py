@@ -14,10 +14,10 @@ import pytest
 import torch
 from conftest import TINY, lively
 
-from edgesr.convert import tflite
 from edgesr.convert.precision import Precision
 from edgesr.convert.target import Conversion
-from edgesr.convert.tflite_environment import tflite_environment
+from edgesr.convert.tflite import conversion, programs
+from edgesr.convert.tflite.environment import tflite_environment
 from edgesr.deployment.graphs import Graphs, deployed_graphs
 from edgesr.errors import BundleError, EdgesrError
 from edgesr.evaluation.metrics import psnr_unit
@@ -41,7 +41,7 @@ def convert(
 ) -> Converted:
     if problem := tflite_environment().problem():
         pytest.skip(f"no TFLite environment: {problem} (edgesr setup tflite)")
-    return tflite.convert(graphs_of(config, lowering), precision, folder, lambda stage: None), folder
+    return conversion.convert(graphs_of(config, lowering), precision, folder, lambda stage: None), folder
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_fp16_weights_halve_the_file_and_stay_close(fp32: Converted, fp16: Conve
     wanted = outputs(TorchRuntime(lively(TINY)), TINY, 2)
     for got, correct in zip(outputs(opened(fp16), TINY, 2), wanted, strict=True):
         assert psnr_unit(got, correct) >= 55
-    size = {name: (made[1] / tflite.FILE).stat().st_size for name, made in (("fp32", fp32), ("fp16", fp16))}
+    size = {name: (made[1] / conversion.FILE).stat().st_size for name, made in (("fp32", fp32), ("fp16", fp16))}
     weights = sum(p.numel() for p in lively(TINY).parameters() if p.ndim == 4)
     assert size["fp32"] - size["fp16"] > weights  # two bytes each, less what 16 bits cost in tensors of their own
     assert fp16[0].arithmetic == {"everything": "fp32", "stored convolution weights": "fp16"}
@@ -97,7 +97,7 @@ def test_fp16_weights_halve_the_file_and_stay_close(fp32: Converted, fp16: Conve
     ],
 )
 def test_a_wrong_answer_of_tflite_runtime_fails_the_gate(precision: Precision, measured: dict[str, float]) -> None:
-    checks = tflite.judge_second_runtime({"runtime": "r", "outputs": {"restore sr": measured}}, precision)
+    checks = conversion.judge_second_runtime({"runtime": "r", "outputs": {"restore sr": measured}}, precision)
     assert [check.ok for check in checks] == [False]
 
 
@@ -154,7 +154,7 @@ def test_images_and_features_are_channels_last_under_our_names(fp32: Converted) 
 
 @pytest.mark.tflite
 def test_the_metadata_lies_in_the_file(fp16: Converted) -> None:
-    content = (fp16[1] / tflite.FILE).read_bytes()
+    content = (fp16[1] / conversion.FILE).read_bytes()
     assert json.dumps(METADATA).encode() in content
     assert str(Path.home()).encode() not in content, "the file names a folder of this machine"
 
@@ -164,12 +164,12 @@ def test_the_metadata_lies_in_the_file(fp16: Converted) -> None:
 def test_conversion_works_without_a_network(tmp_path: Path, monkeypatch) -> None:
     if shutil.which("unshare") is None or subprocess.run([*NO_NETWORK, "true"], check=False).returncode:
         pytest.skip("this system does not let a program be cut off from the network")
-    run_child = tflite.run_child
+    run_child = programs.run_child
     monkeypatch.setattr(
-        tflite, "run_child", lambda command, *args, **kw: run_child([*NO_NETWORK, *command], *args, **kw)
+        programs, "run_child", lambda command, *args, **kw: run_child([*NO_NETWORK, *command], *args, **kw)
     )
     convert(tmp_path)
-    assert (tmp_path / tflite.FILE).is_file()
+    assert (tmp_path / conversion.FILE).is_file()
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_conversion_works_without_a_network(tmp_path: Path, monkeypatch) -> None
     ["socket.create_connection(('192.0.2.1', 80), 1)", "socket.socket().connect(('192.0.2.1', 80))", "urlopen(URL)"],
 )
 def test_the_worker_refuses_to_reach_another_machine(attempt: str) -> None:
-    worker = Path(tflite.__file__).with_name("tflite_worker.py")
+    worker = Path(programs.__file__).with_name("worker.py")
     program = f"""
 import runpy, socket
 from urllib.request import urlopen
@@ -207,10 +207,10 @@ def test_a_refusal_is_one_line_with_the_reason(
         on_line(line)
         return 1, errors
 
-    monkeypatch.setattr(tflite, "run_child", run_child)
-    monkeypatch.setattr(tflite.TFLiteEnvironment, "problem", lambda self: None)
+    monkeypatch.setattr(programs, "run_child", run_child)
+    monkeypatch.setattr(conversion.TFLiteEnvironment, "problem", lambda self: None)
     with pytest.raises(EdgesrError) as caught:
-        tflite.convert(graphs_of(TINY), "fp32", tmp_path, lambda stage: None)
+        conversion.convert(graphs_of(TINY), "fp32", tmp_path, lambda stage: None)
     assert caught.value.what == f"cannot convert to TFLite: {reason}"
     assert list(tmp_path.iterdir()) == []
 
@@ -222,10 +222,10 @@ def test_litert_says_nothing_of_its_own(fp32: Converted, capfd: pytest.CaptureFi
 
 
 def test_a_damaged_file_is_refused_by_name(tmp_path: Path) -> None:
-    (tmp_path / tflite.FILE).write_bytes(b"\0" * 64)
+    (tmp_path / conversion.FILE).write_bytes(b"\0" * 64)
     tensors = graphs_of(TINY).tensors()
     with pytest.raises(BundleError, match="tflite cannot load the model"):
-        open_engine("tflite", tmp_path, {"model": tflite.FILE}, TINY, tensors)
+        open_engine("tflite", tmp_path, {"model": conversion.FILE}, TINY, tensors)
 
 
 @pytest.mark.tflite
@@ -237,10 +237,9 @@ def test_threads_are_settable(fp32: Converted) -> None:
         np.testing.assert_allclose(got, correct, atol=1e-5)
 
 
-def test_example_outputs_are_the_graphs_own(tmp_path: Path) -> None:
+def test_example_outputs_are_the_graphs_own() -> None:
     graphs = graphs_of(TINY)
-    request = tflite._request(graphs, "fp32", tmp_path)
-    arrays = np.load(request["arrays"])
-    sr, weights = graphs.restore(*(torch.from_numpy(arrays[f"restore.{name}"]) for name in ("lr", "features", "valid")))
-    np.testing.assert_array_equal(arrays["restore.sr"], sr.numpy())
-    np.testing.assert_array_equal(arrays["restore.weights"], weights.numpy())
+    made = conversion.examples(graphs)["restore"]
+    sr, weights = graphs.restore(*(torch.from_numpy(made.inputs[name]) for name in ("lr", "features", "valid")))
+    np.testing.assert_array_equal(made.outputs["sr"], sr.numpy())
+    np.testing.assert_array_equal(made.outputs["weights"], weights.numpy())

@@ -1,4 +1,4 @@
-"""The TFLite converter's environment: complete or absent, never half made."""
+"""What edgesr setup tflite installs: complete or absent, never half made."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from edgesr.convert import tflite, tflite_environment
 from edgesr.convert.targets import TARGETS
-from edgesr.convert.tflite_environment import BEGUN, COMPLETE, LOCK, VARIABLE, TFLiteEnvironment
+from edgesr.convert.tflite import conversion, environment
+from edgesr.convert.tflite.environment import BEGUN, COMPLETE, CONVERTER_LOCK, RUNTIME_LOCK, VARIABLE, TFLiteEnvironment
 from edgesr.errors import InputOutputError, UnavailableError, UsageError
 
 
-def make(folder: Path, *, stamp: str | None) -> TFLiteEnvironment:
-    """A folder that looks like an environment, with a stamp of a lock file's hash or with none."""
-    environment = TFLiteEnvironment(folder)
-    environment.python.parent.mkdir(parents=True)
-    environment.python.symlink_to(sys.executable)
+def make(folder: Path, *, stamp: str | None, python: Path | None = None) -> TFLiteEnvironment:
+    """A folder that looks like an environment, with a stamp of the lock files' hash or with none."""
+    folder.mkdir(parents=True)
     (folder / BEGUN).touch()
     if stamp is not None:
-        (folder / COMPLETE).write_text(json.dumps({"lock_sha256": stamp}))
-    return environment
+        made_with = None if python is None else str(python)
+        (folder / COMPLETE).write_text(json.dumps({"lock_sha256": stamp, "runtime_python": made_with}))
+    return TFLiteEnvironment(folder)
 
 
 def pretend(
@@ -35,20 +34,22 @@ def pretend(
     """Replace every program by one that says what pip says and ends as told."""
 
     def run_child(_command, on_line, **_options):
-        on_line("Collecting numpy==1.26.4 (from -r tflite_requirements.txt (line 36))")
+        on_line("Collecting numpy==1.26.4 (from -r runtime_requirements.txt (line 3))")
         if raises is not None:
             raise raises
         return code, errors
 
-    monkeypatch.setattr(tflite_environment, "run_child", run_child)
+    monkeypatch.setattr(environment, "run_child", run_child)
 
 
-def test_every_package_of_the_lock_file_is_pinned_with_the_hashes_of_its_files() -> None:
-    text = re.sub(r"^#.*\n", "", LOCK.read_text(), flags=re.MULTILINE)
-    pin = r"[\w.-]+==[\w.]+(?: ; sys_platform == 'linux')?(?: \\\n    --hash=sha256:[0-9a-f]{64})+\n"
+@pytest.mark.parametrize(
+    ("lock", "names"), [(CONVERTER_LOCK, {"onnx2tf"}), (RUNTIME_LOCK, {"tflite-runtime", "numpy"})]
+)
+def test_every_package_of_a_lock_file_is_pinned_with_the_hashes_of_its_files(lock: Path, names: set[str]) -> None:
+    text = re.sub(r"^#.*\n", "", lock.read_text(), flags=re.MULTILINE)
+    pin = r"[\w.-]+==[\w.]+(?: \\\n    --hash=sha256:[0-9a-f]{64})+\n"
     assert re.fullmatch(f"(?:{pin})+", text)
-    names = {line.split("==")[0] for line in text.splitlines() if "==" in line}
-    assert {"onnx2tf", "tensorflow", "tflite-runtime", "numpy", "setuptools"} <= names
+    assert {line.split("==")[0] for line in text.splitlines() if "==" in line} == names
 
 
 @pytest.fixture
@@ -77,10 +78,9 @@ def test_a_package_of_another_content_is_refused(
 ) -> None:
     lock, right = tmp_path / "lock.txt", hashlib.sha256(package.read_bytes()).hexdigest()
     lock.write_text(line.format(right=right, wrong="0" * 64) + "\n")
-    monkeypatch.setattr(tflite_environment, "LOCK", lock)
     monkeypatch.setenv("PIP_FIND_LINKS", str(package.parent))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    command = TFLiteEnvironment(Path(sys.prefix)).install_command()
+    command = TFLiteEnvironment(tmp_path).install_command(lock, tmp_path / "converter")
     done = subprocess.run([*command, "--dry-run"], capture_output=True, text=True, check=False)
     assert (done.returncode == 0, says is None or says in done.stderr.lower()) == (says is None, True), done.stderr
 
@@ -89,10 +89,30 @@ def test_only_a_complete_environment_of_this_lock_file_is_ready(tmp_path: Path) 
     assert "there is none" in (TFLiteEnvironment(tmp_path / "absent").problem() or "")
     assert "incomplete" in (make(tmp_path / "half", stamp=None).problem() or "")
     assert "another version" in (make(tmp_path / "old", stamp="0" * 64).problem() or "")
-    whole = make(tmp_path / "whole", stamp=tflite_environment.lock_sha256())
+    whole = make(tmp_path / "whole", stamp=environment.lock_sha256(), python=Path(sys.executable))
     assert whole.is_ready()
-    whole.python.unlink()
-    assert "lost its Python" in (whole.problem() or "")
+    assert whole.runtime_python() == Path(sys.executable)
+    gone = make(tmp_path / "gone", stamp=environment.lock_sha256(), python=tmp_path / "python3.11")
+    assert "a Python that is gone" in (gone.problem() or "")
+    assert make(tmp_path / "without", stamp=environment.lock_sha256()).is_ready()
+
+
+@pytest.mark.parametrize(
+    ("system", "version", "on_path", "found"),
+    [
+        ("linux", (3, 11), None, sys.executable),
+        ("linux", (3, 13), "/opt/python3.11", "/opt/python3.11"),
+        ("linux", (3, 13), None, None),
+        ("darwin", (3, 11), "/opt/python3.11", None),
+    ],
+)
+def test_the_oldest_runtime_runs_on_this_python_or_one_on_the_path(
+    monkeypatch: pytest.MonkeyPatch, system: str, version: tuple[int, int], on_path: str | None, found: str | None
+) -> None:
+    monkeypatch.setattr(environment.sys, "platform", system)
+    monkeypatch.setattr(environment.sys, "version_info", (*version, 0, "final", 0))
+    monkeypatch.setattr(environment.shutil, "which", {"python3.11": on_path}.get)
+    assert environment.find_runtime_python() == (None if found is None else Path(found))
 
 
 @pytest.mark.parametrize("before", ["absent", "empty", "half made", "of another version"])
@@ -107,7 +127,7 @@ def test_creating_leaves_a_complete_environment(tmp_path: Path, monkeypatch, bef
     stages: list[str] = []
     TFLiteEnvironment(folder).create(stages.append)
     assert "fetching numpy" in stages
-    assert json.loads((folder / COMPLETE).read_text())["lock_sha256"] == tflite_environment.lock_sha256()
+    assert json.loads((folder / COMPLETE).read_text())["lock_sha256"] == environment.lock_sha256()
     assert not (folder / "left over").exists()
 
 
@@ -140,15 +160,15 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path: Path, monkeypatch)
 
 def test_a_ready_environment_is_not_made_again(tmp_path: Path, monkeypatch) -> None:
     pretend(monkeypatch, code=1)
-    make(tmp_path / "env", stamp=tflite_environment.lock_sha256()).create(lambda stage: None)
+    make(tmp_path / "env", stamp=environment.lock_sha256()).create(lambda stage: None)
 
 
 def test_its_place_is_the_option_then_the_variable_then_the_cache(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv(VARIABLE, raising=False)
-    place = tflite_environment.tflite_environment
-    assert place().folder == tmp_path / "cache" / "edgesr" / f"tflite-{tflite_environment.lock_sha256()[:12]}"
+    place = environment.tflite_environment
+    assert place().folder == tmp_path / "cache" / "edgesr" / f"tflite-{environment.lock_sha256()[:12]}"
     monkeypatch.setenv(VARIABLE, str(tmp_path / "variable"))
     assert place().folder == tmp_path / "variable"
     assert place(tmp_path / "option").folder == tmp_path / "option"
@@ -158,5 +178,5 @@ def test_conversion_without_it_names_the_command_that_makes_it(tmp_path: Path, m
     monkeypatch.setenv(VARIABLE, str(tmp_path / "absent"))
     assert TARGETS["tflite"].missing() == ["tflite environment"]
     with pytest.raises(UnavailableError) as caught:
-        tflite.convert(None, "fp32", tmp_path, lambda stage: None)  # type: ignore[arg-type]
+        conversion.convert(None, "fp32", tmp_path, lambda stage: None)  # type: ignore[arg-type]
     assert (caught.value.exit_code, caught.value.hint) == (3, "edgesr setup tflite")

@@ -37,7 +37,8 @@ def test_the_wheel_holds_the_package_and_nothing_beside_it(wheel: Path) -> None:
     assert {name.split("/")[0].split("-")[0] for name in names} == {"edgesr"}
     wanted = (
         "edgesr/convert/pipeline.py",
-        "edgesr/convert/tflite_requirements.txt",
+        "edgesr/convert/tflite/converter_requirements.txt",
+        "edgesr/convert/tflite/runtime_requirements.txt",
         "edgesr/quantize/__init__.py",
         "edgesr/py.typed",
         "edgesr/ablations/tables/alignment.toml",

@@ -1,9 +1,9 @@
-"""Lock the TFLite environment's packages: every file's SHA-256, for every system, into convert/tflite_requirements.txt.
+"""Lock what `edgesr setup tflite` installs: every file's SHA-256, for every system, in convert/tflite.
 
 python tools/tflite_lock.py
 
-Takes names, versions and the text above them from the file itself: change a version there and run it. Nothing else is
-looked up, so the list has to be whole: `edgesr setup tflite` installs it, and `pip check` in that environment tells.
+Takes names, versions and the text above them from the files themselves: change a version there and run it. Nothing else
+is looked up: `edgesr setup tflite` installs the lists alone and tells whether both programs start.
 """
 
 from __future__ import annotations
@@ -14,30 +14,35 @@ import sys
 import tempfile
 from pathlib import Path
 
-LOCK = Path(__file__).resolve().parent.parent / "convert" / "tflite_requirements.txt"
-PYTHON = "3.11"
-PROJECT = f'[project]\nname = "lock"\nversion = "0"\nrequires-python = "=={PYTHON}.*"\n'
-"""By which uv knows that no other Python matters."""
+FOLDER = Path(__file__).resolve().parent.parent / "convert" / "tflite"
+PYTHONS = {"converter_requirements.txt": "3.12", "runtime_requirements.txt": "3.11"}
+"""By which uv knows which Pythons do not matter; onnx2tf declares 3.12."""
 
 
 def main() -> int:
     """0, or 1 where a package has no files by that version."""
-    lines = LOCK.read_text().splitlines()
+    return max(lock(FOLDER / name, python) for name, python in PYTHONS.items())
+
+
+def lock(path: Path, python: str) -> int:
+    """Write one list anew."""
+    lines = path.read_text().splitlines()
     head = [line for line in lines if line.startswith("#")]
     pins = [re.sub(r"\s*\\$", "", line) for line in lines if line and not line.startswith(("#", " "))]
+    project = f'[project]\nname = "lock"\nversion = "0"\nrequires-python = "=={python}.*"\n'
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "pyproject.toml").write_text(PROJECT)
+        (Path(folder) / "pyproject.toml").write_text(project)
         (Path(folder) / "pins.in").write_text("\n".join(pins) + "\n")
         compiled = subprocess.run(
             [sys.executable, "-m", "uv", "pip", "compile", "pins.in", "--quiet", "--universal", "--no-deps",
-             "--python-version", PYTHON, "--generate-hashes", "--no-header", "--no-annotate"],
+             "--python-version", python, "--generate-hashes", "--no-header", "--no-annotate"],
             cwd=folder, capture_output=True, text=True, check=False,
         )  # fmt: skip
     if compiled.returncode:
         sys.stderr.write(compiled.stderr)
         return 1
-    LOCK.write_text("\n".join(head) + "\n" + compiled.stdout)
-    sys.stdout.write(f"{len(pins)} packages, {compiled.stdout.count('--hash=')} files: {LOCK}\n")
+    path.write_text("\n".join(head) + "\n" + compiled.stdout)
+    sys.stdout.write(f"{len(pins)} packages, {compiled.stdout.count('--hash=')} files: {path}\n")
     return 0
 
 

@@ -21,8 +21,7 @@ from kept_work import CHECKPOINTS, INT8, NETWORK, bundle, digest  # noqa: E402
 MODELS = ROOT / "app" / "src" / "main" / "assets" / "models"
 TESTDATA = ROOT / "testdata"
 CONVERTER = (
-    "convert/tflite.py",
-    "convert/tflite_worker.py",
+    "convert/tflite",
     "edgesr/deployment/graphs.py",
     "edgesr/deployment/rewrites.py",
     "edgesr/deployment/lowerings.py",
@@ -32,7 +31,6 @@ CONVERTER = (
 
 DEPENDS = (
     *CONVERTER,
-    "convert/detector.py",
     f"edgesr/checkpoints/{NETWORK}",
     f"edgesr/checkpoints/{INT8}",
     "android_demo/tools/assets.py",
@@ -72,14 +70,14 @@ def main() -> None:
 
 def detector() -> None:
     """YuNet as ``detector.tflite``, and what the app must know of it."""
-    from edgesr.convert.detector import SIGNATURES, convert_detector
+    from edgesr.convert.tflite.detector import SIGNATURES, convert_detector
     from edgesr.errors import EdgesrError
     from edgesr.faces.yunet import find_yunet
 
     folder = MODELS / "detector"
     folder.mkdir(exist_ok=True)
     model = folder / "detector.tflite"
-    state = digest("convert/detector.py", "convert/tflite_worker.py")
+    state = digest("convert/tflite")
     stamp = TESTDATA / "detector.stamp"
     if stamp.is_file() and stamp.read_text() == state and model.is_file():
         return

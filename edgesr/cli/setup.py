@@ -13,11 +13,11 @@ from edgesr.cli import output, progress
 def command(what: str, as_json: bool) -> None:
     """Make what a command needs; does nothing where it is ready.
 
-    tflite: TensorFlow and onnx2tf pin another numpy than everything else, so they live in a Python environment
-    of their own, made from a locked list (2.6 GB, about two minutes). EDGESR_TFLITE_ENV says where;
-    without it, it lies in the user's cache.
+    tflite: onnx2tf, which pins other versions than edgesr's, and tflite-runtime, which takes another numpy, from
+    locked lists into a folder of their own (120 MB, seconds). EDGESR_TFLITE_ENV says where; without it, it lies
+    in the user's cache.
     """
-    from edgesr.convert.tflite_environment import tflite_environment
+    from edgesr.convert.tflite.environment import tflite_environment
 
     environment = tflite_environment()
     ready = environment.is_ready()

@@ -1,7 +1,7 @@
 """Runs a TFLite file under tflite-runtime, the oldest runtime that artifacts must run on.
 
-Run as ``python -I tflite_check.py request.json`` in the environment of ``edgesr setup tflite``, and never in one
-process with TensorFlow: their native libraries clash. It imports nothing of edgesr, which is not installed there.
+Run as ``python -I -S second_runtime.py request.json`` by a Python that tflite-runtime has a build for. It comes with a
+numpy of its own (``edgesr setup tflite``), so nothing that is installed for that Python is used, nor edgesr.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 CANONICAL = {4: (0, 2, 3, 1), 3: (0, 1, 2), 1: (0,)}
-"""As in ``tflite_worker``."""
+"""Axes of an ONNX tensor in the artifact, by rank: images and features NHWC, weights [n, h, w], valid [n]."""
 
 
 def check(request: dict[str, Any]) -> dict[str, Any]:
     """Errors of each output of each signature on the request's arrays, relative to its peak where that is above 1."""
+    sys.path.insert(0, request["runtime"])
+    import numpy as np
     from tflite_runtime.interpreter import Interpreter
 
     arrays = dict(np.load(request["arrays"], allow_pickle=False))
@@ -45,4 +45,4 @@ def check(request: dict[str, Any]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     asked = json.loads(Path(sys.argv[1]).read_text())
-    Path(asked["check"]).write_text(json.dumps(check(asked)))
+    Path(asked["result"]).write_text(json.dumps(check(asked)))

@@ -8,7 +8,6 @@ OpenCV does.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,11 @@ from edgesr.faces.face import LONG_SIDE
 from edgesr.files.atomic import file_aside
 from edgesr.files.leftovers import work_folder
 
-from .target import Report
-from .tflite import SETUP, _run
-from .tflite_environment import tflite_environment
+from ..target import Report
+from .environment import tflite_environment
+from .example import Array, Example, canonical
+from .programs import SETUP
+from .translation import translate
 
 SIGNATURES = {"detect": LONG_SIDE, "look": VIEW_PIXELS}
 """Side of each signature's square picture in pixels."""
@@ -35,8 +36,6 @@ TOLERANCE = 2e-3
 MASK = "mask"
 SAMPLE = 128
 """Side of the sample face's picture; a multiple of 32, to which OpenCV extends pictures."""
-
-Arrays = dict[str, npt.NDArray[np.float32]]
 
 
 def convert_detector(onnx_file: Path, output: Path, report: Report = lambda _: None) -> float:
@@ -54,11 +53,10 @@ def convert_detector(onnx_file: Path, output: Path, report: Report = lambda _: N
     if problem := environment.problem():
         raise UnavailableError(f"no TFLite environment: {problem}", SETUP)
     with work_folder("detector") as work:
-        arrays: Arrays = {}
-        graphs: dict[str, Any] = {}
+        examples = {}
         for signature, side in SIGNATURES.items():
             path = work / f"{signature}.onnx"
-            inputs = {}
+            inputs: dict[str, Array] = {}
             try:
                 fixed = with_fixed_side(onnx.load(str(onnx_file)), side)
                 picture = fixed.graph.input[0].name
@@ -84,27 +82,15 @@ def convert_detector(onnx_file: Path, output: Path, report: Report = lambda _: N
                     raise EdgesrError(
                         f"the detector's {key} depends on what lies beside the picture", "please report it"
                     )
-            arrays |= {f"{signature}.{key}": array for key, array in (inputs | results).items()}
-            graphs[signature] = {"onnx": str(path), "inputs": list(inputs), "outputs": outputs}
-        np.savez(work / "arrays.npz", allow_pickle=False, **arrays)
-        model = work / "detector.tflite"
-        request = {
-            "graphs": graphs,
-            "arrays": str(work / "arrays.npz"),
-            "precision": "fp32",
-            "quantized": False,
-            "metadata": {"network": "YuNet", "licence": "MIT", "signatures": SIGNATURES},
-            "model": str(model),
-            "result": str(work / "result.json"),
-        }
-        (work / "request.json").write_text(json.dumps(request))
-        _run(environment, "tflite_worker.py", work, "cannot convert the detector", report)
+            examples[signature] = Example(inputs, results)
+        metadata = {"network": "YuNet", "licence": "MIT", "signatures": SIGNATURES}
+        content = translate(environment, work, examples, report, metadata=metadata)
         report("comparing it with ONNX Runtime")
-        difference = _difference(model, graphs, arrays)
+        difference = _difference(content, examples)
         if not difference <= TOLERANCE:
             raise EdgesrError(f"the converted detector is off by {difference:.2g}", f"at most {TOLERANCE} is allowed")
         with file_aside(output) as aside:
-            aside.write_bytes(model.read_bytes())
+            aside.write_bytes(content)
     return difference
 
 
@@ -167,17 +153,17 @@ def sample_picture(side: int) -> npt.NDArray[np.float32]:
     return picture
 
 
-def _difference(model: Path, graphs: dict[str, Any], arrays: Arrays) -> float:
+def _difference(content: bytes, examples: dict[str, Example]) -> float:
     from ai_edge_litert.interpreter import Interpreter
 
     from edgesr.process.quiet import quiet
 
     with quiet():
-        interpreter = Interpreter(model_path=str(model), num_threads=1)
+        interpreter = Interpreter(model_content=content, num_threads=1)
         worst = 0.0
-        for signature, graph in graphs.items():
-            given = {k: np.ascontiguousarray(arrays[f"{signature}.{k}"].transpose(0, 2, 3, 1)) for k in graph["inputs"]}
+        for signature, example in examples.items():
+            given = {key: canonical(array) for key, array in example.inputs.items()}
             results = interpreter.get_signature_runner(signature)(**given)
-            found = [float(np.abs(results[key] - arrays[f"{signature}.{key}"]).max()) for key in graph["outputs"]]
+            found = [float(np.abs(results[key] - array).max()) for key, array in example.outputs.items()]
             worst = float(np.max([worst, *found]))  # NaN stays
     return worst

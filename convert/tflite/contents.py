@@ -1,4 +1,4 @@
-"""Which convolutions of a TFLite file run in int8, read from the file itself."""
+"""What a TFLite file holds, read from the file itself: signatures, operators, metadata, and every convolution."""
 
 from __future__ import annotations
 
@@ -8,42 +8,31 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgesr.process.quiet import quiet
-
-from .int8 import Convolutions, FloatConv, Int8Conv, Step
-
-METADATA = b"edgesr"
-"""Name of the metadata's entry."""
+from ..int8 import Convolutions, FloatConv, Int8Conv, Step
+from .flatbuffer import METADATA, kind, parse, schema
 
 
 def convolutions(content: bytes) -> dict[str, Convolutions]:
     """Per signature: CONV_2D with int8 input, weights and output is int8, any other float."""
-    with quiet():
-        from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    s, model = schema(), parse(content)
     found = {}
     for signature in model.signatureDefs:
         subgraph = model.subgraphs[signature.subgraphIndex]
-        convs = [
-            operator
-            for operator in subgraph.operators
-            if model.operatorCodes[operator.opcodeIndex].builtinCode == schema.BuiltinOperator.CONV_2D
-        ]
+        convs = [operator for operator in subgraph.operators if kind(model, operator) == "CONV_2D"]
         int8 = [
             _int8_conv(model, subgraph, operator)
             for operator in convs
             if all(
-                subgraph.tensors[index].type == schema.TensorType.INT8
+                subgraph.tensors[index].type == s.TensorType.INT8
                 for index in (operator.inputs[0], operator.inputs[1], operator.outputs[0])
             )
         ]
-        kernels = [kernel for operator in convs if (kernel := _kernel(model, subgraph, operator, schema)) is not None]
+        kernels = [kernel for operator in convs if (kernel := _kernel(model, subgraph, operator)) is not None]
         constants = {index for index, tensor in enumerate(subgraph.tensors) if _data(model, tensor) is not None}
         steps = frozenset(
             _step(tensor)
             for index, tensor in enumerate(subgraph.tensors)
-            if tensor.type == schema.TensorType.INT8 and index not in constants
+            if tensor.type == s.TensorType.INT8 and index not in constants
         )
         found[signature.signatureKey.decode()] = Convolutions(
             tuple(int8), len(convs) - len(int8), kernels=tuple(kernels), steps=steps
@@ -53,14 +42,41 @@ def convolutions(content: bytes) -> dict[str, Convolutions]:
 
 def embedded_metadata(content: bytes) -> dict[str, str] | None:
     """The network's metadata, which lie in the file as JSON under the name ``edgesr``; None where there are none."""
-    with quiet():
-        from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    model = parse(content)
     for entry in model.metadata or ():
         if entry.name == METADATA:
             return {str(key): str(value) for key, value in json.loads(bytes(model.buffers[entry.buffer].data)).items()}
     return None
+
+
+def list_signatures(content: bytes) -> dict[str, dict[str, dict[str, list[int]]]]:
+    """Per signature, ``inputs`` and ``outputs``: name to shape, as the file has them."""
+    model = parse(content)
+
+    def shapes(tensors: Any, subgraph: Any) -> dict[str, list[int]]:
+        return {tensor.name.decode(): list(map(int, subgraph.tensors[tensor.tensorIndex].shape)) for tensor in tensors}
+
+    return {
+        signature.signatureKey.decode(): {
+            side: shapes(getattr(signature, side), model.subgraphs[signature.subgraphIndex])
+            for side in ("inputs", "outputs")
+        }
+        for signature in model.signatureDefs
+    }
+
+
+def list_operators(content: bytes) -> dict[str, dict[str, dict[str, int]]]:
+    """Per signature, each operator's count and highest version."""
+    model = parse(content)
+    listed: dict[str, dict[str, dict[str, int]]] = {}
+    for signature in model.signatureDefs:
+        counts: dict[str, dict[str, int]] = {}
+        for operator in model.subgraphs[signature.subgraphIndex].operators:
+            known = counts.setdefault(kind(model, operator), {"count": 0, "version": 0})
+            known["count"] += 1
+            known["version"] = max(known["version"], model.operatorCodes[operator.opcodeIndex].version)
+        listed[signature.signatureKey.decode()] = dict(sorted(counts.items()))
+    return listed
 
 
 def _int8_conv(model: Any, subgraph: Any, operator: Any) -> Int8Conv:
@@ -93,16 +109,16 @@ def _step(tensor: Any) -> Step:
     return Step(float(tensor.quantization.scale[0]), int(tensor.quantization.zeroPoint[0]))
 
 
-def _kernel(model: Any, subgraph: Any, operator: Any, schema: Any) -> FloatConv | None:
+def _kernel(model: Any, subgraph: Any, operator: Any) -> FloatConv | None:
     """Weights and bias of a convolution of floats; as fp16 they lie behind a DEQUANTIZE."""
     makers = {made.outputs[0]: made for made in subgraph.operators}
 
     def constant(index: int) -> Any:
         tensor = subgraph.tensors[index]
         made = makers.get(index)
-        if made is not None and model.operatorCodes[made.opcodeIndex].builtinCode == schema.BuiltinOperator.DEQUANTIZE:
+        if made is not None and kind(model, made) == "DEQUANTIZE":
             tensor = subgraph.tensors[made.inputs[0]]
-        types = {schema.TensorType.FLOAT32: np.float32, schema.TensorType.FLOAT16: np.float16}
+        types = {schema().TensorType.FLOAT32: np.float32, schema().TensorType.FLOAT16: np.float16}
         data = _data(model, tensor)
         if data is None or tensor.type not in types:
             return None
