@@ -94,7 +94,8 @@ def test_training_is_told_as_it_was_recorded(tiny_checkpoint: Path, tmp_path: Pa
     shipped = json.loads((ROOT / "edgesr/checkpoints/hime-small-x4-photo/config.json").read_text())
     record = shipped["training"] | {"initialised_from": "hime-small-x4"}
     record["before"] = record | {"initialised_from": "somewhere"}
-    record["train_config"] = record["train_config"] | {"steps": 3000}
+    loss = {"weights": {"rec": 1.0, "adv": 0.02, "identity": 0.08, "impostor": 0.2}}
+    record["train_config"] = record["train_config"] | {"steps": 3000, "loss": loss}
     (folder / "config.json").write_text(json.dumps({**described, "training": record | {"step": 1200}}))
     (folder / "README.md").write_text("# Tiny\n\n<!-- training -->\nold\n<!-- /training -->\n\nAfter.\n")
     network_card.write_card(folder, [])
@@ -102,8 +103,7 @@ def test_training_is_told_as_it_was_recorded(tiny_checkpoint: Path, tmp_path: Pa
     for said in (
         f"edgesr train ../shared/faces --name {described['name']} --init hime-small-x4 --steps 3000 ",
         " --slot-probabilities 0.1,0.25,0.15,0.5 --degradation phone-2 --augment 0.5 --wrong-gallery 0.3 ",
-        " --identity 0.0",
-        " --embedder EMBEDDER\n",
+        " --adversarial 0.02 --identity 0.08 --impostor 0.2 --embedder EMBEDDER\n",
         "1,200 of 3,000 steps of 16 faces",
         "which started from somewhere.",
         "\n<!-- /training -->\n\nAfter.\n",

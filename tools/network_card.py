@@ -216,10 +216,9 @@ def command(network: str, record: dict[str, Any]) -> str:
     config, start = record["train_config"], record.get("initialised_from")
     loss = config.get("loss", {})
     weights = loss.get("weights", {})
-    chosen = {**config, **config["curriculum"], **loss}
+    chosen = {**config, **config["curriculum"], **loss, **weights}
     chosen |= {"adversarial": weights.get("adv"), "perceptual": weights.get("per"), "correlation": weights.get("cor")}
     chosen |= {
-        "identity": weights.get("identity"),
         "name": network,
         "init": "PROBE" if start and " " in start else start,
     }
