@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import TINY, lively
 from PIL import Image
 from scenes import SIDE, Place, compose
 
@@ -19,6 +20,7 @@ from edgesr.cli.main import run
 from edgesr.data.samples import sample_faces
 from edgesr.gallery.format import read_gallery, write_gallery
 from edgesr.images.imaging import resize_bicubic, write_image
+from edgesr.models.checkpoint import save_checkpoint
 
 pytestmark = [pytest.mark.faces, pytest.mark.usefixtures("yunet")]
 # Composed photos: a sample face, turned a little, in a grey picture; the embedder is not needed for one person.
@@ -280,6 +282,33 @@ def test_a_gallery_with_other_steps_is_refused_by_every_command_that_takes_one(
     assert not (tmp_path / "sr.png").exists()
     said = answer(capsys, "gallery", "inspect", forged, *model, code=1)
     assert (said["fits"], "int8 step" in said["reason"]) == (False, True)
+
+
+def test_one_file_serves_two_networks_and_says_which_it_could_not_add_to(
+    photos: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    larger, made = tmp_path / "larger", tmp_path / "me.gallery"
+    network = lively(TINY.replace(lr_size=16))
+    save_checkpoint(larger, "larger", network, training={}, feature_scales={"f_ref": 0.1, "g_ref": 0.1})
+    both = ("-m", tiny_checkpoint, "-m", larger)
+    said = answer(capsys, "gallery", "build", photos / "good.png", "-o", made, *both)
+    assert [section["entries"] for section in said["sections"]] == [1, 1]
+    assert run(["gallery", "add", str(made), str(photos / "smile.jpg"), "-m", str(tiny_checkpoint)]) == 0
+    spaces = [section.feature_space for section in read_gallery(made).sections]
+    assert f"no network here makes features of {spaces[1]}" in capsys.readouterr().err
+    facts = answer(capsys, "gallery", "inspect", made, "-m", larger)
+    assert (facts["format_version"], facts["entries"], facts["section"]) == (2, 2, 2)
+    assert [(s["lr_size"], s["entries"]) for s in facts["sections"]] == [(8, 2), (16, 1)]
+    for model, side, exemplars in ((tiny_checkpoint, 8, {1, 2}), (larger, 16, {1})):
+        lr = tmp_path / f"lr-{side}.png"
+        write_image(resize_bicubic(sample_faces(32)[0].target, side, side), lr)
+        said = answer(capsys, "restore", lr, "--gallery", made, "-m", model, "-o", tmp_path / f"sr-{side}.png")
+        assert set(said["outputs"][0]["exemplars"]) == exemplars
+    assert answer(capsys, "gallery", "remove", made, "1")["entries"] == 1
+    left = read_gallery(made)
+    assert [left.held(i) for i in (0, 1)] == [[0], []]
+    said = answer(capsys, "gallery", "build", photos / "good.png", "-o", made, *both, "-m", larger, "--force", code=2)
+    assert "the same features" in said["error"]
 
 
 def test_several_people_are_told_apart_and_asked_for(

@@ -25,6 +25,7 @@ from edgesr.errors import UsageError
 from edgesr.evaluation.methods import degrade
 from edgesr.evaluation.metrics import psnr
 from edgesr.faces.face import Face
+from edgesr.gallery.build import empty_gallery
 from edgesr.images.imaging import Pixels, resize_bicubic
 from edgesr.runtime.torch import TorchRuntime
 
@@ -187,7 +188,10 @@ def test_galleries_meet_their_networks() -> None:
     small, large = tiny_model(8), tiny_model(16)
     galleries = [gallery_of(large, [sample_faces(64)[0].exemplar]), gallery_of(small, [sample_faces(32)[0].exemplar])]
     networks = pair_networks([small, large], galleries)
-    assert [(n.lr_size, n.gallery.lr_size) for n in networks if n.gallery] == [(8, 8), (16, 16)]
+    assert [(n.lr_size, n.gallery.sections[0].lr_size) for n in networks if n.gallery] == [(8, 8), (16, 16)]
+    both = empty_gallery([large, small])
+    assert [(n.lr_size, n.gallery is both) for n in pair_networks([small, large], [both])] == [(8, True), (16, True)]
+    assert [n.lr_size for n in pair_networks([large], [both])] == [16], "a section may go without its network"
     with pytest.raises(UsageError, match="fits none of"):
         pair_networks([small], galleries[:1])
     with pytest.raises(UsageError, match="no gallery fits"):

@@ -24,6 +24,10 @@ from edgesr.process.exclusive import Exclusive
 
 OPENCV_HINT = "pip install 'edgesr[faces]'"
 
+LEAST_SCORE, MOST_OVERLAP, MOST_FACES = 0.6, 0.3, 5000
+"""YuNet's: the least score of a face, the intersection over union above which the surer of two boxes stays, and how
+many boxes are compared."""
+
 VIEW_SIDE, VIEW_PIXELS = 112, 160
 """A view shows the aligned face at this side in a square of this many pixels."""
 
@@ -75,7 +79,7 @@ class FaceDetector:
 
     name = "YuNet"
 
-    def __init__(self, path: Path | None = None, threshold: float = 0.6) -> None:
+    def __init__(self, path: Path | None = None, threshold: float = LEAST_SCORE) -> None:
         self.path = find_yunet(path)
         if self.path == YUNET and not is_genuine(self.path):
             raise InputOutputError(
@@ -93,7 +97,7 @@ class FaceDetector:
         logging.setLogLevel(logging.LOG_LEVEL_ERROR)  # it warns of a setting that nobody made
         try:
             cv2.setNumThreads(threads.count())
-            self._yunet = cv2.FaceDetectorYN.create(str(self.path), "", (320, 320), threshold, 0.3, 5000)
+            self._yunet = cv2.FaceDetectorYN.create(str(self.path), "", (320, 320), threshold, MOST_OVERLAP, MOST_FACES)
             self._detect(np.zeros((320, 320, 3), np.uint8))
         except cv2.error as error:
             raise InputOutputError(

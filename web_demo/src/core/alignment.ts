@@ -1,6 +1,7 @@
 import { FaceError } from "./errors";
 import { type Pixels, picture } from "./pixels";
 import { clamp } from "./rounding";
+import { RULES } from "./rules";
 import { Sampler } from "./sampler";
 
 /** A point in continuous coordinates: pixel (i, j) has its centre at (i + 0.5, j + 0.5), x to the right, y down. */
@@ -23,11 +24,11 @@ export function mapPoint(map: Affine, { x, y }: Point): Point {
     return { x: map.a * x + map.b * y + map.c, y: map.d * x + map.e * y + map.f };
 }
 
-const EYES_FACTOR = 2.0;
-const FACE_FACTOR = 1.8;
-const DROP = 0.1;
+const EYES_FACTOR = RULES.alignment.eyes_factor;
+const FACE_FACTOR = RULES.alignment.face_factor;
+const DROP = RULES.alignment.drop;
 /** A side this close above a multiple of the size counts as that multiple: rounding must not double the samples. */
-export const TOLERANCE = 1e-6;
+export const TOLERANCE = RULES.alignment.tolerance;
 
 /**
  * A face's square in a photo, by the rule of `docs/alignment.md`: `centre` c, and `half` x, the vector from c to the

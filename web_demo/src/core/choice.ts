@@ -1,18 +1,19 @@
 import { DESCRIPTOR_SIZE, GRID, HAS_LANDMARKS, LANDMARKS } from "./descriptor";
 import { GalleryError } from "./errors";
+import { RULES } from "./rules";
 
 /** Which exemplars serve an LR face best, by their descriptors alone (`docs/gallery-format.md`). */
 
 /** Differences of pixels and of landmarks below these are rounding, and a product must not vanish by it. */
-const LEAST_DIFFERENCE = 1e-3;
-const LEAST_TURN = 1e-5;
-const SHARPNESS_POWER = 0.25;
+const LEAST_DIFFERENCE = RULES.choice.least_difference;
+const LEAST_TURN = RULES.choice.least_turn;
+const SHARPNESS_POWER = RULES.choice.sharpness_power;
 /** Cells count by a Gaussian around the face's middle: hair and background differ from day to day. */
-const CENTRE = { x: 3.5, y: 4 };
-const SPREAD = { x: 2, y: 2.5 };
+const [CENTRE_X, CENTRE_Y] = RULES.choice.centre;
+const [SPREAD_X, SPREAD_Y] = RULES.choice.spread;
 const WEIGHTS = Float64Array.from({ length: GRID * GRID }, (_, i) => {
-    const x = ((i % GRID) - CENTRE.x) / SPREAD.x;
-    const y = (Math.floor(i / GRID) - CENTRE.y) / SPREAD.y;
+    const x = ((i % GRID) - CENTRE_X) / SPREAD_X;
+    const y = (Math.floor(i / GRID) - CENTRE_Y) / SPREAD_Y;
     return Math.exp(-x * x - y * y);
 });
 

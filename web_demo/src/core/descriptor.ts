@@ -1,10 +1,11 @@
 import type { Point } from "./alignment";
 import { BoothError } from "./errors";
 import type { Pixels } from "./pixels";
+import { RULES } from "./rules";
 
 /** What a face looks like and where it turns (`docs/gallery-format.md`, Descriptor): cells a side, and what lies where. */
-export const GRID = 8;
-const CHROMA_GRID = 4;
+export const GRID = RULES.descriptor.grid;
+const CHROMA_GRID = RULES.descriptor.chroma_grid;
 export const MEAN = GRID * GRID;
 export const CONTRAST = MEAN + 1;
 const CHROMA = CONTRAST + 1;
@@ -13,18 +14,13 @@ export const HAS_LANDMARKS = LANDMARKS + 10;
 /** Numbers of a descriptor. */
 export const DESCRIPTOR_SIZE = HAS_LANDMARKS + 1;
 
-const LEAST_CONTRAST = 1 / 255;
-const TEMPLATE: readonly Point[] = [
-    { x: 0.378, y: 0.474 },
-    { x: 0.622, y: 0.474 },
-    { x: 0.5, y: 0.617 },
-    { x: 0.396, y: 0.727 },
-    { x: 0.604, y: 0.727 },
-];
+const LEAST_CONTRAST = RULES.descriptor.least_contrast;
+const TEMPLATE: readonly Point[] = RULES.descriptor.template.map(([x, y]) => ({ x, y }));
+const [RED, GREEN, BLUE] = RULES.descriptor.luma;
 
 /** Luminance of red, green and blue from 0 to 1. */
 export function luma(r: number, g: number, b: number): number {
-    return 0.299 * r + 0.587 * g + 0.114 * b;
+    return RED * r + GREEN * g + BLUE * b;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { GRID } from "./descriptor";
 import type { Pixels } from "./pixels";
 import { passBytes, tapsOf } from "./resample";
+import { RULES } from "./rules";
 
 /**
  * Whether two photos are one picture, stored twice: by a fingerprint of the whole photo where both are at hand, else by
@@ -8,9 +9,9 @@ import { passBytes, tapsOf } from "./resample";
  */
 
 /** Cells a side of a fingerprint. */
-const CELLS = 16;
-const SAME_PHOTO = 0.006;
-const SAME_FACE = 0.00125;
+const CELLS = RULES.duplicates.print_grid;
+const SAME_PHOTO = RULES.duplicates.same_photo;
+const SAME_FACE = RULES.duplicates.same_face;
 /** Pillow's box filter. */
 const BOX = { support: 0.5, weight: (distance: number) => (distance > -0.5 && distance <= 0.5 ? 1 : 0) };
 

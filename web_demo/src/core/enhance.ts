@@ -2,6 +2,7 @@ import { type Alignment, mapPoint, TOLERANCE } from "./alignment";
 import { resizeBicubic, resizeLevels } from "./bicubic";
 import { type Pixels, picture, toLevels } from "./pixels";
 import { clamp, roundHalfEven } from "./rounding";
+import { RULES } from "./rules";
 import { Sampler } from "./sampler";
 
 /** What happens to a face on its way out of a photo and back into it, as `edgesr enhance` does it. */
@@ -12,9 +13,9 @@ const NOT_BELIEVED = 1.04;
 /** Levels added to both disagreements: rounding to 8 bits is no disagreement. */
 const LEAST_ERROR = 0.5;
 /** The mask falls from 1 to 0 over this share of the way from the middle of the square to its border. */
-const FEATHER = 0.35;
+const FEATHER = RULES.paste.feather;
 /** |u|^p + |v|^p = 1 is the mask's outline: a square with round corners. */
-const ROUNDNESS = 4;
+const ROUNDNESS = RULES.paste.roundness;
 
 /** The side of a face's square in whole photo pixels, rounded up: what all rules go by. */
 export function sideOf(alignment: Alignment): number {

@@ -3,26 +3,27 @@ import { resizeArea } from "./areaResize";
 import { FaceError } from "./errors";
 import { mirrored, type Pixels, region } from "./pixels";
 import { roundHalfEven } from "./rounding";
+import { RULES } from "./rules";
 import { warpLinear } from "./warp";
 import { type Face, type FaceNetwork, scaledFace, searchFaces } from "./yunet";
 
 /** Photos are searched at this many pixels, then at half and a quarter of it where nothing was found. */
-export const LONG_SIDE = 1024;
+export const LONG_SIDE = RULES.detector.long_side;
 
 /** A view shows the aligned face at this side in a square of so many pixels. */
-const VIEW_SIDE = 112;
-const VIEW_PIXELS = 160;
+const VIEW_SIDE = RULES.detector.view_side;
+const VIEW_PIXELS = RULES.detector.view_pixels;
 /** YuNet's finest grid; its landmarks wander by where a face lies on it. */
-const STRIDE = 8;
+const STRIDE = RULES.detector.stride;
 /** Views averaged in each round of `refine`; each round starts from the landmarks of the one before. */
-const VIEWS = [4, 4, 4, 4, 16];
-const MIRRORED = [1, 0, 2, 4, 3];
+const VIEWS = RULES.detector.views;
+const MIRRORED = RULES.detector.mirrored;
 
 /** Faces in photos, and landmarks sharpened by looking at each face many times (`docs/alignment.md`, Landmarks). */
 export class FaceDetector {
     constructor(
         private readonly network: FaceNetwork,
-        private readonly threshold = 0.6,
+        private readonly threshold = RULES.detector.least_score,
     ) {}
 
     /**

@@ -4,18 +4,19 @@ import { FaceError } from "./errors";
 import { type FaceDetector, LONG_SIDE } from "./faceDetector";
 import { type Pixels, region } from "./pixels";
 import { roundHalfEven } from "./rounding";
+import { RULES } from "./rules";
 import { alignmentOf, type Face, scaledFace } from "./yunet";
 
 /** Finding faces in a whole photo, the tiny ones too: a look at all of it, then at its parts at full size. */
 
 /** Parts are squares of this many pixels; a face up to the overlap lies whole in one of them. */
-const TILE = 960;
-const OVERLAP = 160;
+const TILE = RULES.search.tile;
+const OVERLAP = RULES.search.overlap;
 /** Parts of photos up to so many pixels are looked at enlarged: YuNet's faces start at some 10 pixels. */
-const ZOOMED = 2;
-const MOST_ZOOMED = 4_000_000;
+const ZOOMED = RULES.search.zoomed;
+const MOST_ZOOMED = RULES.search.most_zoomed;
 /** Intersection over union from which two boxes show one face. */
-const SAME = 0.3;
+const SAME = RULES.search.same;
 
 export interface FindOptions {
     /** Search at full size and enlarged too; without, only faces that show in a picture of 1024 pixels are found. */

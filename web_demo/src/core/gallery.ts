@@ -14,6 +14,7 @@ import {
     withoutHash,
 } from "./galleryHeader";
 import { decodeOldHeader } from "./oldGalleryHeader";
+import { RULES } from "./rules";
 import { keyOf, partsOf, refuse, type Section, sizeOf, type Tensor, tensorsOf, unpack } from "./section";
 
 /** One photo of the gallery's person. */
@@ -108,8 +109,8 @@ export class Gallery implements GalleryKind {
     }
 }
 
-const LEAST_STEP = 2 ** -40;
-const MOST_STEP = 2 ** 40;
+const LEAST_STEP = RULES.gallery.least_step;
+const MOST_STEP = RULES.gallery.most_step;
 
 /**
  * A gallery from the bytes of its file. Header and sizes are checked before anything is allocated.

@@ -1,6 +1,7 @@
 import { compactJson, isList, isObject, type Json, JsonError, type JsonObject, parseJson, shown } from "./json";
 import type { Quality } from "./quality";
 import { roundHalfEven } from "./rounding";
+import { RULES } from "./rules";
 import {
     channelsOf,
     type FeatureMap,
@@ -39,28 +40,28 @@ export interface GalleryHeader {
 }
 
 /** Most bytes of the header, and of all tensors. */
-export const MOST_HEADER = 1 << 20;
-export const MOST_DATA = 2 ** 29;
-export const FORMAT = "edgesr-gallery";
-export const VERSION = "2";
+export const MOST_HEADER = RULES.gallery.most_header;
+export const MOST_DATA = RULES.gallery.most_data;
+export const FORMAT = RULES.gallery.format;
+export const VERSION = String(RULES.gallery.format_version);
 /** A section's tensor of int8 steps. */
-export const STEPS = "scales";
-export const SCALES = [2, 4, 8, 16];
-export const LEAST_LR = 4;
-export const MOST_LR = 256;
-export const MOST_CHANNELS = 1024;
-export const MOST_ENTRIES = 1000;
-export const MOST_PARTS = 8;
-const MOST_SECTIONS = 8;
-const MOST_MAPS = 8;
-const MOST_CODES = 8;
-const MOST_SIDE = 1024;
-const MOST_VECTOR = 4096;
-const MOST_MEASURES = 16;
-const MOST_THOUSANDTHS = 1e9;
-const MOST_TEXT = 200;
-const MOST_EXTENSIONS = 16;
-const MOST_EXTENSION = 1000;
+export const STEPS = RULES.gallery.steps;
+export const SCALES = RULES.gallery.scales;
+export const LEAST_LR = RULES.gallery.least_lr;
+export const MOST_LR = RULES.gallery.most_lr;
+export const MOST_CHANNELS = RULES.gallery.most_channels;
+export const MOST_ENTRIES = RULES.gallery.most_entries;
+export const MOST_PARTS = RULES.gallery.most_parts;
+const MOST_SECTIONS = RULES.gallery.most_sections;
+const MOST_MAPS = RULES.gallery.most_maps;
+const MOST_CODES = RULES.gallery.most_codes;
+const MOST_SIDE = RULES.gallery.most_side;
+const MOST_VECTOR = RULES.gallery.most_vector;
+const MOST_MEASURES = RULES.gallery.most_measures;
+const MOST_THOUSANDTHS = RULES.gallery.most_thousandths;
+const MOST_TEXT = RULES.gallery.most_text;
+const MOST_EXTENSIONS = RULES.gallery.most_extensions;
+const MOST_EXTENSION = RULES.gallery.most_extension;
 const REQUIRED = ["format", "format_version", "content_sha256", "sections", "entries"];
 const OPTIONAL = ["embedder", "extensions"];
 const OF_SECTION = ["feature_space", "scale", "lr_size", "dtype", "maps", "codes", "entries"];

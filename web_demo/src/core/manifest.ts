@@ -3,6 +3,7 @@ import { BundleError, GalleryError } from "./errors";
 import { Gallery } from "./gallery";
 import { LEAST_LR, MOST_CHANNELS, MOST_LR, SCALES, SHA256 } from "./galleryHeader";
 import { isList, isObject, type Json, JsonError, type JsonObject, parseJson, shown } from "./json";
+import { RULES } from "./rules";
 import { channelsOf, type FeaturePart, type Section } from "./section";
 
 export type GraphName = "encode" | "restore";
@@ -51,8 +52,8 @@ const MOST_FILES = 1000;
 const MOST_SLOTS = 64;
 const AGAIN = "convert it again";
 const DTYPES = ["float32", "float16", "int8", "uint8", "int32"];
-const LEAST_STEP = 2 ** -40;
-const MOST_STEP = 2 ** 40;
+const LEAST_STEP = RULES.gallery.least_step;
+const MOST_STEP = RULES.gallery.most_step;
 /** A path inside the bundle: no way out of its folder, and nothing that a browser would take for another address. */
 const INSIDE = /^(?!\.{1,2}(\/|$))[A-Za-z0-9._-]+(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._-]+)*$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused

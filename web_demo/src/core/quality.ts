@@ -3,6 +3,7 @@ import { average, boxMeans, luma } from "./descriptor";
 import { BoothError, FaceError } from "./errors";
 import type { Pixels } from "./pixels";
 import { clamp } from "./rounding";
+import { RULES } from "./rules";
 
 /** Why a photo does not become an exemplar. */
 export type Refusal = "too-small" | "too-dark" | "too-bright" | "blurred" | "turned-away";
@@ -26,26 +27,23 @@ export interface Quality {
 }
 
 /** Faces are judged at the size that the network sees, within the face itself: left, top, right, bottom. */
-const SIDE = 128;
-const LEFT = 28;
-const TOP = 38;
-const RIGHT = 100;
-const BOTTOM = 110;
-const LEAST_SHARPNESS = 0.2;
+const SIDE = RULES.quality.side;
+const [LEFT, TOP, RIGHT, BOTTOM] = RULES.quality.face;
+const LEAST_SHARPNESS = RULES.quality.least_sharpness;
 /** Detail along one axis is measured by so much less in a photo that is as sharp. */
-const ONE_AXIS = 1.43;
+const ONE_AXIS = RULES.quality.one_axis;
 /** Of the face's square, in photo pixels. */
-export const LEAST_SIZE = 64;
+export const LEAST_SIZE = RULES.quality.least_size;
 /** 95th percentile of the face's luminance; not its mean, since dark skin is no fault of a photo. */
-const DARKEST = 0.26;
-const BRIGHT = 0.96;
-const MOST_BRIGHT = 0.6;
-const MOST_YAW = 45;
-const MOST_PITCH = 30;
+const DARKEST = RULES.quality.darkest;
+const BRIGHT = RULES.quality.bright;
+const MOST_BRIGHT = RULES.quality.most_bright;
+const MOST_YAW = RULES.quality.most_yaw;
+const MOST_PITCH = RULES.quality.most_pitch;
 /** How far the nose stands out and where it lies, in eye distances: an adult's. */
-const NOSE_DEPTH = 0.52;
-const NOSE_HEIGHT = 0.565;
-const EYES_TO_MOUTH = 1.01;
+const NOSE_DEPTH = RULES.quality.nose_depth;
+const NOSE_HEIGHT = RULES.quality.nose_height;
+const EYES_TO_MOUTH = RULES.quality.eyes_to_mouth;
 
 /**
  * The quality of an aligned crop with its `landmarks` in the crop's pixels, and the side of its square in the photo.

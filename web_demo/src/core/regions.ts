@@ -1,14 +1,16 @@
+import { RULES } from "./rules";
+
 /** Which faces gain from a network, and how large the photo must be for it to show: the rules of `edgesr enhance`. */
 
 /** A face gains while its side is within these multiples of the network's LR size; `docs/enhance.md` has the figures. */
-export const LEAST_SIZES = 0.6;
-export const MOST_SIZES = 3;
+export const LEAST_SIZES = RULES.regions.least;
+export const MOST_SIZES = RULES.regions.most;
 
 /** The output shows a restored face once it has so many of its pixels a side. */
-const SHOWN = 0.75;
-const FACTORS = [1, 2, 3, 4];
+const SHOWN = RULES.regions.shown;
+const FACTORS = RULES.regions.factors;
 /** Most megapixels of the output. */
-export const MOST_MEGAPIXELS = 50;
+export const MOST_MEGAPIXELS = RULES.regions.most_megapixels;
 
 /** Whether a face of `side` pixels (`sideOf`) gains from a network of this LR size, or why not. */
 export function gain(side: number, lrSize: number): "gains" | "too-small" | "large-enough" {

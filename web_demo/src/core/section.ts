@@ -95,7 +95,7 @@ export function pack(features: Float32Array, section: Section): Uint8Array[] {
 /** The first map of an exemplar as the network takes it, float32 [h, w, C]. */
 export function unpack(features: readonly Uint8Array[], { maps, steps }: Section): Float32Array {
     const { parts } = maps[0];
-    return unpackFeatures(features[0], { parts, steps: steps && steps.slice(0, parts.length) });
+    return unpackFeatures(features[0], { parts, steps: steps?.slice(0, parts.length) ?? null });
 }
 
 interface Kind {

@@ -1,6 +1,7 @@
 import { type Alignment, align, type Point } from "./alignment";
 import { BoothError } from "./errors";
 import type { Pixels } from "./pixels";
+import { RULES } from "./rules";
 
 /** A face: its box (left, top, width, height), five landmarks (eyes, nose, mouth corners, image left first), a score. */
 export interface Face {
@@ -45,8 +46,8 @@ export interface FaceNetwork {
 
 const STRIDES = [8, 16, 32];
 const MULTIPLE = 32;
-const OVERLAP = 0.3;
-const MOST = 5000;
+const OVERLAP = RULES.detector.most_overlap;
+const MOST = RULES.detector.most_faces;
 
 const padded = (length: number) => Math.ceil(length / MULTIPLE) * MULTIPLE;
 

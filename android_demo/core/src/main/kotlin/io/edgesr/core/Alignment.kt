@@ -70,10 +70,10 @@ data class Alignment(val centre: Point, val half: Point) {
     }
 
     companion object {
-        private const val EYES_FACTOR = 2.0
-        private const val FACE_FACTOR = 1.8
-        private const val DROP = 0.1
-        private const val TOLERANCE = 1e-6
+        private const val EYES_FACTOR = Rules.Alignment.EYES_FACTOR
+        private const val FACE_FACTOR = Rules.Alignment.FACE_FACTOR
+        private const val DROP = Rules.Alignment.DROP
+        private const val TOLERANCE = Rules.Alignment.TOLERANCE
 
         /**
          * The square of a face from five [landmarks]: eyes, nose, mouth corners, image left first.

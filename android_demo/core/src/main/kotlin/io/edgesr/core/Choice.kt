@@ -7,13 +7,13 @@ import kotlin.math.sqrt
 
 /** Which exemplars serve an LR face best, by their descriptors alone (`docs/gallery-format.md`). */
 object Choice {
-    private const val LEAST_DIFFERENCE = 1e-3
-    private const val LEAST_TURN = 1e-5
-    private const val SHARPNESS_POWER = 0.25
+    private const val LEAST_DIFFERENCE = Rules.Choice.LEAST_DIFFERENCE
+    private const val LEAST_TURN = Rules.Choice.LEAST_TURN
+    private const val SHARPNESS_POWER = Rules.Choice.SHARPNESS_POWER
     private const val GRID = Descriptor.GRID
     private val WEIGHTS = DoubleArray(GRID * GRID) { i ->
-        val x = (i % GRID - 3.5) / 2.0
-        val y = (i / GRID - 4.0) / 2.5
+        val x = (i % GRID - Rules.Choice.CENTRE[0]) / Rules.Choice.SPREAD[0]
+        val y = (i / GRID - Rules.Choice.CENTRE[1]) / Rules.Choice.SPREAD[1]
         exp(-x * x - y * y)
     }
 

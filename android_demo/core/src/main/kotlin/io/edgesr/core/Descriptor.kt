@@ -6,19 +6,17 @@ import kotlin.math.sqrt
 
 /** What a face looks like and where it turns, in 109 numbers (`docs/gallery-format.md`, Descriptor). */
 object Descriptor {
-    const val GRID = 8
-    private const val CHROMA_GRID = 4
+    const val GRID = Rules.Descriptor.GRID
+    private const val CHROMA_GRID = Rules.Descriptor.CHROMA_GRID
     const val MEAN = GRID * GRID
     const val CONTRAST = MEAN + 1
     private const val CHROMA = CONTRAST + 1
     const val LANDMARKS = CHROMA + 2 * CHROMA_GRID * CHROMA_GRID
     const val HAS_LANDMARKS = LANDMARKS + 10
     const val SIZE = HAS_LANDMARKS + 1
-    val LUMA = doubleArrayOf(0.299, 0.587, 0.114)
-    private const val LEAST_CONTRAST = 1.0 / 255
-    private val TEMPLATE = listOf(
-        Point(0.378, 0.474), Point(0.622, 0.474), Point(0.500, 0.617), Point(0.396, 0.727), Point(0.604, 0.727),
-    )
+    val LUMA = Rules.Descriptor.LUMA
+    private const val LEAST_CONTRAST = Rules.Descriptor.LEAST_CONTRAST
+    private val TEMPLATE = Rules.Descriptor.TEMPLATE.map { Point(it[0], it[1]) }
 
     /** Of an aligned square crop, LR or HR; [landmarks] in the crop's pixels where they are known. */
     fun of(face: Pixels, landmarks: List<Point>?): FloatArray {

@@ -8,9 +8,9 @@ import kotlin.math.sqrt
  * hand, else by their descriptors (`docs/personalization.md`, Duplicates). Fingerprints are never stored.
  */
 object Duplicates {
-    private const val CELLS = 16
-    private const val SAME_PHOTO = 0.006
-    private const val SAME_FACE = 0.00125
+    private const val CELLS = Rules.Duplicates.PRINT_GRID
+    private const val SAME_PHOTO = Rules.Duplicates.SAME_PHOTO
+    private const val SAME_FACE = Rules.Duplicates.SAME_FACE
     private const val GRID = Descriptor.GRID
 
     /** Luminance of the whole photo on 16 x 16 cells, less its mean, over its deviation. */

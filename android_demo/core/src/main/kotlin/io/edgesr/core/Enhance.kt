@@ -13,12 +13,12 @@ object Enhance {
     private const val BELIEVED = 1.022
     private const val NOT_BELIEVED = 1.04
     private const val LEAST_ERROR = 0.5
-    private const val FEATHER = 0.35
-    private const val ROUNDNESS = 4.0
+    private const val FEATHER = Rules.Paste.FEATHER
+    private const val ROUNDNESS = Rules.Paste.ROUNDNESS
 
     /** The aligned face at the size it has in the photo: one cubic sample a pixel. */
     fun nativeCrop(photo: Pixels, alignment: Alignment): Pixels {
-        val size = max(1, ceil(alignment.side - 1e-6).toInt())
+        val size = max(1, ceil(alignment.side - Rules.Alignment.TOLERANCE).toInt())
         val map = alignment.photoFromCrop(size)
         val sampler = Sampler(photo, cubic = true)
         val result = Pixels(size, size)

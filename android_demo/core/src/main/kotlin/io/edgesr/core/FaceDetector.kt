@@ -7,7 +7,7 @@ import kotlin.math.max
 import kotlin.math.min
 
 /** Faces in photos, and landmarks sharpened by looking at each face many times (`docs/alignment.md`, Landmarks). */
-class FaceDetector(private val network: FaceNetwork, private val threshold: Double = 0.6) {
+class FaceDetector(private val network: FaceNetwork, private val threshold: Double = Rules.Detector.LEAST_SCORE) {
     /** Faces of a photo, the largest first. Where none is found the photo is searched at half and a quarter, too. */
     fun detect(photo: Pixels): List<Face> {
         val longest = max(photo.width, photo.height)
@@ -86,11 +86,11 @@ class FaceDetector(private val network: FaceNetwork, private val threshold: Doub
     }
 
     private companion object {
-        const val VIEW_SIDE = 112
-        const val VIEW_PIXELS = 160
-        const val STRIDE = 8
-        val VIEWS = intArrayOf(4, 4, 4, 4, 16)
-        val MIRRORED = intArrayOf(1, 0, 2, 4, 3)
+        const val VIEW_SIDE = Rules.Detector.VIEW_SIDE
+        const val VIEW_PIXELS = Rules.Detector.VIEW_PIXELS
+        const val STRIDE = Rules.Detector.STRIDE
+        val VIEWS = Rules.Detector.VIEWS
+        val MIRRORED = Rules.Detector.MIRRORED
 
         fun scaled(length: Int, scale: Double) = max(1, Math.rint(length * scale).toInt())
     }

@@ -79,25 +79,25 @@ class GalleryHeader(
     }
 
     companion object {
-        const val MOST_HEADER = 1 shl 20
-        const val STEPS = "scales"
-        private const val FORMAT = "edgesr-gallery"
-        private const val VERSION = "2"
-        const val MOST_DATA = 1L shl 29
-        private const val MOST_ENTRIES = 1000
-        private const val MOST_SECTIONS = 8
-        private const val MOST_MAPS = 8
-        private const val MOST_CODES = 8
-        private const val MOST_PARTS = 8
-        private const val MOST_CHANNELS = 1024
-        private const val MOST_SIDE = 1024
-        private const val MOST_VECTOR = 4096L
-        private const val MOST_MEASURES = 16
-        private const val MOST_THOUSANDTHS = 1_000_000_000L
-        private const val MOST_TEXT = 200
-        private const val MOST_EXTENSIONS = 16
-        private const val MOST_EXTENSION = 1000
-        private val SCALES = setOf(2, 4, 8, 16)
+        const val MOST_HEADER = Rules.Gallery.MOST_HEADER
+        const val STEPS = Rules.Gallery.STEPS
+        private const val FORMAT = Rules.Gallery.FORMAT
+        private val VERSION = Rules.Gallery.FORMAT_VERSION.toString()
+        const val MOST_DATA = Rules.Gallery.MOST_DATA.toLong()
+        private const val MOST_ENTRIES = Rules.Gallery.MOST_ENTRIES
+        private const val MOST_SECTIONS = Rules.Gallery.MOST_SECTIONS
+        private const val MOST_MAPS = Rules.Gallery.MOST_MAPS
+        private const val MOST_CODES = Rules.Gallery.MOST_CODES
+        private const val MOST_PARTS = Rules.Gallery.MOST_PARTS
+        private const val MOST_CHANNELS = Rules.Gallery.MOST_CHANNELS
+        private const val MOST_SIDE = Rules.Gallery.MOST_SIDE
+        private const val MOST_VECTOR = Rules.Gallery.MOST_VECTOR.toLong()
+        private const val MOST_MEASURES = Rules.Gallery.MOST_MEASURES
+        private const val MOST_THOUSANDTHS = Rules.Gallery.MOST_THOUSANDTHS.toLong()
+        private const val MOST_TEXT = Rules.Gallery.MOST_TEXT
+        private const val MOST_EXTENSIONS = Rules.Gallery.MOST_EXTENSIONS
+        private const val MOST_EXTENSION = Rules.Gallery.MOST_EXTENSION
+        private val SCALES = Rules.Gallery.SCALES.toSet()
         val ITEM = mapOf("F32" to 4L, "F16" to 2L, "I8" to 1L)
         private val KEY = Regex("[a-z][a-z0-9_]{0,31}")
         private val HASH = Regex("[0-9a-f]{64}")
@@ -144,7 +144,7 @@ class GalleryHeader(
         private fun checkSection(section: Section) {
             text("feature_space", section.featureSpace)
             if (section.scale !in SCALES) refuse("its scale is ${section.scale}")
-            if (section.lrSize !in 4..256) refuse("its lr_size is ${section.lrSize}")
+            if (section.lrSize !in Rules.Gallery.LEAST_LR..Rules.Gallery.MOST_LR) refuse("its lr_size is ${section.lrSize}")
             if (section.maps.size !in 1..MOST_MAPS || section.codes.size > MOST_CODES) {
                 refuse("a section has ${section.maps.size} maps and ${section.codes.size} codes")
             }

@@ -3,8 +3,8 @@ package io.edgesr.core
 /** The header of a gallery of version 1, which had one network's features; it is read, and written no more. */
 internal object GalleryHeaderV1 {
     private const val MAP = "features"
-    private const val MOST_PARTS = 8
-    private const val MOST_CHANNELS = 1024L
+    private const val MOST_PARTS = Rules.Gallery.MOST_PARTS
+    private const val MOST_CHANNELS = Rules.Gallery.MOST_CHANNELS.toLong()
     private val ORDER = listOf("descriptors", "embeddings", "scales", MAP)
     private val WHOLE = Regex("0|[1-9][0-9]{0,8}")
     private val REQUIRED = setOf("format", "format_version", "feature_space", "scale", "lr_size", "feature_parts", "entries")
@@ -15,7 +15,7 @@ internal object GalleryHeaderV1 {
     fun decode(written: ByteArray): GalleryHeader {
         val fields = GalleryHeader.parse(written, "header") as? Map<*, *> ?: refuse("it is no edgesr gallery")
         val metadata = fields["__metadata__"] as? Map<*, *>
-        if (metadata == null || metadata["format"] != "edgesr-gallery") refuse("it is no edgesr gallery")
+        if (metadata == null || metadata["format"] != Rules.Gallery.FORMAT) refuse("it is no edgesr gallery")
         if (metadata["format_version"] == "2") refuse("its header is not written as the format says")
         if (metadata["format_version"] != "1") {
             throw GalleryException("it has format version ${metadata["format_version"]}".take(80), "update the app")

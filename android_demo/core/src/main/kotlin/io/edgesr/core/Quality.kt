@@ -23,23 +23,23 @@ data class Quality(
     val refusals: List<Refusal>,
 ) {
     companion object {
-        private const val SIDE = 128
-        private const val LEFT = 28
-        private const val TOP = 38
-        private const val RIGHT = 100
-        private const val BOTTOM = 110
-        private const val LEAST_SHARPNESS = 0.20
-        private const val ONE_AXIS = 1.43
+        private const val SIDE = Rules.Quality.SIDE
+        private val LEFT = Rules.Quality.FACE[0]
+        private val TOP = Rules.Quality.FACE[1]
+        private val RIGHT = Rules.Quality.FACE[2]
+        private val BOTTOM = Rules.Quality.FACE[3]
+        private const val LEAST_SHARPNESS = Rules.Quality.LEAST_SHARPNESS
+        private const val ONE_AXIS = Rules.Quality.ONE_AXIS
         /** Of the face's square, in photo pixels. */
-        const val LEAST_SIZE = 64.0
-        private const val DARKEST = 0.26
-        private const val BRIGHT = 0.96
-        private const val MOST_BRIGHT = 0.60
-        private const val MOST_YAW = 45.0
-        private const val MOST_PITCH = 30.0
-        private const val NOSE_DEPTH = 0.52
-        private const val NOSE_HEIGHT = 0.565
-        private const val EYES_TO_MOUTH = 1.01
+        const val LEAST_SIZE = Rules.Quality.LEAST_SIZE
+        private const val DARKEST = Rules.Quality.DARKEST
+        private const val BRIGHT = Rules.Quality.BRIGHT
+        private const val MOST_BRIGHT = Rules.Quality.MOST_BRIGHT
+        private const val MOST_YAW = Rules.Quality.MOST_YAW
+        private const val MOST_PITCH = Rules.Quality.MOST_PITCH
+        private const val NOSE_DEPTH = Rules.Quality.NOSE_DEPTH
+        private const val NOSE_HEIGHT = Rules.Quality.NOSE_HEIGHT
+        private const val EYES_TO_MOUTH = Rules.Quality.EYES_TO_MOUTH
 
         /** Of an aligned crop, its [landmarks] in the crop's pixels, and the side of its square in the photo. */
         fun judge(face: Pixels, landmarks: List<Point>, sourceSizePx: Double): Quality {

@@ -31,8 +31,8 @@ interface FaceNetwork {
 /** From YuNet's outputs to faces, as OpenCV's FaceDetectorYN does it. */
 object Yunet {
     private val STRIDES = intArrayOf(8, 16, 32)
-    private const val OVERLAP = 0.3
-    private const val MOST = 5000
+    private const val OVERLAP = Rules.Detector.MOST_OVERLAP
+    private const val MOST = Rules.Detector.MOST_FACES
 
     /** Faces with a score above [threshold] in the upper left [width] x [height], the surest first. */
     fun decode(outputs: Map<String, FloatArray>, side: Int, width: Int, height: Int, threshold: Double): List<Face> {
