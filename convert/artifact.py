@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgesr.models.config import HIMEConfig
+from edgesr.models.hime.config import HIMEConfig
 from edgesr.runtime.base import Runtime
 from edgesr.runtime.engines import Engine, start
 from edgesr.runtime.isolated import IsolatedRuntime

@@ -20,10 +20,11 @@ from torch.fx import GraphModule, Node
 from torch.fx.graph import CodeGen
 
 from edgesr.deployment.graphs import GraphName, Graphs
-from edgesr.deployment.lowerings import Sampling
-from edgesr.deployment.rewrites import ConvSkip, FoldedAggregation, MatmulSkip, skip_named
 from edgesr.evaluation.metrics import psnr_unit
 from edgesr.files.leftovers import work_folder
+from edgesr.layers.lowerings import Sampling
+from edgesr.layers.skip import ConvSkip, MatmulSkip, skip_named
+from edgesr.models.hime.rewrites import FoldedAggregation
 from edgesr.quantize.layers import ADDITION, exported
 from edgesr.runtime.base import Array
 

@@ -9,7 +9,7 @@ from typing import Any
 from edgesr.bundle import FORMAT_VERSION, MANIFEST, hashes
 from edgesr.deployment.graphs import Graphs
 from edgesr.models import Checkpoint
-from edgesr.models.config import HIMEConfig
+from edgesr.models.hime.config import HIMEConfig
 from edgesr.quantize.scheme import Quantization
 from edgesr.versions import installed_versions
 

@@ -13,7 +13,7 @@ from typing import Any
 from edgesr.bundle import Bundle
 from edgesr.deployment.graphs import Graphs
 from edgesr.models import Checkpoint
-from edgesr.models.config import HIMEConfig
+from edgesr.models.hime.config import HIMEConfig
 from edgesr.quantize.scheme import Quantization
 
 from .int8 import count

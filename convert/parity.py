@@ -13,7 +13,7 @@ from edgesr.data.samples import sample_faces
 from edgesr.evaluation.methods import degrade
 from edgesr.evaluation.metrics import psnr_unit
 from edgesr.images.imaging import to_unit
-from edgesr.models.config import HIMEConfig
+from edgesr.models.hime.config import HIMEConfig
 from edgesr.runtime.base import Array, Runtime, fill_slots
 
 from .precision import PRECISIONS

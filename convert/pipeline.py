@@ -15,7 +15,7 @@ from edgesr.bundle import GOLDEN, default_name, write_aside
 from edgesr.deployment.graphs import GraphName, Graphs, deployed_graphs
 from edgesr.errors import ParityError, UnavailableError, UsageError
 from edgesr.files.leftovers import work_folder
-from edgesr.models.config import HIMEConfig
+from edgesr.models.hime.config import HIMEConfig
 from edgesr.release import DEFAULT_CHECKPOINT
 from edgesr.runtime.base import Array, Runtime, fill_slots
 from edgesr.runtime.tried import remember

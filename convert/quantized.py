@@ -12,7 +12,7 @@ from edgesr.deployment.graphs import Graphs
 from edgesr.errors import CheckpointError, UnavailableError, UsageError
 from edgesr.models import Checkpoint, load_checkpoint
 from edgesr.models.checkpoint import shipped_names
-from edgesr.models.config import HIMEConfig
+from edgesr.models.hime.config import HIMEConfig
 from edgesr.quantize.recipe import POLICY, read_recipe
 from edgesr.quantize.scheme import Quantization
 from edgesr.runtime.base import Runtime

@@ -11,7 +11,7 @@ from edgesr.deployment.graphs import Graphs
 from edgesr.errors import CheckpointError
 from edgesr.models import Checkpoint, load_checkpoint
 from edgesr.models.checkpoint import SHIPPED, WEIGHTS, sha256_of, shipped_names
-from edgesr.models.config import HIMEConfig
+from edgesr.models.hime.config import HIMEConfig
 from edgesr.quantize.scheme import Quantization
 from edgesr.runtime.base import Runtime
 

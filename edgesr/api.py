@@ -19,7 +19,7 @@ from edgesr.images.imaging import Pixels, read_image, to_pixels, to_unit
 
 if TYPE_CHECKING:
     from edgesr.faces.face import Detector
-    from edgesr.models.config import HIMEConfig
+    from edgesr.models.hime.config import HIMEConfig
     from edgesr.models.interface import Interface
     from edgesr.runtime.base import Array, Runtime
 

@@ -22,8 +22,8 @@ from edgesr.files.atomic import folder_aside
 from edgesr.files.claims import claimed
 from edgesr.files.leftovers import recover
 from edgesr.files.litter import is_empty, is_litter
-from edgesr.models.config import HIMEConfig
 from edgesr.models.description import sha256_of
+from edgesr.models.hime.config import HIMEConfig
 from edgesr.runtime.base import Array, Runtime
 
 MANIFEST, GOLDEN = "manifest.json", "golden.safetensors"

@@ -10,7 +10,7 @@ from typing import Any
 
 from edgesr.errors import BundleError, CheckpointError
 from edgesr.files.reading import open_plain
-from edgesr.models.config import HIMEConfig
+from edgesr.models.hime.config import HIMEConfig
 
 FORMAT_VERSION = 1
 REQUIRED = {

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgesr.models.checkpoint import Checkpoint, save_checkpoint
-from edgesr.models.hime import HIME
+from edgesr.models.hime.network import HIME
 
 from .scheme import Quantization
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from edgesr.deployment.graphs import GRAPH_INPUTS, Graphs, deployed_graphs
 from edgesr.errors import CheckpointError
 from edgesr.models.checkpoint import Checkpoint
-from edgesr.models.config import HIMEConfig
-from edgesr.models.hime import HIME
+from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.hime.network import HIME
 from edgesr.process.exclusive import Exclusive
 from edgesr.runtime.base import Array, Runtime
 

@@ -18,13 +18,18 @@ from torch import nn
 from torch.fx import GraphModule, Node
 
 from edgesr.errors import UsageError
+from edgesr.layers.blocks import Add, ResidualBlock
 
 aten = torch.ops.aten
 
-CONVOLUTION, ADDITION = (
-    "torch.nn.modules.conv.Conv2d",
-    ("edgesr.deployment.graphs.Add", "edgesr.models.blocks.ResidualBlock"),
-)
+
+def type_name(kind: type[nn.Module]) -> str:
+    """As an exported graph names the type of the module that a node comes from."""
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+CONVOLUTION, ADDITION = type_name(nn.Conv2d), (type_name(Add), type_name(ResidualBlock))
+"""Where a layer's node comes from: an addition is a module of its own, or the end of a residual block."""
 TRANSPARENT = (
     aten.pixel_shuffle.default,
     aten.pixel_unshuffle.default,
@@ -156,7 +161,7 @@ def _origin(node: Node) -> tuple[str, str]:
     if node.op != "call_function" or not stack:
         return "", ""
     path, kind = list(stack.values())[-1]
-    return str(path), kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
+    return str(path), kind if isinstance(kind, str) else type_name(kind)
 
 
 def _shape(node: Any) -> tuple[int, ...]:

@@ -10,8 +10,8 @@ from torch.fx import GraphModule
 
 from edgesr.deployment.graphs import EncodeGraph
 from edgesr.errors import UsageError
-from edgesr.models.bicubic import bicubic_upsample
-from edgesr.models.hime import HIME
+from edgesr.layers.bicubic import bicubic_upsample
+from edgesr.models.hime.network import HIME
 from edgesr.process.quiet import quiet
 
 from .points import LEAST_SCALE, Points

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from edgesr.data.batches import Batch, Curriculum
 from edgesr.data.faces import FaceSet
 from edgesr.models.checkpoint import Checkpoint
-from edgesr.models.hime import HIME
+from edgesr.models.hime.network import HIME
 from edgesr.runtime.base import Runtime
 from edgesr.training.config import TrainConfig
 from edgesr.training.losses import charbonnier

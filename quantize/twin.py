@@ -10,11 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgesr.deployment.graphs import Add
-from edgesr.deployment.lowerings import GridSample
-from edgesr.deployment.rewrites import convolution, split_offset_convolution
-from edgesr.models.config import HIMEConfig
-from edgesr.models.hime import HIME, ContentConditionedAggregation
+from edgesr.layers.blocks import Add
+from edgesr.layers.convolution import convolution
+from edgesr.layers.lowerings import GridSample
+from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.hime.network import HIME, ContentConditionedAggregation
+from edgesr.models.hime.rewrites import split_offset_convolution
 
 CONVOLUTIONS = ("offset_y", "offset_x", "projection")
 """Of the alignment, held in deployed form here."""

@@ -11,7 +11,7 @@ import safetensors
 
 from edgesr.bundle import FORMAT_VERSION, default_name, hashes, open_bundle, write_aside
 from edgesr.errors import BundleError, InputOutputError, UsageError
-from edgesr.models.config import HIMEConfig
+from edgesr.models.hime.config import HIMEConfig
 
 
 @pytest.fixture

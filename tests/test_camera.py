@@ -20,7 +20,7 @@ from edgesr.data.degradation import PHONES, lr_faces, preset
 from edgesr.data.isp import bilateral, demosaic, mosaic, unsharp
 from edgesr.data.optics import point_spread, resize, spread
 from edgesr.errors import UsageError
-from edgesr.models.bicubic import bicubic_downsample
+from edgesr.layers.bicubic import bicubic_downsample
 
 GENTLE = CameraDegradation(
     clean=0,

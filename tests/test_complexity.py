@@ -8,7 +8,7 @@ from conftest import TINY, lively
 from torch.utils.flop_counter import FlopCounterMode
 
 from edgesr.models import PRESETS, HIMEConfig
-from edgesr.models.complexity import complexity, macs_by_module
+from edgesr.models.hime.complexity import complexity, macs_by_module
 
 
 @pytest.mark.parametrize(

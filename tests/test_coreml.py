@@ -18,9 +18,9 @@ from conftest import TINY, lively
 
 from edgesr.convert.target import Conversion
 from edgesr.deployment.graphs import Graphs, deployed_graphs
-from edgesr.deployment.lowerings import LOWERINGS
 from edgesr.errors import BundleError, UnavailableError, UsageError
 from edgesr.evaluation.metrics import psnr_unit
+from edgesr.layers.lowerings import LOWERINGS
 from edgesr.runtime.coreml import CoreMLRuntime
 
 pytest.importorskip("coremltools")

@@ -16,7 +16,7 @@ from edgesr.data import batches
 from edgesr.data.batches import BatchSampler, Curriculum, warp_and_relight
 from edgesr.data.faces import FaceSet, read_eval_list
 from edgesr.errors import InputOutputError, UsageError
-from edgesr.models.bicubic import bicubic_downsample
+from edgesr.layers.bicubic import bicubic_downsample
 
 COUNTS = {"ann": 2, "bob": 3, "eve": 6}
 

@@ -18,7 +18,7 @@ from edgesr.data.optics import resize
 from edgesr.data.samples import sample_faces
 from edgesr.faces.alignment import Array
 from edgesr.images.imaging import Pixels
-from edgesr.models.bicubic import bicubic_downsample, bicubic_upsample
+from edgesr.layers.bicubic import bicubic_downsample, bicubic_upsample
 
 
 def photos(size: int) -> Tensor:

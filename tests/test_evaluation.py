@@ -22,8 +22,8 @@ from edgesr.evaluation.report import Report, cost_with
 from edgesr.faces.identity import DlibEmbedder, IdentityMeter, OnnxEmbedder
 from edgesr.images.contact_sheet import SheetRow, contact_sheet
 from edgesr.images.imaging import Pixels, resize_bicubic, to_unit
-from edgesr.models.complexity import complexity
-from edgesr.models.config import HIME_SMALL_X4
+from edgesr.models.hime.complexity import complexity
+from edgesr.models.hime.config import HIME_SMALL_X4
 from edgesr.runtime.base import fill_slots
 from edgesr.runtime.torch import TorchRuntime
 

@@ -13,8 +13,8 @@ from conftest import TINY, lively
 from edgesr.convert.executorch.conversion import convert
 from edgesr.convert.target import Conversion
 from edgesr.deployment.graphs import GraphName, Graphs, deployed_graphs
-from edgesr.deployment.lowerings import LOWERINGS
 from edgesr.errors import BundleError
+from edgesr.layers.lowerings import LOWERINGS
 from edgesr.runtime.engines import open_engine
 from edgesr.runtime.executorch import ExecuTorchRuntime
 from edgesr.runtime.torch import TorchRuntime

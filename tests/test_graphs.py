@@ -11,9 +11,9 @@ from conftest import TINY, lively
 from torch import Tensor
 
 from edgesr.deployment.graphs import Graphs, deployed_graphs
-from edgesr.deployment.lowerings import LOWERINGS
-from edgesr.deployment.rewrites import SKIPS
 from edgesr.errors import CheckpointError, UsageError
+from edgesr.layers.lowerings import LOWERINGS
+from edgesr.layers.skip import SKIPS
 from edgesr.models import HIME, HIMEConfig
 
 CONFIGS = {

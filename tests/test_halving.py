@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from conftest import TINY, lively
 
-from edgesr.models.halving import halve_scale
+from edgesr.models.hime.halving import halve_scale
 
 
 def test_halved_network_is_the_whole_one_on_enlarged_maps() -> None:

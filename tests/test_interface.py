@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from edgesr.models.config import PRESETS, HIMEConfig
+from edgesr.models.hime.config import PRESETS, HIMEConfig
 from edgesr.models.interface import Code, FeatureMap, Interface
 
 

@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from conftest import TINY, lively
 from torch import Tensor
 
-from edgesr.deployment.lowerings import LOWERINGS, Sampling, lowering_named
-from edgesr.deployment.offsets import report_offsets
 from edgesr.errors import UsageError
-from edgesr.models.deform import TAPS, DeformableConv2d
+from edgesr.layers.deform import TAPS, DeformableConv2d
+from edgesr.layers.lowerings import LOWERINGS, Sampling, lowering_named
+from edgesr.models.hime.offsets import report_offsets
 
 SIZES = {  # slots, channels, groups, side, bound
     "tiny": (2, 8, 2, 8, 2.0),

@@ -12,8 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from edgesr.errors import CheckpointError
+from edgesr.layers.bicubic import bicubic_downsample, bicubic_upsample
 from edgesr.models import HIME, HIMEConfig
-from edgesr.models.bicubic import bicubic_downsample, bicubic_upsample
 
 OTHERS = [
     TINY.replace(scale=2),

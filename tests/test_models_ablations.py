@@ -8,8 +8,8 @@ from conftest import TINY
 from torch import Tensor
 
 from edgesr.models import HIME, HIMEConfig
-from edgesr.models.ablations import AverageAggregation, ConvolutionAlignment, MaxAggregation, WarpAlignment
-from edgesr.models.config import VARIANTS
+from edgesr.models.hime.ablations import AverageAggregation, ConvolutionAlignment, MaxAggregation, WarpAlignment
+from edgesr.models.hime.config import VARIANTS
 
 AGGREGATIONS = VARIANTS["aggregation"]
 CONFIGS = [

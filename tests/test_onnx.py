@@ -13,9 +13,9 @@ from edgesr.convert.onnx.conversion import OPSET, convert
 from edgesr.convert.precision import Precision
 from edgesr.convert.target import Conversion
 from edgesr.deployment.graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, Graphs, deployed_graphs
-from edgesr.deployment.lowerings import LOWERINGS
-from edgesr.deployment.rewrites import SKIPS
 from edgesr.errors import BundleError
+from edgesr.layers.lowerings import LOWERINGS
+from edgesr.layers.skip import SKIPS
 from edgesr.runtime.engines import open_engine
 from edgesr.runtime.onnxruntime import OnnxRuntime
 from edgesr.runtime.torch import TorchRuntime

@@ -20,8 +20,8 @@ pytest.importorskip("lightning_fabric", reason="training needs lightning-fabric:
 from edgesr.data.faces import FaceSet
 from edgesr.deployment.graphs import deployed_graphs
 from edgesr.errors import CheckpointError, EdgesrError, UsageError
+from edgesr.layers.bicubic import bicubic_upsample
 from edgesr.models import Checkpoint, load_checkpoint, save_checkpoint
-from edgesr.models.bicubic import bicubic_upsample
 from edgesr.models.checkpoint import sha256_of
 from edgesr.quantize import qat
 from edgesr.quantize.graphs import quantization_of, quantize_graphs

@@ -8,17 +8,12 @@ import torch.nn.functional as F
 from conftest import TINY, lively
 from torch import Tensor, nn
 
-from edgesr.deployment.rewrites import (
-    SKIPS,
-    FoldedAggregation,
-    WeightsBeforeSampling,
-    skip_named,
-    split_convolution,
-    split_offset_convolution,
-)
 from edgesr.errors import UsageError
-from edgesr.models.bicubic import bicubic_upsample
-from edgesr.models.deform import TAPS, DeformableConv2d, sample
+from edgesr.layers.bicubic import bicubic_upsample
+from edgesr.layers.convolution import split_convolution
+from edgesr.layers.deform import TAPS, DeformableConv2d, sample
+from edgesr.layers.skip import SKIPS, skip_named
+from edgesr.models.hime.rewrites import FoldedAggregation, WeightsBeforeSampling, split_offset_convolution
 
 
 @pytest.fixture(autouse=True)

@@ -15,15 +15,15 @@ from edgesr.convert.verify import find_reference
 from edgesr.data.faces import read_eval_list
 from edgesr.data.samples import SampleFace, sample_faces
 from edgesr.deployment.graphs import deployed_graphs
-from edgesr.deployment.lowerings import LOWERINGS
-from edgesr.deployment.offsets import report_offsets
 from edgesr.errors import CheckpointError
 from edgesr.evaluation.methods import degrade, evaluate
 from edgesr.evaluation.metrics import psnr
 from edgesr.images.imaging import Pixels, resize_bicubic
+from edgesr.layers.lowerings import LOWERINGS
 from edgesr.models import load_checkpoint
 from edgesr.models.checkpoint import CARD, shipped_names
 from edgesr.models.checkpoint import find_checkpoint as find
+from edgesr.models.hime.offsets import report_offsets
 from edgesr.runtime.base import fill_slots
 from edgesr.runtime.torch import TorchRuntime
 

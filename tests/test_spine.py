@@ -11,7 +11,14 @@ import edgesr
 
 PACKAGE = Path(edgesr.__file__).parent
 STOREYS = (
-    *(("errors", "release", "process"), ("versions", "files"), ("images",), ("faces",), ("models",), ("booth",)),
+    *(
+        ("errors", "release", "process"),
+        ("versions", "files"),
+        ("images", "layers"),
+        ("faces",),
+        ("models",),
+        ("booth",),
+    ),
     *(("bundle_manifest", "runtime"), ("bundle", "data", "deployment"), ("evaluation",), ("training",), ("quantize",)),
     *(("convert",), ("gallery", "api"), ("enhance", "benchmarking"), ("report", "ablations"), ("cli",)),
 )

@@ -23,7 +23,7 @@ from edgesr.data.holdout import hold_out
 from edgesr.data.samples import sample_faces
 from edgesr.errors import CheckpointError, UsageError
 from edgesr.evaluation.methods import degrade
-from edgesr.models.bicubic import bicubic_downsample, bicubic_upsample
+from edgesr.layers.bicubic import bicubic_downsample, bicubic_upsample
 from edgesr.training.config import TrainConfig
 from edgesr.training.parameters import parameter_groups
 from edgesr.training.trainer import Trainer

@@ -18,7 +18,7 @@ from edgesr.convert.executorch.rewrites import for_xnnpack
 from edgesr.convert.int8 import DEQUANTIZE, QUANTIZE, is_operation
 from edgesr.deployment.graphs import GraphName, Graphs, deployed_graphs
 from edgesr.evaluation.metrics import psnr_unit
-from edgesr.models.deform import TAPS
+from edgesr.layers.deform import TAPS
 
 aten = torch.ops.aten
 

@@ -28,7 +28,7 @@ from edgesr.gallery.choice import choose
 from edgesr.gallery.format import Entry, read_gallery, write_gallery
 from edgesr.gallery.quality import duplicates, face_difference, fingerprint, judge
 from edgesr.images.imaging import Pixels, read_image
-from edgesr.models.bicubic import bicubic_downsample
+from edgesr.layers.bicubic import bicubic_downsample
 
 REPOSITORY = FOLDER.parent.parent
 PERSON = "london_0027"

@@ -23,8 +23,7 @@ TESTDATA = ROOT / "testdata"
 CONVERTER = (
     "convert/tflite",
     "edgesr/deployment/graphs.py",
-    "edgesr/deployment/rewrites.py",
-    "edgesr/deployment/lowerings.py",
+    "edgesr/layers",
     "edgesr/models",
 )
 """What a bundle depends on beside its checkpoint."""

@@ -25,7 +25,7 @@ from edgesr.files.atomic import file_aside
 from edgesr.files.leftovers import work_folder
 from edgesr.files.reading import read_json
 from edgesr.models import Checkpoint
-from edgesr.models.config import HIMEConfig
+from edgesr.models.hime.config import HIMEConfig
 from edgesr.training.config import TrainConfig
 from edgesr.training.setup import initial_weights
 from edgesr.training.state import digest

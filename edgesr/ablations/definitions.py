@@ -15,7 +15,7 @@ from typing import Any
 
 from edgesr.ablations.tables import read
 from edgesr.errors import UsageError
-from edgesr.models.config import HIMEConfig
+from edgesr.models.hime.config import HIMEConfig
 from edgesr.training.config import TrainConfig
 from edgesr.training.losses import RECONSTRUCTION, DiscriminatorConfig, LossConfig
 

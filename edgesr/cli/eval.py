@@ -310,7 +310,7 @@ def write_files(report: Report, csv_file: Path | None, sheet: Path | None, worst
 
 def answer(report: Report, model: Model, split: str, meter: IdentityMeter | None, worst: int) -> dict[str, Any]:
     """The JSON object."""
-    from edgesr.models.complexity import complexity
+    from edgesr.models.hime.complexity import complexity
 
     cost = complexity(model.config)
     comparisons = report.comparisons()

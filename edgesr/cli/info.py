@@ -27,15 +27,15 @@ def command(model: str, lr_size: int | None, slots: int | None, as_json: bool) -
     GMACs are counted both ways: split (exemplars encoded once, the restorer runs per photo), and as the HIME
     paper counts (everything per photo, one LR extraction per reference).
     """
-    from edgesr.models.config import PRESETS, read_config
     from edgesr.models.description import shipped_names
+    from edgesr.models.hime.config import PRESETS, read_config
 
     described = read_config(Path(model)) if Path(model).suffix == ".json" else None
     untrained = model in PRESETS and model not in shipped_names() and not Path(model).exists()
     if not untrained and described is None:
         early.checkpoint(model)
     from edgesr.models.checkpoint import load_checkpoint
-    from edgesr.models.complexity import complexity
+    from edgesr.models.hime.complexity import complexity
 
     checkpoint = None if untrained or described else load_checkpoint(model, quantized=True)
     config = described or (checkpoint.model.config if checkpoint else PRESETS[model])
@@ -89,9 +89,9 @@ def offsets(checkpoint: Checkpoint) -> dict[str, Any]:
     import torch
 
     from edgesr.data.samples import sample_faces
-    from edgesr.deployment.offsets import report_offsets
     from edgesr.evaluation.methods import degrade
     from edgesr.images.imaging import to_unit
+    from edgesr.models.hime.offsets import report_offsets
 
     config = checkpoint.model.config
     faces = sample_faces(config.hr_size)

@@ -17,7 +17,7 @@ from edgesr.release import DEFAULT_CHECKPOINT
 
 if TYPE_CHECKING:
     from edgesr.models import Checkpoint
-    from edgesr.models.config import HIMEConfig
+    from edgesr.models.hime.config import HIMEConfig
     from edgesr.report.subject import Split, Subject
 
 TARGETS, PRECISIONS = "executorch,coreml,tflite", "fp32,fp16,int8-ptq,int8,mixed"

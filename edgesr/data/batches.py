@@ -16,7 +16,7 @@ from torch import Tensor
 from edgesr.data.degradation import lr_faces, preset
 from edgesr.data.faces import FaceSet
 from edgesr.errors import UsageError
-from edgesr.models.bicubic import bicubic_downsample, bicubic_upsample
+from edgesr.layers.bicubic import bicubic_downsample, bicubic_upsample
 
 
 @dataclasses.dataclass(frozen=True)

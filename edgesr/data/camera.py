@@ -19,7 +19,7 @@ from torch import Tensor
 from edgesr.data.codecs import through_codec
 from edgesr.data.isp import bilateral, demosaic, mosaic, unsharp
 from edgesr.data.optics import point_spread, resize, spread
-from edgesr.models.bicubic import bicubic_downsample
+from edgesr.layers.bicubic import bicubic_downsample
 
 Range = tuple[float, float]
 

@@ -23,7 +23,7 @@ from edgesr.data.jpeg import jpeg
 from edgesr.data.misalignment import MisalignedCamera
 from edgesr.data.optics import resize
 from edgesr.errors import UsageError
-from edgesr.models.bicubic import bicubic_downsample
+from edgesr.layers.bicubic import bicubic_downsample
 
 Range = tuple[float, float]
 

@@ -13,24 +13,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgesr.errors import UsageError
-from edgesr.models.config import HIMEConfig
-from edgesr.models.hime import HIME, ReferenceFeatureAlignment
-
-from .lowerings import lowering_named
-from .rewrites import FoldedAggregation, convolution, skip_named, split_offset_convolution
+from edgesr.layers.blocks import Add
+from edgesr.layers.convolution import convolution
+from edgesr.layers.lowerings import lowering_named
+from edgesr.layers.skip import skip_named
+from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.hime.network import HIME, ReferenceFeatureAlignment
+from edgesr.models.hime.rewrites import FoldedAggregation, split_offset_convolution
 
 GraphName = Literal["encode", "restore"]
 GRAPH_INPUTS: dict[GraphName, tuple[str, ...]] = {"encode": ("exemplar",), "restore": ("lr", "features", "valid")}
 GRAPH_OUTPUTS: dict[GraphName, tuple[str, ...]] = {"encode": ("features",), "restore": ("sr", "weights")}
 LAYOUTS = {"exemplar": "NCHW", "features": "NCHW", "lr": "NCHW", "sr": "NCHW", "valid": "N", "weights": "NHW"}
 """Layout of each tensor in these graphs; an artifact may have another."""
-
-
-class Add(nn.Module):
-    """An addition with a name of its own, by which a quantizer finds it in an exported graph."""
-
-    def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        return a + b
 
 
 class EncodeGraph(nn.Module):

@@ -16,8 +16,8 @@ from edgesr.evaluation.methods import Evaluation, Methods
 from edgesr.evaluation.metrics import Interval, psnr
 from edgesr.images.contact_sheet import SheetRow, contact_sheet
 from edgesr.images.imaging import Pixels, read_image
-from edgesr.models.complexity import complexity
-from edgesr.models.config import HIMEConfig
+from edgesr.models.hime.complexity import complexity
+from edgesr.models.hime.config import HIMEConfig
 
 METRICS = ("psnr", "ssim", "identity", "identity_distance", "lpips", "verified", "verified_as_wrong")
 SHEET_SIDE = 192

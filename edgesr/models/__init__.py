@@ -5,15 +5,15 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from edgesr.models.config import PRESETS, HIMEConfig
+from edgesr.models.hime.config import PRESETS, HIMEConfig
 
 __all__ = ["HIME", "PRESETS", "Checkpoint", "HIMEConfig", "load_checkpoint", "save_checkpoint"]
 
 if TYPE_CHECKING:
     from edgesr.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-    from edgesr.models.hime import HIME
+    from edgesr.models.hime.network import HIME
 
-_MODULES = {"HIME": "hime"} | dict.fromkeys(("Checkpoint", "load_checkpoint", "save_checkpoint"), "checkpoint")
+_MODULES = {"HIME": "hime.network"} | dict.fromkeys(("Checkpoint", "load_checkpoint", "save_checkpoint"), "checkpoint")
 
 
 def __getattr__(name: str) -> Any:

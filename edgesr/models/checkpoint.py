@@ -27,7 +27,7 @@ from edgesr.models.description import read_description as read_description
 from edgesr.models.description import sha256_of as sha256_of
 from edgesr.models.description import shipped_names as shipped_names
 from edgesr.models.description import trained_for
-from edgesr.models.hime import HIME
+from edgesr.models.hime.network import HIME
 
 CARD = "README.md"
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)

@@ -12,7 +12,7 @@ from edgesr.errors import CheckpointError
 from edgesr.files.leftovers import recover
 from edgesr.files.places import expanded
 from edgesr.files.reading import open_plain
-from edgesr.models.config import HIMEConfig
+from edgesr.models.hime.config import HIMEConfig
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG = "model.safetensors", "config.json"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from edgesr import DEFAULT_CHECKPOINT
-from edgesr.models.config import HIMEConfig
 from edgesr.models.description import SHIPPED, read_description, shipped_names
+from edgesr.models.hime.config import HIMEConfig
+from edgesr.release import DEFAULT_CHECKPOINT
 
 PHOTO_NETWORKS = (DEFAULT_CHECKPOINT,)
 """The networks for faces in photos, one a size of face: a gallery is built for all of them unless told otherwise."""
@@ -50,6 +50,6 @@ def shipped_for(feature_space: str, scale: int, lr_size: int) -> str | None:
     ]
     if len(fitting) < 2:
         return fitting[0].name if fitting else None
-    from edgesr.models.complexity import complexity  # it builds networks, and so needs PyTorch
+    from edgesr.models.hime.complexity import complexity
 
     return min(fitting, key=lambda one: (one.quantized, complexity(one.config).macs_restore, one.name)).name

@@ -16,7 +16,7 @@ from edgesr.data.samples import sample_faces
 from edgesr.errors import InputOutputError
 from edgesr.evaluation.methods import degrade
 from edgesr.images.imaging import Pixels, read_image
-from edgesr.models.config import HIMEConfig
+from edgesr.models.hime.config import HIMEConfig
 
 T = TypeVar("T")
 SAMPLES = "samples"

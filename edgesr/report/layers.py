@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from edgesr.deployment.graphs import deployed_graphs
-from edgesr.deployment.offsets import report_offsets
 from edgesr.images.imaging import Pixels, to_unit
 from edgesr.models.checkpoint import Checkpoint
+from edgesr.models.hime.offsets import report_offsets
 
 from .faces import ReportFace
 

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgesr.errors import BundleError, EdgesrError, UnavailableError
-from edgesr.models.config import HIMEConfig
+from edgesr.models.hime.config import HIMEConfig
 from edgesr.runtime.base import GraphRuntime
 from edgesr.runtime.engines import Engine
 

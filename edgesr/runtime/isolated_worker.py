@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgesr.errors import EdgesrError
-from edgesr.models.config import HIMEConfig
+from edgesr.models.hime.config import HIMEConfig
 from edgesr.runtime.base import GraphRuntime
 from edgesr.runtime.isolated import read_frame, write_frame
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from edgesr.models.config import HIMEConfig
-from edgesr.models.hime import HIME
+from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.hime.network import HIME
 from edgesr.process.exclusive import Exclusive
 from edgesr.runtime.base import Array, Runtime
 

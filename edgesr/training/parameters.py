@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from edgesr.errors import UsageError
-from edgesr.models.hime import HIME
+from edgesr.models.hime.network import HIME
 
 OFFSET_HEAD = ("g_ref", "g_lr", "hidden", "offset")
 """Convolutions of the alignment that offsets are made with; the others carry what is sampled."""

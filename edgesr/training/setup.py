@@ -12,8 +12,8 @@ from edgesr.data.holdout import hold_out
 from edgesr.data.layout import EVAL_LIST
 from edgesr.errors import UsageError
 from edgesr.models import PRESETS, Checkpoint, HIMEConfig
-from edgesr.models.config import read_config
-from edgesr.models.halving import halve_scale
+from edgesr.models.hime.config import read_config
+from edgesr.models.hime.halving import halve_scale
 
 DEFAULT_VALIDATION = "val"
 

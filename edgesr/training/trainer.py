@@ -25,8 +25,8 @@ from edgesr.errors import EdgesrError, UsageError
 from edgesr.evaluation.methods import evaluate
 from edgesr.images.imaging import write_image
 from edgesr.models.checkpoint import IN_RUN, save_checkpoint, sha256_of
-from edgesr.models.config import HIMEConfig
-from edgesr.models.hime import HIME
+from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.hime.network import HIME
 from edgesr.process.termination import uninterrupted
 from edgesr.runtime.base import Runtime
 from edgesr.runtime.torch import TorchRuntime

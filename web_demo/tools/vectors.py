@@ -25,6 +25,7 @@ CONVERTER = (
     "convert/onnx/int8.py",
     "convert/int8.py",
     "edgesr/deployment",
+    "edgesr/layers",
     "edgesr/models",
 )
 """What a bundle depends on beside its checkpoint."""

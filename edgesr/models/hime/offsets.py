@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from edgesr.models.hime import HIME
+from edgesr.models.hime.network import HIME
 
 QUANTILES = (0.5, 0.9, 0.99, 0.999, 1.0)
 BINS = 8

@@ -45,3 +45,10 @@ def icnr_(weight: Tensor, upscale: int) -> None:
     nn.init.kaiming_normal_(kernels)
     with torch.no_grad():
         weight.copy_(kernels.repeat_interleave(upscale**2, dim=0))
+
+
+class Add(nn.Module):
+    """An addition with a name of its own, by which a quantizer finds it in an exported graph."""
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return a + b

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from edgesr.models.config import HIMEConfig
-from edgesr.models.deform import DeformableConv2d
-from edgesr.models.hime import HIME
+from edgesr.layers.deform import DeformableConv2d
+from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.hime.network import HIME
 
 ENCODE = ("exemplar_extractor", "rfa.g_ref", "rfa.value")
 """What depends on an exemplar alone: computed once per photo and stored."""

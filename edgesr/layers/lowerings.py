@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgesr.errors import UsageError
-from edgesr.models.deform import TAPS
+from edgesr.layers.deform import TAPS
 
 
 class Sampling(nn.Module, abc.ABC):

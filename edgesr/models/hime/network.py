@@ -13,11 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgesr.models.ablations import AverageAggregation, ConvolutionAlignment, MaxAggregation, WarpAlignment
-from edgesr.models.bicubic import bicubic_upsample
-from edgesr.models.blocks import conv3x3, icnr_, residual_blocks
-from edgesr.models.config import HIMEConfig
-from edgesr.models.deform import TAPS, DeformableConv2d
+from edgesr.layers.bicubic import bicubic_upsample
+from edgesr.layers.blocks import conv3x3, icnr_, residual_blocks
+from edgesr.layers.deform import TAPS, DeformableConv2d
+from edgesr.models.hime.ablations import AverageAggregation, ConvolutionAlignment, MaxAggregation, WarpAlignment
+from edgesr.models.hime.config import HIMEConfig
 
 MU_FLOOR = 1e-2
 """Added to CoFA's denominator, so that a set without a valid exemplar aggregates to 0 and not to 0/0.

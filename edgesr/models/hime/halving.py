@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from edgesr.models.hime import HIME
+from edgesr.models.hime.network import HIME
 
 
 def halve_scale(model: HIME) -> HIME:

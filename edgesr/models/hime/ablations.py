@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgesr.models.blocks import conv3x3
-from edgesr.models.config import HIMEConfig
+from edgesr.layers.blocks import conv3x3
+from edgesr.models.hime.config import HIMEConfig
 
 
 class ConvolutionAlignment(nn.Module):

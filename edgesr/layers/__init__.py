@@ -1,0 +1,1 @@
+"""Layers that networks are built of, and the forms of them that converters take."""
