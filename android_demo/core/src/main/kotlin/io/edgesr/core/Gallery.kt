@@ -41,12 +41,9 @@ class Gallery(
 
     fun with(entries: List<Entry>) = Gallery(sections, entries, embedder, extensions)
 
-    /** With [entry] appended, or in the place of the entry of the same photo. */
-    fun adding(entry: Entry): Gallery {
-        val place = entries.indexOfFirst { it.label.photoSha256 == entry.label.photoSha256 }
-        if (place < 0) return with(entries + entry)
-        return with(entries.mapIndexed { i, old -> if (i == place) entry else old })
-    }
+    /** With [entry] appended; a photo that is there already changes nothing. */
+    fun adding(entry: Entry): Gallery =
+        if (entries.any { it.label.photoSha256 == entry.label.photoSha256 }) this else with(entries + entry)
 
     /** The best [slots] exemplars of section [which] for a face described by [query], the best first. */
     fun choose(which: Int, query: FloatArray, slots: Int): List<Int> {

@@ -103,7 +103,7 @@ class GalleryHeader(
         private val HASH = Regex("[0-9a-f]{64}")
         private val ZEROS = "0".repeat(64)
         private val BEGINNING =
-            """{"__metadata__":{"format":"$FORMAT","format_version":"$VERSION","content_sha256":"""".toByteArray()
+            "{\"__metadata__\":{\"format\":\"$FORMAT\",\"format_version\":\"$VERSION\",\"content_sha256\":\"".toByteArray()
         private val REQUIRED = setOf("format", "format_version", "content_sha256", "sections", "entries")
         private val OPTIONAL = setOf("embedder", "extensions")
         private val OF_SECTION = setOf("feature_space", "scale", "lr_size", "dtype", "maps", "codes", "entries")

@@ -162,7 +162,7 @@ class GalleryTest {
     }
 
     @Test
-    fun addingReplacesAndRemovingLeavesNoTrace() {
+    fun addingTwiceChangesNothingAndRemovingLeavesNoTrace() {
         val gallery = Gallery.decode(File(Vectors.galleries, "hime-small-x4-int8.gallery").readBytes())
         val first = gallery.entries[0]
         assertEquals(gallery.entries.size, gallery.adding(first).entries.size)
