@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -174,6 +175,38 @@ def say_split(made: Split) -> None:
         output.say("note: nobody is left to train on")
     if "val" not in made.people:
         output.say("note: no val, so training validates on nothing; quantize --search and --sensitivity need it, too")
+
+
+@command.command("shard")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--output", "-o", "out", required=True, type=click.Path(path_type=Path))
+@size_option
+@click.option("--split", default="train", show_default=True, help="Split to write.")
+@click.option("--shard-size", default=8192, show_default=True, type=click.IntRange(64), help="Photos of a file.")
+@output.force_option
+@output.json_option
+def shard(folder: Path, out: Path, size: int, split: str, shard_size: int, force: bool, as_json: bool) -> None:
+    """Write FOLDER's crops into a folder of large files, to train on sets that do not fit into memory.
+
+    \b
+    edgesr data shard my-faces -o my-shards
+    edgesr train my-shards
+
+    The files hold the crops as they are, so a batch is the same to the bit from either form. Who is evaluated on is
+    left out, as in training; eval_list.csv and its photos are copied beside, so training validates as before.
+    """
+    from edgesr.data.shards import write_shards
+
+    early.absent(out, force=force)
+    output.claim(out)
+    written = write_shards(
+        folder, out, size, split, rows=shard_size, track=lambda paths: progress.track(paths, "writing shards")
+    )
+    if as_json:
+        output.write_json({"ok": True, "folder": str(out), **dataclasses.asdict(written)})
+    else:
+        files = output.counted(written.shards, "file", "files")
+        output.write(f"{out}: {written.photos:,} crops of {written.people:,} people in {files}")
 
 
 @command.command("celebamask")

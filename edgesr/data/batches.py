@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from edgesr.data.degradation import lr_faces, preset
-from edgesr.data.faces import FaceSet
+from edgesr.data.faces import Faces
 from edgesr.errors import UsageError
 from edgesr.layers.bicubic import bicubic_downsample, bicubic_upsample
 
@@ -31,6 +31,22 @@ class Batch:
     exemplars: Tensor
     valid: Tensor
     foreign: Tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class _Drawn:
+    """A step's photos: of each target [B], of its exemplars [B, n], and the generator as it stands after them."""
+
+    random: torch.Generator
+    slots: int
+    target: Tensor
+    index: Tensor
+    valid: Tensor
+    wrong: Tensor
+
+    def photos(self, part: slice) -> Tensor:
+        """The part's targets, then its exemplars row by row, as one list of indices."""
+        return torch.cat([self.target[part], self.index[part].flatten()])
 
 
 FLIPS = ("even", "none", "uneven")
@@ -80,11 +96,11 @@ class Curriculum:
 
 
 class BatchSampler:
-    """Batches of a ``FaceSet`` that lies on ``device`` as uint8; ``batch_size`` is that of all processes together."""
+    """Batches of photos, on ``device`` as uint8; ``batch_size`` is that of all processes together."""
 
     def __init__(
         self,
-        faces: FaceSet,
+        faces: Faces,
         scale: int,
         batch_size: int,
         curriculum: Curriculum,
@@ -92,7 +108,7 @@ class BatchSampler:
         device: torch.device,
         degradation: str = "bicubic",
     ) -> None:
-        self.images = faces.images.to(device)
+        self.faces = faces.to(device)
         self.scale = scale
         self.batch_size = batch_size
         self.curriculum = curriculum
@@ -116,16 +132,12 @@ class BatchSampler:
         if b % processes:
             raise UsageError(f"a batch of {b} is not to be shared by {processes} processes", "give a multiple of them")
         part = slice(rank * (b // processes), (rank + 1) * (b // processes))
-        random = torch.Generator().manual_seed((self.seed * 1_000_003 + step) * 4096)
-        probabilities = torch.tensor(self.curriculum.slot_probabilities, dtype=torch.float32)
-        slots = int(torch.multinomial(probabilities, 1, generator=random))
-        target = torch.randint(len(self.images), (b,), generator=random)
-        index, valid = self._exemplars(target, slots, random)
-        wrong = torch.zeros(b, dtype=torch.bool)
-        if self.curriculum.wrong_gallery and slots:
-            index, valid, wrong = self._swap_galleries(target, index, valid, random)
-        hr = self.images[target[part]].float().div(255)
-        exemplars = self.images[index[part].flatten()].float().div(255).unflatten(0, (len(hr), slots))
+        drawn = self._draw(step)
+        random, slots, valid, wrong = drawn.random, drawn.slots, drawn.valid, drawn.wrong
+        photos = self.faces.take(drawn.photos(part)).float().div(255)
+        self.faces.expect(lambda: self._draw(step + 1).photos(part))
+        hr = photos[: part.stop - part.start]
+        exemplars = photos[len(hr) :].unflatten(0, (len(hr), slots))
         flip, flip_exemplars = (draw[part].to(hr.device) for draw in self._flips(random))
         hr = torch.where(flip[:, None, None, None], hr.flip(-1), hr)
         exemplars = torch.where(flip_exemplars[:, None, None, None, None], exemplars.flip(-1), exemplars)
@@ -136,6 +148,19 @@ class BatchSampler:
             exemplars, valid = self._show_target(hr, exemplars, valid, ~wrong, progress, random, part)
         foreign = wrong[part, None] & (valid > 0)
         return Batch(self._degrade(hr, random, part), hr, exemplars, valid.to(hr), foreign.to(hr.device))
+
+    def _draw(self, step: int) -> _Drawn:
+        """Which photos a step's batch is made of."""
+        b = self.batch_size
+        random = torch.Generator().manual_seed((self.seed * 1_000_003 + step) * 4096)
+        probabilities = torch.tensor(self.curriculum.slot_probabilities, dtype=torch.float32)
+        slots = int(torch.multinomial(probabilities, 1, generator=random))
+        target = torch.randint(len(self.faces), (b,), generator=random)
+        index, valid = self._exemplars(target, slots, random)
+        wrong = torch.zeros(b, dtype=torch.bool)
+        if self.curriculum.wrong_gallery and slots:
+            index, valid, wrong = self._swap_galleries(target, index, valid, random)
+        return _Drawn(random, slots, target, index, valid, wrong)
 
     def _degrade(self, hr: Tensor, random: torch.Generator, part: slice) -> Tensor:
         """LR faces [B, 3, h, w] at 8-bit levels; its random numbers are the last of a batch."""

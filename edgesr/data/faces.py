@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -38,6 +39,32 @@ def load_faces(paths: Sequence[Path], size: int, track: Track = iter) -> Tensor:
     return torch.from_numpy(faces).permute(0, 3, 1, 2).contiguous()
 
 
+class Faces(Protocol):
+    """Photos of people, wherever they lie; those of a person are next to each other."""
+
+    person: Tensor
+    """[N], index into ``names``."""
+    names: list[str]
+
+    def __len__(self) -> int: ...
+
+    def to(self, device: torch.device) -> Faces:
+        """Those whose ``take`` gives photos on ``device``."""
+        ...
+
+    def take(self, index: Tensor) -> Tensor:
+        """Photos uint8 [K, 3, S, S] of indices [K]."""
+        ...
+
+    def expect(self, index: Callable[[], Tensor]) -> None:
+        """What the next ``take`` will ask for."""
+        ...
+
+    def fingerprint(self) -> dict[str, Tensor]:
+        """What tells these photos from others."""
+        ...
+
+
 @dataclasses.dataclass
 class FaceSet:
     """All photos of a split in memory: ``images`` uint8 [N, 3, S, S], and the person of each."""
@@ -67,3 +94,18 @@ class FaceSet:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def to(self, device: torch.device) -> FaceSet:
+        """The same photos on ``device``."""
+        return dataclasses.replace(self, images=self.images.to(device))
+
+    def take(self, index: Tensor) -> Tensor:
+        """Photos uint8 [K, 3, S, S] of indices [K]."""
+        return self.images[index]
+
+    def expect(self, index: Callable[[], Tensor]) -> None:
+        """Nothing: they are here."""
+
+    def fingerprint(self) -> dict[str, Tensor]:
+        """The photos themselves."""
+        return {"photos": self.images}

@@ -13,7 +13,7 @@ from edgesr.errors import InputOutputError, UsageError
 from edgesr.files.reading import read_table
 from edgesr.images.imaging import IMAGE_SUFFIXES
 
-EVAL_LIST = "eval_list.csv"
+EVAL_LIST, SHARD_INDEX = "eval_list.csv", "shards.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +104,15 @@ def read_eval_list(folder: Path, split: str, size: int, list_file: Path | None =
     return pairs
 
 
+def evaluation_files(folder: Path, size: int) -> list[Path]:
+    """Every photo that the folder's evaluation list names, of all splits; none where there is no list."""
+    listed = folder / EVAL_LIST
+    if not listed.is_file():
+        return []
+    pairs = [pair for split in eval_splits(listed) for pair in read_eval_list(folder, split, size)]
+    return list(dict.fromkeys(path for pair in pairs for path in (pair.target, *pair.exemplars)))
+
+
 def eval_splits(list_file: Path) -> list[str]:
     """The splits of an evaluation list."""
     return sorted({row["split"] for row in _read_rows(list_file)})
@@ -116,6 +125,8 @@ def to_train_on(folder: Path, split: str | None, size: int, least: int = 1) -> d
         InputOutputError: nobody is left, or the folder or its list cannot be read.
         UsageError: no such split.
     """
+    if (folder / SHARD_INDEX).is_file():
+        raise UsageError(f"{folder} holds shards, which edgesr train alone reads", "give the folder that they are of")
     held = evaluated(folder, split, size)
     found = people(split_folder(folder, split, size))
     found = {name: photos for name, photos in found.items() if len(photos) >= least and name not in held}

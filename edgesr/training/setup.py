@@ -7,9 +7,10 @@ from pathlib import Path
 
 from torch import Tensor
 
-from edgesr.data.faces import EvalPair, FaceSet, Track, eval_splits, read_eval_list
+from edgesr.data.faces import EvalPair, Faces, FaceSet, Track, eval_splits, read_eval_list
 from edgesr.data.holdout import hold_out
-from edgesr.data.layout import EVAL_LIST
+from edgesr.data.layout import EVAL_LIST, SHARD_INDEX
+from edgesr.data.shards import ShardedFaces
 from edgesr.errors import UsageError
 from edgesr.models import PRESETS, Checkpoint, HIMEConfig
 from edgesr.models.hime.config import read_config
@@ -22,7 +23,7 @@ DEFAULT_VALIDATION = "val"
 class TrainingData:
     """Photos to train on; pairs to validate on, or None, and then a note that says why."""
 
-    faces: FaceSet
+    faces: Faces
     validation: list[EvalPair] | None
     note: str = ""
 
@@ -45,13 +46,17 @@ def read_training_data(
         InputOutputError: photos are missing, unreadable or of another size.
     """
     listed = folder / EVAL_LIST
+    sharded = (folder / SHARD_INDEX).is_file()
+    if validation_people and sharded:
+        raise UsageError("--validation-people needs photos, not shards", "edgesr data split FOLDER, then shard it")
+    faces: Faces
     if validation_people:
         if validation_split:
             raise UsageError("--validation-people and --validation-split exclude each other", "choose one")
         faces, pairs = hold_out(folder, split, size, validation_people)
         names = ", ".join(sorted({pair.person for pair in pairs}))
         return TrainingData(faces, pairs, f"held out for validation: {names}")
-    faces = FaceSet.read(folder, split, size, track=track)
+    faces = ShardedFaces.open(folder, size, split) if sharded else FaceSet.read(folder, split, size, track=track)
     if validation_split is None and not listed.is_file():
         note = f"no {EVAL_LIST} in {folder}, {_ALONE}, and edgesr data split {folder} writes a list"
         return TrainingData(faces, None, note)

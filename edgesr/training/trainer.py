@@ -20,7 +20,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from edgesr.data.batches import Batch, BatchSampler
-from edgesr.data.faces import EvalPair, FaceSet
+from edgesr.data.faces import EvalPair, Faces
 from edgesr.errors import EdgesrError, UsageError
 from edgesr.evaluation.methods import evaluate
 from edgesr.images.imaging import write_image
@@ -31,7 +31,7 @@ from edgesr.process.termination import uninterrupted
 from edgesr.runtime.base import Runtime
 from edgesr.runtime.torch import TorchRuntime
 from edgesr.training.config import Progress, TrainConfig
-from edgesr.training.feature_scales import measure_feature_scales
+from edgesr.training.feature_scales import SAMPLE, measure_feature_scales
 from edgesr.training.logs import Means, RunLog
 from edgesr.training.losses import LossFiles, PerceptionLoss
 from edgesr.training.parameters import parameter_groups
@@ -53,7 +53,7 @@ class Trainer:
         name: str,
         network: HIMEConfig,
         config: TrainConfig,
-        faces: FaceSet,
+        faces: Faces,
         *,
         init: dict[str, Tensor] | None = None,
         fabric: Fabric | None = None,
@@ -64,7 +64,7 @@ class Trainer:
         self.loss_files = {k: sha256_of(v) for k, v in vars(loss_files).items() if v is not None}
         self.provenance = {**(provenance or {}), **({"loss_files": self.loss_files} if self.loss_files else {})}
         self.fabric = fabric or make_fabric(config.precision)
-        self.data_identity = digest({"photos": faces.images, **(init or {})}, [name, *faces.names])
+        self.data_identity = digest({**faces.fingerprint(), **(init or {})}, [name, *faces.names])
         torch.manual_seed(config.seed)
         self.network = network
         model = self.build(init)
@@ -242,7 +242,9 @@ class Trainer:
     def write_checkpoint(self) -> None:
         """The averaged weights so far."""
         model = self.averaged_model()
-        scales = measure_feature_scales(model, self.faces.images)
+        every = max(1, len(self.faces) // SAMPLE)
+        photos = self.faces.take(torch.arange(0, len(self.faces), every)[:SAMPLE])
+        scales = measure_feature_scales(model, photos)
         save_checkpoint(self.checkpoint, self.name, model, training=self.described(), feature_scales=scales)
 
     def described(self) -> dict[str, Any]:
