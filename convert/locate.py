@@ -82,7 +82,10 @@ class Prefix(nn.Module):
             self.skip = skip_named("matmul")(self.size, graphs.config.scale) if quantized else self.whole.skip
 
     def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        alive = torch.stack([tensor.flatten().mean(0) for tensor in inputs]).sum() * KEEP_ALIVE
+        # One axis is kept, and none is joined with another: of a scalar onnx2tf makes one number that LiteRT's XNNPACK
+        # takes amiss, and for a flattened input it keeps a copy in the other layout, which it then slices wrongly.
+        means = [tensor.mean(tuple(range(tensor.ndim)), keepdim=True).flatten() for tensor in inputs]
+        alive = torch.cat(means).sum(0, keepdim=True) * KEEP_ALIVE
         seen = self._project(self._at_the_end(*inputs)) + alive  # 1 or n, 1, h, w
         if self.name == "encode":
             return seen.expand(self.out_shape) * torch.ones(self.out_shape)
