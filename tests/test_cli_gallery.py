@@ -304,9 +304,16 @@ def test_one_file_serves_two_networks_and_says_which_it_could_not_add_to(
         write_image(resize_bicubic(sample_faces(32)[0].target, side, side), lr)
         said = answer(capsys, "restore", lr, "--gallery", made, "-m", model, "-o", tmp_path / f"sr-{side}.png")
         assert set(said["outputs"][0]["exemplars"]) == exemplars
+    before = read_gallery(made)
+    said = answer(capsys, "gallery", "add", made, photos / "smile.jpg", photos / "good.png", "-m", larger)
+    assert (said["kept"], said["entries"], [s["entries"] for s in said["sections"]]) == (1, 2, [2, 2])
+    assert [Path(one["file"]).name for one in said["rejected"]] == ["good.png"]
+    after = read_gallery(made)
+    for old, new in zip(before.entries, after.entries, strict=True):
+        assert old.features[0] is not None
+        assert new.features[0] is not None
+        assert np.array_equal(old.features[0][0], new.features[0][0])
     assert answer(capsys, "gallery", "remove", made, "1")["entries"] == 1
-    left = read_gallery(made)
-    assert [left.held(i) for i in (0, 1)] == [[0], []]
     said = answer(capsys, "gallery", "build", photos / "good.png", "-o", made, *both, "-m", larger, "--force", code=2)
     assert "the same features" in said["error"]
 

@@ -128,7 +128,7 @@ def add(
     """Add photos to GALLERY; several commands may add at once. Exit code 1 if no photo was taken.
 
     They are encoded for every section whose network is here: a shipped one, or one named by --model. A section without
-    its network is said, and goes without these photos.
+    its network is said, and goes without these photos until they are added again with it.
     """
     from edgesr.gallery import edit
     from edgesr.gallery.format import read_gallery
@@ -223,7 +223,7 @@ def collect(photos: Sequence[Path], networks: Sequence[Model], gallery: Gallery,
             rejected.append(found)
         else:
             seen.append(found)
-    seen, out = steps.drop_known(seen, gallery)
+    seen, incomplete, out = steps.drop_known(seen, gallery, {network.check_gallery(gallery) for network in networks})
     rejected += out
     seen, out = steps.drop_duplicates(seen, gallery)
     rejected += out
@@ -239,7 +239,10 @@ def collect(photos: Sequence[Path], networks: Sequence[Model], gallery: Gallery,
         output.say(f"{WITHOUT_EMBEDDER} ({EMBEDDER_HINT})")
     seen, out = steps.keep_best(seen, min(wishes.most or MOST_ENTRIES, MOST_ENTRIES - len(gallery)))
     rejected += out
-    stored = vectors if gallery.embedder is not None else None
+    seen += incomplete
+    stored = None
+    if gallery.embedder is not None:
+        stored = (vectors or {}) | {e.photo_sha256: e.embedding for e in gallery.entries if e.embedding is not None}
     encoded = steps.encode_entries(
         progress.track(seen, "encoding"), networks, gallery, keep_names=wishes.keep_names, embeddings=stored
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,17 +42,23 @@ def empty_gallery(models: Sequence[Model], dtype: DType | None = None, embedder:
     return Gallery(sections, (), embedder)
 
 
-def drop_known(candidates: Sequence[Candidate], gallery: Gallery) -> tuple[list[Candidate], list[Rejection]]:
-    """Candidates whose photo is not in the gallery yet."""
-    known = {entry.photo_sha256 for entry in gallery.entries}
-    kept, rejected = [], []
+def drop_known(
+    candidates: Sequence[Candidate], gallery: Gallery, sections: Collection[int]
+) -> tuple[list[Candidate], list[Candidate], list[Rejection]]:
+    """Candidates whose photo is not in the gallery yet; those that are, but without features in one of ``sections``."""
+    held = {entry.photo_sha256: entry.features for entry in gallery.entries}
+    lacking = {photo for photo, features in held.items() if any(features[i] is None for i in sections)}
+    known = set(held) - lacking
+    kept: list[Candidate] = []
+    incomplete: list[Candidate] = []
+    rejected: list[Rejection] = []
     for one in candidates:
         if one.photo_sha256 in known:
             rejected.append(Rejection(one.path, "already in the gallery, or given twice"))
         else:
             known.add(one.photo_sha256)
-            kept.append(one)
-    return kept, rejected
+            (incomplete if one.photo_sha256 in lacking else kept).append(one)
+    return kept, incomplete, rejected
 
 
 def drop_duplicates(candidates: Sequence[Candidate], gallery: Gallery) -> tuple[list[Candidate], list[Rejection]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 from collections.abc import Sequence
@@ -19,21 +20,33 @@ LEAST_PREFIX = 6
 def add(path: Path, entries: Sequence[Entry]) -> tuple[Gallery, list[Entry]]:
     """Append entries to the gallery at ``path`` as it is by then; returns it, and those that were new.
 
-    Two processes that add at once lose nothing: each adds to what the other has written.
+    An entry whose photo is there gives the features that it lacks there, and changes nothing else. Two processes that
+    add at once lose nothing: each adds to what the other has written.
 
     Raises:
         GalleryError: the gallery cannot be read, the entries do not fit it, or there are too many.
     """
     with locked(path):
         gallery = read_gallery(path)
+        given = {entry.photo_sha256: entry for entry in entries}
+        completed = tuple(_completed(entry, given.get(entry.photo_sha256)) for entry in gallery.entries)
         known = {entry.photo_sha256 for entry in gallery.entries}
         new = [entry for entry in entries if entry.photo_sha256 not in known]
         if len(gallery.entries) + len(new) > MOST_ENTRIES:
             raise GalleryError(f"{path} would have more than {MOST_ENTRIES} entries", "remove some first")
-        if new:
-            gallery = gallery.replace(entries=(*gallery.entries, *new))
+        if new or any(one is not old for one, old in zip(completed, gallery.entries, strict=True)):
+            gallery = gallery.replace(entries=(*completed, *new))
             write_gallery(path, gallery)
     return gallery, new
+
+
+def _completed(entry: Entry, given: Entry | None) -> Entry:
+    """An entry with the features that it lacks and another of the same photo has; itself where there are none."""
+    if given is None or len(given.features) != len(entry.features):
+        return entry
+    features = tuple(old or new for old, new in zip(entry.features, given.features, strict=True))
+    same = all(one is old for one, old in zip(features, entry.features, strict=True))
+    return entry if same else dataclasses.replace(entry, features=features)
 
 
 def remove(path: Path, which: Sequence[str]) -> tuple[Gallery, list[tuple[int, Entry]]]:
