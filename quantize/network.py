@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
-from edgesr.deployment.graphs import EncodeGraph
 from edgesr.errors import UsageError
 from edgesr.layers.bicubic import bicubic_upsample
+from edgesr.models.hime.deployed import EncodeGraph
 from edgesr.models.hime.network import HIME
 from edgesr.process.quiet import quiet
 

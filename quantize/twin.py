@@ -22,7 +22,7 @@ CONVOLUTIONS = ("offset_y", "offset_x", "projection")
 
 
 class TwinAlignment(nn.Module):
-    """``deployment.graphs.Alignment`` for B faces of n exemplars each."""
+    """``models.hime.deployed.Alignment`` for B faces of n exemplars each."""
 
     def __init__(self, model: HIME, batch: int, slots: int) -> None:
         super().__init__()

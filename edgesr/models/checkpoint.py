@@ -28,6 +28,7 @@ from edgesr.models.description import sha256_of as sha256_of
 from edgesr.models.description import shipped_names as shipped_names
 from edgesr.models.description import trained_for
 from edgesr.models.hime.network import HIME
+from edgesr.models.registry import architecture_of
 
 CARD = "README.md"
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
@@ -78,7 +79,7 @@ def load_checkpoint(name_or_path: str | Path, *, quantized: bool = False) -> Che
     if config.blocks > len(state):  # building thousands of blocks, only to find that they are not there, takes minutes
         raise CheckpointError(f"{folder / WEIGHTS} holds fewer blocks than {CONFIG} describes", "take both anew")
     with torch.device("meta"):
-        model = HIME(config)
+        model: HIME = architecture_of(config).build(config)
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in state.items()}
     if expected != found:
@@ -129,7 +130,7 @@ def save_checkpoint(
     described = {
         "format": "edgesr-checkpoint",
         "format_version": FORMAT_VERSION,
-        "architecture": "hime",
+        "architecture": architecture_of(model.config).name,
         "name": name,
         "model": model.config.to_dict(),
         "feature_space": feature_space or mint_feature_space(name, model),
@@ -152,9 +153,9 @@ def save_checkpoint(
 
 def mint_feature_space(name: str, model: HIME) -> str:
     """An id for what this encoder's features mean: equal encoders share it, any other has its own."""
-    digest = hashlib.sha256()
+    digest, encoder = hashlib.sha256(), architecture_of(model.config).encoder
     for key, tensor in sorted(model.state_dict().items()):
-        if key.startswith(("exemplar_extractor.", "rfa.g_ref.")):
+        if key.startswith(encoder):
             digest.update(key.encode())
             digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
     return f"{name}-{digest.hexdigest()[:12]}"

@@ -13,6 +13,7 @@ from edgesr.files.leftovers import recover
 from edgesr.files.places import expanded
 from edgesr.files.reading import open_plain
 from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.registry import FIRST, architecture_named
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
@@ -80,7 +81,11 @@ def read_description(folder: Path) -> Description:
     if quantization is not None and not isinstance(quantization, dict):
         raise CheckpointError(f"{path} is damaged: its quantization is no object", "take the checkpoint anew")
     try:
-        config = HIMEConfig.from_dict(described["model"])
+        architecture = architecture_named(described.get("architecture", FIRST))
+    except CheckpointError as error:
+        raise CheckpointError(f"{error.what} in {path}", error.hint) from error
+    try:
+        config = architecture.config.from_dict(described["model"])
         feature_space, scales = str(described["feature_space"]), described.get("feature_scales", {})
         feature_scales = {part: float(scales[part]) for part in config.feature_parts} if scales else {}
         if not all(LEAST_STEP <= step <= MOST_STEP for step in feature_scales.values()):
@@ -115,6 +120,4 @@ def _read_config(path: Path) -> dict[str, Any]:
             f"{path} has format version {described.get('format_version')!r}",
             f"this edgesr reads version {FORMAT_VERSION}: update edgesr",
         )
-    if described.get("architecture") != "hime":
-        raise CheckpointError(f"unknown architecture {described.get('architecture')!r} in {path}", "known: hime")
     return described

@@ -1,0 +1,38 @@
+"""Architectures are found by the name in ``config.json``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edgesr.errors import CheckpointError
+from edgesr.models.description import CONFIG, SHIPPED, read_description
+from edgesr.models.registry import ARCHITECTURES, architecture_of
+
+NAME = "hime-small-x4"
+
+
+def described(folder: Path, **changes: object) -> Path:
+    """A shipped network's ``config.json`` with changes; a field that becomes None is left out."""
+    fields = json.loads((SHIPPED / NAME / CONFIG).read_text()) | changes
+    (folder / CONFIG).write_text(json.dumps({name: value for name, value in fields.items() if value is not None}))
+    return folder
+
+
+def test_a_checkpoint_that_names_no_architecture_is_of_the_first(tmp_path: Path) -> None:
+    assert read_description(described(tmp_path, architecture=None)).config == ARCHITECTURES["hime"].presets[NAME]
+
+
+@pytest.mark.parametrize("name", ["esrgan", "", 7, ["hime"]])
+def test_an_unknown_architecture_is_refused_with_those_that_are_known(tmp_path: Path, name: object) -> None:
+    with pytest.raises(CheckpointError, match="unknown architecture") as refused:
+        read_description(described(tmp_path, architecture=name))
+    assert str(tmp_path) in refused.value.what
+    assert all(known in (refused.value.hint or "") for known in ARCHITECTURES)
+
+
+def test_a_configuration_knows_its_architecture() -> None:
+    for name, architecture in ARCHITECTURES.items():
+        assert {architecture_of(config).name for config in architecture.presets.values()} == {name}
