@@ -9,7 +9,8 @@ gallery; the photo is found, restored and pasted by ``enhance``, and its face is
 
 A line of JSON for each side and way: PSNR on 128-pixel crops, distance to the original (dlib), verified (mean distance
 to the exemplars below what 1 % of other people's sharp photos pass), and for a wrong person's gallery how many pass
-as that person. ``as enhance`` is what ships; the other ways leave out one of its rules.
+as that person. ``as enhance`` is what ships, without a judge of whose face it is (that is ``right_person.py``); the
+other ways leave out one of its rules, or have another.
 """
 
 from __future__ import annotations
@@ -31,8 +32,7 @@ from edgesr.data.camera import CameraDegradation
 from edgesr.data.faces import EvalPair, read_eval_list
 from edgesr.data.optics import resize
 from edgesr.enhance import run
-from edgesr.enhance.consistency import believe
-from edgesr.enhance.detail import keep_own_detail, resize_planes
+from edgesr.enhance.detail import band, keep_own_detail, resize_planes
 from edgesr.enhance.faces import find_faces
 from edgesr.enhance.paste import scaled
 from edgesr.enhance.photo import Photo
@@ -112,58 +112,34 @@ def nearest(faces: list[Face], alignment: Alignment) -> list[Face]:
     return [faces[best]] if away and away[best] < 0.4 * alignment.side else []
 
 
-def noise_of(native: Pixels) -> float:
-    """Standard deviation of a face's noise in levels of 255, from the finest diagonal differences.
-
-    Donoho and Johnstone's robust estimate (Biometrika 1994): the median of the absolute values of the diagonal Haar
-    coefficients over 0.6745. What a face has of edges lies elsewhere.
-    """
-    luma = native.astype(np.float32) @ np.array((0.299, 0.587, 0.114), np.float32)
-    even = luma[: luma.shape[0] // 2 * 2, : luma.shape[1] // 2 * 2]
-    diagonal = (even[::2, ::2] - even[1::2, ::2] - even[::2, 1::2] + even[1::2, 1::2]) / 2
-    return float(np.median(np.abs(diagonal)) / 0.6745) if diagonal.size else 0.0
+def all_of_it(sr: Pixels, native: Pixels, lr_size: int) -> Pixels:  # noqa: ARG001
+    """A whole step of back-projection, SR + up(native - down(SR)): what the photo shows, noise and blocks included."""
+    given = sr.astype(np.float32)
+    missing = native.astype(np.float32) - resize_planes(given, native.shape[0])
+    return np.rint((given + resize_planes(missing, sr.shape[0])).clip(0, 255)).astype(np.uint8)
 
 
-def own_detail(sr: Pixels, native: Pixels, lr_size: int, coring: float) -> Pixels:
-    """``sr`` with what the photo shows beyond the LR size, as far as it stands out of the noise; uint8 [H, H, 3].
-
-    Only a face larger than the LR size loses anything on its way in. Of native - down(SR) the part that the LR size can
-    hold is left out: that is what the network changed with a reason (noise, blur, blocks). The rest comes back less
-    ``coring`` standard deviations of the noise.
-    """
-    size, side = sr.shape[0], native.shape[0]
-    if side <= lr_size:
+def unweighted(sr: Pixels, native: Pixels, lr_size: int) -> Pixels:
+    """Detail beyond the LR size, however noisy the face is."""
+    if native.shape[0] <= lr_size:
         return sr
     given = sr.astype(np.float32)
-    missing = native.astype(np.float32) - resize_planes(given, side)
-    fine = missing - resize_planes(resize_planes(missing, lr_size), side)
-    threshold = coring * noise_of(native)
-    fine = np.sign(fine) * np.maximum(np.abs(fine) - threshold, 0)
-    return np.rint((given + resize_planes(fine, size)).clip(0, 255)).astype(np.uint8)
+    missing = band(native.astype(np.float32) - resize_planes(given, native.shape[0]), lr_size)
+    return np.rint((given + resize_planes(missing, sr.shape[0])).clip(0, 255)).astype(np.uint8)
 
 
-def everything_believed(sr: Pixels, none: Pixels, lr: Pixels) -> tuple[Pixels, float]:  # noqa: ARG001
-    return sr, 1.0
-
-
-def cored(coring: float) -> Any:
-    return lambda sr, native: own_detail(sr, native, LR, coring)
-
-
-RULES: dict[str, tuple[Any, Any]] = {
-    "as enhance": (believe, keep_own_detail),
-    "own detail left out": (believe, lambda sr, _: sr),
-    "no consistency": (everything_believed, keep_own_detail),
-    "neither": (everything_believed, lambda sr, _: sr),
-    **{f"no consistency, detail over {c} noise": (everything_believed, cored(c)) for c in (0.0, 1.0, 2.0)},
+RULES: dict[str, Any] = {
+    "as enhance": keep_own_detail,
+    "own detail left out": lambda sr, *_: sr,
+    "own detail whatever its noise": unweighted,
+    "all of the photo put back": all_of_it,
 }
-LR = 32
 
 
 def ways(photo: Photo, face: list[Face], network: Network, detector: Detector) -> Iterator[tuple[str, Pixels, int]]:
     """Name, output and its factor, of each way that is compared."""
-    for name, rules in RULES.items():
-        run.believe, run.keep_own_detail = rules
+    for name, rule in RULES.items():
+        run.keep_own_detail = rule
         done = Enhancer([network], detector).enhance(photo.replace(pixels=photo.pixels.copy()), face)
         yield name, done.image, done.factor
 

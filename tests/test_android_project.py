@@ -228,16 +228,6 @@ def test_nothing_made_is_committed() -> None:
     assert not made
 
 
-def test_rules_have_the_numbers_that_python_has() -> None:
-    """Thresholds move; the app must move with them. All others come from spec/rules.json."""
-    from edgesr.enhance import consistency
-
-    text = (ROOT / "core" / "src" / "main" / "kotlin" / "io" / "edgesr" / "core" / "Enhance.kt").read_text()
-    found = {name: float(value) for name, value in re.findall(r"const val (\w+) = ([-\d.e]+)$", text, re.M)}
-    names = ("BELIEVED", "NOT_BELIEVED", "LEAST_ERROR")
-    assert {name: found[name] for name in names} == {name: getattr(consistency, name) for name in names}
-
-
 @pytest.fixture
 def jars(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """The program that fetches the plain build's jars, with a repository of two files and a lock of these."""

@@ -215,7 +215,7 @@ def restored(folder: Path, photo_file: Path, detector: FaceDetector, bundle: Pat
     paste(pasted, sr, tiny.alignment)
     return {
         "native": native.reshape(-1).tolist(),
-        "detailed": keep_own_detail(sr, native).reshape(-1).tolist(),
+        "detailed": keep_own_detail(sr, native, config.lr_size).reshape(-1).tolist(),
         "pasted": pasted.reshape(-1).tolist(),
         "lr": lr.reshape(-1).tolist(),
         "sr": sr.reshape(-1).tolist(),

@@ -24,7 +24,7 @@ NOTE = "/** The rules of `spec/rules.json`, written by `tools/spec.py`: not to b
 
 def rules() -> dict[str, dict[str, Any]]:
     """Every rule by group and name: numbers, texts, and lists of them."""
-    from edgesr.enhance import faces, paste, regions
+    from edgesr.enhance import faces, noise, paste, regions
     from edgesr.faces import alignment, descriptor, detection, face
     from edgesr.gallery import choice, format, header, quality, strict_json
 
@@ -45,6 +45,7 @@ def rules() -> dict[str, dict[str, Any]]:
         | of(detection, "VIEW_SIDE", "VIEW_PIXELS", "VIEWS", "STRIDE", "MIRRORED"),
         "search": of(faces, "TILE", "OVERLAP", "ZOOMED", "MOST_ZOOMED", "SAME"),
         "regions": of(regions, "LEAST", "MOST", "DOWN_FROM", "SHOWN", "FACTORS", "MOST_MEGAPIXELS"),
+        "noise": of(noise, "LUMINANCE", "GAUSSIAN"),
         "paste": of(paste, "FEATHER", "ROUNDNESS"),
         "gallery": of(
             header, "FORMAT", "FORMAT_VERSION", "STEPS", "SCALES", "LEAST_LR", "MOST_LR", "MOST_HEADER", "MOST_DATA",

@@ -33,6 +33,7 @@ _path = click.Path(path_type=Path)
 @click.option("--output", "-o", "out", type=_path, help="A file, or a folder.")
 @click.option("--model", "-m", "models", multiple=True, help="A checkpoint or a bundle. Default: the gallery's.")
 @click.option("--strength", default=1.0, show_default=True, type=click.FloatRange(0, 1), help="0: the photo as it is.")
+@click.option("--grain", is_flag=True, help="Give restored faces the noise of the photo around them.")
 @click.option("--upscale", default="auto", show_default=True, type=click.Choice(["auto", "1", "2", "3", "4"]))
 @click.option("--max-megapixels", default=50.0, show_default=True, type=click.FloatRange(0.01), help="Of the output.")
 @click.option("--compare", is_flag=True, help="Also write NAME-compare.png: before and after, side by side.")
@@ -154,6 +155,7 @@ def open_enhancer(options: dict[str, Any], ask: Ask | None = None) -> Enhancer:
         megapixels=options["max_megapixels"],
         allow_other=options["allow_other"],
         assume_same_person=options["assume_same_person"],
+        grain=options["grain"],
         strip=strip_of(options["strip_location"], options["strip_metadata"]),
     )
     networks = open_networks(options["galleries"], options["models"])
@@ -169,7 +171,7 @@ def remembered(options: dict[str, Any]) -> dict[str, Any]:
     files = [*options["galleries"], *(Path(model) for model in options["models"] if Path(model).exists())]
     stamps = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.exists()]
     names = (
-        *("strength", "upscale", "max_megapixels", "allow_other", "assume_same_person"),
+        *("strength", "grain", "upscale", "max_megapixels", "allow_other", "assume_same_person"),
         *("quality", "compare", "heatmap", "faces_folder", "strip_location", "strip_metadata"),
     )
     return {name: str(options[name]) for name in names} | {"files": stamps, "models": list(options["models"])}
@@ -273,7 +275,6 @@ def face_row(face: EnhancedFace) -> dict[str, Any]:
         "reason": face.reason,
         "network": face.network,
         "exemplars": [i + 1 for i in face.exemplars],
-        "exemplars_share": None if face.share is None else round(face.share, 3),
         "other_person": face.other,
     }
 
@@ -294,9 +295,8 @@ def tell(row: dict[str, Any]) -> None:
     output.write(f"{one_line(row['output'])}: {faces}{made}")
     for face in row["faces"]:
         by = f" with exemplars {', '.join(map(str, face['exemplars']))}" if face["exemplars"] else ""
-        restored, semicolon, more = face["reason"].partition(";")
         where = f"{face['box'][0]:.0f}, {face['box'][1]:.0f}"
-        output.say(f"  face at {where}: {restored}{by}{semicolon}{more}")
+        output.say(f"  face at {where}: {face['reason']}{by}")
     for note in row["notes"]:
         output.say(f"  note: {note}")
 

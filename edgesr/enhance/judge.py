@@ -23,7 +23,8 @@ class EmbeddingJudge:
     embedder: Embedder
 
     def __call__(self, native: Pixels, sr: Pixels, network: Network) -> bool | None:
-        """``native`` uint8 [S, S, 3], ``sr`` restored without exemplars; None where it cannot be told."""
+        """``native`` uint8 [S, S, 3], ``sr`` restored without exemplars, with the photo's own detail, which tells
+        more of who it is than a network that was not shown it. None where it cannot be told."""
         gallery = network.gallery
         if gallery is None or not self.tells(gallery):
             return None

@@ -86,6 +86,13 @@ def paste(photo: Samples, face: Pixels, alignment: Alignment, strength: float = 
     window[inside] = np.rint(blended).astype(photo.dtype)
 
 
+def mask_of(alignment: Alignment, box: tuple[int, int, int, int]) -> Array:
+    """How much of a restored face shows in each pixel of ``box`` (left, top, right, bottom); [h, w] in [0, 1]."""
+    left, top, right, bottom = box
+    y, x = np.mgrid[top:bottom, left:right] + 0.5
+    return feather(transform(alignment.crop_from_photo(2), np.stack([x, y], axis=-1)) - 1)
+
+
 def bounds(alignment: Alignment, width: int, height: int) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of the square's surroundings within a photo, in whole pixels."""
     (cx, cy), (x, y) = alignment.centre, alignment.half

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgesr.enhance.consistency import believe
 from edgesr.enhance.detail import keep_own_detail
 from edgesr.enhance.faces import find_faces, lr_crop, native_crop, side_of
+from edgesr.enhance.grain import add_grain, grain_for
 from edgesr.enhance.paste import paste, scaled, upscale
 from edgesr.enhance.photo import Photo, photo_of, read_photo
 from edgesr.enhance.privacy import Strip
@@ -32,7 +33,8 @@ class Settings:
     ``strength`` 0 leaves the photo as it is, 1 is full restoration, between them the restored face is blended with
     the photo's own. ``upscale``: how many times larger the output is, None chooses. ``allow_other``: use the gallery
     on somebody else's face too, which is editing, and marked so. ``assume_same_person``: of several faces of which
-    nobody can tell, take each for the gallery's person. ``own_detail``: keep what the photo shows.
+    nobody can tell, take each for the gallery's person. ``own_detail``: keep what the photo
+    shows of a face beyond the network's LR size. ``grain``: a restored face gets the noise of the photo around it.
     ``strip``: what a clip's output does not get, ``"location"`` or ``"metadata"``; of a photo: ``privacy.without``.
     """
 
@@ -42,6 +44,7 @@ class Settings:
     allow_other: bool = False
     assume_same_person: bool = False
     own_detail: bool = True
+    grain: bool = False
     tiny: bool = True
     strip: Strip = None
 
@@ -73,8 +76,6 @@ class EnhancedFace:
     network: str | None = None
     exemplars: tuple[int, ...] = ()
     """Of the gallery, counted from 0, the best first."""
-    share: float | None = None
-    """How far the exemplars were believed, 0 to 1; None where there were none."""
     other: bool | None = None
     """Whether it is somebody else than the gallery's person; None: not told."""
     before: Pixels | None = None
@@ -160,10 +161,15 @@ class Enhancer:
         native = native_crop(rgb, face)
         lr = lr_crop(native, network.lr_size)
         model, gallery = network.model, network.gallery
-        none, _ = model.restore(lr, _no_exemplars(network))
-        sr, weights, chosen, share, other = none, None, [], None, None
+
+        def restored(features: npt.NDArray[np.float32]) -> tuple[Pixels, npt.NDArray[np.float32]]:
+            sr, weights = model.restore(lr, features)
+            return (keep_own_detail(sr, native, network.lr_size) if self.settings.own_detail else sr), weights
+
+        none = functools.cache(lambda: restored(_no_exemplars(network))[0])
+        sr, weights, chosen, other = None, None, [], None
         if gallery is not None and len(gallery):
-            other = self.judge(native, none, network) if self.judge else None
+            other = self.judge(native, none(), network) if self.judge else None
             untold = meant(face) if other is None else None
             if other and not self.settings.allow_other:
                 reason = f"{side} px, {OTHER}"
@@ -172,12 +178,7 @@ class Enhancer:
             else:
                 landmarks = transform(face.alignment.crop_from_photo(network.lr_size), face.landmarks)
                 chosen = model.choose(lr, gallery, landmarks=landmarks)
-                sr, weights = model.restore(lr, model.features_of(gallery, chosen))
-                sr, share = believe(sr, none, lr)
-                if share < 1:
-                    reason += f"; its exemplars disagree with it and count for {share:.0%}"
-        if self.settings.own_detail:
-            sr = keep_own_detail(sr, native)
+                sr, weights = restored(model.features_of(gallery, chosen))
         before = resize_bicubic(native, network.hr_size, network.hr_size)
         return EnhancedFace(
             face,
@@ -186,10 +187,9 @@ class Enhancer:
             reason,
             model.name,
             tuple(chosen),
-            share,
             other,
             before,
-            sr,
+            none() if sr is None else sr,
             weights,
         )
 
@@ -198,9 +198,9 @@ class Enhancer:
         settings = self.settings
         longest = LONGEST_SIDE.get(kind or "", 1 << 30)
         most = max(1, longest // max(photo.size))
-        restored = [one for one in results if one.restored and one.sr is not None]
+        restored = [(one, one.sr) for one in results if one.restored and one.sr is not None]
         notes = list(photo.notes)
-        sides = [(one.side, one.sr.shape[0]) for one in restored if one.sr is not None]
+        sides = [(one.side, sr.shape[0]) for one, sr in restored]
         factor, limited = factor_for(sides, photo.size, settings.megapixels)
         if settings.upscale is not None:
             factor = settings.upscale if restored else 1
@@ -221,13 +221,15 @@ class Enhancer:
         elif limited:
             notes.append(f"made {factor} times as large only: --max-megapixels is {settings.megapixels:g}")
         # Where nobody can tell, --allow-other means what it says.
-        edited = settings.allow_other and any(one.other is not False and one.exemplars for one in restored)
+        edited = settings.allow_other and any(one.other is not False and one.exemplars for one, _ in restored)
         if not restored:
             return Enhanced(photo, 1, tuple(results), tuple(notes))
         pixels = upscale(photo.pixels, factor) if factor > 1 else photo.pixels
-        for one in restored:
-            if one.sr is not None:
-                paste(pixels, one.sr, scaled(one.face.alignment, factor), settings.strength)
+        grains = [grain_for(photo.pixels, sr, one.face.alignment) for one, sr in restored if settings.grain]
+        for one, sr in restored:
+            paste(pixels, sr, scaled(one.face.alignment, factor), settings.strength)
+        for grain in grains:
+            add_grain(pixels, grain, factor, settings.strength)
         alpha = photo.alpha
         if alpha is not None and factor > 1:
             alpha = upscale(alpha[..., None], factor)[..., 0]

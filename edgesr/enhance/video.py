@@ -14,6 +14,7 @@ from edgesr.enhance.clip import Clip, Frame, open_clip
 from edgesr.enhance.clip_file import opened
 from edgesr.enhance.clip_write import format_of, write_clip
 from edgesr.enhance.faces import find_faces, side_of
+from edgesr.enhance.grain import add_grain, grain_for
 from edgesr.enhance.paste import paste, scaled, upscale
 from edgesr.enhance.regions import Network, factor_for, network_for
 from edgesr.enhance.run import DEFAULTS, Enhancer, Settings
@@ -106,8 +107,11 @@ class ClipEnhancer:
                 self.with_exemplars += bool(done.exemplars)
                 pasted.append((done.sr, track.face))
         result = upscale(frame, factor)
+        grains = [grain_for(frame, sr, face.alignment) for sr, face in pasted if self.settings.grain]
         for sr, face in pasted:
             paste(result, sr, scaled(face.alignment, factor), self.settings.strength)
+        for grain in grains:
+            add_grain(result, grain, factor, self.settings.strength)
         return result
 
     def _follow(self, face: Face, number: int) -> Track:

@@ -27,7 +27,10 @@ class Judge(Protocol):
     """Tells whether a face is somebody else than the gallery's person."""
 
     def __call__(self, native: Pixels, sr: Pixels, network: Network) -> bool | None:
-        """``native`` uint8 [S, S, 3] as in the photo, ``sr`` restored without exemplars. None: it cannot be told."""
+        """``native`` uint8 [S, S, 3] as in the photo, ``sr`` restored without exemplars, its own detail kept.
+
+        None: it cannot be told.
+        """
         ...
 
     def tells(self, gallery: Gallery) -> bool:

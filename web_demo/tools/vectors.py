@@ -145,13 +145,13 @@ def enhanced(folder: Path, name: str, bundle_folder: Path, detector: Any) -> dic
     import numpy as np
 
     import edgesr
-    from edgesr.enhance.consistency import believe
+    from edgesr.enhance.detail import keep_own_detail, signal
     from edgesr.enhance.faces import find_faces, lr_crop, native_crop
     from edgesr.enhance.heatmap import overlay
     from edgesr.enhance.run import Enhancer, Network, Photo
     from edgesr.faces.alignment import transform
     from edgesr.gallery.format import read_gallery
-    from edgesr.images.imaging import read_image
+    from edgesr.images.imaging import read_image, resize_bicubic
 
     model = edgesr.load(bundle_folder)
     gallery = read_gallery(folder / f"python-{name}.gallery")
@@ -159,22 +159,24 @@ def enhanced(folder: Path, name: str, bundle_folder: Path, detector: Any) -> dic
     (face,) = find_faces(rgb, detector)
     native = native_crop(rgb, face)
     lr = lr_crop(native, model.config.lr_size)
-    none, _ = model.restore(lr, np.zeros((0, *gallery.floats().shape[1:]), np.float32))
     landmarks = transform(face.alignment.crop_from_photo(model.config.lr_size), face.landmarks)
     chosen = model.choose(lr, gallery, landmarks=landmarks)
     sr, weights = model.restore(lr, gallery.floats(chosen))
-    believed, share = believe(sr, none, lr)
-    blurred, blurred_share = believe(np.asarray(np.roll(sr, 1, 1)), none, lr)
+    noisy = np.random.default_rng(7).integers(0, 256, (45, 45, 3), np.uint8) // 32 + resize_bicubic(native, 45, 45) // 2
     whole = Enhancer([Network(model, gallery)], detector).enhance(Photo(rgb.copy()), [face])
     return {
         "landmarks": face.landmarks.tolist(),
         "native": picture(native),
         "lr": picture(lr),
-        "none": picture(none),
         "sr": picture(sr),
         "chosen": chosen,
-        "believed": {"share": share, "face": picture(believed)},
-        "disbelieved": {"share": blurred_share, "face": picture(blurred)},
+        "signal": signal(native, model.config.lr_size),
+        "detailed": picture(keep_own_detail(sr, native, model.config.lr_size)),
+        "noisy": {
+            "native": picture(noisy),
+            "signal": signal(noisy, model.config.lr_size),
+            "detailed": picture(keep_own_detail(sr, noisy, model.config.lr_size)),
+        },
         "weights": weights[0].reshape(-1).astype(float).tolist(),
         "heatmap": picture(overlay(sr, weights[0], 3)),
         "factor": whole.factor,

@@ -133,7 +133,6 @@ export const words = {
             "Restored without your photos: another face of this photo is the one that they show, or none is.",
         used: (n: number) =>
             plural(n, "With the features of 1 photo of yours.", "With the features of # photos of yours."),
-        doubted: (percent: number) => `Your photos count ${percent} % here: more of them would contradict this photo.`,
         large: "This face is large in the photo already, so there was little to add.",
         reduced: (n: number) => `The photo is very large: it came in at ${n === 2 ? "half" : "a third of"} its width.`,
         whyTitle: "Which photo counted where",

@@ -7,11 +7,8 @@ import { Sampler } from "./sampler";
 
 /** What happens to a face on its way out of a photo and back into it, as `edgesr enhance` does it. */
 
-/** Up to the first ratio of disagreements exemplars count in full, from the second on not at all. */
-const BELIEVED = 1.022;
-const NOT_BELIEVED = 1.04;
-/** Levels added to both disagreements: rounding to 8 bits is no disagreement. */
-const LEAST_ERROR = 0.5;
+/** The median of a normal distribution's absolute values, in standard deviations. */
+const GAUSSIAN = RULES.noise.gaussian;
 /** The mask falls from 1 to 0 over this share of the way from the middle of the square to its border. */
 const FEATHER = RULES.paste.feather;
 /** |u|^p + |v|^p = 1 is the mask's outline: a square with round corners. */
@@ -45,36 +42,65 @@ export function lrCrop(native: Pixels, lrSize: number): Pixels {
     return resizeBicubic(native, lrSize, lrSize);
 }
 
-/** `sr` as far as it explains `lr` as well as `none` does, the face restored without exemplars; and that share, 0 to 1. */
-export function believe(sr: Pixels, none: Pixels, lr: Pixels): { face: Pixels; share: number } {
-    const ratio = (error(sr, lr) + LEAST_ERROR) / (error(none, lr) + LEAST_ERROR);
-    const share = clamp((NOT_BELIEVED - ratio) / (NOT_BELIEVED - BELIEVED), 0, 1);
-    return { face: share === 1 ? sr : blend(none, sr, share), share };
-}
-
-/** Root mean square of the differences between `lr` and the face scaled down to it, in levels. */
-function error(face: Pixels, lr: Pixels): number {
-    const down = resizeLevels(toLevels(face), face.width, face.height, lr.width, lr.height);
-    return Math.sqrt(down.reduce((sum, level, i) => sum + (level - lr.rgb[i]) ** 2, 0) / down.length);
-}
-
 /** `share` of `over` and the rest of `under`, which are of one size. */
 export function blend(under: Pixels, over: Pixels, share: number): Pixels {
     const mixed = under.rgb.map((level, i) => roundHalfEven(level + share * (over.rgb[i] - level)));
     return picture(under.width, under.height, mixed);
 }
 
-/** SR + up(native - down(SR)): a face larger than the network's LR size lost detail on its way in; it comes back. */
-export function keepOwnDetail(sr: Pixels, native: Pixels): Pixels {
+/**
+ * SR + w up(band(native - down(SR))): of what the photo shows of a face and the restored one has not, what `lrSize` pixels
+ * cannot hold comes back. The rest the network saw, and changed for a reason. w is `signal`.
+ */
+export function keepOwnDetail(sr: Pixels, native: Pixels, lrSize: number): Pixels {
+    if (native.width <= lrSize) return sr;
     const given = toLevels(sr);
     const missing = resizeLevels(given, sr.width, sr.height, native.width, native.height);
     for (let i = 0; i < missing.length; i++) missing[i] = native.rgb[i] - missing[i];
-    const back = resizeLevels(missing, native.width, native.height, sr.width, sr.height);
+    const back = resizeLevels(band(missing, native.width, lrSize), native.width, native.height, sr.width, sr.height);
+    const weight = Math.fround(signal(native, lrSize));
     const result = picture(sr.width, sr.height);
     for (let i = 0; i < back.length; i++) {
-        result.rgb[i] = roundHalfEven(clamp(Math.fround(given[i] + back[i]), 0, 255));
+        const level = Math.fround(given[i] + Math.fround(weight * back[i]));
+        result.rgb[i] = roundHalfEven(clamp(level, 0, 255));
     }
     return result;
+}
+
+/** What a square of `side` pixels loses when it is scaled down to `lrSize` and up again. */
+function band(levels: Float32Array, side: number, lrSize: number): Float32Array {
+    const low = resizeLevels(resizeLevels(levels, side, side, lrSize, lrSize), lrSize, lrSize, side, side);
+    return levels.map((level, i) => level - low[i]);
+}
+
+/** Wiener's weight: the share of a face's detail beyond the LR size that is not noise, 0 to 1, by luminance. */
+export function signal(native: Pixels, lrSize: number): number {
+    const detail = luminance(band(toLevels(native), native.width, lrSize));
+    const mean = detail.reduce((sum, value) => sum + value, 0) / detail.length;
+    const power = detail.reduce((sum, value) => sum + (value - mean) ** 2, 0) / detail.length;
+    return power > 0 ? Math.max(0, 1 - noiseOf(luminance(native.rgb), native.width) ** 2 / power) : 0;
+}
+
+/** Standard deviation of the noise of a square: Donoho and Johnstone's estimate from the diagonal Haar coefficients. */
+function noiseOf(plane: Float64Array, side: number): number {
+    const found: number[] = [];
+    for (let y = 0; y + 1 < side; y += 2) {
+        for (let x = 0; x + 1 < side; x += 2) {
+            const at = y * side + x;
+            found.push(Math.abs(plane[at] - plane[at + side] - plane[at + 1] + plane[at + side + 1]) / 2);
+        }
+    }
+    found.sort((a, b) => a - b);
+    const middle = found.length >> 1;
+    if (found.length === 0) return 0;
+    return (found.length % 2 === 1 ? found[middle] : (found[middle - 1] + found[middle]) / 2) / GAUSSIAN;
+}
+
+function luminance(rgb: ArrayLike<number>): Float64Array {
+    const [red, green, blue] = RULES.noise.luminance;
+    return Float64Array.from({ length: rgb.length / 3 }, (_, i) => {
+        return red * rgb[3 * i] + green * rgb[3 * i + 1] + blue * rgb[3 * i + 2];
+    });
 }
 
 /** How much of the restored face shows at (u, v), the square's own coordinates from -1 to 1: 1 inside, 0 outside. */

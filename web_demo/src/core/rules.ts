@@ -68,10 +68,14 @@ export const RULES = {
     regions: {
         least: 0.6,
         most: 3,
-        down_from: 0.92,
+        down_from: 0.6,
         shown: 0.75,
         factors: [1, 2, 3, 4],
         most_megapixels: 50,
+    },
+    noise: {
+        luminance: [0.299, 0.587, 0.114],
+        gaussian: 0.6745,
     },
     paste: {
         feather: 0.35,

@@ -247,7 +247,6 @@ export class Booth {
             photoWidth: large.width,
             photoHeight: large.height,
             heatmaps,
-            share: result.share,
             side: square.side,
             lrSize: network.manifest.lrSize,
             millis: result.millis,

@@ -103,8 +103,6 @@ export interface Outcome {
     photoWidth: number;
     photoHeight: number;
     heatmaps: Heatmap[];
-    /** How far the exemplars were believed, 0 to 1; 1 where there were none. */
-    share: number;
     /** Side of the face's square in photo pixels, and of what the network takes. */
     side: number;
     lrSize: number;

@@ -1,7 +1,7 @@
 import { cropLandmarks } from "../core/alignment";
 import { resizeBicubic } from "../core/bicubic";
 import { describe } from "../core/descriptor";
-import { believe, keepOwnDetail, lrCrop, nativeCrop } from "../core/enhance";
+import { keepOwnDetail, lrCrop, nativeCrop } from "../core/enhance";
 import type { Gallery } from "../core/gallery";
 import type { Pixels } from "../core/pixels";
 import { alignmentOf, type Face } from "../core/yunet";
@@ -16,13 +16,11 @@ export interface RestoredFace {
     /** Indices into the gallery, the best first, and CoFA's weights of each, [slots, h, w]. */
     exemplars: number[];
     weights: Float32Array;
-    /** How far the exemplars were believed, 0 to 1. */
-    share: number;
     millis: number;
 }
 
 /**
- * As `edgesr enhance` does it: with exemplars as far as they explain the photo, and with the photo's own detail kept.
+ * As `edgesr enhance` does it, and with what the photo shows beyond the network's LR size kept.
  * `own`: whether the face is the gallery's person; without exemplars otherwise.
  */
 export async function restoreFace(
@@ -41,13 +39,7 @@ export async function restoreFace(
     const exemplars = own ? gallery.choose(network.manifest.checkGallery(gallery), described, slots) : [];
     await step();
     const { value, millis } = await network.restore(lr, gallery, exemplars);
-    let [believed, share] = [value.face, 1];
-    if (exemplars.length > 0) {
-        await step();
-        const none = (await network.restore(lr, gallery, [])).value.face;
-        const judged = believe(value.face, none, lr);
-        [believed, share] = [judged.face, judged.share];
-    }
     const before = resizeBicubic(native, hrSize, hrSize);
-    return { lr, before, after: keepOwnDetail(believed, native), exemplars, weights: value.weights, share, millis };
+    const after = keepOwnDetail(value.face, native, lrSize);
+    return { lr, before, after, exemplars, weights: value.weights, millis };
 }

@@ -81,11 +81,12 @@ export interface EnhancedVector {
     landmarks: [number, number][];
     native: Picture;
     lr: Picture;
-    none: Picture;
     sr: Picture;
     chosen: number[];
-    believed: { share: number; face: Picture };
-    disbelieved: { share: number; face: Picture };
+    signal: number;
+    detailed: Picture;
+    /** A face of noise, and what is kept of it. */
+    noisy: { native: Picture; signal: number; detailed: Picture };
     weights: number[];
     heatmap: Picture;
     factor: number;

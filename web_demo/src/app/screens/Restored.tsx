@@ -154,7 +154,6 @@ function said(outcome: Outcome, faces: number, remembered: number): string {
     if (outcome.side > 3 * outcome.lrSize) return words.result.large;
     if (!outcome.own && remembered > 0) return faces > 1 ? words.result.usedOtherOfSeveral : words.result.usedOther;
     if (count === 0) return words.result.usedNone;
-    if (outcome.share < 0.995) return words.result.doubted(Math.round(outcome.share * 100));
     return words.result.used(count);
 }
 

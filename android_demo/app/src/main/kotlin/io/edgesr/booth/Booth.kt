@@ -61,8 +61,6 @@ class Outcome(
     /** Indices into the gallery, the best first, and how much each counted, [slots, h, w]. */
     val exemplars: List<Int>,
     val weights: FloatArray,
-    /** How far the exemplars were believed, 0 to 1. */
-    val share: Double,
     /** Side of the face's square in photo pixels. */
     val side: Double,
     val millis: Double,
@@ -239,18 +237,13 @@ class Booth(private val context: Context) {
         val ours = engine.manifest.check(gallery)
         val chosen = if (own) gallery.choose(ours, Descriptor.of(lr, inLr), engine.manifest.slots) else emptyList()
         val restored = engine.restore(lr, gallery, chosen)
-        val (believed, share) = if (chosen.isEmpty()) {
-            Pair(restored.value.face, 1.0)
-        } else {
-            Enhance.believe(restored.value.face, engine.restore(lr, gallery, emptyList()).value.face, lr)
-        }
-        val after = Enhance.keepOwnDetail(believed, native)
+        val after = Enhance.keepOwnDetail(restored.value.face, native, engine.manifest.lrSize)
         val size = engine.manifest.hrSize
         val enlarged = enlarged(looked.photo, face)
         val square = face.alignment.scaled(enlarged.width.toDouble() / looked.photo.width)
         return Outcome(
             lr, restored.value.face, Bicubic.resize(native, size, size), after, enlarged, Enhance.paste(enlarged, after, square),
-            chosen, restored.value.weights, share, face.alignment.side, restored.millis, precision, own, gallery.entries.size,
+            chosen, restored.value.weights, face.alignment.side, restored.millis, precision, own, gallery.entries.size,
         )
     }
 

@@ -206,7 +206,6 @@ class ResultActivity : BoothActivity() {
             outcome.side > 3 * outcome.lr.width -> getString(R.string.used_large)
             !outcome.own && outcome.remembered > 0 -> getString(R.string.used_other)
             count == 0 -> getString(R.string.used_none)
-            outcome.share < 0.995 -> getString(R.string.used_doubted, (outcome.share * 100).toInt())
             else -> resources.getQuantityString(R.plurals.used, count, count)
         }
         return text(R.style.Text_Body, said).apply { id = R.id.caption }

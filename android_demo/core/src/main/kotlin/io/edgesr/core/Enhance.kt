@@ -6,13 +6,10 @@ import kotlin.math.floor
 import kotlin.math.max
 import kotlin.math.min
 import kotlin.math.pow
-import kotlin.math.sqrt
 
 /** What happens to a face on its way out of a photo and back into it, as `edgesr enhance` does it. */
 object Enhance {
-    private const val BELIEVED = 1.022
-    private const val NOT_BELIEVED = 1.04
-    private const val LEAST_ERROR = 0.5
+    private const val GAUSSIAN = Rules.Noise.GAUSSIAN
     private const val FEATHER = Rules.Paste.FEATHER
     private const val ROUNDNESS = Rules.Paste.ROUNDNESS
 
@@ -35,35 +32,53 @@ object Enhance {
     /** A native crop at the network's LR size. */
     fun lrCrop(native: Pixels, lrSize: Int): Pixels = Bicubic.resize(native, lrSize, lrSize)
 
-    /** [sr] as far as it explains [lr] as well as [none] does, the face restored without exemplars; and that share. */
-    fun believe(sr: Pixels, none: Pixels, lr: Pixels): Pair<Pixels, Double> {
-        val ratio = (error(sr, lr) + LEAST_ERROR) / (error(none, lr) + LEAST_ERROR)
-        val share = ((NOT_BELIEVED - ratio) / (NOT_BELIEVED - BELIEVED)).coerceIn(0.0, 1.0)
-        if (share == 1.0) return Pair(sr, share)
-        val result = Pixels(sr.width, sr.height)
-        for (i in result.rgb.indices) {
-            val without = none.rgb[i].toInt() and 255
-            result.rgb[i] = Math.rint(without + share * ((sr.rgb[i].toInt() and 255) - without)).toInt().toByte()
-        }
-        return Pair(result, share)
-    }
-
-    private fun error(face: Pixels, lr: Pixels): Double {
-        val down = Bicubic.resize(floats(face), face.width, face.height, lr.width, lr.height)
-        var sum = 0.0
-        for (i in down.indices) sum += (down[i] - (lr.rgb[i].toInt() and 255)).toDouble().pow(2)
-        return sqrt(sum / down.size)
-    }
-
-    /** SR + up(native - down(SR)): a face larger than the network's LR size lost detail on its way in; it comes back. */
-    fun keepOwnDetail(sr: Pixels, native: Pixels): Pixels {
+    /**
+     * SR + w up(band(native - down(SR))): of what the photo shows of a face and the restored one has not, what [lrSize]
+     * pixels cannot hold comes back. The rest the network saw, and changed for a reason. w is [signal].
+     */
+    fun keepOwnDetail(sr: Pixels, native: Pixels, lrSize: Int): Pixels {
+        if (native.width <= lrSize) return sr
         val given = floats(sr)
         val missing = Bicubic.resize(given, sr.width, sr.height, native.width, native.height)
         for (i in missing.indices) missing[i] = (native.rgb[i].toInt() and 255) - missing[i]
-        val back = Bicubic.resize(missing, native.width, native.height, sr.width, sr.height)
+        val back = Bicubic.resize(band(missing, native.width, lrSize), native.width, native.height, sr.width, sr.height)
+        val weight = signal(native, lrSize).toFloat()
         val result = Pixels(sr.width, sr.height)
-        for (i in back.indices) result.rgb[i] = Math.rint((given[i] + back[i]).coerceIn(0f, 255f).toDouble()).toInt().toByte()
+        for (i in back.indices) result.rgb[i] = Math.rint((given[i] + weight * back[i]).coerceIn(0f, 255f).toDouble()).toInt().toByte()
         return result
+    }
+
+    /** What a square of [side] pixels loses when it is scaled down to [lrSize] and up again. */
+    private fun band(levels: FloatArray, side: Int, lrSize: Int): FloatArray {
+        val low = Bicubic.resize(Bicubic.resize(levels, side, side, lrSize, lrSize), lrSize, lrSize, side, side)
+        return FloatArray(levels.size) { levels[it] - low[it] }
+    }
+
+    /** Wiener's weight: the share of a face's detail beyond the LR size that is not noise, 0 to 1, by luminance. */
+    fun signal(native: Pixels, lrSize: Int): Double {
+        val levels = floats(native)
+        val detail = luminance(band(levels, native.width, lrSize))
+        val mean = detail.average()
+        val power = detail.sumOf { (it - mean).pow(2) } / detail.size
+        return if (power > 0) max(0.0, 1 - noiseOf(luminance(levels), native.width).pow(2) / power) else 0.0
+    }
+
+    /** Standard deviation of the noise of a square: Donoho and Johnstone's estimate from the diagonal Haar coefficients. */
+    private fun noiseOf(plane: DoubleArray, side: Int): Double {
+        val found = ArrayList<Double>()
+        for (y in 0 until side - 1 step 2) for (x in 0 until side - 1 step 2) {
+            val at = y * side + x
+            found += abs(plane[at] - plane[at + side] - plane[at + 1] + plane[at + side + 1]) / 2
+        }
+        if (found.isEmpty()) return 0.0
+        found.sort()
+        val middle = found.size / 2
+        return (if (found.size % 2 == 1) found[middle] else (found[middle - 1] + found[middle]) / 2) / GAUSSIAN
+    }
+
+    private fun luminance(rgb: FloatArray): DoubleArray {
+        val (red, green, blue) = Rules.Noise.LUMINANCE
+        return DoubleArray(rgb.size / 3) { red * rgb[3 * it] + green * rgb[3 * it + 1] + blue * rgb[3 * it + 2] }
     }
 
     /** How much of the restored face shows at (u, v), the square's own coordinates from -1 to 1: 1 inside, 0 outside. */

@@ -71,10 +71,15 @@ internal object Rules {
     object Regions {
         const val LEAST = 0.6
         const val MOST = 3.0
-        const val DOWN_FROM = 0.92
+        const val DOWN_FROM = 0.6
         const val SHOWN = 0.75
         val FACTORS = intArrayOf(1, 2, 3, 4)
         const val MOST_MEGAPIXELS = 50.0
+    }
+
+    object Noise {
+        val LUMINANCE = doubleArrayOf(0.299, 0.587, 0.114)
+        const val GAUSSIAN = 0.6745
     }
 
     object Paste {

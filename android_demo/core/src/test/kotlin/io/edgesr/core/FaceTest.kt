@@ -41,7 +41,7 @@ class FaceTest {
             assertTrue(Enhance.lrCrop(native, 32).rgb.indices.all { abs(Enhance.lrCrop(native, 32).rgb[it] - lr.rgb[it]) <= 1 || abs(Enhance.lrCrop(native, 32).rgb[it] - lr.rgb[it]) >= 255 })
             val sr = Vectors.pixels(128, expected["sr"])
             val detailed = Vectors.pixels(128, expected["detailed"])
-            assertTrue("detail", Vectors.psnr(detailed, Enhance.keepOwnDetail(sr, native)) > 55)
+            assertTrue("detail", Vectors.psnr(detailed, Enhance.keepOwnDetail(sr, native, 32)) > 55)
             val pasted = Vectors.pixels(photo.width, expected["pasted"])
             val got = Enhance.paste(photo, sr, square)
             assertTrue("paste ${Vectors.psnr(pasted, got)}", Vectors.psnr(pasted, got) > 42)
@@ -59,10 +59,20 @@ class FaceTest {
     }
 
     @Test
-    fun exemplarsAreBelievedAsFarAsTheyExplainThePhoto() {
-        val face = Vectors.pixels(128, Vectors.map(Vectors.all["restored-float"])["sr"])
-        val lr = Enhance.lrCrop(face, 32)
-        assertEquals(1.0, Enhance.believe(face, face, lr).second, 0.0)
-        assertEquals(face, Enhance.believe(face.mirrored(), face, lr).first)
+    fun whatTheNetworkSawIsNotPutBack() {
+        val restored = Vectors.map(Vectors.all["restored-float"])
+        val face = Vectors.pixels(128, restored["sr"])
+        assertEquals(face, Enhance.keepOwnDetail(face, Enhance.lrCrop(face, 32), 32))
+        assertEquals(face, Enhance.keepOwnDetail(face, Enhance.lrCrop(face.mirrored(), 20), 32))
+    }
+
+    @Test
+    fun noiseIsNoDetail() {
+        val clean = Enhance.lrCrop(Vectors.pixels(128, Vectors.map(Vectors.all["restored-float"])["sr"]), 48)
+        val random = java.util.Random(3)
+        val noisy = Pixels(48, 48, ByteArray(clean.rgb.size) { ((clean.rgb[it].toInt() and 255) + random.nextGaussian() * 40).coerceIn(0.0, 255.0).toInt().toByte() })
+        assertTrue("clean ${Enhance.signal(clean, 32)}", Enhance.signal(clean, 32) > 0.5)
+        assertTrue("noisy ${Enhance.signal(noisy, 32)}", Enhance.signal(noisy, 32) < 0.3)
+        assertEquals(0.0, Enhance.signal(Pixels(48, 48), 32), 0.0)
     }
 }
