@@ -16,7 +16,7 @@ from scenes import Place, compose, faces, padded
 from edgesr.cli.main import run
 from edgesr.data.crops import CropFolder
 from edgesr.data.faces import FaceSet
-from edgesr.data.prepare import Prepared, prepare
+from edgesr.data.prepare import Part, Prepared, prepare
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.evaluation.metrics import psnr
 from edgesr.faces.alignment import crop_face
@@ -238,6 +238,28 @@ def test_crops_may_be_jpeg(raw: Path, tmp_path: Path) -> None:
         ]
 
 
+def test_parts_together_make_what_one_run_makes(raw: Path, tmp_path: Path) -> None:
+    for i in range(6):
+        photo(raw / f"p{i}" / "a.png", 40, level=20 * i)
+    prepared(raw, tmp_path / "whole")
+    out = tmp_path / "out"
+    parts = [Part(number, 3) for number in (1, 2, 3)]
+    assert sorted(sum(part.has(name) for part in parts) for name in ("ann", "bob", "p0", "p5")) == [1] * 4
+    assert sum(prepared(raw, out, part=part).kept for part in parts) == 9
+    assert prepared(raw, out, part=parts[0]).already == prepared(raw, out, part=parts[0]).kept
+    force = prepared(raw, out, part=parts[1], force=True)
+    assert (force.already, sum(path.suffix == ".png" for path in out.rglob("*"))) == (0, 9)
+    merged = prepared(raw, out)
+    assert (merged.kept, merged.already) == (9, 9)
+    assert not list(out.glob("manifest.part-*"))
+    made, whole = (
+        {k: v for k, v in snapshot(folder).items() if k.endswith(".png")} for folder in (out, tmp_path / "whole")
+    )
+    assert made == whole
+    listed = [{row["file"] for row in rows(folder / "manifest.csv")} for folder in (out, tmp_path / "whole")]
+    assert listed[0] == listed[1]
+
+
 @pytest.mark.faces
 def test_composed_photos_become_aligned_crops_by_one_command(
     yunet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -276,6 +298,13 @@ def test_composed_photos_become_aligned_crops_by_one_command(
             assert psnr(crop, crop_face(whole, alone.alignment, 64)) > 27
     assert run(arguments) == 0
     assert json.loads(capsys.readouterr().out)["already"] == 6
+    made = {k: v for k, v in snapshot(out).items() if "rejected" not in k}
+    several = [str(tmp_path / "several") if argument == str(out) else argument for argument in arguments]
+    assert run([*several, "--workers", "2"]) == 0
+    capsys.readouterr()
+    assert {k: v for k, v in snapshot(tmp_path / "several").items() if "rejected" not in k} == made
+    assert run([*arguments, "--part", "0/4"]) == 2
+    assert "--part 1/16" in json.loads(capsys.readouterr().out)["hint"]
     assert (out / "eval_list.csv").read_bytes() == listed
 
 

@@ -260,13 +260,31 @@ def test_a_folder_that_cannot_be_written_is_an_error_with_a_name(new_trainer: Ne
         new_trainer("file/run").fit()
 
 
-@pytest.mark.parametrize("change", ["learning_rate", "steps", "seed", "curriculum", "network"])
-def test_a_run_with_other_settings_is_not_resumed(new_trainer: NewTrainer, change: str) -> None:
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("learning_rate", r"learning_rate \(there 0\.001, here 0\.002\)"),
+        ("steps", r"steps \(there 12, here 13\)"),
+        ("seed", r"seed \(there 0, here 1\)"),
+        ("curriculum", r"curriculum\.copy_share \(there 0\.2, here 0\.3\)"),
+        ("degradation", r"degradation \(there the default, here phone-1\)"),
+        ("network", r"network\.tail_channels \(there 4, here 5\)"),
+    ],
+)
+def test_a_run_with_other_settings_is_not_resumed_and_they_are_named(
+    new_trainer: NewTrainer, change: str, named: str
+) -> None:
     new_trainer().fit(max_minutes=0)
-    other: dict[str, Any] = {"learning_rate": 2e-3, "steps": 13, "seed": 1, "curriculum": Curriculum(0.3)}
+    other: dict[str, Any] = {
+        "learning_rate": 2e-3,
+        "steps": 13,
+        "seed": 1,
+        "curriculum": Curriculum(0.3),
+        "degradation": "phone-1",
+    }
     config = TrainConfig(**{**vars(CONFIG), **{k: v for k, v in other.items() if k == change}})
     network = NETWORK.replace(tail_channels=5) if change == "network" else NETWORK
-    with pytest.raises(CheckpointError, match="other settings"):
+    with pytest.raises(CheckpointError, match=f"other settings.*: {named} \\("):
         new_trainer(config=config, network=network)
 
 

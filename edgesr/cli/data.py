@@ -11,9 +11,10 @@ import click
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 from edgesr.cli.group import Group
-from edgesr.errors import InputOutputError
+from edgesr.errors import InputOutputError, UsageError
 
 if TYPE_CHECKING:
+    from edgesr.data.prepare import Part
     from edgesr.data.splits import Split
 
 SUFFIXES = {"png": ".png", "jpg": ".jpg"}
@@ -34,6 +35,8 @@ def command() -> None:
 @size_option
 @click.option("--split", default="train", show_default=True, help="Split to write.")
 @click.option("--least-side", type=click.FloatRange(8), help="Least side of a face in the photo. Default: --size.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes that find faces.")
+@click.option("--part", metavar="I/N", help="Only the I-th of N parts of the people, for array jobs.")
 @click.option("--largest", is_flag=True, help="Take the largest face even where another is of like size.")
 @click.option("--detector", type=click.Path(path_type=Path), help="YuNet's file, if not the package's.")
 @format_option
@@ -46,6 +49,8 @@ def prepare(
     size: int,
     split: str,
     least_side: float | None,
+    workers: int,
+    part: str | None,
     largest: bool,
     detector: Path | None,
     kind: str,
@@ -63,6 +68,9 @@ def prepare(
 
     FOLDER/eval_list.csv then says who is evaluated on (a tenth of the people for val, a tenth for test, two at
     least), and training leaves those out. A list that is there stays; edgesr data split remakes it.
+
+    --part 3/16 takes a sixteenth of the people, so that sixteen jobs work on one FOLDER at the same time; when all are
+    done, edgesr data split FOLDER writes the list.
     """
     if not raw.is_dir():
         raise InputOutputError(f"no folder {raw}", "give a folder with one sub-folder of photos per person")
@@ -70,7 +78,9 @@ def prepare(
     from edgesr.data.prepare import prepare as run
     from edgesr.faces.detection import FaceDetector
 
-    output.claim(folder)
+    chosen = part_of(part)
+    # Parts may be at work on a folder together, but not the same part twice.
+    output.claim(folder if chosen is None else folder / f"part-{chosen}")
     result = run(
         raw,
         folder,
@@ -81,9 +91,13 @@ def prepare(
         largest=largest,
         suffix=SUFFIXES[kind],
         force=force,
+        workers=workers,
+        part=chosen,
         progress=lambda photos: progress.track(photos, "aligning"),
     )
-    split_made, note = first_split(folder, size) if result.kept else (None, "")
+    split_made, note = first_split(folder, size) if result.kept and chosen is None else (None, "")
+    if chosen is not None:
+        note = f"when all {chosen.of} parts are done: edgesr data split {folder}"
     if as_json:
         rejected = [{"file": one.file, "reason": one.reason} for one in result.rejected]
         output.write_json(
@@ -109,6 +123,22 @@ def prepare(
         output.say(f"note: {note}")
     if not result.kept:
         raise output.NegativeResult
+
+
+def part_of(text: str | None) -> Part | None:
+    """``3/16``.
+
+    Raises:
+        UsageError: it is none.
+    """
+    from edgesr.data.prepare import Part
+
+    if text is None:
+        return None
+    number, _, of = text.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise UsageError(f"{text!r} is no part", "the first of sixteen is --part 1/16")
+    return Part(int(number), int(of))
 
 
 def first_split(folder: Path, size: int) -> tuple[Split | None, str]:

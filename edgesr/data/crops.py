@@ -1,7 +1,8 @@
 """Writing aligned crops in our layout, so that it may stop anywhere and go on later.
 
 ``FOLDER/<size>/<split>/<person>/NN.png``, a row each in ``FOLDER/manifest.csv``. The row is written before the
-crop: a crop without a row is somebody else's and is never overwritten, a row without a crop is made good.
+crop: a crop without a row is somebody else's and is never overwritten, a row without a crop is made good. Parts of the
+people may be worked on at the same time: each appends to a manifest of its own, which the next whole run takes in.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 
@@ -42,14 +44,19 @@ COLUMNS = [field.name for field in dataclasses.fields(Crop)]
 class CropFolder:
     """Crops of one size and suffix; a context manager, since the manifest stays open for appending.
 
-    With ``force`` files that are not in the manifest are overwritten too.
+    With ``force`` files that are not in the manifest are overwritten too. ``part`` names one of several written at
+    the same time; it knows the crops of all and appends to its own manifest.
     """
 
-    def __init__(self, folder: Path, size: int, suffix: str = ".png", force: bool = False) -> None:
+    def __init__(self, folder: Path, size: int, suffix: str = ".png", force: bool = False, part: str = "") -> None:
         self.folder, self.size, self.suffix, self.force = folder, size, suffix, force
-        self.manifest = folder / "manifest.csv"
-        rows = _read_manifest(self.manifest)
+        self.manifest = folder / (f"manifest.part-{part}.csv" if part else "manifest.csv")
+        self._parts = [] if part else sorted(folder.glob("manifest.part-*.csv"))
+        own = _read_manifest(self.manifest)
+        others = [folder / "manifest.csv", *folder.glob("manifest.part-*.csv")] if part else self._parts
+        rows = [*own, *(row for path in others if path != self.manifest for row in _read_manifest(path))]
         self._rows = {(row.size, row.split, row.source): row for row in rows}
+        self._own = {(row.size, row.split, row.source) for row in own} if part else None
         self._last: dict[tuple[str, str], int] = {}
         for row in rows:
             if row.size == size:
@@ -59,6 +66,8 @@ class CropFolder:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._rewrite()  # also takes away the half of a row that an interruption left
+            for path in self._parts:  # their rows stand in the manifest now
+                path.unlink(missing_ok=True)
             self._stream = self.manifest.open("a", newline="", encoding="utf-8", errors=BYTES)
         except OSError as error:
             raise cannot_write(self.manifest, error) from error
@@ -100,12 +109,14 @@ class CropFolder:
         write_image(image, self.path(row))
         return self.path(row)
 
-    def clear(self, split: str) -> None:
-        """Take away the crops of a split at this size, those of the manifest and no other file."""
-        for row in self.crops(split):
+    def clear(self, split: str, people: Collection[str] | None = None) -> None:
+        """Take away the crops of a split at this size, those of the manifest and no other file; of ``people`` alone."""
+        gone = [row for row in self.crops(split) if people is None or row.identity in people]
+        for row in gone:
             self.path(row).unlink(missing_ok=True)
             del self._rows[row.size, row.split, row.source]
-        self._last = {key: number for key, number in self._last.items() if key[0] != split}
+        without = {(split, row.identity) for row in gone}
+        self._last = {key: number for key, number in self._last.items() if key not in without}
         self._stream.close()
         self._rewrite()
         self._stream = self.manifest.open("a", newline="", encoding="utf-8", errors=BYTES)
@@ -117,6 +128,8 @@ class CropFolder:
         except OSError as error:
             raise cannot_write(self.manifest, error) from error
         self._rows[row.size, row.split, row.source] = row
+        if self._own is not None:
+            self._own.add((row.size, row.split, row.source))
         self._count(row)
 
     def _count(self, row: Crop) -> None:
@@ -124,8 +137,9 @@ class CropFolder:
         self._last[key] = max(self._last.get(key, 0), int(Path(row.file).stem))
 
     def _rewrite(self) -> None:
+        rows = [row for key, row in self._rows.items() if self._own is None or key in self._own]
         with file_aside(self.manifest) as aside:
-            aside.write_text(",".join(COLUMNS) + "\n" + _lines(list(self._rows.values())), "utf-8", BYTES)
+            aside.write_text(",".join(COLUMNS) + "\n" + _lines(rows), "utf-8", BYTES)
 
 
 def write_list(path: Path, columns: list[str], rows: list[list[object]], force: bool) -> None:

@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+import functools
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from edgesr.data.crops import CropFolder, write_list
 from edgesr.data.layout import people
+from edgesr.data.splits import draw
 from edgesr.errors import InputOutputError, UnavailableError, UsageError, told
 from edgesr.faces.alignment import crop_face
 from edgesr.faces.detection import FaceDetector
 from edgesr.faces.face import Face
 from edgesr.images.imaging import Pixels, read_image
+from edgesr.process import threads
+
+WAITING = 4
+"""Photos that are begun ahead, for each worker."""
 
 AMBIGUOUS = 0.6
 """A second face at least this many times as wide as the largest: it cannot be told whose photo it is."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """The ``number``-th of ``of`` parts of the people, 1 first: by their names' hashes, the same on every machine."""
+
+    number: int
+    of: int
+
+    def has(self, person: str) -> bool:
+        """Whether this part has the person."""
+        return int(draw(0, person)[:12], 16) % self.of == self.number - 1
+
+    def __str__(self) -> str:
+        return f"{self.number}-of-{self.of}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +72,8 @@ def prepare(
     largest: bool = False,
     suffix: str = ".png",
     force: bool = False,
+    workers: int = 1,
+    part: Part | None = None,
     progress: Callable[[Sequence[tuple[str, Path]]], Iterable[tuple[str, Path]]] = lambda photos: photos,
 ) -> Prepared:
     """Align the face of every photo of ``raw/<person>/`` into ``folder/<size>/<split>/<person>/NN``.
@@ -58,6 +85,8 @@ def prepare(
         least_side: Least side of the face's square in the photo, in pixels; ``size`` by default (no enlarging).
         largest: Take the largest face even where another is of like size.
         force: Start over and replace the crops of this size and split.
+        workers: Processes that look for faces; the result is the same. Each opens YuNet by ``detector.path``.
+        part: Only these people of several parts that are prepared at the same time, in one folder.
 
     Raises:
         InputOutputError: no photos in ``raw``, or ``folder`` cannot be written.
@@ -71,38 +100,106 @@ def prepare(
     inside, outside = raw.resolve(), folder.resolve()
     if inside == outside or inside in outside.parents or outside in inside.parents:
         raise UsageError(f"{folder} and {raw} lie in each other", "give an output folder of its own")
-    photos = [(person, path) for person, paths in people(raw).items() for path in paths]
+    album = people(raw)
+    mine = {name for name in album if part is None or part.has(name)}
+    photos = [(person, path) for person, paths in album.items() if person in mine for path in paths]
     least_side = size if least_side is None else least_side
     rejected: list[Rejection] = []
     kept: set[str] = set()
     done = already = 0
-    with CropFolder(folder, size, suffix, force) as crops:
+    named = "" if part is None else str(part)
+    with CropFolder(folder, size, suffix, force, named) as crops:
         if force:
-            crops.clear(split)
-        for person, path in progress(photos):
-            source = path.relative_to(raw).as_posix()
-            if crops.has(split, source):
-                already += 1
-            else:
-                try:
-                    photo = read_image(path)
-                    face = the_face(detector, photo, least_side, largest)
-                except (UnavailableError, UsageError):
-                    raise
-                except Exception as error:  # one odd photo must not cost the others
-                    rejected.append(Rejection(source, f"cannot be read: {told(error, source)[0]}"))
-                    continue
-                if isinstance(face, str):
-                    rejected.append(Rejection(source, face))
-                    continue
-                image = crop_face(photo, face.alignment, size)
-                crops.add(split, person, source, image, face.alignment.side, face.score)
-            kept.add(person)
-            done += 1
+            crops.clear(split, None if part is None else mine)
+        todo = [path for _, path in photos if not crops.has(split, path.relative_to(raw).as_posix())]
+        look = functools.partial(crop_of, least_side=least_side, largest=largest, size=size)
+        with looked_at(todo, detector, look, workers) as found:
+            waiting = set(todo)
+            for person, path in progress(photos):
+                source = path.relative_to(raw).as_posix()
+                if path not in waiting:
+                    already += 1
+                else:
+                    crop = next(found)
+                    if isinstance(crop, str):
+                        rejected.append(Rejection(source, crop))
+                        continue
+                    crops.add(split, person, source, crop.image, crop.side, crop.score)
+                kept.add(person)
+                done += 1
         # Rejected photos are looked at again by the next run, so the list is always of the latest.
         rows: list[list[object]] = [[one.file, one.reason] for one in rejected]
-        write_list(folder / str(size) / f"rejected-{split}.csv", ["file", "reason"], rows, force=True)
+        listed = f"rejected-{split}.csv" if part is None else f"rejected-{split}.part-{part}.csv"
+        write_list(folder / str(size) / listed, ["file", "reason"], rows, force=True)
     return Prepared(done, already, len(kept), rejected)
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """A photo's crop uint8 [size, size, 3], its square's side in the photo, and the detector's score."""
+
+    image: Pixels
+    side: float
+    score: float
+
+
+def crop_of(path: Path, detector: FaceDetector, *, least_side: float, largest: bool, size: int) -> Found | str:
+    """A photo's crop, or why there is none."""
+    try:
+        photo = read_image(path)
+        face = the_face(detector, photo, least_side, largest)
+    except (UnavailableError, UsageError):
+        raise
+    except Exception as error:  # one odd photo must not cost the others
+        return f"cannot be read: {told(error, path.name)[0]}"
+    if isinstance(face, str):
+        return face
+    return Found(crop_face(photo, face.alignment, size), face.alignment.side, face.score)
+
+
+@contextlib.contextmanager
+def looked_at(
+    paths: Sequence[Path], detector: FaceDetector, look: Callable[..., Found | str], workers: int
+) -> Iterator[Iterator[Found | str]]:
+    """What ``look`` makes of each photo, in their order; with several ``workers`` ahead of whoever takes it."""
+    if workers == 1:
+        yield (look(path, detector) for path in paths)
+        return
+    # Spawned, not forked: after a fork nobody may use a detector.
+    pool = concurrent.futures.ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), _open_detector, (detector.path,)
+    )
+    try:
+        yield _ahead(pool, look, paths, WAITING * workers)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _ahead(
+    pool: concurrent.futures.Executor, look: Callable[..., Found | str], paths: Sequence[Path], most: int
+) -> Iterator[Found | str]:
+    """In order, with at most so many photos begun: crops that wait take memory."""
+    begun: deque[concurrent.futures.Future[Found | str]] = deque()
+    for path in paths:
+        begun.append(pool.submit(_look, look, path))
+        if len(begun) == most:
+            yield begun.popleft().result()
+    while begun:
+        yield begun.popleft().result()
+
+
+_detector: FaceDetector
+"""A worker process's own."""
+
+
+def _open_detector(path: Path) -> None:
+    global _detector
+    threads.use(1)
+    _detector = FaceDetector(path)
+
+
+def _look(look: Callable[..., Found | str], path: Path) -> Found | str:
+    return look(path, _detector)
 
 
 def the_face(detector: FaceDetector, photo: Pixels, least_side: float, largest: bool) -> Face | str:

@@ -16,6 +16,9 @@ from edgesr.errors import CheckpointError
 from edgesr.files.atomic import file_aside
 from edgesr.models.checkpoint import read_tensors
 
+PHOTOS = "photos, people, name and initial weights"
+"""Name of the digest in a run's description."""
+
 
 def write_state(path: Path, tensors: Mapping[str, Tensor], step: int, run: str) -> None:
     """Complete, or what stood there before is kept; ``run`` says what a run must agree on to go on from it.
@@ -40,10 +43,38 @@ def read_state(path: Path, run: str) -> tuple[dict[str, Tensor], int]:
         metadata = file.metadata() or {}
     if metadata.get("run") != run:
         raise CheckpointError(
-            f"{path.parent} holds a run with other settings, photos or initial weights",
+            f"{path.parent} holds a run with other settings, photos or initial weights: "
+            f"{differences(metadata.get('run', ''), run)}",
             "give the same ones to go on, or another --output",
         )
     return tensors, int(metadata["step"])
+
+
+def differences(there: str, here: str) -> str:
+    """What two descriptions of a run (JSON) do not agree on: ``degradation (there phone-2, here phone-3)``.
+
+    A setting that is left out of a description has its default.
+    """
+    try:
+        old, new = _flat(json.loads(there)), _flat(json.loads(here))
+    except ValueError:
+        return "its description cannot be read"
+    changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    return ", ".join(
+        # A digest says nothing to anybody.
+        name
+        if name == PHOTOS
+        else f"{name} (there {old.get(name, 'the default')}, here {new.get(name, 'the default')})"
+        for name in changed
+    )
+
+
+def _flat(described: object, name: str = "") -> dict[str, object]:
+    """Values of nested objects by the innermost name, or by the path where that is no setting of training."""
+    if not isinstance(described, dict):
+        return {name: described}
+    parts = [_flat(value, key if name in ("", "train") else f"{name}.{key}") for key, value in described.items()]
+    return {key: value for part in parts for key, value in part.items()}
 
 
 def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -37,7 +37,16 @@ from edgesr.training.losses import LossFiles, PerceptionLoss
 from edgesr.training.parameters import parameter_groups
 from edgesr.training.processes import any_process, average_gradients, check_same_step, make_fabric
 from edgesr.training.sample_sheet import sample_sheet
-from edgesr.training.state import below, digest, load_optimizer, optimizer_tensors, prefixed, read_state, write_state
+from edgesr.training.state import (
+    PHOTOS,
+    below,
+    digest,
+    load_optimizer,
+    optimizer_tensors,
+    prefixed,
+    read_state,
+    write_state,
+)
 
 BETAS = (0.9, 0.99)
 LOG_EVERY = 20
@@ -293,7 +302,7 @@ class Trainer:
         described = {
             "network": self.network.to_dict(),
             "train": self.config.identity(),
-            "photos, people, name and initial weights": self.data_identity,
+            PHOTOS: self.data_identity,
         }
         if self.loss_files:
             described["loss_files"] = self.loss_files
