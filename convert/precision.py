@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 Precision = Literal["fp32", "fp16", "int8", "int8-ptq", "mixed", "int8-weights"]
@@ -62,3 +62,13 @@ QUANTIZED = tuple(record.name for record in PRECISIONS.values() if record.quanti
 def rank(name: str) -> int:
     """Place of a precision in a report, unknown ones last."""
     return list(PRECISIONS).index(name) if name in PRECISIONS else len(PRECISIONS)
+
+
+def in_float(name: str) -> bool:
+    """Whether a precision stores its convolutions' weights as floats."""
+    return name in PRECISIONS and PRECISIONS[name].stored.startswith("float")
+
+
+def by_interest(names: Iterable[str]) -> list[str]:
+    """Those that a report looks closer at first, unknown ones last."""
+    return sorted(names, key=lambda name: -PRECISIONS[name].shown if name in PRECISIONS else 1)

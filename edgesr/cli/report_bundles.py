@@ -9,13 +9,12 @@ from pathlib import Path
 from edgesr.bundle import MANIFEST, Bundle, open_bundle
 from edgesr.convert.pipeline import convert, plan
 from edgesr.convert.plan import Plan
-from edgesr.convert.precision import QUANTIZED
+from edgesr.convert.precision import PRECISIONS, QUANTIZED
 from edgesr.convert.quantized import Calibration
 from edgesr.convert.targets import TARGETS, target_named
 from edgesr.errors import BundleError, EdgesrError, UsageError
 from edgesr.models import Checkpoint
 from edgesr.quantize.scheme import Quantization
-from edgesr.report.rows import PRECISIONS
 from edgesr.report.subject import Cell
 
 

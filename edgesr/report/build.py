@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from edgesr.bundle import MANIFEST, Bundle
+from edgesr.convert.precision import QUANTIZED, by_interest, rank
 from edgesr.errors import EdgesrError, UnavailableError, UsageError
 from edgesr.faces.identity import IdentityMeter
 from edgesr.models.checkpoint import sha256_of
@@ -25,7 +26,7 @@ from .faces import ReportFace, spread
 from .latency import with_latency
 from .machine import machine, versions
 from .measure import FigureCache, Figures, Restorer, bicubic, bundle_key, measure_faces
-from .rows import PRECISIONS, convolutions, delegated, loss_figures
+from .rows import convolutions, delegated, loss_figures
 from .subject import Cell, Settings, Split, Subject, Tools
 from .verdict import add_other_splits, verdict
 from .worst import worst_faces
@@ -216,14 +217,13 @@ class _Measurement:
 
     def _order(self, cell: Cell) -> tuple[int, int]:
         targets = list(dict.fromkeys(c.target for c in self.subject.cells))
-        rank = PRECISIONS.index(cell.precision) if cell.precision in PRECISIONS else len(PRECISIONS)
-        return targets.index(cell.target), rank
+        return targets.index(cell.target), rank(cell.precision)
 
 
 def _points(rows: Sequence[dict[str, Any]], cells: Sequence[Cell]) -> dict[str, Any]:
     """Scales of the quantization that the table's best-trained int8 row has."""
     measured = {row["bundle_sha256"] for row in rows}
-    for precision in ("int8", "mixed", "int8-ptq"):
+    for precision in by_interest(QUANTIZED):
         for cell in cells:
             if cell.bundle and cell.precision == precision and sha256_of(cell.bundle.folder / MANIFEST) in measured:
                 points: dict[str, Any] = (cell.bundle.manifest.get("quantization") or {}).get("points", {})

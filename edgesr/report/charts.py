@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgesr.convert.targets import title
+
 from .rows import Limits
 from .svg import TEXT, colour, drawing, svg
-from .verdict import NAMES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +62,7 @@ def loss_distribution(rows: Sequence[dict[str, Any]], limits: Limits) -> dict[st
                     name if narrow else f"limit, {name}", (value, 1), xycoords=("data", "axes fraction"),
                     xytext=(0, 5), textcoords="offset points", ha="center", color=colour("warn"),
                 )  # fmt: skip
-            names = [f"{NAMES.get(row['target'], row['target'])} {row['precision']}" for row in rows]
+            names = [f"{title(row['target'])} {row['precision']}" for row in rows]
             axes.set_yticks(range(len(rows)), names)
             axes.set_ylim(len(rows) - 0.5, -0.5)
             axes.set_xscale("symlog", linthresh=0.05, linscale=0.9)

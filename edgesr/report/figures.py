@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgesr.convert.targets import title
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.files.atomic import file_aside
 from edgesr.files.reading import read_json, read_text
 
 from .html import megabytes, milliseconds, number
 from .markdown import COLUMNS, markdown_table, table_rows
-from .verdict import NAMES, decibel
+from .verdict import decibel
 
 BLOCK = re.compile(r"^<!-- figures:([\w.-]+)/([\w-]+) -->\n(.*?)^<!-- /figures -->$", re.MULTILINE | re.DOTALL)
 MARKER = re.compile(r"^<!-- /?figures\b.*$", re.MULTILINE)
@@ -25,7 +26,7 @@ MARKER = re.compile(r"^<!-- /?figures\b.*$", re.MULTILINE)
 def verdict_lines(report: dict[str, Any]) -> str:
     """The headline and a line a target."""
     lines = [
-        f"- {NAMES.get(line['target'], line['target'])}: {line['precision'] or 'none'}. {line['text']}."
+        f"- {title(line['target'])}: {line['precision'] or 'none'}. {line['text']}."
         for line in report["verdict"]["lines"]
     ]
     return "\n".join([report["verdict"]["headline"], "", *lines])
@@ -41,7 +42,7 @@ def short_table(report: dict[str, Any]) -> str:
     columns = ("target", "precision", "lost, mean dB", "worst face", "size", "ms", "ratio")
     rows = [
         [
-            NAMES.get(row["target"], row["target"]),
+            title(row["target"]),
             row["precision"],
             decibel(row["psnr_loss_mean"]),
             decibel(row["psnr_loss_max"]),

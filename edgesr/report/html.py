@@ -6,11 +6,12 @@ import math
 from pathlib import Path
 from typing import Any
 
+from edgesr.convert.targets import TARGETS
 from edgesr.errors import UnavailableError
 
 from . import charts as report_charts
 from .rows import Limits
-from .verdict import NAMES, decibel
+from .verdict import decibel
 
 FOLDER = Path(__file__).parent
 DASH = "\N{EN DASH}"
@@ -52,7 +53,7 @@ def report_html(report: dict[str, Any], pictures: dict[str, Any]) -> str:
         pictures=pictures,
         charts={name: {size: Markup(text) for size, text in chart.items()} for name, chart in charts.items()},
         style=Markup((FOLDER / STYLE).read_text()),
-        names=NAMES,
+        names={name: target.title for name, target in TARGETS.items()},
         limits=limits,
         shipped={(line["target"], line["precision"]) for line in report["verdict"]["lines"]},
         groups=groups(report),

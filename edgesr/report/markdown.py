@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from edgesr.convert.targets import title
+
 from .html import megabytes, milliseconds, number
-from .verdict import NAMES, decibel
+from .verdict import decibel
 
 COLUMNS = (
     "target",
@@ -34,7 +36,7 @@ def report_markdown(report: dict[str, Any], page: str) -> str:
         f"**{report['verdict']['headline']}**",
         "",
         *(
-            f"- {NAMES.get(line['target'], line['target'])}: {line['precision'] or 'none'}. {line['text']}."
+            f"- {title(line['target'])}: {line['precision'] or 'none'}. {line['text']}."
             for line in report["verdict"]["lines"]
         ),
         "",
@@ -45,10 +47,7 @@ def report_markdown(report: dict[str, Any], page: str) -> str:
         "",
         markdown_table(COLUMNS, table_rows(report)),
         "",
-        *(
-            f"- not measured: {NAMES.get(row['target'], row['target'])} {row['precision']}: {row['why']}"
-            for row in report["missing"]
-        ),
+        *(f"- not measured: {title(row['target'])} {row['precision']}: {row['why']}" for row in report["missing"]),
         *(
             f"- without {part['part']}: {part['why']}" + (f" (`{part['command']}`)" if part["command"] else "")
             for part in report["absent"]
@@ -64,7 +63,7 @@ def table_rows(report: dict[str, Any]) -> list[list[str]]:
     """Cells of the measured rows, in ``COLUMNS``."""
     return [
         [
-            NAMES.get(row["target"], row["target"]),
+            title(row["target"]),
             row["precision"],
             number(row["psnr"]),
             decibel(row["psnr_loss_mean"]),

@@ -14,8 +14,6 @@ from edgesr.evaluation.metrics import over_people
 from .faces import ReportFace
 from .measure import Figures
 
-PRECISIONS = ("fp32", "fp16", "int8-ptq", "int8", "mixed", "int8-weights")
-"""In the order in which a table lists them."""
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
 
 

@@ -12,15 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from edgesr.convert.precision import PRECISIONS
 from edgesr.errors import UnavailableError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = (
-    "ink", "muted", "line", "surface", "accent", "warn",
-    "fp32", "fp16", "int8-ptq", "int8", "mixed", "int8-weights",
-)  # fmt: skip
+    *("ink", "muted", "line", "surface", "accent", "warn"),
+    *PRECISIONS,
+)
 """Names of the page's CSS variables: ``--ink`` and so on."""
 TEXT = 11
 """Size of the text in pixels, at the size that a chart is drawn for."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .rows import PRECISIONS, Limits
+from edgesr.convert.precision import QUANTIZED, in_float, rank
+from edgesr.convert.targets import title
 
-NAMES = {"executorch": "ExecuTorch", "coreml": "Core ML", "tflite": "TFLite", "onnx": "ONNX"}
+from .rows import Limits
+
 AS_FAST = 1.03
 """Within so much two medians count as equal, and the smaller file is preferred."""
 AS_SMALL = 1.01
 """Within so much two files count as equal, and the one that loses less on average is preferred."""
-FLOAT = ("fp32", "fp16")
 WHY_UNTIMED = "smaller, but untimed: nothing says that it is quicker on a device"
 
 
@@ -86,7 +87,7 @@ def _best(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         fastest = min(row["ms_median"] for row in rows)
         rows = [row for row in rows if row["ms_median"] <= AS_FAST * fastest]
     else:
-        rows = [row for row in rows if row["precision"] in FLOAT] or rows
+        rows = [row for row in rows if in_float(row["precision"])] or rows
     return _smallest(rows)
 
 
@@ -98,7 +99,7 @@ def _smallest(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def _plainest(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """What the others of its target are compared with: fp32 where it was measured."""
-    return min(rows, key=lambda row: PRECISIONS.index(row["precision"]))
+    return min(rows, key=lambda row: rank(row["precision"]))
 
 
 def _said(f: dict[str, Any]) -> str:
@@ -124,18 +125,18 @@ def _headline(rows: Sequence[dict[str, Any]], lines: Sequence[dict[str, Any]]) -
     by_precision: dict[str, list[str]] = {}
     for line in lines:
         if line["precision"]:
-            by_precision.setdefault(line["precision"], []).append(NAMES.get(line["target"], line["target"]))
-    none = [NAMES.get(line["target"], line["target"]) for line in lines if not line["precision"]]
-    order = sorted(by_precision, key=PRECISIONS.index, reverse=True)
+            by_precision.setdefault(line["precision"], []).append(title(line["target"]))
+    none = [title(line["target"]) for line in lines if not line["precision"]]
+    order = sorted(by_precision, key=rank, reverse=True)
     text = ", ".join(f"{precision} on {_and(by_precision[precision])}" for precision in order)
     said = f"Ship {text}." if text else "Ship none of them."
     for line in lines:
         for other in line["passes"]:
-            name = NAMES.get(line["target"], line["target"])
+            name = title(line["target"])
             said += f" On {name} {other['precision']} passes and is untimed, so {line['precision']} stays."
     if none and text:
         said += f" Nothing yet on {_and(none)}."
-    if not any(row["precision"] in ("int8", "int8-ptq", "mixed") for row in rows):
+    if not any(row["precision"] in QUANTIZED for row in rows):
         said += " No int8 network was measured."
     return said
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from edgesr.bundle import Bundle
+from edgesr.convert.precision import by_interest
+from edgesr.convert.targets import title
 from edgesr.errors import EdgesrError
 from edgesr.faces.identity import IdentityMeter
 from edgesr.models.checkpoint import Checkpoint
@@ -16,10 +18,7 @@ from .measure import FigureCache, Figures, bundle_key, measure_faces
 from .pictures import side_by_side
 from .rows import losses
 from .subject import Cell, Settings, Subject, Tools
-from .verdict import NAMES
 
-LOSSY = ("int8", "mixed", "int8-ptq", "int8-weights", "fp16", "fp32")
-"""The precision whose worst faces are shown: the first of these that the target has."""
 COLUMNS = 3
 Open = Callable[[Bundle | None], Callable[[ReportFace], Any]]
 
@@ -58,7 +57,7 @@ def worst_faces(
     ranked = sorted(range(len(faces)), key=lambda i: -lost[i])[: settings.worst]
     chosen = [faces[i] for i in ranked]
     shown = cells[:COLUMNS]
-    networks = {f"{NAMES.get(cell.target, cell.target)} {cell.precision}": open_restorer(cell.bundle) for cell in shown}
+    networks = {f"{title(cell.target)} {cell.precision}": open_restorer(cell.bundle) for cell in shown}
     pictures = side_by_side(chosen, open_restorer(None), networks)
     blamed, why, command = _blame(subject, main, chosen, tools)
     found = {
@@ -84,8 +83,10 @@ def _cells(cells: Sequence[Cell], rows: Sequence[dict[str, Any]]) -> list[Cell]:
     if not executed:
         return []
 
+    order = by_interest(name[1] for name in executed)
+
     def rank(name: tuple[str, str]) -> int:
-        return LOSSY.index(name[1]) if name[1] in LOSSY else len(LOSSY)
+        return order.index(name[1])
 
     target = min(executed, key=rank)[0]
     names = sorted((name for name in executed if name[0] == target), key=rank)
