@@ -22,6 +22,7 @@ from edgesr.report.faces import faces_of_samples, spread
 from edgesr.report.figures import rewrite, with_figures
 from edgesr.report.measure import Restorer
 from edgesr.report.sensitivity import read_sensitivity
+from edgesr.report.verdict import few
 from edgesr.runtime.torch import TorchRuntime
 
 pytest.importorskip("onnxruntime", reason="the tiny bundles are ONNX: pip install 'edgesr[onnx]'")
@@ -365,3 +366,12 @@ def test_marked_figures_are_written_anew_and_nothing_else(made: Made, tmp_path: 
 def test_faulty_marks_are_refused(made: Made, text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         with_figures(text, made.data)
+
+
+@pytest.mark.parametrize(
+    ("faces", "people", "said"),
+    [(2, 1, "2 faces of 1 person alone"), (30, 6, "30 faces of 6 people alone"), (20, 10, ""), (160, 20, "")],
+)
+def test_very_few_faces_are_said_to_be_few(faces: int, people: int, said: str) -> None:
+    assert said in few(faces, people)
+    assert bool(few(faces, people)) == bool(said)

@@ -170,6 +170,7 @@ def command(
                 **{name: str(file) for name, file in files.items()},
                 "split": report["split"],
                 "verdict": report["verdict"],
+                "few": report["few"],
                 "rows": [without_faces(row) for row in report["rows"]],
                 "missing": report["missing"],
                 "absent": report["absent"],
@@ -312,6 +313,8 @@ def print_summary(report: dict[str, Any], files: dict[str, Path]) -> None:
     from edgesr.report.markdown import COLUMNS, table_rows
 
     output.table(COLUMNS, table_rows(report), title=report["verdict"]["headline"])
+    if report["few"]:
+        output.write(report["few"])
     for missing in report["missing"]:
         output.write(f"not measured: {missing['target']} {missing['precision']}: {missing['why']}")
     for file in files.values():

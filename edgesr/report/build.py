@@ -28,7 +28,7 @@ from .machine import machine, versions
 from .measure import FigureCache, Figures, Restorer, bicubic, bundle_key, measure_faces
 from .rows import convolutions, delegated, loss_figures
 from .subject import Cell, Settings, Split, Subject, Tools
-from .verdict import add_other_splits, verdict
+from .verdict import add_other_splits, few, verdict
 from .worst import worst_faces
 
 FORMAT, FORMAT_VERSION = "edgesr-report", 1
@@ -106,6 +106,7 @@ def measure_report(
         "identity_embedder": meter.embedder.name if meter else None,
         "limits": dataclasses.asdict(settings.limits),
         "verdict": conclusion,
+        "few": few(len(subject.splits[0].faces), len({face.person for face in subject.splits[0].faces})),
         "anchors": measured.anchors(subject.splits[0]),
         "rows": rows,
         "missing": measured.missing,

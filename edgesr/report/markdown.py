@@ -35,6 +35,7 @@ def report_markdown(report: dict[str, Any], page: str) -> str:
         "",
         f"**{report['verdict']['headline']}**",
         "",
+        *([report["few"], ""] if report["few"] else []),
         *(
             f"- {title(line['target'])}: {line['precision'] or 'none'}. {line['text']}."
             for line in report["verdict"]["lines"]

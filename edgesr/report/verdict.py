@@ -17,6 +17,18 @@ AS_SMALL = 1.01
 WHY_UNTIMED = "smaller, but untimed: nothing says that it is quicker on a device"
 
 
+FEW_FACES, FEW_PEOPLE = 20, 10
+"""Below either a verdict is a first look: the worst face of a few is not the worst of many."""
+
+
+def few(faces: int, people: int) -> str:
+    """What to say where a report judges very few faces; nothing where there are enough."""
+    if faces >= FEW_FACES and people >= FEW_PEOPLE:
+        return ""
+    counted = f"{faces} {'face' if faces == 1 else 'faces'} of {people} {'person' if people == 1 else 'people'}"
+    return f"Judged on {counted} alone: a first look, no ground to ship on (edgesr report --data FOLDER, no --limit)."
+
+
 def verdict(rows: Sequence[dict[str, Any]], limits: Limits) -> dict[str, Any]:
     """``headline``, and ``lines``, one a target: ``target``, ``precision`` (None: none may be shipped), ``figures``,
     ``text``, ``rejected`` and ``passes`` (what passes as well, and why it is not chosen).
