@@ -37,16 +37,18 @@ from edgesr.enhance.faces import find_faces
 from edgesr.enhance.paste import scaled
 from edgesr.enhance.photo import Photo
 from edgesr.enhance.regions import Network
-from edgesr.enhance.run import Enhancer
+from edgesr.enhance.run import Enhancer, Settings
 from edgesr.evaluation.metrics import over_people, psnr
 from edgesr.evaluation.verification import Verification
 from edgesr.faces.alignment import Alignment, align, crop_face
 from edgesr.faces.detection import open_detector
 from edgesr.faces.face import Detector, Face
 from edgesr.faces.identity import DlibEmbedder, IdentityMeter
+from edgesr.files.atomic import file_aside
 from edgesr.gallery.build import empty_gallery, encode_entries
 from edgesr.gallery.format import Gallery
 from edgesr.gallery.photos import Candidate, look
+from edgesr.images.contact_sheet import SheetRow, contact_sheet
 from edgesr.images.imaging import Pixels, read_image
 
 HR = 128
@@ -200,6 +202,33 @@ def measure_side(
         yield row
 
 
+COLUMNS = ("exemplar", "as it was", "enhanced", "with --grain", "original")
+SHOWN = 192
+PEOPLE = 3
+
+
+def draw(everything: list[Original], sides: list[int], model: edgesr.Model, detector: Detector, output: Path) -> None:
+    """Before and after: the faces of a few people at each side, as they lie in their photos."""
+    rows = []
+    first = {one.pair.person: one for one in reversed(everything)}
+    by_crop = {one.pair.target: one for one in everything}
+    for person in sorted(first)[:PEOPLE]:
+        one = first[person]
+        shown = by_crop[one.pair.exemplars[0]]
+        network = Network(model, gallery_of(model, (shown.path,), detector))
+        exemplar, truth = (crop_face(read_image(x.path), x.alignment, SHOWN) for x in (shown, one))
+        for side in sides:
+            small, alignment = far_photo(one, side)
+            face = nearest(find_faces(small, detector), alignment)
+            made = [(crop_face(small, alignment, SHOWN), f"{side} px")]
+            for grain in (False, True):
+                done = Enhancer([network], detector, Settings(grain=grain)).enhance(Photo(small.copy()), face)
+                made.append((crop_face(done.image, scaled(alignment, done.factor), SHOWN), ""))
+            rows.append(SheetRow(f"{side} px", [(exemplar, ""), *made, (truth, "")]))
+    with file_aside(output) as aside:
+        contact_sheet(COLUMNS, rows, SHOWN).save(aside, "JPEG", quality=88)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
@@ -208,9 +237,13 @@ def main() -> None:
     parser.add_argument("--sides", type=int, nargs="+", default=[32, 48, 64, 96])
     parser.add_argument("--model", default=edgesr.DEFAULT_CHECKPOINT)
     parser.add_argument("--every", type=int, default=1, help="take every n-th photo only")
+    parser.add_argument("--picture", type=Path, help="draw faces of a few people before and after, instead")
     arguments = parser.parse_args()
     detector, model = open_detector(), edgesr.load(arguments.model)
     everything = originals(arguments.photos, arguments.faces, arguments.split)
+    if arguments.picture:
+        draw(everything, arguments.sides, model, detector, arguments.picture)
+        return
     for side in arguments.sides:
         for row in measure_side(everything, arguments.every, side, model, detector):
             print(json.dumps(row), flush=True)
