@@ -29,6 +29,7 @@ from .measure import FigureCache, Figures, Restorer, bicubic, bundle_key, measur
 from .rows import convolutions, delegated, loss_figures
 from .subject import Cell, Settings, Split, Subject, Tools
 from .verdict import add_other_splits, few, verdict
+from .verified import share, threshold
 from .worst import worst_faces
 
 FORMAT, FORMAT_VERSION = "edgesr-report", 1
@@ -139,6 +140,7 @@ class _Measurement:
             if c.bundle is None
         ]
         self._float: dict[str, list[Figures]] = {}
+        self._thresholds: dict[str, float | None] = {}
 
     def open(self, bundle: Bundle | None) -> Restorer:
         """What restores with a bundle, or with the float network in PyTorch."""
@@ -161,7 +163,7 @@ class _Measurement:
                 )
         return found
 
-    def anchors(self, split: Split) -> dict[str, dict[str, float | None]]:
+    def anchors(self, split: Split) -> dict[str, dict[str, Any]]:
         """Bicubic and the float network on the whole split."""
         embedder = self.meter is not None
         cache = FigureCache(self.settings.work / "faces", "bicubic")
@@ -174,9 +176,15 @@ class _Measurement:
                 "psnr": _mean([f.psnr for f in found]),
                 "ssim": _mean([f.ssim for f in found]),
                 "identity": _mean([f.identity for f in found if f.identity is not None]) if embedder else None,
+                "verified": share(split.faces, found, self._threshold(split)),
             }
             for name, found in figures.items()
         }
+
+    def _threshold(self, split: Split) -> float | None:
+        if split.name not in self._thresholds:
+            self._thresholds[split.name] = threshold(split.faces, self.meter) if self.meter else None
+        return self._thresholds[split.name]
 
     def _row(self, cell: Cell, bundle: Bundle, split: Split) -> dict[str, Any]:
         executes = self.tools.executes_here(bundle)
@@ -198,6 +206,8 @@ class _Measurement:
             "executed": executes,
             "faces_of": split.of,
             **loss_figures(faces, got, wanted),
+            "verified": share(faces, got, self._threshold(split)),
+            "verified_float": share(faces, wanted, self._threshold(split)),
             "size_bytes": m["size_bytes"],
             "computes_in": m["precision_got"],
             "lowering": m["lowering"],

@@ -18,6 +18,7 @@ COLUMNS = (
     "worst",
     "identity",
     "lost",
+    "verified %",
     "size",
     "ms",
     "ratio",
@@ -71,6 +72,7 @@ def table_rows(report: dict[str, Any]) -> list[list[str]]:
             decibel(row["psnr_loss_max"]),
             number(row["identity"], 3),
             number(row["identity_loss"], 4),
+            verified(row.get("verified")),  # reports from before have none
             megabytes(row["size_bytes"]),
             milliseconds(row["ms_median"]),
             number(row["ratio"]),
@@ -79,6 +81,11 @@ def table_rows(report: dict[str, Any]) -> list[list[str]]:
         ]
         for row in report["rows"]
     ]
+
+
+def verified(share: Sequence[float] | None) -> str:
+    """A share that passes as its person, in per cent with its interval."""
+    return "" if share is None else "{:.1f} [{:.1f}, {:.1f}]".format(*(100 * part for part in share))
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -11,17 +11,19 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edgesr.bundle import Bundle
 from edgesr.errors import InputOutputError
 from edgesr.evaluation.metrics import psnr, ssim
-from edgesr.faces.identity import IdentityMeter
+from edgesr.faces.identity import IdentityMeter, Vector
 from edgesr.files.reading import read_text
 from edgesr.images.imaging import Pixels, resize_bicubic, to_pixels, to_unit
 from edgesr.runtime.base import Array, Runtime, fill_slots
 
 from .faces import ReportFace
 
-MEASURED_WITH = 1
+MEASURED_WITH = 2
 """Raised whenever what is measured changes its meaning, so that figures kept from before are not mixed in."""
 Track = Callable[[Sequence[ReportFace]], Iterator[ReportFace]]
 
@@ -35,6 +37,8 @@ class Figures:
     ssim: float
     identity: float | None
     """Cosine similarity of the face's embedding to the original's; None where it was not measured."""
+    to_exemplars: float | None = None
+    """Mean distance of the face's embedding to those of its exemplars; None without either."""
 
 
 class FigureCache:
@@ -55,7 +59,9 @@ class FigureCache:
         row = self._known.get(face.key + embedder)
         if row is None:
             return None
-        return Figures(math.inf if row["psnr"] is None else row["psnr"], row["ssim"], row["identity"])
+        return Figures(
+            math.inf if row["psnr"] is None else row["psnr"], row["ssim"], row["identity"], row["to_exemplars"]
+        )
 
     def put(self, face: ReportFace, embedder: str, figures: Figures) -> None:
         """Keep it at once."""
@@ -95,6 +101,13 @@ class Restorer:
         return self._features[key]
 
 
+def to_exemplars(vector: Vector, face: ReportFace, meter: IdentityMeter) -> float | None:
+    """Mean distance of an embedding to those of the face's exemplars; None where it has none."""
+    if not face.exemplars:
+        return None
+    return float(np.mean([np.linalg.norm(vector - meter.vector(photo, photo)) for photo in face.exemplars]))
+
+
 def bicubic(face: ReportFace) -> Pixels:
     """The anchor."""
     return resize_bicubic(face.lr, *face.truth.shape[:2])
@@ -114,7 +127,8 @@ def measure_faces(
         restore = restore or open_restorer()
         image = restore(face)
         identity = meter.compare(image, face.truth)["identity"] if meter else None
-        cache.put(face, embedder, Figures(psnr(image, face.truth), ssim(image, face.truth), identity))
+        away = to_exemplars(meter.vector(image, face.truth), face, meter) if meter else None
+        cache.put(face, embedder, Figures(psnr(image, face.truth), ssim(image, face.truth), identity, away))
     found = [cache.get(face, embedder) for face in faces]
     return [figures for figures in found if figures is not None]
 
