@@ -1,4 +1,4 @@
-"""A report's *verified* is that of ``edgesr eval``: a threshold from others' sharp photos, and the share that passes."""
+"""A report's *verified* is that of ``edgesr eval``: threshold from others' sharp photos, share that passes."""
 
 from __future__ import annotations
 
