@@ -44,7 +44,7 @@ def test_the_shipped_network_restores_a_face_in_a_photo(yunet: Path) -> None:
     face = sample_faces(256)[0]
     place = Place((110.0, 90.0), 32.0)
     photo = composed((220, 180), [(face.target, place)])
-    model = edgesr.load("hime-small-x4")
+    model = edgesr.load(edgesr.DEFAULT_CHECKPOINT)
     network = open_networks([gallery_of(model, [resize_bicubic(face.exemplar, 128, 128)])], [model])[0]
     done = Enhancer([network], FaceDetector(yunet)).enhance(Photo(photo.copy()))
     assert done.factor == 3
