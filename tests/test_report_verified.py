@@ -10,7 +10,7 @@ from test_verification import MeanColour, shade
 
 from edgesr.faces.identity import IdentityMeter
 from edgesr.report.faces import ReportFace
-from edgesr.report.markdown import verified
+from edgesr.report.html import verified
 from edgesr.report.measure import FigureCache, Figures, measure_faces
 from edgesr.report.verified import share, threshold
 

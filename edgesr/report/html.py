@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ def report_html(report: dict[str, Any], pictures: dict[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"db": decibel, "number": number, "megabytes": megabytes, "milliseconds": milliseconds}
+    environment.filters["verified"] = verified
     return environment.get_template(TEMPLATE).render(
         r=report,
         pictures=pictures,
@@ -92,6 +94,11 @@ def number(value: float | None, digits: int = 2) -> str:
         return DASH
     text = f"{value:.{digits}f}"
     return text.lstrip("-") if float(text) == 0 else text.replace("-", "\N{MINUS SIGN}")
+
+
+def verified(share: Sequence[float] | None) -> str:
+    """A share that passes as its person, in per cent with its interval."""
+    return "" if share is None else "{:.1f} [{:.1f}, {:.1f}]".format(*(100 * part for part in share))
 
 
 def megabytes(count: int) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from edgesr.convert.targets import title
 
-from .html import megabytes, milliseconds, number
+from .html import megabytes, milliseconds, number, verified
 from .verdict import decibel
 
 COLUMNS = (
@@ -81,11 +81,6 @@ def table_rows(report: dict[str, Any]) -> list[list[str]]:
         ]
         for row in report["rows"]
     ]
-
-
-def verified(share: Sequence[float] | None) -> str:
-    """A share that passes as its person, in per cent with its interval."""
-    return "" if share is None else "{:.1f} [{:.1f}, {:.1f}]".format(*(100 * part for part in share))
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
