@@ -43,7 +43,7 @@ def made(camera: CameraDegradation, hr: Tensor, scale: int = 4, seed: int = 0) -
 
 
 def test_phone_means_the_newest_preset_and_presets_are_what_the_command_line_offers() -> None:
-    assert preset("phone") == "phone-3"
+    assert preset("phone") == "phone-2"
     assert set(DEGRADATIONS) == {"bicubic", "phone", *PHONES}
     with pytest.raises(UsageError, match="unknown degradation 'phone-9'"):
         preset("phone-9")
@@ -56,7 +56,8 @@ def test_lr_faces_are_8_bit_and_depend_on_the_generator_alone(degradation: str) 
     assert first.shape == (3, 3, 16, 16)
     assert torch.equal(first, again)
     torch.testing.assert_close(first * 255, (first * 255).round(), rtol=0, atol=1e-4)
-    assert float(psnr(first, bicubic_downsample(hr, 4)).min()) > 12
+    alike = 10 if degradation == "phone-2-misaligned" else 12  # dB; a face that lies elsewhere is another picture
+    assert float(psnr(first, bicubic_downsample(hr, 4)).min()) > alike
 
 
 def test_a_part_of_a_batch_is_degraded_as_in_the_whole() -> None:

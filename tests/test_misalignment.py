@@ -1,4 +1,4 @@
-"""``phone-3`` is ``phone-2`` cut by landmarks of the far face; ``phone-2`` itself stays as it was, to the bit."""
+"""``phone-2-misaligned`` is ``phone-2`` cut by landmarks of the far face; ``phone-2`` stays as it was, to the bit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 def test_phone_2_makes_what_it_made_when_networks_were_trained_and_judged_with_it() -> None:
-    """The picture: the six sample faces at 64 pixels, x4, seeds 0 to 3, made before there was a ``phone-3``."""
+    """The picture: the six sample faces at 64 pixels, x4, seeds 0 to 3, made before it could be misaligned."""
     kept = np.asarray(Image.open(Path(__file__).parent / "data" / "phone-2.png"))
     hr = photos(64)
     for seed in range(4):
@@ -32,18 +32,18 @@ def test_phone_2_makes_what_it_made_when_networks_were_trained_and_judged_with_i
         assert np.array_equal(kept[16 * seed : 16 * (seed + 1)], np.concatenate(list(levels), 1)), seed
 
 
-def test_without_jitter_phone_3_is_phone_2(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_jitter_it_is_phone_2(monkeypatch: pytest.MonkeyPatch) -> None:
     hr = photos(64)[:3]
-    assert not torch.equal(lr_faces(hr, 4, "phone-3", generator()), lr_faces(hr, 4, "phone-2", generator()))
+    assert not torch.equal(lr_faces(hr, 4, "phone-2-misaligned", generator()), lr_faces(hr, 4, "phone-2", generator()))
     monkeypatch.setattr("edgesr.data.misalignment.cut_anew", lambda hr, *_: hr)
-    assert torch.equal(lr_faces(hr, 4, "phone-3", generator()), lr_faces(hr, 4, "phone-2", generator()))
+    assert torch.equal(lr_faces(hr, 4, "phone-2-misaligned", generator()), lr_faces(hr, 4, "phone-2", generator()))
 
 
 def test_a_part_of_a_batch_is_what_the_whole_has_there() -> None:
     hr = photos(64)
-    whole = lr_faces(hr, 4, "phone-3", generator(7))
+    whole = lr_faces(hr, 4, "phone-2-misaligned", generator(7))
     part = slice(2, 5)
-    assert torch.equal(lr_faces(hr[part], 4, "phone-3", generator(7), len(hr), part), whole[part])
+    assert torch.equal(lr_faces(hr[part], 4, "phone-2-misaligned", generator(7), len(hr), part), whole[part])
 
 
 def spot(size: int = 64) -> Tensor:

@@ -1,8 +1,9 @@
 """How LR faces are made of sharp ones: the papers' antialiased bicubic, and presets of what a phone does to a far face.
 
 A preset never changes once figures were measured with it: a better one gets a number of its own, and ``phone`` means
-the newest. ``phone-1`` is blur, resizing, noise and JPEG (here); ``phone-2`` a whole camera (``edgesr.data.camera``);
-``phone-3`` the same, cut by the landmarks that are found on the far face (``edgesr.data.misalignment``).
+the newest camera. ``phone-1`` is blur, resizing, noise and JPEG (here); ``phone-2`` a whole one (``edgesr.data.camera``);
+``phone-2-misaligned`` the same, cut by the landmarks that are found on the far face (``edgesr.data.misalignment``): to
+judge by identity, since its target does not move along.
 Everything random is drawn on the CPU from the generator given, so a batch is the same on every device; the work is
 done on the images' device.
 """
@@ -132,8 +133,10 @@ def add_noise(image: Tensor, shot: Tensor, read: Tensor, grey: Tensor, seeds: Te
 PHONES: dict[str, Callable[..., Tensor]] = {
     "phone-1": PhoneDegradation(),
     "phone-2": CameraDegradation(),
-    "phone-3": MisalignedCamera(),
+    "phone-2-misaligned": MisalignedCamera(),
 }
+NEWEST = "phone-2"
+"""What ``phone`` means."""
 
 
 def preset(degradation: str) -> str:
@@ -144,7 +147,7 @@ def preset(degradation: str) -> str:
     """
     if degradation not in DEGRADATIONS:
         raise UsageError(f"unknown degradation {degradation!r}", f"known: {', '.join(DEGRADATIONS)}")
-    return list(PHONES)[-1] if degradation == "phone" else degradation
+    return NEWEST if degradation == "phone" else degradation
 
 
 def lr_faces(

@@ -58,7 +58,7 @@ def spread_at(side: float) -> Spread:
 
 @dataclasses.dataclass(frozen=True)
 class MisalignedCamera:
-    """``phone-3``: the camera of ``phone-2``, its LR face cut where a detector would have found it.
+    """``phone-2-misaligned``: the camera of ``phone-2``, its LR face cut where a detector would have found it.
 
     With the same generator the camera's strengths are those of ``phone-2``: the jitter is drawn after them.
     """

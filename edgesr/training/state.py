@@ -51,7 +51,7 @@ def read_state(path: Path, run: str) -> tuple[dict[str, Tensor], int]:
 
 
 def differences(there: str, here: str) -> str:
-    """What two descriptions of a run (JSON) do not agree on: ``degradation (there phone-2, here phone-3)``.
+    """What two descriptions of a run (JSON) do not agree on: ``degradation (there phone-2, here phone-1)``.
 
     A setting that is left out of a description has its default.
     """
