@@ -1,9 +1,9 @@
 """How LR faces are made of sharp ones: the papers' antialiased bicubic, and presets of what a phone does to a far face.
 
 A preset never changes once figures were measured with it: a better one gets a number of its own, and ``phone`` means
-the newest camera. ``phone-1`` is blur, resizing, noise and JPEG (here); ``phone-2`` a whole one (``edgesr.data.camera``);
-``phone-2-misaligned`` the same, cut by the landmarks that are found on the far face (``edgesr.data.misalignment``): to
-judge by identity, since its target does not move along.
+the newest camera. ``phone-1`` is blur, resizing, noise and JPEG (here); ``phone-2`` a whole camera
+(``edgesr.data.camera``); ``phone-2-misaligned`` the same, cut by the landmarks that are found on the far face
+(``edgesr.data.misalignment``): to judge by identity, since its target does not move along.
 Everything random is drawn on the CPU from the generator given, so a batch is the same on every device; the work is
 done on the images' device.
 """
