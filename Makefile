@@ -1,5 +1,5 @@
 # Everything goes through ./bootstrap, which needs no make; these are the usual names for it.
-.PHONY: help demo test env lint wheel bench release fuzz kills android-assets android-apk android-check web web-check clean
+.PHONY: help demo test env check lint wheel bench release fuzz kills android-assets android-apk android-check web web-check clean
 
 FACES ?= ../shared/faces
 SECONDS ?= 60
@@ -12,6 +12,9 @@ test:           ## lint, types, tests
 	./bootstrap test
 env:            ## set up .venv and the TFLite environment
 	./bootstrap env
+check:          ## before a commit, in two minutes: lint, types, tests that convert and train nothing
+check: lint
+	OMP_NUM_THREADS=1 .venv/bin/pytest --numprocesses 2 -m "not long and not slow and not tflite and not chromium"
 lint:           ## lint and types only
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 wheel:          ## build the wheel and the sdist into dist/

@@ -30,6 +30,46 @@ from edgesr.process import threads
 # Tiny networks lose more to starting threads than they gain, and one thread always sums in the same order.
 threads.use(1)
 
+LONG = {
+    "test_benchmark",
+    "test_booth",
+    "test_cli",
+    "test_cli_eval",
+    "test_cli_gallery",
+    "test_cli_work",
+    "test_coreml",
+    "test_detection",
+    "test_docs_blocks",
+    "test_enhance_photos",
+    "test_evaluation_bins",
+    "test_executorch",
+    "test_executorch_int8",
+    "test_gallery_roundtrip",
+    "test_gallery_store",
+    "test_int8_coreml",
+    "test_int8_onnx",
+    "test_int8_tflite",
+    "test_kill_points",
+    "test_odd_files",
+    "test_onnx",
+    "test_parity_gate",
+    "test_progress",
+    "test_qat",
+    "test_quantize",
+    "test_quantize_again",
+    "test_report",
+    "test_shipped_checkpoint",
+    "test_tflite",
+    "test_threads_safe",
+    "test_training",
+    "test_training_processes",
+    "test_verify",
+    "test_verify_binary",
+    "test_video",
+    "test_wheel",
+}
+"""Modules that convert, train, open browsers or run whole commands for many seconds: `make check` leaves them out."""
+
 TINY = HIMEConfig(
     scale=4,
     lr_size=8,
@@ -78,6 +118,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         problems["tflite"] = f"no TFLite environment: {environment}; edgesr setup tflite" if environment else None
         problems["chromium"] = booth_problem()
     for item in items:
+        if item.path.stem in LONG:
+            item.add_marker("long")
         for marker, problem in problems.items():
             if problem and item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=problem))
