@@ -121,6 +121,19 @@ def test_a_bad_face_is_named(
     assert not (tmp_path / "out.png").exists()
 
 
+def test_restore_never_replaces_what_it_was_given(call: Call, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    face, me = tmp_path / "tiny.png", tmp_path / "me.png"
+    Image.new("RGB", (8, 8)).save(face)
+    Image.new("RGB", (32, 32)).save(me)
+    before = face.read_bytes(), me.read_bytes()
+    for out in (face, me):
+        code, answer, _ = call(
+            "restore", face, "--exemplars", me, "--aligned", "-o", out, "-m", tiny_checkpoint, "--force"
+        )
+        assert (code, "replaced by its own output" in answer["error"]) == (2, True)
+    assert (face.read_bytes(), me.read_bytes()) == before
+
+
 def test_commands_below_a_command_are_listed_in_full(capsys: pytest.CaptureFixture[str]) -> None:
     for group in ("gallery", "data"):
         assert run([group, "--help"]) == 0

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import TINY, lively
+from conftest import TINY, Call, lively
 from PIL import Image
 from scenes import SIDE, Place, compose
 
@@ -117,6 +117,14 @@ def test_an_existing_gallery_is_replaced_only_with_force(photos: Path, tiny_chec
     assert built.read_bytes() != before
     after = read_gallery(built)
     assert (len(after), [section.dtype for section in after.sections]) == (1, ["fp16"])
+
+
+def test_force_replaces_galleries_alone(call: Call, photos: Path, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "mine.png"
+    shutil.copy(photos / "good.png", photo)
+    code, answer, _ = call("gallery", "build", photos, "-o", photo, "-m", tiny_checkpoint, "--force")
+    assert (code, answer["error"]) == (2, f"{photo} is no gallery")
+    assert photo.read_bytes() == (photos / "good.png").read_bytes()
 
 
 def test_a_folder_without_a_usable_photo_writes_nothing(

@@ -40,6 +40,23 @@ def shards(folder: Path, tmp_path: Path) -> Path:
     return tmp_path / "shards"
 
 
+def test_nothing_but_shards_is_replaced(call: Call, folder: Path, shards: Path, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "note.txt").write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    for out, why in (
+        (folder, "lie in each other"),
+        (folder.parent, "lie in each other"),
+        (folder / "32", "lie in each other"),
+        (tmp_path / "kept", "holds no shards"),
+    ):
+        code, answer, _ = call("data", "shard", folder, "-o", out, "--size", 32, "--force")
+        assert (code, why in answer["error"]) == (2, True), out
+    assert call("data", "split", shards, "--force")[0] == 2
+    assert sorted(tmp_path.rglob("*")) == before
+    assert call("data", "shard", folder, "-o", shards, "--size", 32, "--force")[0] == 0
+
+
 def sampler(faces: Faces) -> BatchSampler:
     return BatchSampler(faces, 4, 6, CURRICULUM, 5, torch.device("cpu"))
 

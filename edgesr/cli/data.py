@@ -225,8 +225,9 @@ def shard(folder: Path, out: Path, size: int, split: str, shard_size: int, force
     The files hold the crops as they are, so a batch is the same to the bit from either form. Who is evaluated on is
     left out, as in training; eval_list.csv and its photos are copied beside, so training validates as before.
     """
-    from edgesr.data.shards import write_shards
+    from edgesr.data.shards import refuse_other, write_shards
 
+    refuse_other(out, folder)
     early.absent(out, force=force)
     output.claim(out)
     written = write_shards(

@@ -5,7 +5,7 @@ Each check raises what the work itself would raise later; none replaces it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,14 @@ def absent(*paths: Path | None, force: bool) -> None:
     for path in paths:
         if path is not None and path.exists() and not force:
             raise UsageError(f"{path} already exists", "pass --force to replace it")
+
+
+def no_input(targets: Iterable[Path], inputs: Iterable[Path | None]) -> None:
+    """Raises UsageError: an output would take the place of what it is made of; nothing is worth a user's own photo."""
+    given = [path for path in inputs if path is not None and path.exists()]
+    for target in targets:
+        if target.exists() and any(target.samefile(path) for path in given):
+            raise UsageError(f"{target} would be replaced by its own output", "give another file")
 
 
 def faces(folder: Path, split: str | None = None, list_file: Path | None = None) -> None:

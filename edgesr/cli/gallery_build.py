@@ -15,7 +15,7 @@ from edgesr.cli.asking import can_ask
 from edgesr.cli.computing import threads_option
 from edgesr.cli.gallery_people import of_folder, of_person, open_embedder
 from edgesr.cli.printable import one_line
-from edgesr.errors import UsageError
+from edgesr.errors import GalleryError, UsageError
 
 if TYPE_CHECKING:
     from edgesr.api import Model
@@ -33,7 +33,13 @@ max_option = click.option("--max", "most", type=click.IntRange(1, 1000), help="K
 @click.command("build")
 @photos_argument
 @click.option("--output", "-o", "out", required=True, type=click.Path(path_type=Path), help="The gallery file.")
-@click.option("--model", "-m", "models", multiple=True, help="A checkpoint or a bundle. Default: those for photos.")
+@click.option(
+    "--model",
+    "-m",
+    "models",
+    multiple=True,
+    help="A checkpoint or a bundle; several give a section each. Default: those for photos.",
+)
 @click.option("--dtype", type=click.Choice(["int8", "fp16"]), help="How features are stored. Default: int8.")
 @person_option
 @names_option
@@ -70,8 +76,8 @@ def build(
 
     Of each photo the one clear face is aligned and judged; blurred, small, dark, turned-away and duplicate ones are
     left out, and every one is said with its reason. Photos of several people are refused by name, or asked about; those
-    that may be another person's are asked about on a terminal and taken with a warning elsewhere. The gallery fits
-    every network of the same feature space. It is written at the end, complete or not at all, for its owner alone
+    that may be another person's are asked about on a terminal and taken with a warning elsewhere. It has a section for
+    each network, of all that -m names. It is written at the end, complete or not at all, for its owner alone
     (mode 0600). Exit code 1 if no photo was taken.
     """
     import edgesr
@@ -85,6 +91,7 @@ def build(
     output.claim(out)
     if out.exists() and not force:
         raise UsageError(f"{out} already exists", "pass --force to replace it, or edgesr gallery add to add to it")
+    refuse_other(out)
     early.some_file(photos)
     early.files(embedder)
     early.detector(detector)
@@ -101,6 +108,18 @@ def build(
     if collected.entries:
         write_gallery(out, gallery, erase_old=True)
     finish(out, gallery, collected, time.monotonic() - started, as_json)
+
+
+def refuse_other(out: Path) -> None:
+    """Raises UsageError: what --force would replace is no gallery, but perhaps somebody's photo."""
+    from edgesr.gallery.format import read_gallery
+
+    if not out.exists() or out.suffix == ".gallery" or not out.stat().st_size:
+        return
+    try:
+        read_gallery(out)
+    except GalleryError as error:
+        raise UsageError(f"{out} is no gallery", "--force replaces galleries only: choose another place") from error
 
 
 @click.command("add")
@@ -144,6 +163,8 @@ def add(
     tells = open_embedder(embedder, stored.embedder is not None)
     if stored.embedder is not None and tells.name != stored.embedder:
         raise UsageError(f"{gallery} has embeddings of {stored.embedder}, not of {tells.name}", "pass --embedder FILE")
+    if stored.embedder is None:
+        output.say("note: whose face a photo shows cannot be checked: the gallery holds no face embeddings")
     wishes = Wishes(detector, tells, person, keep_names, most, can_ask(as_json))
     collected = collect(photos, networks, stored, wishes)
     if collected.entries:

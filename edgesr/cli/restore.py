@@ -83,6 +83,7 @@ def command(
     if aligned and not exemplars:
         raise UsageError("--aligned says something of --exemplars", "give them, or leave it out")
     targets = destinations(lr, out, force)
+    early.no_input(targets, [*lr, *exemplars, gallery, truth])
     early.some_file(lr)
     early.files(*exemplars, gallery, truth)
     early.detector(detector)

@@ -151,6 +151,8 @@ def evaluated(folder: Path, split: str | None, size: int) -> set[str]:
 
 
 def _read_rows(list_file: Path) -> list[dict[str, str]]:
+    if not list_file.parent.is_dir():
+        raise InputOutputError(f"no folder {list_file.parent}", "give the folder that edgesr data prepare wrote")
     if not list_file.exists() and list_file.name == EVAL_LIST:
         raise InputOutputError(
             f"no {EVAL_LIST} in {list_file.parent}, which says who is evaluated on",

@@ -75,9 +75,10 @@ def write_shards(
 
     Raises:
         InputOutputError: a photo is unreadable or of another size, or ``out`` cannot be written.
-        UsageError: no such split.
+        UsageError: no such split, or ``out`` is not to be replaced (``refuse_other``).
         UnavailableError: Arrow is not installed.
     """
+    refuse_other(out, folder)
     arrow = _arrow()
     found = to_train_on(folder, split, size, 2)
     paths = [path for photos in found.values() for path in photos]
@@ -107,6 +108,15 @@ def write_shards(
         if files:
             shutil.copyfile(folder / EVAL_LIST, aside / EVAL_LIST)
     return Written(len(paths), len(found), len(shards), len(files))
+
+
+def refuse_other(out: Path, folder: Path) -> None:
+    """Raises UsageError: ``out`` and ``folder`` lie in each other, or ``out`` holds anything but shards."""
+    inside, outside = folder.resolve(), out.resolve()
+    if inside == outside or inside in outside.parents or outside in inside.parents:
+        raise UsageError(f"{out} and {folder} lie in each other", "give an output folder of its own")
+    if out.exists() and not (out / SHARD_INDEX).is_file() and not (out.is_dir() and not any(out.iterdir())):
+        raise UsageError(f"{out} exists and holds no shards", "--force replaces shards only: choose another place")
 
 
 class ShardedFaces:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edgesr.data.crops import write_list
-from edgesr.data.layout import EVAL_LIST, people
+from edgesr.data.layout import EVAL_LIST, SHARD_INDEX, people
 from edgesr.errors import InputOutputError, UsageError
 
 EXEMPLARS = 5
@@ -55,6 +55,8 @@ def write_split(
     """
     if val < 0 or test < 0 or val + test > 1:
         raise UsageError(f"shares of {val} for val and {test} for test", "shares of all people, together at most 1")
+    if (folder / SHARD_INDEX).is_file():
+        raise UsageError(f"{folder} holds shards", "split the folder that they are of, and shard it again")
     photos, fixed = _photos(folder, size)
     few = {name: len(files) for name, files in photos.items() if len(files) < LEAST_PHOTOS}
     able = {name: files for name, files in photos.items() if name not in few}

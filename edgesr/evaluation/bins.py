@@ -131,7 +131,7 @@ def sizes(folder: Path, size: int) -> Values:
     Raises:
         InputOutputError: there is no manifest, or it has no such column.
     """
-    hint = "--by size needs the manifest.csv that edgesr data prepare writes; --by yaw,light goes without"
+    hint = "--by size needs the manifest.csv of a whole edgesr data prepare (not of parts); --by yaw,light goes without"
     rows = read_table(folder / "manifest.csv", hint, ("file", "native_px"))
     # A folder of several sizes has a row a size, but for shared manifests, which have no such column.
     known = {row["file"]: row["native_px"] for row in rows if row.get("size", str(size)) in (str(size), "")}
