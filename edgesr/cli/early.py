@@ -106,9 +106,10 @@ def absent(*paths: Path | None, force: bool) -> None:
 def no_input(targets: Iterable[Path], inputs: Iterable[Path | None]) -> None:
     """Raises UsageError: an output would take the place of what it is made of; nothing is worth a user's own photo."""
     given = [path for path in inputs if path is not None and path.exists()]
-    for target in targets:
-        if target.exists() and any(target.samefile(path) for path in given):
-            raise UsageError(f"{target} would be replaced by its own output", "give another file")
+    for target in filter(Path.exists, targets):
+        for path in given:
+            if target.samefile(path):
+                raise UsageError(f"{path} would be replaced by its own output", "give another file")
 
 
 def faces(folder: Path, split: str | None = None, list_file: Path | None = None) -> None:

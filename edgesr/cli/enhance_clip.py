@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgesr.cli import output, progress
+from edgesr.cli import early, output, progress
 from edgesr.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,11 +35,8 @@ def run(
         raise UsageError("no output named", "-o CLIP.mp4")
     if out.is_dir():
         out = out / clip.with_suffix(".mp4").name
-    if out.exists():
-        if clip.exists() and out.samefile(clip):
-            raise UsageError(f"{clip} would be replaced by its own output", "give another file")
-        if not options["force"]:
-            raise UsageError(f"{out} already exists", "pass --force to replace it")
+    early.no_input([out], [clip])
+    early.absent(out, force=options["force"])
     from edgesr.enhance.clip import open_clip
     from edgesr.enhance.clip_write import format_of
     from edgesr.enhance.video import enhance_clip

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from edgesr.data.degradation import lr_faces, preset
 from edgesr.data.faces import Faces
+from edgesr.data.optics import similarity
 from edgesr.errors import UsageError
 from edgesr.layers.bicubic import bicubic_downsample, bicubic_upsample
 
@@ -239,11 +240,7 @@ def warp_and_relight(
         return torch.randn(total, *shape, generator=random)[part] * (sigma * amount)
 
     angle, zoom = normal(sigma=0.08), 1 + normal(sigma=0.05)
-    theta = torch.zeros(len(face), 2, 3)
-    theta[:, 0, 0] = theta[:, 1, 1] = zoom * angle.cos()
-    theta[:, 1, 0] = zoom * angle.sin()
-    theta[:, 0, 1] = -theta[:, 1, 0]
-    theta[:, :, 2] = normal(2, sigma=0.06)
+    theta = similarity(zoom, angle, normal(2, sigma=0.06))
     grid = F.affine_grid(theta, list(face.shape), align_corners=False).to(face)
     warped = F.grid_sample(face, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
     gain, shift = 1 + normal(1, 1, 1, sigma=0.15), normal(3, 1, 1, sigma=0.06)

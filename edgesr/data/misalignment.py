@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from edgesr.data.camera import CameraDegradation
+from edgesr.data.optics import similarity
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,11 +89,7 @@ def cut_anew(hr: Tensor, jitter: Tensor, spread: Spread) -> Tensor:
     right, down, size, angle = jitter.T
     factor = torch.exp(spread.larger + spread.size * size)
     turn = torch.deg2rad(spread.degrees * angle)
-    theta = torch.zeros(len(hr), 2, 3)
-    theta[:, 0, 0] = theta[:, 1, 1] = factor * turn.cos()
-    theta[:, 1, 0] = factor * turn.sin()
-    theta[:, 0, 1] = -theta[:, 1, 0]
     # Grids run from -1 to 1, so a side is 2.
-    theta[:, 0, 2], theta[:, 1, 2] = 2 * spread.shift * right, 2 * spread.shift * down
+    theta = similarity(factor, turn, 2 * spread.shift * torch.stack((right, down), dim=1))
     grid = F.affine_grid(theta, list(hr.shape), align_corners=False).to(hr)
     return F.grid_sample(hr, grid, mode="bicubic", padding_mode="reflection", align_corners=False).clamp(0, 1)

@@ -12,6 +12,19 @@ _MOTION_STEPS = 9
 """Positions of the kernel along a movement; more make no visible difference at these lengths."""
 
 
+def similarity(factor: Tensor, angle: Tensor, shift: Tensor) -> Tensor:
+    """Affine maps [B, 2, 3] for ``affine_grid``: scaled by ``factor`` [B], turned by ``angle`` [B] (radians), moved.
+
+    ``shift`` [B, 2] is right and down, in halves of the image's side.
+    """
+    theta = torch.zeros(len(shift), 2, 3)
+    theta[:, 0, 0] = theta[:, 1, 1] = factor * angle.cos()
+    theta[:, 1, 0] = factor * angle.sin()
+    theta[:, 0, 1] = -theta[:, 1, 0]
+    theta[:, :, 2] = shift
+    return theta
+
+
 def point_spread(
     along: float,
     across: float,

@@ -18,6 +18,7 @@ from edgesr.errors import InputOutputError, UnavailableError, UsageError, told
 from edgesr.faces.alignment import crop_face
 from edgesr.faces.detection import FaceDetector
 from edgesr.faces.face import Face
+from edgesr.files.places import refuse_nested
 from edgesr.images.imaging import Pixels, read_image
 from edgesr.process import threads
 
@@ -97,9 +98,7 @@ def prepare(
         raise InputOutputError(f"no folder {raw}", "give a folder with one sub-folder of photos per person")
     if not split or Path(split).name != split or split.startswith("."):
         raise UsageError(f"{split!r} is no name for a split", "a plain folder name: train, val, test")
-    inside, outside = raw.resolve(), folder.resolve()
-    if inside == outside or inside in outside.parents or outside in inside.parents:
-        raise UsageError(f"{folder} and {raw} lie in each other", "give an output folder of its own")
+    refuse_nested(folder, raw)
     album = people(raw)
     mine = {name for name in album if part is None or part.has(name)}
     photos = [(person, path) for person, paths in album.items() if person in mine for path in paths]

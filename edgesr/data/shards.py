@@ -26,8 +26,10 @@ from torch import Tensor
 from edgesr.data.layout import EVAL_LIST, SHARD_INDEX, evaluation_files, to_train_on
 from edgesr.errors import InputOutputError, UnavailableError, UsageError
 from edgesr.files.atomic import folder_aside
+from edgesr.files.places import refuse_nested
 from edgesr.files.reading import read_json
 from edgesr.images.imaging import Pixels, read_bytes, read_reduced
+from edgesr.models.description import sha256_of
 from edgesr.process import threads
 
 if TYPE_CHECKING:
@@ -94,7 +96,7 @@ def write_shards(
                     content = [_crop(next(shown), size) for _ in range(min(CHUNK, count - start))]
                     columns = [arrow.array(content, arrow.binary()), arrow.array(map(zlib.crc32, content), "uint32")]
                     writer.write_batch(arrow.record_batch(columns, schema=schema))
-            shards.append(Shard(file, count, (aside / file).stat().st_size, _sha256(aside / file)))
+            shards.append(Shard(file, count, (aside / file).stat().st_size, sha256_of(aside / file)))
         for _ in shown:  # a bar is at its end only once it is asked for more
             pass
         people = [[name, len(photos)] for name, photos in found.items()]
@@ -112,9 +114,7 @@ def write_shards(
 
 def refuse_other(out: Path, folder: Path) -> None:
     """Raises UsageError: ``out`` and ``folder`` lie in each other, or ``out`` holds anything but shards."""
-    inside, outside = folder.resolve(), out.resolve()
-    if inside == outside or inside in outside.parents or outside in inside.parents:
-        raise UsageError(f"{out} and {folder} lie in each other", "give an output folder of its own")
+    refuse_nested(out, folder)
     if out.exists() and not (out / SHARD_INDEX).is_file() and not (out.is_dir() and not any(out.iterdir())):
         raise UsageError(f"{out} exists and holds no shards", "--force replaces shards only: choose another place")
 
@@ -226,11 +226,6 @@ def _crop(path: Path, size: int) -> bytes:
             f"shards hold aligned crops: edgesr data prepare PHOTOS --size {size} makes them",
         )
     return content
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _arrow() -> Any:

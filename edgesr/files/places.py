@@ -1,4 +1,4 @@
-"""Where files of ours lie that nobody named: the user's cache, also where the user has neither home nor name."""
+"""Where files of ours lie that nobody named (the user's cache, also without home or name), and where none may."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import stat
 import sys
 import tempfile
 from pathlib import Path
+
+from edgesr.errors import UsageError
 
 
 def cache_folder() -> Path:
@@ -29,6 +31,13 @@ def cache_folder() -> Path:
 def expanded(path: str | Path) -> Path:
     """``~`` as the home it stands for, or as it is where there is none."""
     return Path(os.path.expanduser(path))  # noqa: PTH111 (pathlib's raises without a home)
+
+
+def refuse_nested(out: Path, source: Path) -> None:
+    """Raises UsageError: an output folder and the folder it is made from are one, or one lies in the other."""
+    inside, outside = source.resolve(), out.resolve()
+    if inside == outside or inside in outside.parents or outside in inside.parents:
+        raise UsageError(f"{out} and {source} lie in each other", "give an output folder of its own")
 
 
 def _homeless() -> Path:
