@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from edgesr.gallery.format import Entry, Gallery
+from edgesr.gallery.format import Entry, Gallery, encode_gallery
+from edgesr.gallery.header import HASH_AT, without_hash
 from edgesr.gallery.section import DType, Section
 from edgesr.models.interface import Code, FeatureMap
 
@@ -72,3 +76,33 @@ def of_two_networks(*seeds: int) -> Gallery:
     if len(entries) > 1:
         entries[1] = dataclasses.replace(entries[1], features=(entries[1].features[0], None))
     return Gallery(sections, tuple(entries), None, {"booth": '{"theme":"dark"}', "a_1": "Zoë"})
+
+
+KINDS: dict[str, Callable[..., Gallery]] = {
+    "int8": gallery,
+    "fp16": functools.partial(gallery, dtype="fp16"),
+    "names": functools.partial(gallery, names=True),
+    "embeddings": functools.partial(gallery, embedded=True),
+    "two networks": of_two_networks,
+}
+
+
+def content(made: Gallery) -> bytes:
+    return b"".join(encode_gallery(made))
+
+
+def stored_of(entry: Entry, section: int = 0) -> npt.NDArray[Any]:
+    """The first map of an entry in a section that has it."""
+    held = entry.features[section]
+    assert held is not None
+    return held[0]
+
+
+def with_header(header: bytes, data: bytes) -> bytes:
+    """A file of this header, with the right hash where the header has one of ours."""
+    start = len(header).to_bytes(8, "little")
+    at = header.find(b'"content_sha256":"') + len('"content_sha256":"')
+    if at == HASH_AT:
+        digest = hashlib.sha256(start + without_hash(header) + data).hexdigest()
+        header = header[:at] + digest.encode() + header[at + 64 :]
+    return start + header + data
