@@ -151,3 +151,18 @@ def bars_of(frame: Any) -> npt.NDArray[np.float64]:
         middle = image[int(rows * 0.7) : int(rows * 0.8)]
         levels.append([middle[:, int(columns * (i + 0.4) / 6) : int(columns * (i + 0.6) / 6)].mean() for i in range(6)])
     return np.array(levels).T
+
+
+def in_every_container(folder: Path) -> dict[str, Path]:
+    """A clip in every container that is read, by its name."""
+    aac: dict[str, Any] = {"sounds": ("aac",)}
+    return {
+        "mp4": make_clip(folder / "a.mp4", **aac),
+        "index first": make_clip(folder / "first.mp4", **aac, options={"movflags": "faststart"}),
+        "fragments": make_clip(folder / "fragments.mp4", options={"movflags": "frag_every_frame+empty_moov"}),
+        "mov": make_clip(folder / "a.mov", **aac),
+        "mkv": make_clip(folder / "a.mkv", **aac),
+        "live mkv": make_clip(folder / "live.mkv", **aac, options={"live": "1"}),
+        "webm": make_clip(folder / "a.webm", codec="libvpx-vp9", sounds=("libopus",)),
+        "avi": make_clip(folder / "a.avi", codec="mpeg4", colours=(2, 0, 2, 2), sounds=("mp3",)),
+    }
