@@ -1,1 +1,1 @@
-"""Conversion: one file a target, parity gate, manifest."""
+"""Conversion: a package a target, the parity gate, the manifest."""
