@@ -1,0 +1,43 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+var targets: [Target] = [
+    .target(name: "BoothCore"),
+    .target(name: "BoothEngine", dependencies: ["BoothCore"]),
+    .testTarget(name: "BoothCoreTests", dependencies: ["BoothCore"]),
+    .testTarget(name: "BoothEngineTests", dependencies: ["BoothEngine"]),
+]
+
+// On a Mac, Xcode builds App/ (Booth.xcodeproj); here it is a library, so that it is type-checked and tested.
+#if os(Linux)
+    // The stand-ins' own bodies are not the app's: only what they declare is checked with Swift 6's rigour, where it is used.
+    let host: [SwiftSetting] = [.swiftLanguageMode(.v5)]
+    // Stand-ins for Apple's frameworks, under the same names: what the app uses of them, and nothing else.
+    targets.append(.target(name: "CoreML", path: "host/CoreML"))
+    for target in targets where ["BoothEngine", "BoothEngineTests"].contains(target.name) { target.dependencies.append("CoreML") }
+    targets += [
+        .target(name: "SwiftUI", path: "host/SwiftUI", swiftSettings: host),
+        .target(name: "UIKit", dependencies: ["SwiftUI"], path: "host/UIKit", swiftSettings: host),
+        .target(name: "PhotosUI", dependencies: ["SwiftUI"], path: "host/PhotosUI", swiftSettings: host),
+        .target(name: "AVFoundation", dependencies: ["UIKit"], path: "host/AVFoundation", swiftSettings: host),
+        .target(
+            name: "BoothApp",
+            dependencies: ["BoothCore", "BoothEngine", "SwiftUI", "UIKit", "PhotosUI", "AVFoundation"],
+            path: "App",
+            exclude: ["Resources"]
+        ),
+        .testTarget(name: "ScreenTests", dependencies: ["BoothApp", "SwiftUI"]),
+    ]
+#endif
+
+let package = Package(
+    name: "EdgeSR",
+    platforms: [.iOS(.v18), .macOS(.v15)],
+    // Another app takes EdgeSR; BoothCore alone is for what reads galleries and runs no network.
+    products: [
+        .library(name: "EdgeSR", targets: ["BoothCore", "BoothEngine"]),
+        .library(name: "BoothCore", targets: ["BoothCore"]),
+    ],
+    targets: targets,
+    swiftLanguageModes: [.v6]
+)
