@@ -1,5 +1,5 @@
 # Everything goes through ./bootstrap, which needs no make; these are the usual names for it.
-.PHONY: help demo test env check lint wheel bench release fuzz kills android-assets android-apk android-check web web-check clean
+.PHONY: help demo test env check lint wheel bench release fuzz kills android-assets android-apk android-check ios-assets web web-check clean
 
 FACES ?= ../shared/faces
 SECONDS ?= 60
@@ -37,6 +37,8 @@ android-apk: android-assets
 android-check:  ## build the APK, verify it, run the app's tests, take its screenshots
 android-check: android-assets
 	.venv/bin/python android_demo/tools/build.py check
+ios-assets:     ## the iPhone app's Core ML models and test vectors, from the shipped checkpoints
+	.venv/bin/python ios_demo/tools/assets.py
 web:            ## the web booth's page, into edgesr/booth/site
 	.venv/bin/python web_demo/tools/build.py
 web-check:      ## build the page, check it, run its tests in a real browser

@@ -7,17 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgesr.convert.detector import MASK, SIGNATURES, TOLERANCE, cells, masked, sample_picture, with_fixed_side
 from edgesr.convert.tflite.contents import list_signatures
-from edgesr.convert.tflite.detector import (
-    MASK,
-    SIGNATURES,
-    TOLERANCE,
-    cells,
-    convert_detector,
-    masked,
-    sample_picture,
-    with_fixed_side,
-)
+from edgesr.convert.tflite.detector import convert_detector
 from edgesr.convert.tflite.environment import tflite_environment
 from edgesr.errors import InputOutputError
 

@@ -115,6 +115,24 @@ TABLE: list[Case] = [
         convolved(pad_type="custom", pad=ints(2, 2, 2, 2), dilations=ints(2, 2)),
         lambda: loop_convolution(MAP, (1, 1), (2, 2, 2, 2), 2),
     ),
+    (
+        "max_pool",
+        "",
+        {
+            "x": MAP,
+            "kernel_sizes": ints(2, 2),
+            "strides": ints(2, 2),
+            "pad_type": "valid",
+            "ceil_mode": torch.tensor(False),
+        },
+        lambda: MAP.numpy().reshape(2, 4, 3, 2, 3, 2).max((3, 5)),
+    ),
+    (
+        "upsample_nearest_neighbor",
+        "",
+        {"x": MAP, "scale_factor_height": number(2.0), "scale_factor_width": number(3.0)},
+        lambda: MAP.numpy().repeat(2, 2).repeat(3, 3),
+    ),
     ("linear", "", {"x": MAP, "weight": MATRIX}, lambda: MAP.numpy() @ MATRIX.numpy().T),
     (
         "matmul",

@@ -30,6 +30,7 @@ CONVERTER = (
 
 DEPENDS = (
     *CONVERTER,
+    "convert/detector.py",
     f"edgesr/checkpoints/{NETWORK}",
     f"edgesr/checkpoints/{INT8}",
     "android_demo/tools/assets.py",
@@ -69,14 +70,15 @@ def main() -> None:
 
 def detector() -> None:
     """YuNet as ``detector.tflite``, and what the app must know of it."""
-    from edgesr.convert.tflite.detector import SIGNATURES, convert_detector
+    from edgesr.convert.detector import SIGNATURES
+    from edgesr.convert.tflite.detector import convert_detector
     from edgesr.errors import EdgesrError
     from edgesr.faces.yunet import find_yunet
 
     folder = MODELS / "detector"
     folder.mkdir(exist_ok=True)
     model = folder / "detector.tflite"
-    state = digest("convert/tflite")
+    state = digest("convert/tflite", "convert/detector.py")
     stamp = TESTDATA / "detector.stamp"
     if stamp.is_file() and stamp.read_text() == state and model.is_file():
         return

@@ -52,6 +52,21 @@ def conv(
     return result.to(x.dtype)
 
 
+def max_pool(x: Tensor, kernel_sizes: Tensor, strides: Tensor, pad_type: str, ceil_mode: Tensor, **_: Tensor) -> Tensor:
+    """The largest value under each window; ``pad`` says nothing where the type is ``valid``."""
+    if x.ndim != 4 or pad_type != "valid" or ceil_mode:
+        raise NotImplementedError(f"max_pool of rank {x.ndim} with pad_type {pad_type!r}")
+    return F.max_pool2d(x, ints(kernel_sizes), ints(strides))
+
+
+def upsample_nearest_neighbor(x: Tensor, scale_factor_height: Tensor, scale_factor_width: Tensor) -> Tensor:
+    """Each pixel as many times as the factors say, which are whole numbers here."""
+    height, width = float(scale_factor_height), float(scale_factor_width)
+    if not (height.is_integer() and width.is_integer()):
+        raise NotImplementedError(f"upsample_nearest_neighbor by {height} and {width}")
+    return x.repeat_interleave(int(height), -2).repeat_interleave(int(width), -1)
+
+
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """[..., D_in] with weights [D_out, D_in] -> [..., D_out]; weights may have another type than ``x``."""
     return F.linear(x.float(), weight.float(), None if bias is None else bias.float()).to(x.dtype)
@@ -158,6 +173,7 @@ OPERATIONS: dict[str, Operation] = {
     "less": _elementwise(operator.lt),
     "linear": linear,
     "matmul": matmul,
+    "max_pool": max_pool,
     "maximum": _elementwise(torch.maximum),
     "minimum": _elementwise(torch.minimum),
     "mul": _elementwise(operator.mul),
@@ -181,5 +197,6 @@ OPERATIONS: dict[str, Operation] = {
     "tanh": lambda x: torch.tanh(x),
     "tile": lambda x, reps: x.tile(ints(reps)),
     "transpose": lambda x, perm: x.permute(ints(perm)),
+    "upsample_nearest_neighbor": upsample_nearest_neighbor,
 }
 """MIL's name of every operation that can be evaluated."""

@@ -9,7 +9,7 @@ import logging
 import tempfile
 import unittest.mock
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,11 @@ def quiet_coremltools(scratch: Path | None = None) -> Iterator[None]:
         yield
 
 
-def load_program(package: Path) -> Any:
+def load_program(package: Path, functions: Sequence[str] = FUNCTIONS) -> Any:
     """The program in a ``.mlpackage``: read from its protobuf, with the weights of its own weight file.
 
     Raises:
-        BundleError: the package is missing, damaged, or without our two functions.
+        BundleError: the package is missing, damaged, or without these functions.
     """
     with quiet_coremltools():
         from coremltools.converters.mil.frontend.milproto.load import load
@@ -56,7 +56,7 @@ def load_program(package: Path) -> Any:
         # coremltools raises anything from ValueError to bare RuntimeError here, by what is damaged.
         except Exception as error:
             raise BundleError(f"cannot read the Core ML program in {package}: {error}", "convert again") from error
-    if absent := [name for name in FUNCTIONS if name not in program.functions]:
+    if absent := [name for name in functions if name not in program.functions]:
         raise BundleError(f"{package} has no function {', '.join(absent)}", "convert again")
     return program
 

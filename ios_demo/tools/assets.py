@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+"""Makes what the app and its tests need from edgesr: Core ML bundles and the detector into ``App/Resources/Models``,
+and into ``testdata`` what stands in for them where Core ML does not run, with vectors that Python computed.
+
+Needs edgesr with Core ML's converter, and for the tests its TFLite environment. Nothing is done where neither the
+checkpoints nor the code have changed. ``--app`` makes what the app needs alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import shutil
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+REPOSITORY = ROOT.parent
+sys.path.insert(0, str(REPOSITORY / "tools"))
+import kept_work  # noqa: E402
+from kept_work import INT8, NETWORK, bundle, digest  # noqa: E402
+
+MODELS = ROOT / "App" / "Resources" / "Models"
+TESTDATA = ROOT / "testdata"
+WORK = ROOT / ".work"
+GRAPHS = ("edgesr/deployment/graphs.py", "edgesr/layers", "edgesr/models")
+NETWORKS = {"int8": ("int8", INT8), "float": ("fp16", NETWORK)}
+"""Of each of the app's two networks, its precision in Core ML and its checkpoint."""
+
+TWINS = {"int8": ("int8", INT8), "float": ("fp32", NETWORK)}
+"""The same in TFLite, which runs in its place on Linux."""
+
+LARGEST = 4096
+"""Longest side in pixels of what the photos' decoder stand-in keeps."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--app", action="store_true", help="only what the app needs, no test data")
+    app_only = parser.parse_args().app
+    kept_work.prepare()
+    WORK.mkdir(exist_ok=True)
+    MODELS.mkdir(parents=True, exist_ok=True)
+    for name, (precision, checkpoint) in NETWORKS.items():
+        network(name, precision, checkpoint)
+    detector("coreml", MODELS / "detector")
+    (MODELS / "licences.txt").write_text(
+        (REPOSITORY / "edgesr" / "weights" / "face_detection_yunet.LICENSE").read_text()
+    )
+    print(f"assets: {', '.join(NETWORKS)} and the detector in {MODELS.relative_to(REPOSITORY)}")
+    if not app_only:
+        test_data()
+
+
+def network(name: str, precision: str, checkpoint: str) -> None:
+    """A Core ML bundle, with its golden vectors: the app can check itself on a device."""
+    converter = ("convert/coreml", *GRAPHS)
+    (WORK / "coreml").mkdir(exist_ok=True)
+    folder = bundle(WORK / "coreml", "coreml", precision, checkpoint, converter)
+    target = MODELS / name
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
+    for file in ("manifest.json", "golden.safetensors"):
+        shutil.copy(folder / file, target / file)
+    shutil.copytree(folder / "model.mlpackage", target / "model.mlpackage")
+
+
+def detector(target: str, folder: Path) -> None:
+    """YuNet for a target, and what the app must know of it."""
+    from importlib import import_module
+
+    from edgesr.convert.detector import SIGNATURES
+    from edgesr.errors import EdgesrError
+    from edgesr.faces.yunet import find_yunet
+
+    convert = import_module(f"edgesr.convert.{target}.detector").convert_detector
+    folder.mkdir(parents=True, exist_ok=True)
+    model = folder / ("detector.mlpackage" if target == "coreml" else "detector.tflite")
+    state = digest(f"convert/{target}", "convert/detector.py")
+    stamp = WORK / f"detector-{target}.stamp"
+    if stamp.is_file() and stamp.read_text() == state and model.exists():
+        return
+    try:
+        difference = convert(find_yunet(), model)
+    except EdgesrError as error:
+        print(f"ios: no detector: {error}", file=sys.stderr)
+        sys.exit(3)
+    files = [file for file in sorted(model.rglob("*")) if file.is_file()] if model.is_dir() else [model]
+    described = {
+        "network": "YuNet",
+        "licence": "MIT",
+        "signatures": SIGNATURES,
+        "file": model.name,
+        "sha256": {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files},
+        "max_abs_error": round(difference, 6),
+    }
+    (folder / "detector.json").write_text(json.dumps(described) + "\n")
+    stamp.write_text(state)
+
+
+def test_data() -> None:
+    """The twins, and what ``booth_vectors`` computes with them."""
+    state = digest(
+        "convert",
+        *GRAPHS,
+        f"edgesr/checkpoints/{NETWORK}",
+        f"edgesr/checkpoints/{INT8}",
+        "ios_demo/tools/assets.py",
+        *kept_work.VECTORS,
+    )
+    stamp = WORK / "testdata.stamp"
+    if stamp.is_file() and stamp.read_text() == state and TESTDATA.is_dir():
+        print("assets: the test data have not changed")
+        return
+    TESTDATA.mkdir(exist_ok=True)
+    converter = ("convert/tflite", *GRAPHS)
+    twins = {
+        name: bundle(TESTDATA, "tflite", precision, checkpoint, converter)
+        for name, (precision, checkpoint) in TWINS.items()
+    }
+    for name, folder in twins.items():
+        shutil.rmtree(TESTDATA / "twins" / name, ignore_errors=True)
+        shutil.copytree(folder, TESTDATA / "twins" / name)
+    detector("tflite", TESTDATA / "twins" / "detector")
+    import booth_vectors
+
+    booth_vectors.write(TESTDATA, twins)
+    decoded(TESTDATA / "photos", TESTDATA / "decoded")
+    stamp.write_text(state)
+    print(f"assets: test data in {TESTDATA.relative_to(REPOSITORY)}")
+
+
+def decoded(photos: Path, folder: Path) -> None:
+    """What each photo's file holds, by its SHA-256: size, EXIF orientation, and the pixels as they are stored. It is
+    all that the tests' stand-in for ImageIO knows of JPEG."""
+    from PIL import Image, UnidentifiedImageError
+
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for path in sorted(photos.iterdir()):
+        content = path.read_bytes()
+        name = hashlib.sha256(content).hexdigest()
+        try:
+            with Image.open(path) as image:
+                width, height = image.size
+                orientation = image.getexif().get(0x0112, 1)
+                small = image.convert("RGB")
+                small.thumbnail((LARGEST, LARGEST))
+        except UnidentifiedImageError:
+            continue
+        (folder / f"{name}.json").write_text(
+            json.dumps({"width": width, "height": height, "orientation": orientation, "stored": list(small.size)})
+        )
+        (folder / f"{name}.rgb").write_bytes(small.tobytes())
+
+
+if __name__ == "__main__":
+    main()
