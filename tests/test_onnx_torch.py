@@ -149,6 +149,22 @@ def test_gradients_through_a_graph_are_those_of_finite_differences() -> None:
     assert torch.autograd.gradcheck(module, x)
 
 
+def test_a_strided_depthwise_convolution_in_bfloat16_keeps_its_type_and_its_gradient() -> None:
+    made = helper.make_node(
+        "Conv", ["x", "w", "b"], ["y"], kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1], group=4
+    )
+    module = OnnxModule(graph([made], [2, 4, 8, 8], {"w": weights(4, 1, 3, 3), "b": weights(4)}))
+    x = torch.rand(2, 4, 8, 8, generator=torch.Generator().manual_seed(0)).bfloat16()
+    exact, rounded = x.double().requires_grad_(), x.clone().requires_grad_()
+    wanted = module.double()(exact)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = module.bfloat16()(rounded)
+    assert found.dtype is torch.bfloat16
+    torch.testing.assert_close(found.double(), wanted, rtol=0.02, atol=0.02)
+    gradients = [torch.autograd.grad(y.square().sum(), given)[0] for y, given in ((wanted, exact), (found, rounded))]
+    torch.testing.assert_close(gradients[1].double(), gradients[0], rtol=0.03, atol=0.03)
+
+
 def test_weights_that_old_files_list_as_inputs_are_no_inputs() -> None:
     model = embedder()
     for name in ("w0", "b2"):
