@@ -25,6 +25,8 @@ const start = (prepare?: (context: BrowserContext) => Promise<unknown>) =>
     Visit.start(browser, server.address, options, prepare);
 /** Files that a test keeps from the page are reported by the browser as well. */
 const KEPT_BACK = /Failed to load resource/;
+/** Bytes of one photo's features in int8, without what a gallery says about them. */
+const FEATURES = 32 * 32 * 128;
 
 test.each([
     ["no-image.jpg", "This is no photo", "The file cannot be read as an image."],
@@ -131,9 +133,14 @@ test("no storage left: nothing is changed", async () => {
     const visit = await start();
     const session = await visit.context.newCDPSession(visit.page);
     const { origin } = new URL(server.address);
-    // Before anything is stored: the browser remembers for a while how much room there was.
-    await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 200_000 });
+    // The database is there by now. How much the browser counts for an empty one is its own affair.
+    await visit.button("I agree").waitFor();
+    const { usage } = await session.send("Storage.getUsageAndQuota", { origin });
+    // Room for what the page notes of its user, and too little for the features of one photo.
+    await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: usage + FEATURES * 0.75 });
     await visit.agree();
+    // For up to 30 seconds IndexedDB goes by the room that it once found, without asking again.
+    await expect.poll(() => refused(visit, FEATURES), { interval: 1000, timeout: 60_000 }).toBe(true);
     await visit.page.goto(`${visit.address}#/gallery`);
     await visit.give("Add photos", photo("portrait-0027_1.jpg"));
     await visit.heading("The storage is full").waitFor();
@@ -256,4 +263,27 @@ async function putGallery(visit: Visit, content: Buffer): Promise<void> {
         });
         db.close();
     }, Array.from(content));
+}
+
+/** Whether the browser has no room for so many bytes. They are taken back at once where it has. */
+function refused(visit: Visit, bytes: number): Promise<boolean> {
+    return visit.page.evaluate(async (size) => {
+        const db = await new Promise<IDBDatabase>((answer, refuse) => {
+            const request = indexedDB.open("edgesr-booth", 1);
+            request.onsuccess = () => answer(request.result);
+            request.onerror = () => refuse(request.error);
+        });
+        // Noise, which no browser stores in fewer bytes.
+        const noise = new Uint8Array(size);
+        for (let at = 0; at < size; at += 65_536) crypto.getRandomValues(noise.subarray(at, at + 65_536));
+        const change = db.transaction("settings", "readwrite");
+        change.objectStore("settings").put(noise, "room");
+        change.objectStore("settings").delete("room");
+        const full = await new Promise<boolean>((answer, refuse) => {
+            change.oncomplete = () => answer(false);
+            change.onabort = () => (change.error?.name === "QuotaExceededError" ? answer(true) : refuse(change.error));
+        });
+        db.close();
+        return full;
+    }, bytes);
 }
