@@ -106,6 +106,10 @@ def test_light_is_of_the_middle_and_size_of_the_manifest(tmp_path: Path) -> None
     assert value(path) == 150.5
     assert math.isnan(value(path.with_name("02.png")))
     assert math.isnan(value(tmp_path / "elsewhere.png"))
+    (tmp_path / "manifest.part-2-of-2.csv").write_text("file,size,native_px\ntest/ann/02.png,32,99\n")
+    assert sizes(tmp_path, 32)(path.with_name("02.png")) == 99, "parts say what the whole does"
+    (tmp_path / "manifest.csv").unlink()
+    assert sizes(tmp_path, 32)(path.with_name("02.png")) == 99
 
 
 def test_eval_prints_a_table_for_each_and_the_originals_as_the_ceiling(

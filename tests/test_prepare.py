@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import csv
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -17,11 +18,13 @@ from edgesr.cli.main import run
 from edgesr.data.crops import CropFolder
 from edgesr.data.faces import FaceSet
 from edgesr.data.prepare import Part, Prepared, prepare
+from edgesr.data.splits import part_claim, take_in_parts
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.evaluation.metrics import psnr
 from edgesr.faces.alignment import crop_face
 from edgesr.faces.detection import FaceDetector
 from edgesr.faces.face import Face
+from edgesr.files.claims import claimed
 from edgesr.images.imaging import Pixels, read_image
 
 Detect = Callable[[Pixels], list[Face]]
@@ -238,7 +241,44 @@ def test_crops_may_be_jpeg(raw: Path, tmp_path: Path) -> None:
         ]
 
 
-def test_parts_together_make_what_one_run_makes(raw: Path, tmp_path: Path) -> None:
+def test_a_photo_in_no_persons_folder_is_named(raw: Path, tmp_path: Path) -> None:
+    photo(raw / "loose.png", 40)
+    photo(raw / "ann" / "2024" / "deep.png", 40)
+    photo(raw / ".trash" / "bob" / "gone.png", 40)
+    result = prepared(raw, tmp_path / "out")
+    reasons = {one.file: one.reason for one in result.rejected}
+    assert result.kept == 3
+    assert reasons["loose.png"] == "in no person's folder: photos are looked for in RAW/<person>/"
+    assert reasons["ann/2024/deep.png"].startswith("in a folder below a person's: ")
+    assert len(reasons) == 6, "hidden ones are nobody's business"
+
+
+def test_crops_of_one_split_are_in_one_format(raw: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    prepared(raw, out, part=Part(1, 2))
+    prepared(raw, out, part=Part(2, 2))
+    before = snapshot(out)
+    for options in ({}, {"part": Part(1, 2)}, {"part": Part(3, 3)}):
+        with pytest.raises(UsageError, match=r"has crops of an earlier run as \.png, not \.jpg") as refused:
+            prepared(raw, out, suffix=".jpg", **options)
+        assert "--format png goes on" in refused.value.hint
+    assert {k: v for k, v in snapshot(out).items() if k.endswith(".png")} == {
+        k: v for k, v in before.items() if k.endswith(".png")
+    }
+    assert prepared(raw, out, suffix=".jpg", split="other").kept == 3
+    assert prepared(raw, out, suffix=".jpg", force=True).already == 0
+    assert {path.suffix for path in (out / "16" / "train").rglob("*.*")} == {".jpg"}
+
+
+def in_another_thread(work: Callable[[], None]) -> None:
+    """What a thread has claimed is its own, as with processes."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        pool.submit(work).result()
+
+
+@pytest.mark.parametrize("how", ["prepare", "split"])
+def test_parts_together_make_what_one_run_makes(how: str, raw: Path, tmp_path: Path) -> None:
+    photo(raw / "loose.png", 40)
     for i in range(6):
         photo(raw / f"p{i}" / "a.png", 40, level=20 * i)
     prepared(raw, tmp_path / "whole")
@@ -249,9 +289,16 @@ def test_parts_together_make_what_one_run_makes(raw: Path, tmp_path: Path) -> No
     assert prepared(raw, out, part=parts[0]).already == prepared(raw, out, part=parts[0]).kept
     force = prepared(raw, out, part=parts[1], force=True)
     assert (force.already, sum(path.suffix == ".png" for path in out.rglob("*"))) == (0, 9)
-    merged = prepared(raw, out)
-    assert (merged.kept, merged.already) == (9, 9)
-    assert not list(out.glob("manifest.part-*"))
+    if how == "split":
+        with claimed(part_claim(out, "2-of-3")), pytest.raises(InputOutputError, match=r"is being made"):
+            in_another_thread(lambda: take_in_parts(out))
+        assert len(list(out.glob("manifest.part-*"))) == 3
+        take_in_parts(out)
+    else:
+        merged = prepared(raw, out)
+        assert (merged.kept, merged.already) == (9, 9)
+    assert not list(out.rglob("*.part-*"))
+    assert (out / "16" / "rejected-train.csv").read_text() == (tmp_path / "whole/16/rejected-train.csv").read_text()
     made, whole = (
         {k: v for k, v in snapshot(folder).items() if k.endswith(".png")} for folder in (out, tmp_path / "whole")
     )

@@ -16,10 +16,12 @@ pytest.importorskip("pyarrow", reason="shards need pyarrow: pip install 'edgesr[
 pytest.importorskip("lightning_fabric", reason="training needs lightning-fabric: pip install 'edgesr[train]'")
 
 from edgesr.data.batches import BatchSampler, Curriculum
+from edgesr.data.crops import Crop, CropFolder
 from edgesr.data.faces import Faces, FaceSet, read_eval_list
 from edgesr.data.shards import ShardedFaces, Written, write_shards
 from edgesr.data.splits import write_split
 from edgesr.errors import CheckpointError, InputOutputError, UsageError
+from edgesr.evaluation.bins import sizes
 from edgesr.training.config import TrainConfig
 from edgesr.training.setup import read_training_data
 from edgesr.training.trainer import Trainer
@@ -138,7 +140,19 @@ def test_an_index_that_is_none_is_refused(shards: Path, change: dict[str, Any]) 
 def test_shards_leave_out_who_is_evaluated_on_and_bring_the_list(make_people: MakePeople, tmp_path: Path) -> None:
     folder = make_people({f"p{i}": 3 for i in range(8)}, split="train")
     made = write_split(folder, 32)
+    with CropFolder(folder, 32, part="1-of-1") as crops:
+        everybody = sorted((folder / "32").rglob("*.png"))
+        for i, path in enumerate(everybody):
+            file = path.relative_to(folder / "32").as_posix()
+            crops._append(Crop(file, path.parent.name, "train", 32, f"raw/{file}", 100.0 + i, 1.0))
     write_shards(folder, tmp_path / "shards", 32)
+    there = [path for path in everybody if (tmp_path / "shards" / path.relative_to(folder)).is_file()]
+    assert 0 < len(there) < len(everybody)
+    value = sizes(tmp_path / "shards", 32)
+    assert [value(tmp_path / "shards" / path.relative_to(folder)) for path in there] == [
+        100.0 + everybody.index(path) for path in there
+    ]
+    assert len((tmp_path / "shards" / "manifest.csv").read_text().splitlines()) == 1 + len(there)
     data = read_training_data(tmp_path / "shards", 32)
     assert (data.faces.names, data.note) == (made.people["train"], "")
     assert data.validation == [

@@ -70,17 +70,21 @@ def prepare(
     least), and training leaves those out. A list that is there stays; edgesr data split remakes it.
 
     --part 3/16 takes a sixteenth of the people, so that sixteen jobs work on one FOLDER at the same time; when all are
-    done, edgesr data split FOLDER writes the list.
+    done, edgesr data split FOLDER makes one manifest.csv of theirs and writes the list.
     """
     if not raw.is_dir():
         raise InputOutputError(f"no folder {raw}", "give a folder with one sub-folder of photos per person")
     early.detector(detector)
+    from edgesr.data.crops import part_names
     from edgesr.data.prepare import prepare as run
+    from edgesr.data.splits import part_claim
     from edgesr.faces.detection import FaceDetector
 
     chosen = part_of(part)
-    # Parts may be at work on a folder together, but not the same part twice.
-    output.claim(folder if chosen is None else folder / f"part-{chosen}")
+    for name in part_names(folder) if chosen is None else [str(chosen)]:
+        output.claim(part_claim(folder, name))
+    if chosen is None:
+        output.claim(folder)
     result = run(
         raw,
         folder,
@@ -223,7 +227,8 @@ def shard(folder: Path, out: Path, size: int, split: str, shard_size: int, force
     edgesr train my-shards
 
     The files hold the crops as they are, so a batch is the same to the bit from either form. Who is evaluated on is
-    left out, as in training; eval_list.csv and its photos are copied beside, so training validates as before.
+    left out, as in training; eval_list.csv, its photos and what manifest.csv says of them are copied beside, so
+    training validates as before, and edgesr eval measures.
     """
     from edgesr.data.shards import refuse_other, write_shards
 

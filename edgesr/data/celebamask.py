@@ -122,6 +122,8 @@ def write_celebamask(
         if force:
             for split in splits:
                 crops.clear(split)
+        for split in splits:
+            crops.refuse_mixed(split)
         for split, person in progress([(split, person) for split, group in splits.items() for person in group]):
             for photo in person.photos:
                 if crops.has(split, photo.name):

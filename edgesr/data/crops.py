@@ -2,7 +2,8 @@
 
 ``FOLDER/<size>/<split>/<person>/NN.png``, a row each in ``FOLDER/manifest.csv``. The row is written before the
 crop: a crop without a row is somebody else's and is never overwritten, a row without a crop is made good. Parts of the
-people may be worked on at the same time: each appends to a manifest of its own, which the next whole run takes in.
+people may be worked on at the same time: each appends to a manifest of its own, which ``merge_parts`` or the next whole
+run takes in.
 """
 
 from __future__ import annotations
@@ -14,10 +15,14 @@ from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 
+from edgesr.data.layout import MANIFEST, PART_MANIFESTS
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.files.atomic import cannot_write, file_aside
 from edgesr.files.reading import open_plain
 from edgesr.images.imaging import Pixels, write_image
+
+REJECTED = "rejected-{}.csv"
+"""Below ``FOLDER/<size>``, for each split: the photos that gave no crop, and why."""
 
 FORCE_HINT = "pass --force to replace it, or give another folder"
 
@@ -50,10 +55,10 @@ class CropFolder:
 
     def __init__(self, folder: Path, size: int, suffix: str = ".png", force: bool = False, part: str = "") -> None:
         self.folder, self.size, self.suffix, self.force = folder, size, suffix, force
-        self.manifest = folder / (f"manifest.part-{part}.csv" if part else "manifest.csv")
-        self._parts = [] if part else sorted(folder.glob("manifest.part-*.csv"))
+        self.manifest = folder / (PART_MANIFESTS.replace("*", part) if part else MANIFEST)
+        self._parts = [] if part else sorted(folder.glob(PART_MANIFESTS))
         own = _read_manifest(self.manifest)
-        others = [folder / "manifest.csv", *folder.glob("manifest.part-*.csv")] if part else self._parts
+        others = [folder / MANIFEST, *folder.glob(PART_MANIFESTS)] if part else self._parts
         rows = [*own, *(row for path in others if path != self.manifest for row in _read_manifest(path))]
         self._rows = {(row.size, row.split, row.source): row for row in rows}
         self._own = {(row.size, row.split, row.source) for row in own} if part else None
@@ -81,6 +86,15 @@ class CropFolder:
     def crops(self, split: str) -> list[Crop]:
         """What the manifest has of a split at this size."""
         return [row for row in self._rows.values() if (row.size, row.split) == (self.size, split)]
+
+    def refuse_mixed(self, split: str) -> None:
+        """Raises UsageError: an earlier run wrote crops of this split and size in another format."""
+        if others := [row.file for row in self.crops(split) if Path(row.file).suffix != self.suffix]:
+            kind = Path(others[0]).suffix
+            raise UsageError(
+                f"{self.folder / str(self.size) / split} has crops of an earlier run as {kind}, not {self.suffix}",
+                f"--format {kind[1:]} goes on with them, --force makes all of them anew, as {self.suffix}",
+            )
 
     def has(self, split: str, source: str) -> bool:
         """Whether this photo's crop was made before."""
@@ -140,6 +154,52 @@ class CropFolder:
         rows = [row for key, row in self._rows.items() if self._own is None or key in self._own]
         with file_aside(self.manifest) as aside:
             aside.write_text(",".join(COLUMNS) + "\n" + _lines(rows), "utf-8", BYTES)
+
+
+def part_names(folder: Path) -> list[str]:
+    """``3-of-16``: the parts whose manifests have not been taken in yet."""
+    before, after = PART_MANIFESTS.split("*")
+    return sorted(path.name[len(before) : -len(after)] for path in folder.glob(PART_MANIFESTS))
+
+
+def merge_parts(folder: Path) -> None:
+    """Take what parts wrote into the lists of the whole: their manifests, and the photos that gave no crop.
+
+    Nobody may be at work on a part.
+
+    Raises:
+        InputOutputError: a list is damaged, or cannot be written.
+        UsageError: a manifest is not ours.
+    """
+    lists: dict[Path, list[Path]] = {}
+    for path in sorted(folder.glob("*/" + REJECTED.format("*.part-*"))):
+        lists.setdefault(path.with_name(path.name.partition(".part-")[0] + ".csv"), []).append(path)
+    if not lists and not part_names(folder):
+        return
+    with CropFolder(folder, 0) as crops:  # which takes in the manifests
+        made = {(row.size, row.split, row.source) for row in crops._rows.values()}
+    for whole, parts in lists.items():
+        split = whole.stem.removeprefix(REJECTED.partition("{")[0])
+        reasons = {file: reason for path in (whole, *parts) for file, reason in _read_rejected(path)}
+        size = int(whole.parent.name) if whole.parent.name.isdecimal() else 0
+        left = sorted((Path(file), reason) for file, reason in reasons.items() if (size, split, file) not in made)
+        write_list(whole, ["file", "reason"], [[file.as_posix(), reason] for file, reason in left], force=True)
+        for path in parts:
+            path.unlink(missing_ok=True)
+
+
+def _read_rejected(path: Path) -> list[tuple[str, str]]:
+    """Rows of a list of photos that gave no crop; none where there is no such list."""
+    try:
+        with open_plain(path) as stream:
+            rows = list(csv.reader(io.StringIO(stream.read().decode("utf-8", BYTES), newline="")))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise InputOutputError(f"cannot read {path}: {error.strerror or error}") from error
+    if not rows or any(len(row) != 2 for row in rows):
+        raise InputOutputError(f"{path} is damaged", "delete it: the next edgesr data prepare writes it anew")
+    return [(file, reason) for file, reason in rows[1:]]
 
 
 def write_list(path: Path, columns: list[str], rows: list[list[object]], force: bool) -> None:

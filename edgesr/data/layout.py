@@ -14,6 +14,8 @@ from edgesr.files.reading import read_table
 from edgesr.images.imaging import IMAGE_SUFFIXES
 
 EVAL_LIST, SHARD_INDEX = "eval_list.csv", "shards.json"
+MANIFEST, PART_MANIFESTS = "manifest.csv", "manifest.part-*.csv"
+"""What ``edgesr data prepare`` says of each crop; where parts of the people were prepared apart, one a part."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,6 +113,18 @@ def evaluation_files(folder: Path, size: int) -> list[Path]:
         return []
     pairs = [pair for split in eval_splits(listed) for pair in read_eval_list(folder, split, size)]
     return list(dict.fromkeys(path for pair in pairs for path in (pair.target, *pair.exemplars)))
+
+
+def manifest_rows(folder: Path, size: int, hint: str = "") -> list[dict[str, str]]:
+    """What the folder's manifests say of its crops of ``size`` pixels: at least ``file``, below ``folder/<size>``.
+
+    Raises:
+        InputOutputError: there is none, or one is damaged.
+    """
+    files = [path for path in (folder / MANIFEST, *sorted(folder.glob(PART_MANIFESTS))) if path.exists()]
+    rows = [row for file in files or [folder / MANIFEST] for row in read_table(file, hint, ("file", "native_px"))]
+    # A folder of several sizes has a row a size, but for shared manifests, which have no such column.
+    return [row for row in rows if row.get("size", str(size)) in (str(size), "")]
 
 
 def eval_splits(list_file: Path) -> list[str]:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from edgesr.data.crops import CropFolder, write_list
+from edgesr.data.crops import REJECTED, CropFolder, write_list
 from edgesr.data.layout import people
 from edgesr.data.splits import draw
 from edgesr.errors import InputOutputError, UnavailableError, UsageError, told
@@ -19,7 +19,7 @@ from edgesr.faces.alignment import crop_face
 from edgesr.faces.detection import FaceDetector
 from edgesr.faces.face import Face
 from edgesr.files.places import refuse_nested
-from edgesr.images.imaging import Pixels, read_image
+from edgesr.images.imaging import IMAGE_SUFFIXES, Pixels, read_image
 from edgesr.process import threads
 
 WAITING = 4
@@ -92,7 +92,7 @@ def prepare(
     Raises:
         InputOutputError: no photos in ``raw``, or ``folder`` cannot be written.
         UsageError: ``split`` is no plain name, or ``folder`` and ``raw`` lie in each other, or ``folder`` has files
-            that this did not write.
+            that this did not write, or crops of another ``suffix``.
     """
     if not raw.is_dir():
         raise InputOutputError(f"no folder {raw}", "give a folder with one sub-folder of photos per person")
@@ -110,6 +110,8 @@ def prepare(
     with CropFolder(folder, size, suffix, force, named) as crops:
         if force:
             crops.clear(split, None if part is None else mine)
+        else:
+            crops.refuse_mixed(split)
         todo = [path for _, path in photos if not crops.has(split, path.relative_to(raw).as_posix())]
         look = functools.partial(crop_of, least_side=least_side, largest=largest, size=size)
         with looked_at(todo, detector, look, workers) as found:
@@ -126,11 +128,27 @@ def prepare(
                     crops.add(split, person, source, crop.image, crop.side, crop.score)
                 kept.add(person)
                 done += 1
+        rejected += [one for one in nobodys(raw) if part is None or part.has(one.file)]
+        rejected.sort(key=lambda one: Path(one.file))
         # Rejected photos are looked at again by the next run, so the list is always of the latest.
         rows: list[list[object]] = [[one.file, one.reason] for one in rejected]
-        listed = f"rejected-{split}.csv" if part is None else f"rejected-{split}.part-{part}.csv"
+        listed = REJECTED.format(split if part is None else f"{split}.part-{part}")
         write_list(folder / str(size) / listed, ["file", "reason"], rows, force=True)
+        for before in (folder / str(size)).glob(REJECTED.format(f"{split}.part-*")) if part is None else ():
+            before.unlink(missing_ok=True)
     return Prepared(done, already, len(kept), rejected)
+
+
+def nobodys(raw: Path) -> list[Rejection]:
+    """Photos below ``raw`` that lie in no person's own folder: nobody can tell whose they are."""
+    found = []
+    for path in raw.rglob("*"):
+        below = path.relative_to(raw)
+        hidden = any(part.startswith(".") for part in below.parts)
+        if len(below.parts) != 2 and not hidden and path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
+            where = "in no person's folder" if len(below.parts) == 1 else "in a folder below a person's"
+            found.append(Rejection(below.as_posix(), f"{where}: photos are looked for in RAW/<person>/"))
+    return found
 
 
 @dataclasses.dataclass(frozen=True)

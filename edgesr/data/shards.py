@@ -23,7 +23,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgesr.data.layout import EVAL_LIST, SHARD_INDEX, evaluation_files, to_train_on
+from edgesr.data.crops import part_names, write_list
+from edgesr.data.layout import EVAL_LIST, MANIFEST, SHARD_INDEX, evaluation_files, manifest_rows, to_train_on
 from edgesr.errors import InputOutputError, UnavailableError, UsageError
 from edgesr.files.atomic import folder_aside
 from edgesr.files.places import refuse_nested
@@ -109,7 +110,18 @@ def write_shards(
             shutil.copyfile(path, aside / path.relative_to(folder))
         if files:
             shutil.copyfile(folder / EVAL_LIST, aside / EVAL_LIST)
+            _write_manifest(folder, aside, size, files)
     return Written(len(paths), len(found), len(shards), len(files))
+
+
+def _write_manifest(folder: Path, aside: Path, size: int, files: list[Path]) -> None:
+    """What the folder's manifests, where it has any, say of the photos that come along."""
+    if not (folder / MANIFEST).exists() and not part_names(folder):
+        return
+    along = {path.relative_to(folder / str(size)).as_posix() for path in files if folder / str(size) in path.parents}
+    if rows := [row for row in manifest_rows(folder, size) if row["file"] in along]:
+        columns = list(rows[0])
+        write_list(aside / MANIFEST, columns, [[row.get(column, "") for column in columns] for row in rows], force=True)
 
 
 def refuse_other(out: Path, folder: Path) -> None:

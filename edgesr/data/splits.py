@@ -7,14 +7,16 @@ of names: the same on every machine, and nearly the same where people are added.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from edgesr.data.crops import write_list
+from edgesr.data.crops import merge_parts, part_names, write_list
 from edgesr.data.layout import EVAL_LIST, SHARD_INDEX, people
 from edgesr.errors import InputOutputError, UsageError
+from edgesr.files.claims import claimed
 
 EXEMPLARS = 5
 """Exemplars a target in the evaluation list, where its person has so many other photos."""
@@ -48,15 +50,17 @@ def write_split(
     """Write ``folder/eval_list.csv`` for the crops of ``size`` pixels; ``val`` and ``test`` are shares of the people.
 
     Folders of people other than ``train`` (``FOLDER/<size>/test``) are splits already, and are taken as they are.
+    What parts of the people left (``edgesr.data.crops.merge_parts``) is taken into the lists of the whole before.
 
     Raises:
-        InputOutputError: no crops of that size, too few people, or it cannot be written.
+        InputOutputError: no crops of that size, too few people, a part is still being made, or it cannot be written.
         UsageError: the shares leave nobody to train on, somebody lies in two folders, or there is another list.
     """
     if val < 0 or test < 0 or val + test > 1:
         raise UsageError(f"shares of {val} for val and {test} for test", "shares of all people, together at most 1")
     if (folder / SHARD_INDEX).is_file():
         raise UsageError(f"{folder} holds shards", "split the folder that they are of, and shard it again")
+    take_in_parts(folder)
     photos, fixed = _photos(folder, size)
     few = {name: len(files) for name, files in photos.items() if len(files) < LEAST_PHOTOS}
     able = {name: files for name, files in photos.items() if name not in few}
@@ -78,6 +82,23 @@ def write_split(
     columns = ["split", "target", *[f"ref{i + 1}" for i in range(EXEMPLARS)]]
     write_list(folder / EVAL_LIST, columns, rows, force)
     return Split(folder / EVAL_LIST, evaluated | {POOL: sorted(groups.get(POOL, []))}, len(rows), few)
+
+
+def take_in_parts(folder: Path) -> None:
+    """``merge_parts``, while nobody is at work on one of them.
+
+    Raises:
+        InputOutputError: somebody is, or as ``merge_parts``.
+    """
+    with contextlib.ExitStack() as claims:
+        for name in part_names(folder):
+            claims.enter_context(claimed(part_claim(folder, name)))
+        merge_parts(folder)
+
+
+def part_claim(folder: Path, name: str) -> Path:
+    """What whoever prepares a part (``3-of-16``) claims: parts may be at work together, but not the same part twice."""
+    return folder / f"part-{name}"
 
 
 def draw_people(names: Sequence[str], shares: Mapping[str, float], seed: int = 0) -> dict[str, list[str]]:

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from edgesr.data.faces import EvalPair
+from edgesr.data.layout import manifest_rows
 from edgesr.evaluation.methods import Evaluation
 from edgesr.evaluation.metrics import Interval, over_people
 from edgesr.faces.face import Detector
-from edgesr.files.reading import read_table
 from edgesr.images.imaging import Pixels, read_image
 
 EDGES: dict[str, tuple[float, ...]] = {"size": (192, 320, 512), "yaw": (0.05, 0.15), "light": (0.45, 0.6)}
@@ -131,10 +131,8 @@ def sizes(folder: Path, size: int) -> Values:
     Raises:
         InputOutputError: there is no manifest, or it has no such column.
     """
-    hint = "--by size needs the manifest.csv of a whole edgesr data prepare (not of parts); --by yaw,light goes without"
-    rows = read_table(folder / "manifest.csv", hint, ("file", "native_px"))
-    # A folder of several sizes has a row a size, but for shared manifests, which have no such column.
-    known = {row["file"]: row["native_px"] for row in rows if row.get("size", str(size)) in (str(size), "")}
+    hint = "--by size needs the manifest.csv that edgesr data prepare writes; --by yaw,light goes without"
+    known = {row["file"]: row["native_px"] for row in manifest_rows(folder, size, hint)}
 
     def value(path: Path) -> float:
         parent = folder / str(size)
