@@ -28,11 +28,18 @@ from .verification import Verification
 NO_CHECKPOINT = "the checkpoint it was made from is not here (--checkpoint says where it is)"
 
 
-def verify(folder: Path, checkpoint: str | Path | None = None, report: Report = lambda stage: None) -> Verification:
-    """Check every hash, then all that ``convert`` checks, against the network that the manifest names.
+def verify(
+    folder: str | Path, checkpoint: str | Path | None = None, report: Report = lambda stage: None
+) -> Verification:
+    """Repeat a bundle's parity gate: every hash first, then all that ``convert`` checks.
 
-    A model file that nobody here has run yet runs in a process of its own; that it does not load, or ends that
-    process, is an answer.
+    The bundle is compared with the network that its manifest names, a shipped one, or with ``checkpoint``. A model file
+    that nobody here has run yet runs in a process of its own; that it does not load, or ends that process, is an
+    answer. ``result.ok`` is True where every check was made and passed; ``result.failed`` and ``result.unverified``
+    say why it is not. ``report`` is told the name of each stage as it begins.
+
+    Thread safety: several threads may verify bundles at once, as far as the target's engine allows it (see
+    ``docs/threads.md``).
 
     Raises:
         BundleError: it is damaged or no bundle; nothing of it was loaded.
@@ -40,7 +47,7 @@ def verify(folder: Path, checkpoint: str | Path | None = None, report: Report = 
         UnavailableError: nothing on this machine can run or evaluate it.
     """
     report("checking hashes")
-    bundle = open_bundle(folder)  # refuses the bundle at the first file that is not what was converted
+    bundle = open_bundle(Path(folder))  # refuses the bundle at the first file that is not what was converted
     files = float(len(bundle.manifest["sha256"]))
     work = _Work(bundle, report, [Check("files with the right hash", True, files, files)])
     reference = None

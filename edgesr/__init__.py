@@ -1,32 +1,84 @@
 """edgesr: a tiny face becomes sharp with that person's own features, on the phone.
 
 >>> import edgesr
->>> model = edgesr.load("hime-small-x4-photo")                # or a converted bundle's folder
->>> features = model.encode(["me-1.jpg", "me-2.jpg"])         # once per person  # doctest: +SKIP
->>> sr, weights = model.restore("tiny-face.png", features)    # once per photo  # doctest: +SKIP
+>>> edgesr.build_gallery("my-photos", "me.gallery")                 # once per person  # doctest: +SKIP
+>>> edgesr.enhance_photo("party.jpg", "me.gallery", "sharp.jpg")    # once per photo  # doctest: +SKIP
+
+Everything is imported when it is first used, so that ``import edgesr`` takes a moment.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from edgesr.release import DEFAULT_CHECKPOINT, __version__
 
-__all__ = ["DEFAULT_CHECKPOINT", "EdgesrError", "Model", "__version__", "load"]
+__all__ = [
+    "load",
+    "build_gallery",
+    "add_to_gallery",
+    "read_gallery",
+    "enhance_photo",
+    "open_enhancer",
+    "convert_network",
+    "verify_bundle",
+    "write_report",
+    "train_network",
+    "Model",
+    "Gallery",
+    "TrainConfig",
+    "EdgesrError",
+    "DEFAULT_CHECKPOINT",
+    "__version__",
+]
 
 if TYPE_CHECKING:
     from edgesr.api import Model, load
+    from edgesr.convert.network import convert_network
+    from edgesr.convert.verify import verify as verify_bundle
+    from edgesr.enhance.deliver import enhance_photo
+    from edgesr.enhance.run import open_enhancer
     from edgesr.errors import EdgesrError
+    from edgesr.gallery.collect import add_to_gallery, build_gallery
+    from edgesr.gallery.format import Gallery, read_gallery
+    from edgesr.report.write import write_report
+    from edgesr.training.config import TrainConfig
+    from edgesr.training.run import train_network
+
+_LIES_IN = {
+    "load": "api",
+    "build_gallery": "gallery.collect",
+    "add_to_gallery": "gallery.collect",
+    "read_gallery": "gallery.format",
+    "enhance_photo": "enhance.deliver",
+    "open_enhancer": "enhance.run",
+    "convert_network": "convert.network",
+    "verify_bundle": "convert.verify:verify",
+    "write_report": "report.write",
+    "train_network": "training.run",
+    "Model": "api",
+    "Gallery": "gallery.format",
+    "TrainConfig": "training.config",
+    "EdgesrError": "errors",
+}
+"""The module of each name, below this package; after a colon its name there, where that is another."""
 
 
 def __getattr__(name: str) -> Any:
-    # Lazy, so that `edgesr --help` does not wait for torch.
-    if name in ("Model", "load"):
-        from edgesr import api
+    if name not in _LIES_IN:
+        raise AttributeError(f"module 'edgesr' has no attribute {name!r}")
+    module, _, called = _LIES_IN[name].partition(":")
+    try:
+        return getattr(importlib.import_module(f"edgesr.{module}"), called or name)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("edgesr"):
+            raise
+        from edgesr.errors import UnavailableError
 
-        return getattr(api, name)
-    if name == "EdgesrError":
-        from edgesr.errors import EdgesrError
+        extra = "edgesr[train]" if name in ("train_network", "TrainConfig") else "edgesr[all]"
+        raise UnavailableError(f"edgesr.{name} needs {error.name}", f"pip install '{extra}'") from error
 
-        return EdgesrError
-    raise AttributeError(f"module 'edgesr' has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

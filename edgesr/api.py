@@ -247,6 +247,8 @@ def load(name_or_path: str | Path, *, least_slots: int = 0, threads: int | None 
     computed by PyTorch, whose threads are the process's: a number sets them; None leaves them to a program that
     has loaded PyTorch before.
 
+    Thread safety: several threads may load networks, and several may use one: each gets its own result.
+
     Raises:
         CheckpointError, BundleError: missing or damaged.
         UsageError: a bundle with fewer slots.

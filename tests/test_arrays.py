@@ -13,7 +13,7 @@ from whole_photos import PLACE, KnownFaces, composed, face_at
 
 import edgesr
 from edgesr.data.samples import sample_faces
-from edgesr.enhance import Photo, enhance
+from edgesr.enhance import Photo, enhance_photo
 from edgesr.errors import UsageError
 from edgesr.images.arrays import as_rgb
 
@@ -67,7 +67,7 @@ def takers(tiny_checkpoint: Path) -> dict[str, Callable[[Any], Any]]:
     return {
         "restore": lambda array: model.restore(array, model.encode([])),
         "encode": lambda array: model.encode([array]),
-        "enhance": lambda array: enhance(array, model=model, detector=detector),
+        "enhance": lambda array: enhance_photo(array, model=model, detector=detector),
     }
 
 

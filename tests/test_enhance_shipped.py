@@ -11,7 +11,7 @@ from whole_photos import composed, gallery_of
 
 import edgesr
 from edgesr.data.samples import sample_faces
-from edgesr.enhance import Enhancer, Photo, enhance
+from edgesr.enhance import Enhancer, Photo, enhance_photo
 from edgesr.enhance.faces import find_faces
 from edgesr.enhance.paste import upscale
 from edgesr.enhance.run import open_networks
@@ -68,7 +68,7 @@ def test_a_real_photo_from_its_own_sharp_face(yunet: Path) -> None:
     from edgesr.faces.alignment import crop_face
 
     own = gallery_of(model, [crop_face(sharp, face.alignment, 128)])
-    done = enhance(photo, own, model=model, detector=detector, upscale=factor if factor <= 4 else 4)
+    done = enhance_photo(photo, own, model=model, detector=detector, upscale=factor if factor <= 4 else 4)
     assert sum(f.restored for f in done.faces) == 1
     restored = next(f for f in done.faces if f.restored)
     truth = crop_face(sharp, align(restored.face.landmarks * 512 / photo.shape[0]), 128)

@@ -24,11 +24,11 @@ from kill_points import SUPPORTED, kill_at
 from PIL import Image
 
 from edgesr.bundle import hashes, write_aside
-from edgesr.cli.enhance import copy_file
 from edgesr.data.crops import CropFolder, write_list
 from edgesr.enhance.batch import Job, Journal
 from edgesr.enhance.clip import Frame, Look, open_clip
 from edgesr.enhance.clip_write import write_clip
+from edgesr.enhance.deliver import copy_file
 from edgesr.enhance.photo import read_photo
 from edgesr.enhance.write import write_photo
 from edgesr.errors import InputOutputError

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from galleries import gallery
 
 import edgesr
-from edgesr.cli.gallery_people import of_person
+from edgesr.cli.asking import TerminalQuestions
 from edgesr.data.samples import sample_faces
 from edgesr.errors import UsageError
 from edgesr.evaluation.methods import degrade
@@ -22,6 +22,7 @@ from edgesr.faces.right_person import CALIBRATIONS, SIZES, other_person, thresho
 from edgesr.gallery.people import ARCFACE, DLIB, Threshold, Verdict, group, judge_album, threshold_of
 from edgesr.gallery.photos import Candidate
 from edgesr.gallery.quality import Quality
+from edgesr.gallery.whose import of_person
 from edgesr.images.imaging import Pixels, read_image
 
 Array = npt.NDArray[np.float64]
@@ -133,25 +134,24 @@ def test_photos_in_doubt_are_taken_with_a_warning_and_others_left_out_by_name(
     taken: list[int],
     doubtful: list[int],
     left_out: list[int],
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Where nobody can be asked; 2 of 40 people's own three photos were refused as two people's."""
     seen = candidates(len(cosines))
     vectors = {one.photo_sha256: v for one, v in zip(seen, around(*cosines), strict=True)}
-    chosen = of_person(seen, vectors, gallery(), "dlib ResNet", person, ask=False)
+    told: list[str] = []
+    chosen = of_person(seen, vectors, gallery(), "dlib ResNet", person, report=told.append)
     assert [seen.index(one) for one in chosen.taken] == taken
     assert [seen.index(one) for one in chosen.doubtful] == doubtful
     assert sorted(one.path.name for one in chosen.others) == [f"{i}.jpg" for i in left_out]
-    said = capsys.readouterr().err
-    assert all(f"{i}.jpg" in said for i in doubtful)
-    assert bool(said) == bool(doubtful or person == "folder")
+    assert all(f"{i}.jpg" in " ".join(told) for i in doubtful)
+    assert bool(told) == bool(doubtful or person == "folder")
 
 
 def test_photos_of_several_people_are_refused_and_named() -> None:
     seen = candidates(3)
     vectors = {one.photo_sha256: v for one, v in zip(seen, around(1.0, 1.0, 0.5), strict=True)}
     with pytest.raises(UsageError, match=r"1: 2 photos \(0\.jpg, 1\.jpg\); 2: 1 photo \(2\.jpg\)"):
-        of_person(seen, vectors, gallery(), "dlib ResNet", None, ask=False)
+        of_person(seen, vectors, gallery(), "dlib ResNet", None)
 
 
 @pytest.mark.parametrize(("answer", "taken"), [("y\n", 3), ("n\n", 2)])
@@ -161,7 +161,7 @@ def test_in_doubt_the_user_is_asked(answer: str, taken: int) -> None:
 
     @click.command()
     def command() -> None:
-        click.echo(len(of_person(seen, vectors, gallery(), "dlib ResNet", None, ask=True).taken))
+        click.echo(len(of_person(seen, vectors, gallery(), "dlib ResNet", None, TerminalQuestions()).taken))
 
     result = CliRunner().invoke(command, input=answer)
     assert result.stdout.splitlines()[-1] == str(taken)

@@ -80,9 +80,10 @@ def command(
         from edgesr.ablations.runs import Ablation
     except ImportError as error:
         raise UnavailableError(f"training needs {error.name}", "pip install 'edgesr[train]'") from error
-    from edgesr.cli.eval import identity_meter, measure_with
+    from edgesr.cli.eval import measure_with
     from edgesr.cli.training_progress import fit
     from edgesr.data.faces import FaceSet, read_eval_list
+    from edgesr.faces.identity import open_meter
     from edgesr.models import load_checkpoint
     from edgesr.training.config import TrainConfig
     from edgesr.training.setup import network_config
@@ -92,7 +93,7 @@ def command(
         entry.row: load_row(entry.row, config, TrainConfig(seed=seed)) for table in wanted for entry in table.entries
     }
     pairs = {split: read_eval_list(data, split, config.hr_size) for split in ("val", "test")}
-    meter = identity_meter(True, None) if identity else None
+    meter = open_meter(True) if identity else None
     metrics = [metric for metric in METRICS if metric != "identity" or identity]
     start = load_checkpoint(init) if init else None
     ablation = Ablation(folder, list(known.values()), minutes, pairs, measure_with(meter, None), metrics, start)

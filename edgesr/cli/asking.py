@@ -12,6 +12,7 @@ from edgesr.cli import output
 
 if TYPE_CHECKING:
     from edgesr.faces.face import Face
+    from edgesr.gallery.photos import Candidate
     from edgesr.images.imaging import Pixels
 
 
@@ -32,3 +33,24 @@ def ask_whose(photo: Pixels, faces: Sequence[Face]) -> int | None:
         "Which is the gallery's person? (0: none)", type=click.IntRange(0, len(faces)), default=0, err=True
     )
     return int(choice) - 1 if choice else None
+
+
+class TerminalQuestions:
+    """Whose gallery it is to be, by the word of whoever sits at the terminal."""
+
+    def which(self, people: Sequence[Sequence[Candidate]]) -> int:
+        """An index of ``people``, who are listed with their photos first."""
+        from edgesr.gallery.whose import lines_of
+
+        for line in lines_of(people):
+            output.say(line)
+        answer = click.prompt("Whose gallery is it to be?", type=click.IntRange(1, len(people)), err=True)
+        return int(answer) - 1
+
+    def same_person(self, doubtful: Sequence[Candidate], main: Sequence[Candidate]) -> bool:
+        """Whether photos that look less alike than one person's usually do are the same person's."""
+        from edgesr.gallery.whose import names_of
+
+        of = f" as {names_of(main)}" if main else " as the gallery's"
+        question = f"Is {names_of(doubtful, None)} the same person{of}?"
+        return click.confirm(question, default=True, err=True)

@@ -72,35 +72,39 @@ def command(
     early.files(recipe)
     if calibrate:
         early.faces(calibrate)
-    from edgesr.convert.pipeline import convert, plan
-    from edgesr.convert.quantized import Calibration
+    from edgesr.convert.network import convert_network
+    from edgesr.convert.plan import Plan
 
     with progress.job(f"convert to {target}", unit="stage") as shown:
-        report = shown.stage
-        report("loading")
-        chosen = plan(
+
+        def planned(plan: Plan) -> None:
+            shown.total = 1 + bool(plan.quantization) + plan.stages
+
+        shown.stage("loading")
+        converted = convert_network(
             target,
+            bundle,
             checkpoint=checkpoint,
             precision=precision,
             lowering=lowering,
             lr_size=lr_size,
             slots=slots,
-            output=bundle,
-            calibration=Calibration(calibrate, recipe=recipe) if calibrate else None,
+            calibrate=calibrate,
+            recipe=recipe,
+            force=force,
+            report=shown.stage,
+            planned=planned,
         )
-        shown.total = 1 + bool(chosen.quantization) + chosen.stages
-        if chosen.quantization:
-            report(f"int8 network {chosen.checkpoint.name}, made of {chosen.quantization.float_name}")
-        manifest = convert(chosen, force=force, report=report)
-    for note in (*chosen.notes, *manifest.get("notes", ())):
+    manifest = converted.manifest
+    for note in converted.notes:
         output.say(f"note: {note}")
     if as_json:
         keys = ("target", "precision", "precision_got", "lowering", "size_bytes", "seconds", "parity", "delegation")
         further = {key: manifest[key] for key in ("first_visit_bytes", "notes") if key in manifest}
         said = {key: manifest[key] for key in keys}
-        output.write_json({"ok": True, "bundle": str(chosen.output), **said, **further})
+        output.write_json({"ok": True, "bundle": str(converted.bundle), **said, **further})
     else:
-        summarize(chosen.output, manifest)
+        summarize(converted.bundle, manifest)
 
 
 def summarize(bundle: Path, manifest: dict[str, Any]) -> None:

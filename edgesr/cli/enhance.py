@@ -139,17 +139,17 @@ def open_enhancer(options: dict[str, Any], ask: Ask | None = None) -> Enhancer:
     early.detector(options["detector"])
     for name in options["models"]:
         early.network(name)
-    from edgesr.enhance.judge import open_judge
     from edgesr.enhance.privacy import strip_of
-    from edgesr.enhance.run import Enhancer, Settings, open_networks
+    from edgesr.enhance.run import open_enhancer as opened
     from edgesr.faces.detection import open_detector
-    from edgesr.gallery.format import read_gallery
-    from edgesr.gallery.network import rebuild_hint
 
-    for name in ("allow_other", "assume_same_person"):
-        if options[name] and not options["galleries"]:
-            raise UsageError(f"--{name.replace('_', '-')} needs a gallery", "--gallery FILE")
-    settings = Settings(
+    return opened(
+        options["galleries"],
+        options["models"],
+        detector=open_detector(options["detector"], output.say),
+        embedder=options["embedder"],
+        ask=ask,
+        report=output.say,
         strength=options["strength"],
         upscale=None if options["upscale"] == "auto" else int(options["upscale"]),
         megapixels=options["max_megapixels"],
@@ -158,12 +158,6 @@ def open_enhancer(options: dict[str, Any], ask: Ask | None = None) -> Enhancer:
         grain=options["grain"],
         strip=strip_of(options["strip_location"], options["strip_metadata"]),
     )
-    networks = open_networks(options["galleries"], options["models"])
-    for path in () if options["models"] else options["galleries"]:
-        if hint := rebuild_hint(read_gallery(path), path):
-            output.say(f"note: {hint}")
-    judge = open_judge(networks, options["embedder"], output.say)
-    return Enhancer(networks, open_detector(options["detector"], output.say), settings, judge, ask)
 
 
 def remembered(options: dict[str, Any]) -> dict[str, Any]:
@@ -216,33 +210,22 @@ def attempt(job: Job, run: Run) -> dict[str, Any]:
 def enhance_one(job: Job, run: Run) -> dict[str, Any]:
     """Read, enhance and write one photo."""
     from edgesr.cli.enhance_further import further_files, refuse_others, write_further
+    from edgesr.enhance.deliver import write_enhanced
     from edgesr.enhance.photo import read_photo
-    from edgesr.enhance.privacy import without
-    from edgesr.enhance.write import KINDS, check_size, mark, write_photo
+    from edgesr.enhance.write import KINDS, check_size
 
     options = run.options
     photo = read_photo(job.source)
     check_size(photo, job.target)
     before = photo.replace(pixels=photo.pixels.copy()) if options["compare"] else None
-    kind = KINDS.get(job.target.suffix.lower())
-    same_kind = kind == photo.kind
-    done = run.enhancer.enhance(photo, kind=kind)
+    done = run.enhancer.enhance(photo, kind=KINDS.get(job.target.suffix.lower()))
     del photo
     files = further_files(job, run.out, done, before, options)
     refuse_others(job, files, run.journal, run.targets, options["force"])
     if run.journal:
         run.journal.begin(job, [file.path for file in files])
     strip = run.enhancer.settings.strip
-    result, lost = without(done.photo, strip)
-    notes = [*done.notes, *lost]
-    if done.changed:
-        exif = mark(result.exif, result.size, done.edited, result.extras.density)
-        result = result.replace(exif=exif, jpeg=result.jpeg if done.factor == 1 else None)
-    if done.changed or not same_kind or strip:
-        notes += write_photo(result, job.target, options["quality"])
-    else:
-        copy_file(job.source, job.target)
-        notes = []  # nothing was lost
+    notes = write_enhanced(done, job.target, job.source, quality=options["quality"], strip=strip)
     further = write_further(files, bool(options["faces_folder"]))
     return {
         "status": "enhanced" if done.changed else "unchanged",
@@ -253,16 +236,6 @@ def enhance_one(job: Job, run: Run) -> dict[str, Any]:
         "notes": notes,
         **further,
     }
-
-
-def copy_file(source: Path, target: Path) -> None:
-    """A photo in which nothing was changed is its own file, to the byte."""
-    import shutil
-
-    from edgesr.files.atomic import file_aside
-
-    with file_aside(target) as aside:
-        shutil.copyfile(source, aside)
 
 
 def face_row(face: EnhancedFace) -> dict[str, Any]:

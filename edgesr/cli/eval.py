@@ -10,7 +10,7 @@ import click
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 from edgesr.data import DEGRADATIONS
-from edgesr.errors import UnavailableError, UsageError
+from edgesr.errors import UsageError
 from edgesr.release import DEFAULT_CHECKPOINT
 
 if TYPE_CHECKING:
@@ -112,13 +112,14 @@ def command(
     from edgesr.evaluation.methods import Methods, measure_methods
     from edgesr.evaluation.report import Report
     from edgesr.evaluation.verification import Verification
+    from edgesr.faces.identity import open_meter
 
     model = edgesr.load(bundle or checkpoint or edgesr.DEFAULT_CHECKPOINT)
     degradation = preset(degradation or model.degradation)
     plain = open_plain(no_exemplar_net, model) if no_exemplar_net else None
     all_pairs = read_eval_list(data, split, model.config.hr_size, list_file)
     allow_slots(model, all_pairs)
-    meter = identity_meter(identity, embedder)
+    meter = open_meter(identity, embedder, output.say)
     perceptual = lpips_measure(lpips, lpips_linear or lpips) if lpips else None
     pairs = all_pairs[:limit]
     grouped = {name: grouped_by(name, pairs, data, model.config.hr_size) for name in wanted}
@@ -243,25 +244,6 @@ def allow_slots(model: Model, pairs: list[EvalPair]) -> None:
     if isinstance(model.runtime, TorchRuntime):
         most = max((n for n in COUNTS if n <= max(len(pair.exemplars) for pair in pairs)), default=0)
         model.runtime.config = model.config.replace(slots=max(most, model.config.slots))
-
-
-def identity_meter(wanted: bool | None, embedder: Path | None) -> IdentityMeter | None:
-    """None where identity is not wanted, or not asked for and not installed."""
-    from edgesr.faces.identity import DlibEmbedder, IdentityMeter, OnnxEmbedder
-
-    if wanted is False:
-        if embedder:
-            raise UsageError("--embedder and --no-identity exclude each other")
-        return None
-    if embedder:
-        return IdentityMeter(OnnxEmbedder(embedder))
-    try:
-        return IdentityMeter(DlibEmbedder())
-    except UnavailableError as error:
-        if wanted:
-            raise
-        output.say(f"without identity similarity: {error.what} ({error.hint})")
-        return None
 
 
 def measure_with(meter: IdentityMeter | None, lpips: Measure | None) -> Measure:

@@ -241,11 +241,12 @@ def read_evaluation(
     data: Path, splits: tuple[str, ...], hr_size: int, identity: bool
 ) -> tuple[dict[str, list[EvalPair]], Any]:
     """The pairs of each split, and how they are measured; no split where the folder has no evaluation list."""
-    from edgesr.cli.eval import identity_meter, measure_with
+    from edgesr.cli.eval import measure_with
     from edgesr.data.faces import eval_splits, read_eval_list
     from edgesr.data.layout import EVAL_LIST
+    from edgesr.faces.identity import open_meter
 
-    measure = measure_with(identity_meter(True, None) if identity else None, None)
+    measure = measure_with(open_meter(True) if identity else None, None)
     listed = data / EVAL_LIST
     if not listed.is_file():
         output.say(f"note: no {EVAL_LIST} in {data}, so the loss is not measured: edgesr data split {data} writes one")

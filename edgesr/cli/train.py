@@ -99,31 +99,17 @@ def command(
     try:
         from edgesr.training.config import TrainConfig
         from edgesr.training.processes import is_lead
-        from edgesr.training.setup import initial_weights, network_config, read_training_data
-        from edgesr.training.trainer import Trainer
+        from edgesr.training.run import prepare_run, run_folder
+        from edgesr.training.setup import network_config
     except ImportError as error:
         raise UnavailableError(f"training needs {error.name}", "pip install 'edgesr[train]'") from error
     from edgesr.cli.training_progress import fit
     from edgesr.data.batches import Curriculum
-    from edgesr.models import load_checkpoint
 
-    lead = is_lead()
-    config, label = network_config(network)
-    run = run or Path("runs") / label
+    lead, folder = is_lead(), run_folder(run, network)
     if lead:
-        output.claim(run)
-    start = load_checkpoint(init) if init else None
-    initial = initial_weights(start, config) if start else None
-    if lead and start and start.model.config.scale != config.scale:
-        output.say(f"{start.name} has twice the scale: starting from its halved form")
-    loss_config, loss_files = losses(loss, config.hr_size)
-    if lead:
-        output.say(f"reading photos from {data}")
-    track: Any = (lambda paths: progress.track(paths, "reading photos")) if lead else iter
-    photos = read_training_data(data, config.hr_size, split, validation_split, validation_people, track)
-    faces = photos.faces
-    if lead and photos.note:
-        output.say(f"note: {photos.note}")
+        output.claim(folder)
+    loss_config, loss_files = losses(loss, network_config(network)[0].hr_size)
     train_config = TrainConfig(
         steps=steps,
         batch_size=batch_size,
@@ -145,27 +131,25 @@ def command(
         degradation=degradation,
         offset_learning_rate=offset_learning_rate,
     )
-    trainer = Trainer(
-        run,
-        name or label,
-        config,
+    prepared = prepare_run(
+        data,
+        folder,
         train_config,
-        faces,
-        init=initial,
+        network=network,
+        name=name,
+        init=init,
+        split=split,
+        validation_split=validation_split,
+        validation_people=validation_people,
         loss_files=loss_files,
-        provenance={
-            "photos": len(faces),
-            "people": len(faces.names),
-            "initialised_from": start.name if start else None,
-        },
+        report=output.say,
+        track=progress.track,
     )
-    at = f"resuming at step {trainer.step}" if trainer.step else "starting"
-    if lead:
-        output.say(f"{len(faces)} photos of {len(faces.names)} people; {at}")
+    trainer = prepared.trainer
     last = fit(
         trainer,
         "training",
-        validation=photos.validation,
+        validation=prepared.validation,
         validate_every=validate_every,
         max_minutes=max_minutes,
         visible=lead,

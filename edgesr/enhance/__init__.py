@@ -1,13 +1,14 @@
 """Whole photos and clips: faces found, restored with a gallery, and pasted back.
 
->>> from edgesr.enhance import enhance, write_photo
->>> done = enhance("party.jpg", "me.gallery")  # doctest: +SKIP
->>> write_photo(done.photo, Path("party-sharp.png"))  # doctest: +SKIP
+>>> import edgesr
+>>> done = edgesr.enhance_photo("party.jpg", "me.gallery", "party-sharp.jpg")  # doctest: +SKIP
+>>> [face.reason for face in done.faces]  # doctest: +SKIP
 """
 
+from edgesr.enhance.deliver import enhance_photo, write_enhanced
 from edgesr.enhance.photo import Photo, read_photo
 from edgesr.enhance.regions import Network
-from edgesr.enhance.run import Enhanced, EnhancedFace, Enhancer, Settings, enhance
+from edgesr.enhance.run import Enhanced, EnhancedFace, Enhancer, Settings, open_enhancer
 from edgesr.enhance.write import write_photo
 
 __all__ = [
@@ -17,7 +18,9 @@ __all__ = [
     "Network",
     "Photo",
     "Settings",
-    "enhance",
+    "enhance_photo",
+    "open_enhancer",
     "read_photo",
+    "write_enhanced",
     "write_photo",
 ]

@@ -15,15 +15,17 @@ from edgesr.enhance.detail import keep_own_detail
 from edgesr.enhance.faces import find_faces, lr_crop, native_crop, side_of
 from edgesr.enhance.grain import add_grain, grain_for
 from edgesr.enhance.paste import paste, scaled, upscale
-from edgesr.enhance.photo import Photo, photo_of, read_photo
+from edgesr.enhance.photo import Photo
 from edgesr.enhance.privacy import Strip
 from edgesr.enhance.regions import MOST_MEGAPIXELS, Network, factor_for, network_for, pair_networks
 from edgesr.enhance.whose import OTHER, Ask, Judge, Meant, anybody, meant_face
 from edgesr.errors import UsageError
 from edgesr.faces.alignment import transform
 from edgesr.faces.face import Detector, Face
+from edgesr.gallery.format import Gallery, read_gallery
 from edgesr.images.imaging import Pixels, resize_bicubic
 from edgesr.images.photo_formats import LONGEST_SIDE
+from edgesr.release import DEFAULT_CHECKPOINT
 
 
 @dataclasses.dataclass(frozen=True)
@@ -236,41 +238,46 @@ class Enhancer:
         return Enhanced(photo.replace(pixels=pixels, alpha=alpha), factor, tuple(results), tuple(notes), edited)
 
 
-def enhance(
-    photo: str | Path | npt.NDArray[Any] | Photo,
+def open_enhancer(
     gallery: Any = (),
-    *,
     model: Any = (),
+    *,
     detector: Detector | None = None,
-    embedder: Path | None = None,
+    embedder: str | Path | None = None,
+    ask: Ask | None = None,
     report: Callable[[str], None] = lambda _: None,
+    threads: int | None = None,
     **settings: Any,
-) -> Enhanced:
-    """Enhance one photo: ``enhance("party.jpg", "me.gallery").photo`` goes to ``edgesr.enhance.write_photo``.
+) -> Enhancer:
+    """Load galleries, networks, the detector and the judge of whose face it is, once for any number of photos.
 
-    ``photo`` is a path, a ``Photo``, or an array: uint8, uint16, or floats from 0 to 1, which become 8 bits; [H, W], or
-    [H, W, C] grey, RGB or with alpha. Its own pixels are not written to. ``gallery`` and ``model``
-    are one or several: paths, or a ``Gallery`` and an ``edgesr.Model``; without a model the shipped ones
-    that serve the gallery. ``embedder``: the ONNX face embedder that the gallery was built with, if not dlib. Of
-    several faces that nobody can tell apart none gets the gallery. ``settings`` as in ``Settings``.
+    ``gallery`` and ``model`` are one or several: paths or names, or a ``Gallery`` and an ``edgesr.Model``. Without a
+    model the shipped ones that serve the gallery are loaded, each with ``threads`` as ``edgesr.load`` takes it.
+    ``embedder`` is the ONNX face embedder that the gallery was built with, if that was not dlib. Where nobody can tell
+    which of several faces is the gallery's person, ``ask`` is asked; without it none of them gets the gallery.
+    ``settings`` are the fields of ``Settings``.
+
+    Thread safety: several threads may use the enhancer at once, each on a photo of its own.
 
     Raises:
-        EdgesrError: as reading photos, galleries and networks does.
+        UsageError: a setting out of its range, or one that needs a gallery.
+        EdgesrError: a gallery, network, detector or embedder cannot be opened, or they do not fit each other.
     """
     from edgesr.enhance.judge import open_judge
     from edgesr.faces.detection import open_detector
+    from edgesr.gallery.network import rebuild_hint
 
-    if isinstance(photo, np.ndarray):
-        photo = photo_of(photo)
-    elif isinstance(photo, Photo):
-        photo = photo.replace(pixels=photo.pixels.copy())
-    elif isinstance(photo, str | Path):
-        photo = read_photo(Path(photo))
-    else:
-        raise UsageError(f"a photo of type {type(photo).__name__}", "give a path, a Photo, or a NumPy array")
-    networks = open_networks(_several(gallery), _several(model))
-    judge = open_judge(networks, embedder, report)
-    return Enhancer(networks, detector or open_detector(None, report), Settings(**settings), judge).enhance(photo)
+    chosen = Settings(**settings)
+    galleries, models = _several(gallery), _several(model)
+    for name in ("allow_other", "assume_same_person"):
+        if getattr(chosen, name) and not galleries:
+            raise UsageError(f"--{name.replace('_', '-')} needs a gallery", "--gallery FILE")
+    networks = open_networks(galleries, models, threads)
+    for path in galleries if not models else ():
+        if isinstance(path, str | Path) and (hint := rebuild_hint(read_gallery(path), Path(path))):
+            report(f"note: {hint}")
+    judge = open_judge(networks, None if embedder is None else Path(embedder), report)
+    return Enhancer(networks, detector or open_detector(None, report), chosen, judge, ask)
 
 
 def open_networks(galleries: Sequence[Any], models: Sequence[Any], threads: int | None = None) -> list[Network]:
@@ -282,15 +289,13 @@ def open_networks(galleries: Sequence[Any], models: Sequence[Any], threads: int 
     Raises:
         EdgesrError: a gallery or network that cannot be read, or that no other fits.
     """
-    import edgesr
-    from edgesr.api import Model
-    from edgesr.gallery.format import Gallery, read_gallery
+    from edgesr.api import Model, load
     from edgesr.gallery.network import networks_of
 
     read = [one if isinstance(one, Gallery) else read_gallery(one) for one in galleries]
     served = dict.fromkeys(name for gallery in read for name in networks_of(gallery)) if not models else ()
-    named = models or list(served) or [edgesr.DEFAULT_CHECKPOINT]
-    return pair_networks([one if isinstance(one, Model) else edgesr.load(one, threads=threads) for one in named], read)
+    named = models or list(served) or [DEFAULT_CHECKPOINT]
+    return pair_networks([one if isinstance(one, Model) else load(one, threads=threads) for one in named], read)
 
 
 def _no_exemplars(network: Network) -> npt.NDArray[np.float32]:

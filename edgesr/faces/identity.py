@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from edgesr.errors import InputOutputError, UnavailableError
+from edgesr.errors import InputOutputError, UnavailableError, UsageError
 from edgesr.faces.arcface import ARCFACE_BOX
 from edgesr.faces.dlib_models import open_dlib
 from edgesr.images.imaging import Pixels, to_unit
@@ -175,6 +176,48 @@ class IdentityMeter:
                 self.undetected += not found
                 self._originals[key] = frame, self.embedder.embed(truth, frame)
             return self._originals[key]
+
+
+def open_embedder(file: Path | None = None, needed: bool = False) -> DlibEmbedder | OnnxEmbedder | None:
+    """The embedder of an ONNX ``file``; without one dlib's, or None where that is not installed and not ``needed``.
+
+    Raises:
+        UnavailableError: the embedder is needed and not installed.
+        InputOutputError: the file is missing or is no face embedder.
+    """
+    if file is not None:
+        return OnnxEmbedder(file)
+    try:
+        return DlibEmbedder()
+    except UnavailableError:
+        if needed:
+            raise
+        return None
+
+
+def open_meter(
+    wanted: bool | None = None, file: Path | None = None, report: Callable[[str], None] = lambda _: None
+) -> IdentityMeter | None:
+    """What measures identity, by ``open_embedder``; None where it is not ``wanted``.
+
+    ``wanted`` None takes it where an embedder is installed, and tells ``report`` where none is.
+
+    Raises:
+        UsageError: a file is given and identity is not wanted.
+        UnavailableError, InputOutputError: as ``open_embedder`` does.
+    """
+    if wanted is False:
+        if file:
+            raise UsageError("--embedder and --no-identity exclude each other")
+        return None
+    try:
+        embedder = open_embedder(file, needed=True)
+    except UnavailableError as error:
+        if wanted or file:
+            raise
+        report(f"without identity similarity: {error.what} ({error.hint})")
+        return None
+    return None if embedder is None else IdentityMeter(embedder)
 
 
 def _takes_a_face(shape: list[int | str | None], side: int) -> bool:

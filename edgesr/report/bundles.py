@@ -15,7 +15,8 @@ from edgesr.convert.targets import TARGETS, target_named
 from edgesr.errors import BundleError, EdgesrError, UsageError
 from edgesr.models import Checkpoint
 from edgesr.quantize.scheme import Quantization
-from edgesr.report.subject import Cell
+
+from .subject import Cell
 
 
 @dataclasses.dataclass(frozen=True)
