@@ -14,7 +14,7 @@ from whole_photos import KnownFaces, background, composed, face_at, gallery_of
 
 from edgesr.api import Model
 from edgesr.data.samples import sample_faces
-from edgesr.enhance import Enhancer, Network, Photo, Settings
+from edgesr.enhance import Enhancer, Network, Photo, Settings, whose
 from edgesr.enhance.detail import keep_own_detail, resize_planes, signal
 from edgesr.enhance.faces import lr_crop, native_crop
 from edgesr.enhance.grain import add_grain, grain_for
@@ -264,7 +264,14 @@ def test_galleries_meet_their_networks() -> None:
         pair_networks([small, tiny_model(8, seed=1)], [])
 
 
-def test_a_judged_stranger_is_restored_without_the_gallery(network: Network, scene: Pixels) -> None:
+@pytest.mark.parametrize(
+    ("tells_from", "says", "other"), [(8, "another person's face", True), (48, "too small to tell", None)]
+)
+def test_a_judged_stranger_is_restored_without_the_gallery(
+    network: Network, scene: Pixels, monkeypatch: pytest.MonkeyPatch, tells_from: int, says: str, other: bool | None
+) -> None:
+    """A small face of the right person is turned away about as often as not: nobody calls it somebody else's."""
+    monkeypatch.setattr(whose, "TELLS_FROM", tells_from)
     judged = []
 
     def stranger(native: Pixels, sr: Pixels, net: Network) -> bool:
@@ -277,9 +284,10 @@ def test_a_judged_stranger_is_restored_without_the_gallery(network: Network, sce
     editing = Enhancer([network], finder, Settings(allow_other=True), judge=stranger).enhance(Photo(scene.copy()))
     assert judged[0][1:] == ((32, 32, 3), 8)
     np.testing.assert_array_equal(careful.image, plain.image)
-    assert careful.faces[0].other
+    assert careful.faces[0].other is other
     assert careful.faces[0].exemplars == ()
-    assert "another person" in careful.faces[0].reason
+    assert says in careful.faces[0].reason
+    assert "without the gallery" in careful.faces[0].reason
     assert not careful.edited
     assert editing.faces[0].exemplars
     assert editing.edited

@@ -18,7 +18,7 @@ from edgesr.enhance.paste import paste, scaled, upscale
 from edgesr.enhance.photo import Photo
 from edgesr.enhance.privacy import Strip
 from edgesr.enhance.regions import MOST_MEGAPIXELS, Network, factor_for, network_for, pair_networks
-from edgesr.enhance.whose import OTHER, Ask, Judge, Meant, anybody, meant_face
+from edgesr.enhance.whose import Ask, Judge, Meant, anybody, meant_face, taken_for_other
 from edgesr.errors import UsageError
 from edgesr.faces.alignment import transform
 from edgesr.faces.face import Detector, Face
@@ -174,7 +174,8 @@ class Enhancer:
             other = self.judge(native, none(), network) if self.judge else None
             untold = meant(face) if other is None else None
             if other and not self.settings.allow_other:
-                reason = f"{side} px, {OTHER}"
+                said, other = taken_for_other(side)
+                reason = f"{side} px, {said}"
             elif untold:
                 reason = f"{side} px, {untold}"
             else:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from edgesr.faces.face import Face
+from edgesr.faces.right_person import TELLS_FROM
 from edgesr.images.imaging import Pixels
 
 if TYPE_CHECKING:
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from edgesr.gallery.format import Gallery
 
 OTHER = "another person's face: restored without the gallery"
+TOO_SMALL = (
+    "too small to tell whose it is: restored without the gallery (if it is the gallery's person: --allow-other, which "
+    "marks the photo as edited)"
+)
 NOT_MEANT = "not the face that was chosen: restored without the gallery"
 UNTOLD = (
     "one of several faces, and whose it is cannot be told: restored without the gallery "
@@ -44,6 +49,12 @@ class Ask(Protocol):
     def __call__(self, photo: Pixels, faces: Sequence[Face]) -> int | None:
         """Index among ``faces``, of the photo uint8 [H, W, 3]; None: none of them."""
         ...
+
+
+def taken_for_other(side: int) -> tuple[str, bool | None]:
+    """What to say of a face of ``side`` pixels that a judge takes for another person's, and whether it is one: None
+    where a judge is wrong too often to say so."""
+    return (OTHER, True) if side >= TELLS_FROM else (TOO_SMALL, None)
 
 
 def anybody(_: Face) -> None:

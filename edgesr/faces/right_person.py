@@ -20,6 +20,10 @@ SIZES = (24, 32, 48, 64)
 """Sides of faces in a phone's photos, in pixels. Thresholds were chosen there on ``val``, errors counted on
 ``test``."""
 
+TELLS_FROM = 48
+"""Pixels from which most faces of the gallery's own person pass. Of smaller ones about half and more do not, so one
+that fails may well be the right one's: the gallery is not used, and that is all that can be said."""
+
 NO_EMBEDDINGS = (
     "whether this face is the gallery's person cannot be told: the gallery holds no face embeddings, "
     "or no embedder is there"
