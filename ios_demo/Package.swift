@@ -1,10 +1,17 @@
 // swift-tools-version: 6.0
 import PackageDescription
 
+#if os(Linux)
+    // Tests go through whole photos, which takes minutes unoptimised. Overflow traps all the same.
+    let fast: [SwiftSetting] = [.unsafeFlags(["-O"])]
+#else
+    let fast: [SwiftSetting] = []
+#endif
+
 var targets: [Target] = [
-    .target(name: "BoothCore"),
+    .target(name: "BoothCore", swiftSettings: fast),
     .target(name: "BoothEngine", dependencies: ["BoothCore"]),
-    .testTarget(name: "BoothCoreTests", dependencies: ["BoothCore"]),
+    .testTarget(name: "BoothCoreTests", dependencies: ["BoothCore"], swiftSettings: fast),
     .testTarget(name: "BoothEngineTests", dependencies: ["BoothEngine"]),
 ]
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the rules that every booth shares: ``spec/rules.json`` and, from it, the constants of Kotlin and TypeScript.
+"""Writes the rules that every booth shares: ``spec/rules.json`` and, from it, the constants of Kotlin, Swift and
+TypeScript.
 
     .venv/bin/python tools/spec.py
 
@@ -16,6 +17,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 RULES = ROOT / "spec" / "rules.json"
 KOTLIN = ROOT / "android_demo" / "core" / "src" / "main" / "kotlin" / "io" / "edgesr" / "core" / "Rules.kt"
+SWIFT = ROOT / "ios_demo" / "Sources" / "BoothCore" / "Rules.swift"
 TYPESCRIPT = ROOT / "web_demo" / "src" / "core" / "rules.ts"
 
 LONGEST_INT = 2**31 - 1
@@ -60,7 +62,8 @@ def rules() -> dict[str, dict[str, Any]]:
 def files() -> dict[Path, str]:
     """What each file holds."""
     plain = json.loads(json.dumps(rules()))  # tuples as lists
-    return {RULES: json.dumps(plain, indent=2) + "\n", KOTLIN: kotlin(plain), TYPESCRIPT: typescript(plain)}
+    written = {KOTLIN: kotlin(plain), SWIFT: swift(plain), TYPESCRIPT: typescript(plain)}
+    return {RULES: json.dumps(plain, indent=2) + "\n"} | written
 
 
 def kotlin(groups: dict[str, dict[str, Any]]) -> str:
@@ -84,6 +87,34 @@ def _kotlin(value: Any) -> str:
         return f"{'double' if floats else 'int'}ArrayOf({', '.join(map(_kotlin, value))})"
     if isinstance(value, int) and abs(value) > LONGEST_INT:
         return f"{value}L"
+    return repr(value).replace("e-0", "e-") if isinstance(value, float) else json.dumps(value)
+
+
+def swift(groups: dict[str, dict[str, Any]]) -> str:
+    """An enumeration without cases for each group: Swift's name space."""
+    lines = ["/// The rules of `spec/rules.json`, written by `tools/spec.py`: not to be edited.", "public enum Rules {"]
+    for group, fields in groups.items():
+        lines.append(f"    public enum {group.capitalize()} {{")
+        for name, value in fields.items():
+            first, *more = name.split("_")
+            camel = first + "".join(word.capitalize() for word in more)
+            lines.append(f"        public static let {camel}{_swift_type(value)} = {_swift(value)}")
+        lines += ["    }", ""]
+    return "\n".join([*lines[:-1], "}", ""])
+
+
+def _swift_type(value: Any) -> str:
+    """Of lists, which may mix whole numbers with others."""
+    if not isinstance(value, list):
+        return ""
+    if isinstance(value[0], list):
+        return ": [[Double]]"
+    return ": [Double]" if any(isinstance(one, float) for one in value) else ": [Int]"
+
+
+def _swift(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_swift, value))}]"
     return repr(value).replace("e-0", "e-") if isinstance(value, float) else json.dumps(value)
 
 
