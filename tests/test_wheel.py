@@ -16,6 +16,7 @@ import pytest
 from edgesr.booth import site
 
 ROOT = Path(__file__).parent.parent
+LICENCES = ("Apache-2.0", "MIT", "CC-BY-4.0", "LicenseRef-edgesr-weights")
 
 
 def run(*command: object, cwd: Path) -> str:
@@ -52,8 +53,10 @@ def test_the_wheel_holds_the_package_and_nothing_beside_it(wheel: Path) -> None:
     assert set(wanted) <= set(names)
     about = next(name for name in names if name.endswith(".dist-info/METADATA"))
     described = zipfile.ZipFile(wheel).read(about).decode()
-    assert "License-Expression: Apache-2.0 AND MIT" in described
-    assert "License-File: edgesr/weights/face_detection_yunet.LICENSE" in described
+    assert f"License-Expression: {' AND '.join(LICENCES)}\n" in described
+    texts = {f"LICENSES/{licence}.txt" for licence in LICENCES} | {"edgesr/weights/face_detection_yunet.LICENSE"}
+    assert {f"License-File: {text}" for text in texts} <= set(described.splitlines())
+    assert {f"{about.removesuffix('METADATA')}licenses/{text}" for text in texts} <= set(names)
 
 
 def test_the_wheel_holds_the_booths_page(wheel: Path) -> None:

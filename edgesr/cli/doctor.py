@@ -14,14 +14,15 @@ import click
 from edgesr.cli import output
 from edgesr.models.description import sha256_of
 
-PYTHON = (3, 11)
+PYTHONS = (3, 11), (3, 13)
+"""The first and the last that edgesr is tested on."""
 NEEDED_BYTES = 1_000_000_000
 
 
 @click.command("doctor")
 @output.json_option
 def command(as_json: bool) -> None:
-    """Check this installation: Python, pinned packages, shipped checkpoints, face detector and embedder, disk, targets.
+    """Check this installation: Python, packages, shipped checkpoints, face detector and embedder, disk, targets.
 
     Exit code 1 if something has to be mended; a target that is merely not installed is no fault.
     """
@@ -43,13 +44,13 @@ def check(state: str, what: str, found: str, hint: str = "") -> dict[str, str]:
 
 
 def python_checks() -> list[dict[str, str]]:
-    right = sys.version_info[:2] == PYTHON
+    right = PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]
     system = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-    return [check("ok" if right else "fault", "Python", system, "" if right else "use Python 3.11")]
+    return [check("ok" if right else "fault", "Python", system, "" if right else "use Python 3.11, 3.12 or 3.13")]
 
 
 def package_checks() -> list[dict[str, str]]:
-    """Every installed package of ours against its pin: another version is not what parity was proven with."""
+    """Every installed package of ours against the versions that edgesr takes."""
     from packaging.requirements import Requirement
 
     rows = []

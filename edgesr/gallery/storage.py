@@ -7,22 +7,31 @@ whoever writes or wipes next.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import stat
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+import filelock
+
 from edgesr.errors import EdgesrError, InputOutputError
+from edgesr.files import exchange
 from edgesr.files.atomic import cannot_write, refuse_special
 
 PRIVATE = 0o600
 CHUNK = 1 << 20
 LONGEST_NAME = 200
 """Bytes of a name that still has room for more: file systems take 255."""
+PATIENCE = 0.01
+"""Seconds between two looks at a lock that somebody else holds."""
+# What a system does not have is left out: Windows knows neither links to be followed nor pipes to wait for.
+NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+PLAIN = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 
 T = TypeVar("T")
 
@@ -33,8 +42,8 @@ _held = threading.local()
 def locked(path: Path) -> Iterator[None]:
     """Keep other processes and threads from changing ``path`` while the block reads and writes it.
 
-    Advisory (``flock`` on ``.NAME.lock`` beside it, which is gone afterwards); waits for whoever holds it. May be
-    nested within a thread. Readers need no lock: they see the old or the new file.
+    Advisory (a lock of the system's on ``.NAME.lock`` beside it, which is gone afterwards); waits for whoever holds it.
+    May be nested within a thread. Readers need no lock: they see the old or the new file.
 
     Raises:
         InputOutputError: its folder cannot be written.
@@ -48,10 +57,11 @@ def locked(path: Path) -> Iterator[None]:
         finally:
             counts[path] -= 1
         return
-    lock = _beside(path, "lock")
+    file = _beside(path, "lock")
+    lock = filelock.FileLock(file, mode=PRIVATE, thread_local=False, poll_interval=PATIENCE)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = _acquire(lock)
+        lock.acquire()
     except OSError as error:
         raise cannot_write(path, error) from error
     counts[path] = 1
@@ -60,8 +70,8 @@ def locked(path: Path) -> Iterator[None]:
     finally:
         del counts[path]
         with contextlib.suppress(OSError):
-            lock.unlink()  # while it is still held: whoever waits for it notices and takes a new one
-        os.close(descriptor)
+            file.unlink()  # while it is still held: whoever waits for it notices and takes a new one
+        lock.release()
 
 
 def write_private(path: Path, chunks: Sequence[bytes | memoryview], *, erase_old: bool = False) -> None:
@@ -85,7 +95,7 @@ def write_private(path: Path, chunks: Sequence[bytes | memoryview], *, erase_old
                 os.fsync(stream.fileno())
             with _opened(path) if erase_old else contextlib.nullcontext() as old:
                 aside.replace(path)
-                _sync_folder(path.parent)
+                exchange.sync_folder(path.parent)
                 if old is not None and os.fstat(old).st_nlink == 0:  # a hard link is somebody's copy
                     _overwrite(old)
         except OSError as error:
@@ -106,7 +116,7 @@ def read_private(path: Path, parse: Callable[[BinaryIO, int], T]) -> T:
     try:
         while True:
             # Without waiting: a pipe must not keep us.
-            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
+            with os.fdopen(os.open(path, os.O_RDONLY | NO_WAIT | PLAIN), "rb") as stream:
                 status = os.fstat(stream.fileno())
                 if not stat.S_ISREG(status.st_mode):
                     raise InputOutputError(f"{path} is no file")
@@ -145,7 +155,7 @@ def erase(path: Path) -> int:
             count = _erase_now(aside)
             if path.exists():
                 path.rename(aside)
-                _sync_folder(path.parent)
+                exchange.sync_folder(path.parent)
                 count += _erase_now(aside)
         except OSError as error:
             raise cannot_write(path, error) from error
@@ -156,13 +166,13 @@ def _erase_now(path: Path) -> int:
     """Overwrite and delete a file that may be missing; returns its bytes."""
     if not path.exists():
         return 0
-    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    descriptor = os.open(path, os.O_RDWR | NO_FOLLOW | PLAIN)
     try:
         count = os.fstat(descriptor).st_size
         if os.fstat(descriptor).st_nlink == 1:
             _overwrite(descriptor)
         path.unlink()
-        _sync_folder(path.parent)
+        exchange.sync_folder(path.parent)
         return count
     finally:
         os.close(descriptor)
@@ -177,24 +187,13 @@ def _overwrite(descriptor: int) -> None:
     os.ftruncate(descriptor, 0)
 
 
-def _acquire(lock: Path) -> int:
-    while True:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(descriptor), lock.stat()):
-                    return descriptor
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)  # the one before us took its lock file away: start over with a new one
-
-
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[int | None]:
+    """The old file, to be overwritten when the new one has its name; None where there is none, or none can be kept."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        if sys.platform == "win32":  # there an open file cannot be replaced
+            raise OSError("an open file keeps its name")
+        descriptor = os.open(path, os.O_RDWR | PLAIN)
     except OSError:
         yield None
         return
@@ -205,18 +204,10 @@ def _opened(path: Path) -> Iterator[int | None]:
 
 
 def _create(path: Path) -> BinaryIO:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE)
-    os.fchmod(descriptor, PRIVATE)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW | PLAIN, PRIVATE)
+    if hasattr(os, "fchmod"):
+        os.fchmod(descriptor, PRIVATE)
     return os.fdopen(descriptor, "wb")
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):  # not every file system takes it
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _beside(path: Path, what: str) -> Path:
