@@ -279,6 +279,29 @@ def test_what_the_discriminator_is_told_reaches_the_run(
     assert (trained["loss"]["weights"]["adv"], trained["loss"]["discriminator"]["channels"]) == (0.02, 2)
 
 
+def test_the_degradation_belongs_to_the_network(
+    call: Call, train: Callable[..., Any], make_people: MakePeople, tmp_path: Path
+) -> None:
+    """What starts from a network for phone photos was trained on bicubic faces, where nobody said otherwise."""
+    folder = make_people({"ann": 3, "bob": 4}, size=16, split="train")
+
+    def trained(name: str) -> str:
+        config = json.loads((tmp_path / name / "checkpoint" / "config.json").read_text())["training"]["train_config"]
+        return str(config["degradation"])
+
+    for name, *arguments in (
+        ("first", "--degradation", "phone"),
+        ("second", "--init", tmp_path / "first"),
+        ("third", "--init", tmp_path / "first", "--degradation", "bicubic"),
+    ):
+        assert train(folder, *arguments, "-o", tmp_path / name)[0] == 0
+    assert [trained(name) for name in ("first", "second", "third")] == ["phone-2", "phone-2", "bicubic"]
+    make_people({"eve": 3, "fay": 3}, size=16, split="test")
+    assert call("data", "split", folder, "--size", 16)[0] == 0
+    code, answer, _ = call("eval", "-c", tmp_path / "second", "--data", folder, "--no-identity")
+    assert (code, answer["degradation"]) == (0, "phone-2")
+
+
 def test_an_evaluation_says_what_it_was_made_with(call: Call, tiny_checkpoint: Path, people_folder: Path) -> None:
     common = ("eval", "-c", tiny_checkpoint, "--data", people_folder, "--no-identity", "--limit", 2)
     papers, phone = call(*common)[1], call(*common, "--degradation", "phone")[1]

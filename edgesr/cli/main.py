@@ -89,7 +89,7 @@ def cli() -> None:
 
     \b
     edgesr convert --target coreml           a bundle for Xcode, from the shipped network
-    edgesr restore tiny.png --exemplars me-1.jpg --exemplars me-2.jpg -o sharp.png
+    edgesr restore tiny.png --exemplars me-1.jpg me-2.jpg -o sharp.png
     edgesr booth                             a photo booth in the browser
     edgesr demo                              every phone target on a sample face
 

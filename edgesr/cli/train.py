@@ -38,7 +38,11 @@ from edgesr.errors import UnavailableError, UsageError
     help="Of a batch with 0, 1, 2, ... exemplars; '1' trains a network without exemplars.",
 )
 @click.option("--flips", default="even", show_default=True, type=click.Choice(["even", "none", "uneven"]))
-@click.option("--degradation", default="bicubic", show_default=True, type=click.Choice(DEGRADATIONS))
+@click.option(
+    "--degradation",
+    type=click.Choice(DEGRADATIONS),
+    help="What LR faces are made with. Default: what --init was trained for, else bicubic, as the papers.",
+)
 @click.option("--detail-drop", default=0.0, show_default=True, help="Probability of an LR face of half the detail.")
 @click.option("--augment", default=0.0, show_default=True, help="How far targets are warped and relit, 0 to 2.")
 @click.option("--wrong-gallery", default=0.0, show_default=True, help="Probability of somebody else's exemplars.")
@@ -67,7 +71,7 @@ def command(
     self_until: float,
     slot_probabilities: str,
     flips: str,
-    degradation: str,
+    degradation: str | None,
     detail_drop: float,
     augment: float,
     wrong_gallery: float,
@@ -87,7 +91,9 @@ def command(
 
     The same command again goes on where the run stopped (Ctrl-C, --max-minutes, a power cut), exactly. The run
     folder holds checkpoint/ with the averaged weights so far, log.csv, validation.csv, the same for TensorBoard,
-    and samples/. Under torchrun, --batch-size is that of all processes together.
+    and samples/. The degradation belongs to the network: one that starts from a network for phone photos
+    (hime-small-x4-photo) is trained on faces as phones make them, and eval, quantize and report measure each with its
+    own. Under torchrun, --batch-size is that of all processes together.
     """
     check_losses(loss)
     if loss["impostor"] and not wrong_gallery:
@@ -95,7 +101,10 @@ def command(
     early.architecture(network)
     early.faces(data)
     if init:
-        early.checkpoint(init)
+        from edgesr.models.description import find_checkpoint, read_description, trained_for
+
+        start = read_description(find_checkpoint(init))
+        degradation = degradation or trained_for(start.training)
     try:
         from edgesr.training.config import TrainConfig
         from edgesr.training.processes import is_lead
@@ -128,7 +137,7 @@ def command(
         ),
         loss=loss_config,
         discriminator_learning_rate=loss["discriminator_learning_rate"],
-        degradation=degradation,
+        degradation=degradation or "bicubic",
         offset_learning_rate=offset_learning_rate,
     )
     prepared = prepare_run(
