@@ -93,3 +93,27 @@ class Quantization:
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(f"the checkpoint's quantization is damaged: {error!r}", "take it anew") from error
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerSensitivity:
+    """What quantizing one layer, or one block of layers, does to the restored faces."""
+
+    graph: str
+    """``encode`` or ``restore``."""
+    layer: str
+    """Name of the layer, as recipes have it; of a block, what its layers' names begin with."""
+    kind: str
+    """``conv``, ``add`` or ``block``."""
+    macs: int
+    """Multiply-accumulates of one run of its graph."""
+    only_loss_db: float
+    """Mean PSNR lost where it alone is int8."""
+    spared_gain_db: float
+    """Mean PSNR gained where everything but it is int8, over everything in int8."""
+    sqnr_db: float
+    """Its float output over the noise that its own rounding of weights and output adds; nan for a block."""
+    weight_range: tuple[float, float] | None = None
+    """Smallest and largest weight; None where it has none."""
+    activation_range: tuple[float, float] | None = None
+    """Smallest and largest value of its output on these faces, in float; None where nobody looked."""

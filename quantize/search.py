@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from edgesr.errors import UsageError
 
 from .recipe import EVERYTHING, POLICY, Recipe, Rule, first_and_last
-from .sensitivity import Bench, LayerSensitivity, blocks
+from .scheme import LayerSensitivity
+from .sensitivity import Bench, blocks
 
 FLOAT_OVER_INT8 = 4.0
 """Time of a float multiply-accumulate over an int8 one: a conservative figure for XNNPACK on CPUs with int8 dot

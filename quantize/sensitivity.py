@@ -28,33 +28,9 @@ from .layers import Layer, exported, feature_tensors, find_layers
 from .points import Point, Points
 from .quantizer import prepared
 from .recipe import EVERYTHING
-from .scheme import Quantization
+from .scheme import LayerSensitivity, Quantization
 
 Track = Callable[[Sequence[str]], Iterator[str]]
-
-
-@dataclasses.dataclass(frozen=True)
-class LayerSensitivity:
-    """What quantizing one layer, or one block of layers, does to the restored faces."""
-
-    graph: str
-    """``encode`` or ``restore``."""
-    layer: str
-    """Name of the layer, as recipes have it; of a block, what its layers' names begin with."""
-    kind: str
-    """``conv``, ``add`` or ``block``."""
-    macs: int
-    """Multiply-accumulates of one run of its graph."""
-    only_loss_db: float
-    """Mean PSNR lost where it alone is int8."""
-    spared_gain_db: float
-    """Mean PSNR gained where everything but it is int8, over everything in int8."""
-    sqnr_db: float
-    """Its float output over the noise that its own rounding of weights and output adds; nan for a block."""
-    weight_range: tuple[float, float] | None
-    """Smallest and largest weight; None where it has none."""
-    activation_range: tuple[float, float]
-    """Smallest and largest value of its output on these faces, in float."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -257,9 +257,9 @@ def text_case(folder: Path) -> Case:
     """Recipes, evaluation lists, device results and configurations."""
     from conftest import TINY
 
+    from edgesr.benchmarking.device_results import read_device_results
     from edgesr.data.faces import eval_splits, read_eval_list
     from edgesr.quantize.recipe import read_recipe
-    from edgesr.report.device import read_device_results
     from edgesr.training.setup import network_config
 
     deep = [b"[" * 100_000, b'{"a":' * 100_000, b"a = " + b"[" * 100_000, b"a." * 50_000 + b"b = 1"]

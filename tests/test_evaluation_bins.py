@@ -10,11 +10,13 @@ import pytest
 from conftest import Call
 from PIL import Image
 
+from edgesr.cli import output
+from edgesr.cli.eval_text import bin_tables
 from edgesr.cli.main import run
 from edgesr.errors import InputOutputError
-from edgesr.evaluation.bins import UNKNOWN, bin_name, bins, light, sizes, yaw
+from edgesr.evaluation.bins import UNKNOWN, BinRow, bin_name, bins, light, sizes, yaw
 from edgesr.evaluation.methods import Evaluation
-from edgesr.evaluation.metrics import over_people
+from edgesr.evaluation.metrics import Interval, over_people
 from edgesr.faces.face import Face
 from edgesr.images.imaging import Pixels
 
@@ -129,3 +131,25 @@ def test_eval_prints_a_table_for_each_and_the_originals_as_the_ceiling(
     assert (code, answer["hint"]) == (2, "one or more of: size,yaw,light")
     code, answer, _ = call(*arguments, "--by", "size")
     assert (code, "manifest.csv" in answer["error"]) == (5, True)
+
+
+@pytest.mark.parametrize("judged", [True, False])
+def test_tables_by_bin_fit_a_hundred_columns(judged: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the widest figures there are, and every figure on its own line, unfolded."""
+    psnr, share, distance = Interval(25.46, 24.9, 26.02), Interval(1.0, 1.0, 1.0), Interval(-0.1546, -0.2567, -0.1345)
+    methods = ("bicubic", "n=0", "n=3", "wrong-person")
+    rows = [
+        BinRow(
+            name, 1160, 120, dict.fromkeys(methods, psnr), dict.fromkeys(methods, share) if judged else {},
+            share if judged else None, distance if judged else None, share if judged else None,
+        )
+        for name in ("size < 192", "size 192-320", "size 320-512", "size >= 512", UNKNOWN)
+    ]  # fmt: skip
+    tables = bin_tables(rows)
+    assert len(tables) == 1 + judged
+    for columns, lines in tables:
+        output.table(columns, lines)
+        printed = capsys.readouterr().out.splitlines()
+        assert max(len(line.rstrip()) for line in printed) <= 100
+        assert len([line for line in printed if "size 192-320" in line]) == len(lines) / len(rows)
+        assert all(cell in "".join(printed) for line in lines for cell in line)

@@ -15,6 +15,7 @@ from edgesr.ablations.budget import FILE as BUDGET
 from edgesr.ablations.budget import read_budget
 from edgesr.ablations.definitions import load_row
 from edgesr.ablations.tables import load_table
+from edgesr.benchmarking.device_results import read_device_results
 from edgesr.bundle import open_bundle
 from edgesr.cli.printable import one_line, printable
 from edgesr.data.crops import CropFolder
@@ -26,9 +27,8 @@ from edgesr.gallery.format import read_gallery
 from edgesr.images.imaging import read_image
 from edgesr.models import HIMEConfig, load_checkpoint
 from edgesr.quantize.recipe import read_recipe
-from edgesr.report.device import read_device_results
-from edgesr.report.figures import read_report
-from edgesr.report.sensitivity import read_sensitivity
+from edgesr.report.layers import read_sensitivity
+from edgesr.report.report import read_report
 from edgesr.training.config import TrainConfig
 from edgesr.training.setup import network_config
 

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import argparse
+import base64
+import dataclasses
+import io
+import itertools
+import re
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import TINY, lively
+from PIL import Image
 
+from edgesr.data.samples import sample_faces
 from edgesr.errors import EXIT_NEGATIVE, EXIT_OK, UsageError
 from edgesr.models import description, load_checkpoint
 from edgesr.models.checkpoint import save_checkpoint
+from edgesr.report.report import Report, read_report
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
 import release
+
+REPORTS = Path(__file__).parent.parent / "docs" / "reports"
 
 
 @pytest.fixture
@@ -61,10 +73,20 @@ def test_a_network_without_a_card_is_not_shipped(shipped: Path, tmp_path: Path) 
     assert not (shipped / "new").exists()
 
 
-def measured(**changed: float) -> dict[str, Any]:
-    row = {"precision": "int8", "target": "onnx", "psnr": 25.1, "faces": 160, "psnr_loss_mean": 0.02}
-    row |= {"psnr_loss_max": 0.1, "identity_loss": 0.001, **changed}
-    return {"split": {"name": "test"}, "rows": [{**row, "precision": "fp32"}, row]}
+def measured(**changed: float) -> Report:
+    """A committed report whose int8 rows, of ONNX alone, have these losses."""
+    report = read_report(REPORTS / "hime-small-x4" / "report.json")
+    figures = {
+        "psnr": 25.1,
+        "faces": 160,
+        "psnr_loss_mean": 0.02,
+        "psnr_loss_max": 0.1,
+        "identity_loss": 0.001,
+        **changed,
+    }
+    rows = [row for row in report.rows if row.target == "onnx" and row.precision in ("fp32", "int8")]
+    lossy = [dataclasses.replace(row, loss=dataclasses.replace(row.loss, **figures)) for row in rows]
+    return dataclasses.replace(report, rows=tuple(lossy))
 
 
 def test_losses_through_artifacts_end_the_int8_cards_table(tmp_path: Path) -> None:
@@ -96,3 +118,45 @@ def test_a_faulty_call_says_so_before_any_work(monkeypatch: pytest.MonkeyPatch, 
         monkeypatch.setattr(sys, "argv", ["release.py", *words])
         assert release.main() == 2
         assert said in capsys.readouterr().err
+
+
+# Whose faces a committed report shows
+
+
+@pytest.mark.parametrize("splits", [("test", "val"), ("test", "london")])
+def test_the_report_shows_samples_whatever_the_folder_holds(
+    splits: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [f"{split},{split}/ann/1.png,{split}/ann/2.png" for split in splits]
+    (tmp_path / "eval_list.csv").write_text("\n".join(["split,target,ref1", *lines]) + "\n")
+    asked: list[str] = []
+
+    def refused(*words: object) -> int:
+        asked.extend(map(str, words))
+        return 5  # so that nothing else is written
+
+    monkeypatch.setattr(release, "edgesr", refused)
+    given = argparse.Namespace(
+        network="hime-small-x4-photo", faces=tmp_path, identity_embedder=None, limit=None, targets="onnx",
+        precisions="fp32", sensitivity_faces=0,
+    )  # fmt: skip
+    monkeypatch.setattr(release, "work_folder", lambda _: tmp_path)
+    assert release.report(given) == 5
+    options = list(itertools.pairwise(asked))
+    assert [value for name, value in options if name == "--show"] == ["samples"]
+    measured_on = [value for name, value in options if name == "--split"]
+    assert sorted(measured_on) == sorted({"test", *({"london"} & set(splits))})
+
+
+@pytest.mark.parametrize("page", sorted(REPORTS.glob("*/report.html")), ids=lambda page: page.parent.name)
+def test_committed_reports_show_the_sample_people_alone(page: Path) -> None:
+    """Every original on the page is, to the pixel, a photo that comes with the package."""
+    pixels = [face.target for face in sample_faces(128)]
+    pattern = r'<img src="data:image/webp;base64,([^"]+)"[^>]*alt="original of ([^"]*)"'
+    images = {label: base64.b64decode(image) for image, label in re.findall(pattern, page.read_text())}
+    assert images
+    shown = {label: np.asarray(Image.open(io.BytesIO(image)).convert("RGB")) for label, image in images.items()}
+    strangers = [label for label, face in shown.items() if not any(np.array_equal(face, ours) for ours in pixels)]
+    assert strangers == []
+    labels = {face.face for face in read_report(page.with_suffix(".json")).worst.faces}
+    assert labels <= {f"{face.person}/smiling" for face in sample_faces(128)}

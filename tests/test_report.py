@@ -13,39 +13,25 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import TINY, lively
+from test_device_results import DEVICE
 
 from edgesr.cli.main import run
 from edgesr.errors import EXIT_IO, EXIT_OK, EXIT_USAGE, InputOutputError, UsageError
 from edgesr.models import load_checkpoint, save_checkpoint
-from edgesr.report.device import read_device_results
-from edgesr.report.faces import faces_of_samples, spread
-from edgesr.report.figures import rewrite, with_figures
+from edgesr.report.layers import read_sensitivity
 from edgesr.report.measure import Restorer
-from edgesr.report.sensitivity import read_sensitivity
+from edgesr.report.page import report_html, report_markdown, rewrite, with_figures
+from edgesr.report.report import Report, read_report
+from edgesr.report.subject import faces_of_samples, spread
 from edgesr.report.verdict import few
+from edgesr.report.write import choose_faces
 from edgesr.runtime.torch import TorchRuntime
 
 pytest.importorskip("onnxruntime", reason="the tiny bundles are ONNX: pip install 'edgesr[onnx]'")
 pytest.importorskip("matplotlib", reason="charts: pip install 'edgesr[report]'")
+pytest.importorskip("cattrs", reason="reading reports: pip install 'edgesr[report]'")
 
 LAYER = "restore.reconstructor.blocks.0.conv1"
-RESULT = {
-    "runtime": "executorch",
-    "precision": "int8",
-    "graph": "restore",
-    "ms_median": 9.8,
-    "ms_p10": 9.5,
-    "ms_p90": 11.2,
-    "memory_mib": 31.5,
-    "checkpoint_sha256": "60" * 32,
-}
-DEVICE = {
-    "format": "edgesr-device-results",
-    "format_version": 1,
-    "device": "Pixel 8",
-    "os": "Android 16",
-    "results": [RESULT],
-}
 SENSITIVITY = [
     {
         "graph": "restore",
@@ -69,6 +55,11 @@ class Made:
     data: dict[str, Any]
     markdown: str
     folder: Path
+
+    @property
+    def report(self) -> Report:
+        """Read back from its JSON."""
+        return read_report(self.folder / "report.json")
 
 
 @pytest.fixture(scope="module")
@@ -275,49 +266,6 @@ def test_bundles_of_another_network_are_refused(made: Made, tmp_path: Path, caps
     assert "feature space" in json.loads(capsys.readouterr().out)["error"]
 
 
-# What phones measured
-
-
-def changed(**fields: Any) -> dict[str, Any]:
-    return {**DEVICE, "results": [{**RESULT, **fields}]}
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ([], '"format" is not'),
-        ({**DEVICE, "format_version": 2}, "format version 2"),
-        ({**DEVICE, "device": ""}, "device is '', not a text"),
-        ({k: v for k, v in DEVICE.items() if k != "os"}, "os is missing"),
-        ({**DEVICE, "results": []}, "results is no list with at least one result"),
-        ({**DEVICE, "results": ["fast"]}, "results[0] is no object"),
-        (changed(graph="decode"), "results[0].graph is 'decode', not one of encode, restore"),
-        (changed(ms_median="9.8"), "results[0].ms_median is '9.8', not a number"),
-        (changed(ms_p90=True), "results[0].ms_p90 is True"),
-        (changed(ms_p10=20), "not in this order above 0"),
-        (changed(memory_mib=-1), "results[0].memory_mib is -1"),
-        (changed(checkpoint_sha256="60"), "results[0].checkpoint_sha256 is no SHA-256"),
-        (changed(checkpoint_sha256=""), "neither checkpoint_sha256 nor bundle_sha256"),
-    ],
-)
-def test_device_results_are_checked_field_by_field(content: Any, said: str, tmp_path: Path) -> None:
-    file = tmp_path / "phone.json"
-    file.write_text(json.dumps(content))
-    with pytest.raises(InputOutputError) as error:
-        read_device_results(file)
-    assert said in error.value.what
-    assert str(file) in error.value.what
-    assert error.value.hint
-
-
-def test_the_documented_device_results_are_valid(tmp_path: Path) -> None:
-    documented = (Path(__file__).parent.parent / "docs" / "report.md").read_text()
-    example = next(b for b in re.findall(r"```json\n(.*?)```", documented, re.DOTALL) if "device-results" in b)
-    (tmp_path / "phone.json").write_text(example)
-    result = read_device_results(tmp_path / "phone.json")[0]
-    assert (result.device, result.graph, result.runs, result.unit) == ("Pixel 8", "restore", 50, "cpu")
-
-
 def test_results_of_another_network_are_marked(made: Made) -> None:
     assert any("Pixel 8, Android 16" in text and "another" in text for text in Page(made.page).rows)
 
@@ -337,6 +285,72 @@ def test_damaged_sensitivities_are_refused(content: str, said: str, tmp_path: Pa
         read_sensitivity(tmp_path / "s.json")
 
 
+@pytest.mark.parametrize(
+    ("splits", "show", "measured", "shown"),
+    [
+        ((), None, ["test"], "samples"),
+        (("test", "val"), "samples", ["test", "val"], "samples"),
+        (("test",), "val", ["test", "val"], "val"),
+        (("samples",), None, ["samples"], "samples"),
+    ],
+)
+def test_a_shown_split_is_measured_but_samples_beside_a_folder_are_only_shown(
+    splits: tuple[str, ...], show: str | None, measured: list[str], shown: str, people_folder: Path
+) -> None:
+    tables, pictures = choose_faces(people_folder, splits, show, 2, TINY, "bicubic")
+    assert [split.name for split in tables] == measured
+    assert pictures.name == shown
+    assert len(pictures.faces) == 2
+
+
+# Reading reports
+
+
+def test_what_is_read_back_is_what_was_written(made: Made) -> None:
+    """The page is drawn from the JSON alone, but for the faces; so is the summary."""
+    report = made.report
+    assert json.loads(report.to_json()) == made.data
+    assert report_markdown(report, "report.html") == made.markdown
+    again = Page(report_html(report))
+    assert again.rows == Page(made.page).rows
+    assert not any(address.startswith("data:") for address in again.addresses)
+
+
+@pytest.mark.parametrize("network", ["hime-small-x4", "hime-small-x4-photo"])
+def test_reports_of_an_edgesr_that_knew_less_are_read(network: str) -> None:
+    path = Path(__file__).parent.parent / "docs" / "reports" / network / "report.json"
+    report, stored = read_report(path), json.loads(path.read_text())
+    written = json.loads(report.to_json())
+    assert stored.keys() <= written.keys()
+    for old, new in zip(stored["rows"], written["rows"], strict=True):
+        assert old == {key: new[key] for key in old}
+    assert [line.text for line in report.verdict.lines] == [line["text"] for line in stored["verdict"]["lines"]]
+    assert report.name in report_html(report)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda data: data.update(format="other"), "is no report"),
+        (lambda data: data.update(format_version=2), "format version 2"),
+        (lambda data: data["rows"][1].pop("psnr"), "psnr"),
+        (lambda data: data["rows"][0].update(size_bytes="much"), "size_bytes"),
+        (lambda data: data.update(verdict=[]), "verdict"),
+        (lambda data: data.update(rows={"onnx": 1}), "rows"),
+    ],
+)
+def test_damaged_reports_are_refused_by_field(made: Made, change: Any, said: str, tmp_path: Path) -> None:
+    data = json.loads(json.dumps(made.data))
+    change(data)
+    file = tmp_path / "report.json"
+    file.write_text(json.dumps(data))
+    with pytest.raises(InputOutputError) as error:
+        read_report(file)
+    assert said in error.value.what
+    assert str(file) in error.value.what
+    assert "\n" not in error.value.what
+
+
 # Quoted figures
 
 
@@ -346,13 +360,13 @@ def test_marked_figures_are_written_anew_and_nothing_else(made: Made, tmp_path: 
     file, untouched = tmp_path / "README.md", tmp_path / "plain.md"
     file.write_text(text)
     untouched.write_text("no figures here\n")
-    assert rewrite([file, untouched], made.data) == [file]
+    assert rewrite([file, untouched], made.report) == [file]
     after = file.read_text()
     assert "| ONNX | fp32 |" in after
     assert "old" not in after
     assert block("other/table", "theirs") in after
     assert after.startswith("# Before\n\n<!-- figures:tiny/short-table -->\n|")
-    assert rewrite([file, untouched], made.data) == []
+    assert rewrite([file, untouched], made.report) == []
 
 
 @pytest.mark.parametrize(
@@ -365,7 +379,7 @@ def test_marked_figures_are_written_anew_and_nothing_else(made: Made, tmp_path: 
 )
 def test_faulty_marks_are_refused(made: Made, text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        with_figures(text, made.data)
+        with_figures(text, made.report)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from conftest import TINY
 
 from edgesr.data.samples import sample_faces
 from edgesr.models import load_checkpoint
-from edgesr.report.faces import faces_of_samples, spread
 from edgesr.report.measure import FigureCache, Figures, bicubic, measure_faces
-from edgesr.report.rows import Limits, convolutions, loss_figures
-from edgesr.report.verdict import WHY_UNTIMED, add_other_splits, decibel, verdict
+from edgesr.report.rows import Convolutions, Latency, Losses, Parity, Row, broken, convolutions, loss_figures
+from edgesr.report.subject import Limits, faces_of_samples, spread
+from edgesr.report.verdict import WHY_UNTIMED, decibel, verdict
 
 # Figures
 
@@ -50,23 +50,23 @@ def test_losses_are_float_minus_artifact_and_the_worst_is_named() -> None:
     faces = faces_of_samples(TINY)[:3]
     wanted = [Figures(30.0, 0.9, 0.95), Figures(31.0, 0.9, 0.97), Figures(math.inf, 1.0, 1.0)]
     got = [Figures(29.5, 0.88, 0.94), Figures(31.1, 0.91, 0.97), Figures(math.inf, 1.0, 1.0)]
-    row = loss_figures(faces, got, wanted)
-    assert row["psnr_loss_max"] == pytest.approx(0.5)
-    assert row["worst"][0]["face"] == faces[0].label
-    assert row["worst"][0]["identity_loss"] == pytest.approx(0.01)
-    assert row["psnr_loss_mean"] == pytest.approx((0.5 - 0.1 + 0.0) / 3)
-    assert row["identity_loss"] == pytest.approx(0.01 / 3)
+    lost = loss_figures(faces, got, wanted)
+    assert lost.psnr_loss_max == pytest.approx(0.5)
+    assert lost.worst[0].face == faces[0].label
+    assert lost.worst[0].identity_loss == pytest.approx(0.01)
+    assert lost.psnr_loss_mean == pytest.approx((0.5 - 0.1 + 0.0) / 3)
+    assert lost.identity_loss == pytest.approx(0.01 / 3)
 
 
 @pytest.mark.parametrize(
     ("counted", "expected"),
     [
-        ({"encode": {"int8": 8, "float": 1}, "restore": {"int8": 60, "float": 4}}, {"int8": 68, "all": 73}),
-        (17, {"int8": 17, "all": None}),
-        (None, {"int8": 0, "all": None}),
+        ({"encode": {"int8": 8, "float": 1}, "restore": {"int8": 60, "float": 4}}, Convolutions(68, 73)),
+        (17, Convolutions(17, None)),
+        (None, Convolutions(0, None)),
     ],
 )
-def test_convolutions_are_summed_over_both_graphs(counted: Any, expected: dict[str, int | None]) -> None:
+def test_convolutions_are_summed_over_both_graphs(counted: Any, expected: Convolutions) -> None:
     assert convolutions({"int8_convs": counted}) == expected
 
 
@@ -75,11 +75,31 @@ def test_faces_are_spread_over_the_list() -> None:
     assert spread([1, 2], 5) == [1, 2]
 
 
-def row(target: str, precision: str, mean: float, worst: float, size: int, ms: float | None) -> dict[str, Any]:
-    return {
-        "target": target, "precision": precision, "faces": 9, "psnr_loss_mean": mean, "psnr_loss_max": worst,
-        "identity_loss": None, "size_bytes": size, "ms_median": ms,
-    }  # fmt: skip
+def row(target: str, precision: str, mean: float, worst: float, size: int, ms: float | None) -> Row:
+    """A measured row of which the verdict sees these figures."""
+    return Row(
+        precision=precision,
+        target=target,
+        bundle="net",
+        bundle_sha256="",
+        checkpoint_sha256="",
+        executed=ms is not None,
+        faces_of=9,
+        loss=Losses(
+            faces=9, people=3, psnr=30.0, psnr_float=30.0, psnr_loss_mean=mean, psnr_loss_95=(mean, mean),
+            psnr_loss_max=worst, psnr_loss_quantiles={}, ssim=0.9, ssim_loss=0.0, ssim_loss_max=0.0, identity=None,
+            identity_loss=None, identity_loss_95=None, identity_loss_max=None, worst=(), loss_per_face=(),
+        ),
+        verified=None,
+        verified_float=None,
+        size_bytes=size,
+        computes_in="fp32",
+        lowering="rows",
+        delegation=None,
+        convolutions=Convolutions(0, None),
+        parity=Parity(None, None, None),
+        latency=None if ms is None else Latency(ms, ms, ms, 1.0, 1.0, 1.0, ms, 9.0, 1, 30),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -109,38 +129,40 @@ def row(target: str, precision: str, mean: float, worst: float, size: int, ms: f
         "none",
     ],
 )
-def test_the_verdict_ships_the_fastest_within_the_limits(rows: list[dict[str, Any]], chosen: str | None) -> None:
+def test_the_verdict_ships_the_fastest_within_the_limits(rows: list[Row], chosen: str | None) -> None:
     found = verdict(rows, Limits())
-    assert [line["precision"] for line in found["lines"]] == [chosen]
-    assert ("none" in found["headline"]) == (chosen is None)
-    rejected = [r["precision"] for r in found["lines"][0]["rejected"]]
-    assert rejected == [r["precision"] for r in rows if Limits().broken(r)]
+    assert [line.precision for line in found.lines] == [chosen]
+    assert ("none" in found.headline) == (chosen is None)
+    assert found.ships == (chosen is not None)
+    assert [one.precision for one in found.lines[0].rejected] == [
+        one.precision for one in rows if broken(one.loss, Limits())
+    ]
 
 
 def test_the_verdict_says_what_passes_untimed_and_why_it_is_not_chosen() -> None:
     sizes = (("fp32", 40), ("fp16", 20), ("int8-ptq", 10), ("int8", 10))
     rows = [row("coreml", p, 0.03 if p == "int8-ptq" else 0.01, 0.1, size, None) for p, size in sizes]
     found = verdict(rows, Limits())
-    (line,) = found["lines"]
-    assert [other["precision"] for other in line["passes"]] == ["int8"]
-    assert "int8 passes, too: 0.010 dB lost on average" in line["text"]
-    assert "25% of fp32" in line["text"]
-    assert WHY_UNTIMED in line["text"]
-    assert found["headline"] == "Ship fp16 on Core ML. On Core ML int8 passes and is untimed, so fp16 stays."
-    timed = verdict([{**one, "ms_median": 9.0} for one in rows], Limits())
-    assert [line["passes"] for line in timed["lines"]] == [[]]
+    (line,) = found.lines
+    assert [other.precision for other in line.passes] == ["int8"]
+    assert "int8 passes, too: 0.010 dB lost on average" in line.text
+    assert "25% of fp32" in line.text
+    assert WHY_UNTIMED in line.text
+    assert found.headline == "Ship fp16 on Core ML. On Core ML int8 passes and is untimed, so fp16 stays."
+    timed = verdict([row("coreml", p, 0.01, 0.1, size, 9.0) for p, size in sizes], Limits())
+    assert [line.passes for line in timed.lines] == [()]
 
 
 def test_the_verdict_says_where_its_choice_fails_on_another_split() -> None:
-    found = verdict([row("onnx", "int8", 0.02, 0.2, 10, 12.0)], Limits())
-    splits = [{"split": "london", "rows": [row("onnx", "int8", 0.08, 0.2, 10, None)]}]
-    add_other_splits(found, splits, Limits())
-    assert [other["split"] for other in found["lines"][0]["elsewhere"]] == ["london"]
-    assert "but on london: mean loss 0.080 dB" in found["lines"][0]["text"]
+    rows = [row("onnx", "int8", 0.02, 0.2, 10, 12.0)]
+    others = {"london": [row("onnx", "int8", 0.08, 0.2, 10, None)], "val": [row("onnx", "int8", 0.01, 0.2, 10, None)]}
+    (line,) = verdict(rows, Limits(), others).lines
+    assert [other.split for other in line.elsewhere] == ["london"]
+    assert "but on london: mean loss 0.080 dB" in line.text
 
 
 def test_the_verdict_says_where_no_int8_was_measured() -> None:
-    assert "No int8 network was measured" in verdict([row("onnx", "fp32", 0, 0, 1, 1.0)], Limits())["headline"]
+    assert "No int8 network was measured" in verdict([row("onnx", "fp32", 0, 0, 1, 1.0)], Limits()).headline
 
 
 def test_small_losses_keep_their_digits_and_zero_has_no_sign() -> None:
@@ -157,7 +179,7 @@ def test_the_layer_that_was_spoilt_is_blamed(tiny_checkpoint: Path) -> None:
 
     from edgesr.quantize.ptq import CalibrationFace, calibrate
     from edgesr.quantize.scheme import QParams
-    from edgesr.report.blame import SparedNetwork, blame
+    from edgesr.report.layers import SparedNetwork, blame
 
     def tensor(image: Any) -> torch.Tensor:
         return torch.from_numpy(image.copy()).permute(2, 0, 1)
@@ -172,5 +194,5 @@ def test_the_layer_that_was_spoilt_is_blamed(tiny_checkpoint: Path) -> None:
     network = SparedNetwork(checkpoint, dataclasses.replace(quantization, points=points))
     faces = faces_of_samples(checkpoint.model.config)[:2]
     found = blame(network, faces, count=2)
-    assert [found[face.key][0]["layer"] for face in faces] == [layer, layer]
-    assert all(found[face.key][0]["gain_db"] > found[face.key][1]["gain_db"] for face in faces)
+    assert [found[face.key][0].layer for face in faces] == [layer, layer]
+    assert all(found[face.key][0].gain_db > found[face.key][1].gain_db for face in faces)

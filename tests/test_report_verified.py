@@ -9,10 +9,9 @@ import pytest
 from test_verification import MeanColour, shade
 
 from edgesr.faces.identity import IdentityMeter
-from edgesr.report.faces import ReportFace
-from edgesr.report.html import verified
-from edgesr.report.measure import FigureCache, Figures, measure_faces
-from edgesr.report.verified import share, threshold
+from edgesr.report.measure import FigureCache, Figures, measure_faces, share, threshold
+from edgesr.report.page import verified
+from edgesr.report.subject import ReportFace
 
 FACES = [
     ReportFace(person, f"{i}", "test", shade(level + i), (shade(level + 2), shade(level + 4)), 4)
@@ -37,7 +36,7 @@ def test_faces_that_pass_are_counted_by_person(tmp_path: Path) -> None:
     meter = IdentityMeter(MeanColour())
     below = threshold(FACES, meter)
     figures = measure_faces(lambda: lambda face: face.truth, FACES, FigureCache(tmp_path, "own"), meter)
-    assert share(FACES, figures, below) == [1.0, 1.0, 1.0]
+    assert share(FACES, figures, below) == (1.0, 1.0, 1.0)
     everybody_bob = measure_faces(lambda: lambda _: shade(122), FACES, FigureCache(tmp_path, "bob"), meter)
     found = share(FACES, everybody_bob, below)
     assert found is not None

@@ -18,9 +18,9 @@ from edgesr.models import Checkpoint, load_checkpoint
 from edgesr.quantize.graphs import quantized_runtime
 from edgesr.quantize.ptq import calibrate, calibration_faces
 from edgesr.quantize.recipe import EVERYTHING, POLICY
-from edgesr.quantize.scheme import Quantization
+from edgesr.quantize.scheme import LayerSensitivity, Quantization
 from edgesr.quantize.search import opponents, search
-from edgesr.quantize.sensitivity import Bench, LayerSensitivity, blocks, measure
+from edgesr.quantize.sensitivity import Bench, blocks, measure
 from edgesr.runtime.base import fill_slots
 from edgesr.runtime.torch import TorchRuntime
 

@@ -71,6 +71,6 @@ def _gallery() -> tuple[bool, str]:
 
 
 def _measurements() -> tuple[bool, str]:
-    from edgesr.report.device import read_device_results
+    from edgesr.benchmarking.device_results import read_device_results
 
     return bool(read_device_results(ROOT / "testdata" / "device-results.json")), ""

@@ -168,7 +168,11 @@ def command(
     title = f"{model.name} on {split}{how}: {len(pairs)} images, {len(set(result.people))} people"
     columns, rows = eval_text.table(report, verification.originals.verified if verification else None)
     remarks = eval_text.remarks(report, meter, worst, verified)
-    by_tables = [(f"{model.name} on {split} by {name}", *eval_text.bin_table(found)) for name, found in tables.items()]
+    by_tables = [
+        (f"{model.name} on {split} by {name}{', verified' if i else ''}", *one)
+        for name, found in tables.items()
+        for i, one in enumerate(eval_text.bin_tables(found))
+    ]
     if markdown:
         output.write(eval_text.markdown(title, columns, rows, remarks))
         for one in by_tables:

@@ -22,11 +22,13 @@ METRICS = {
     "verified": "verified %",
 }
 
+Table = tuple[list[str], list[list[str]]]
+"""Columns and rows."""
 FEW = 10
 """Below so many people a bootstrap interval is too narrow."""
 
 
-def table(report: Report, originals: Interval | None = None) -> tuple[list[str], list[list[str]]]:
+def table(report: Report, originals: Interval | None = None) -> Table:
     """Columns and rows; a metric that was not asked for has no column.
 
     Below the methods stand the difference of the right person's exemplars to the wrong one's, and the share of the
@@ -51,23 +53,30 @@ def table(report: Report, originals: Interval | None = None) -> tuple[list[str],
     return columns, rows
 
 
-def bin_table(rows: Sequence[BinRow]) -> tuple[list[str], list[list[str]]]:
-    """Columns and rows of a table by size, yaw or light."""
-    methods = list(rows[0].psnr)
+def bin_tables(rows: Sequence[BinRow]) -> list[Table]:
+    """Tables by size, yaw or light: a line a method and bin, and where people are verified one a bin.
+
+    Two, and a line a method instead of a column, so that they fit 100 columns.
+    """
     judged = bool(rows[0].verified)
-    columns = ["bin", "images", "people", *(f"{method} dB" for method in methods)]
-    if judged:
-        shown = [f"{method} verified %" for method in rows[0].verified]
-        columns += [*shown, "original", "as wrong person %", "distance, right minus wrong"]
     lines = []
-    for row in rows:
-        line = [row.name, str(row.images), str(row.people), *(_figure("psnr", row.psnr[m]) for m in methods)]
-        if judged:
-            line += [_figure("verified", interval) for interval in (*row.verified.values(), row.originals)]
-            line.append(_figure("verified", row.verified_as_wrong))
-            line.append(_figure("identity_distance", row.distance_right_minus_wrong, "+"))
-        lines.append(line)
-    return columns, lines
+    for method in rows[0].psnr:
+        for row in rows:
+            line = [method, row.name, str(row.images), str(row.people), _figure("psnr", row.psnr[method])]
+            lines.append([*line, *([_figure("verified", row.verified.get(method))] if judged else [])])
+    columns = ["method", "bin", "images", "people", METRICS["psnr"], *([METRICS["verified"]] if judged else [])]
+    if not judged:
+        return [(columns, lines)]
+    by_bin = [
+        [
+            row.name,
+            _figure("verified", row.originals),
+            _figure("verified", row.verified_as_wrong),
+            _figure("identity_distance", row.distance_right_minus_wrong, "+"),
+        ]
+        for row in rows
+    ]
+    return [(columns, lines), (["bin", "original %", "as wrong person %", "distance, right minus wrong"], by_bin)]
 
 
 def _figure(metric: str, interval: Interval | None, sign: str = "") -> str:

@@ -147,20 +147,16 @@ def command(
         report=output.say,
         track=progress.track,
     )
-    report = written.content
     if as_json:
+        described = written.content.to_dict()
         output.write_json(
             {
                 "ok": written.ok,
                 "report": str(written.page),
                 "json": str(written.json),
                 "markdown": str(written.markdown),
-                "split": report["split"],
-                "verdict": report["verdict"],
-                "few": report["few"],
-                "rows": [without_faces(row) for row in report["rows"]],
-                "missing": report["missing"],
-                "absent": report["absent"],
+                **{key: described[key] for key in ("split", "verdict", "few", "missing", "absent")},
+                "rows": [without_faces(row) for row in described["rows"]],
             }
         )
     else:
@@ -183,14 +179,14 @@ def without_faces(row: dict[str, Any]) -> dict[str, Any]:
 
 def print_summary(written: WrittenReport) -> None:
     """The table, what is missing from it, and where the files lie."""
-    from edgesr.report.markdown import COLUMNS, table_rows
+    from edgesr.report.page import table
 
     report = written.content
-    output.table(COLUMNS, table_rows(report), title=report["verdict"]["headline"])
-    if report["few"]:
-        output.write(report["few"])
-    for missing in report["missing"]:
-        output.write(f"not measured: {missing['target']} {missing['precision']}: {missing['why']}")
+    output.table(*table(report), title=report.verdict.headline)
+    if report.few:
+        output.write(report.few)
+    for missing in report.missing:
+        output.write(f"not measured: {missing.target} {missing.precision}: {missing.why}")
     for file in (written.page, written.json, written.markdown):
         output.write(str(file))
 

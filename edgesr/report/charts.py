@@ -1,20 +1,33 @@
-"""The report's charts, each drawn twice: for a wide window and for a narrow one."""
+"""The report's charts as inline SVG, each drawn twice: for a wide window and for a narrow one.
+
+Colours and type are the page's: every colour in a figure is a stand-in that becomes a CSS variable, so that one figure
+serves a light and a dark page; text stays text.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import math
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgesr.convert.precision import PRECISIONS
 from edgesr.convert.targets import title
+from edgesr.errors import UnavailableError
+from edgesr.quantize.scheme import LayerSensitivity
 
-from .rows import Limits
-from .svg import TEXT, colour, drawing, svg
+from .layers import LayerRange, Offsets
+from .rows import Row
+from .subject import Limits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 WIDE, NARROW = 1160, 344
 LAYERS_SHOWN = 24
@@ -27,14 +40,51 @@ SHORTER = (
     (".blocks.", "."),
 )
 Draw = Callable[[float], str]
+COLOURS = (
+    *("ink", "muted", "line", "surface", "accent", "warn"),
+    *PRECISIONS,
+)
+"""Names of the page's CSS variables: ``--ink`` and so on."""
+TEXT = 11
+"""Size of the text in pixels, at the size that a chart is drawn for."""
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",  # for the layout; the page puts its own in place
+    "font.size": TEXT,
+    "axes.titlesize": TEXT,
+    "axes.labelsize": TEXT,
+    "xtick.labelsize": TEXT,
+    "ytick.labelsize": TEXT,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.linewidth": 1,
+    "axes.axisbelow": True,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "xtick.minor.size": 0,
+    "ytick.minor.size": 0,
+    "xtick.major.pad": 6,
+    "ytick.major.pad": 8,
+    "grid.linewidth": 1,
+    "figure.dpi": 72,
+}
 
 
-def both(draw: Draw) -> dict[str, str]:
-    """A chart for either window."""
-    return {"wide": draw(WIDE), "narrow": draw(NARROW)}
+@dataclasses.dataclass(frozen=True)
+class Chart:
+    """One chart for either window."""
+
+    wide: str
+    narrow: str
 
 
-def loss_distribution(rows: Sequence[dict[str, Any]], limits: Limits) -> dict[str, str]:
+def both(draw: Draw) -> Chart:
+    """Drawn for either window."""
+    return Chart(draw(WIDE), draw(NARROW))
+
+
+def loss_distribution(rows: Sequence[Row], limits: Limits) -> Chart:
     """A dot a face for every measured row: PSNR lost against the float network, mean and worst marked."""
 
     def draw(width: float) -> str:
@@ -45,15 +95,15 @@ def loss_distribution(rows: Sequence[dict[str, Any]], limits: Limits) -> dict[st
             axes = figure.add_axes((left / width, 44 / height, 1 - (left + 16) / width, 1 - 64 / height))
             random = np.random.default_rng(0)
             for i, row in enumerate(rows):
-                lost = np.array([loss for loss in row["loss_per_face"] if math.isfinite(loss)])
-                hue = colour(row["precision"])
-                jitter = random.uniform(-0.26, 0.26, len(lost)) if len(lost) > 1 else np.zeros(1)
+                lost = np.array([loss for loss in row.loss.loss_per_face if math.isfinite(loss)])
+                hue = colour(row.precision)
+                jitter = random.uniform(-0.26, 0.26, len(lost)) if len(lost) > 1 else np.zeros(len(lost))
                 axes.scatter(lost, i + jitter, s=9, color=hue, alpha=0.45, linewidths=0)
-                mean = row["psnr_loss_mean"]
+                mean = row.loss.psnr_loss_mean
                 axes.plot([mean, mean], [i - 0.36, i + 0.36], color=colour("ink"), linewidth=2, solid_capstyle="butt")
                 # Over the dots' right end, where nothing else stands.
                 axes.annotate(
-                    f"{row['psnr_loss_max']:.2f}", (row["psnr_loss_max"], i), xytext=(6, 0), va="center",
+                    f"{row.loss.psnr_loss_max:.2f}", (row.loss.psnr_loss_max, i), xytext=(6, 0), va="center",
                     textcoords="offset points", color=colour("muted"),
                 )  # fmt: skip
             for value, name in ((limits.psnr_loss_mean, "mean"), (limits.psnr_loss_max, "worst face")):
@@ -62,11 +112,11 @@ def loss_distribution(rows: Sequence[dict[str, Any]], limits: Limits) -> dict[st
                     name if narrow else f"limit, {name}", (value, 1), xycoords=("data", "axes fraction"),
                     xytext=(0, 5), textcoords="offset points", ha="center", color=colour("warn"),
                 )  # fmt: skip
-            names = [f"{title(row['target'])} {row['precision']}" for row in rows]
+            names = [f"{title(row.target)} {row.precision}" for row in rows]
             axes.set_yticks(range(len(rows)), names)
             axes.set_ylim(len(rows) - 0.5, -0.5)
             axes.set_xscale("symlog", linthresh=0.05, linscale=0.9)
-            all_lost = [loss for row in rows for loss in row["loss_per_face"] if math.isfinite(loss)]
+            all_lost = [loss for row in rows for loss in row.loss.loss_per_face if math.isfinite(loss)]
             low, high = min(all_lost, default=0.0), max(all_lost, default=0.0)
             axes.set_xlim(min(-0.02, low * 1.2), max(1.0, high * 1.6))
             ticks = [-1, -0.2, -0.05, 0, 0.05, 0.2, 0.5, 1, 2, 5] if not narrow else [-0.2, 0, 0.05, 0.5, 2]
@@ -81,10 +131,10 @@ def loss_distribution(rows: Sequence[dict[str, Any]], limits: Limits) -> dict[st
     return both(draw)
 
 
-def sensitivity(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
+def sensitivity(rows: Sequence[LayerSensitivity]) -> Chart:
     """Bars: what a layer costs alone in int8, and what sparing it alone gives back."""
-    layers = [row for row in rows if row["kind"] != "block"]
-    ranked = sorted(layers, key=lambda row: -max(row["only_loss_db"], row["spared_gain_db"]))[:LAYERS_SHOWN]
+    layers = [row for row in rows if row.kind != "block"]
+    ranked = sorted(layers, key=lambda row: -max(row.only_loss_db, row.spared_gain_db))[:LAYERS_SHOWN]
 
     def draw(width: float) -> str:
         narrow, step = width == NARROW, 26
@@ -93,10 +143,10 @@ def sensitivity(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
             left = 122 if narrow else 280
             axes = figure.add_axes((left / width, 40 / height, 1 - (left + 34) / width, 1 - 72 / height))
             for i, row in enumerate(ranked):
-                axes.barh(i - 0.19, row["only_loss_db"], 0.34, color=colour("int8-ptq"))
-                axes.barh(i + 0.19, row["spared_gain_db"], 0.34, color=colour("int8"))
+                axes.barh(i - 0.19, row.only_loss_db, 0.34, color=colour("int8-ptq"))
+                axes.barh(i + 0.19, row.spared_gain_db, 0.34, color=colour("int8"))
             _legend(axes, [("only it in int8: dB lost", "int8-ptq"), ("only it spared: dB gained", "int8")], narrow)
-            _layer_ticks(axes, [row["layer"] for row in ranked], narrow)
+            _layer_ticks(axes, [row.layer for row in ranked], narrow)
             axes.axvline(0, color=colour("ink"), linewidth=1)
             axes.set_xlabel("dB, mean over faces")
             axes.grid(axis="x")
@@ -107,7 +157,7 @@ def sensitivity(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
     return both(draw)
 
 
-def ranges(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
+def ranges(rows: Sequence[LayerRange]) -> Chart:
     """Ranges of every convolution's weights and outputs: thin all, thick all but one in a thousand at either end."""
 
     def draw(width: float) -> str:
@@ -119,14 +169,14 @@ def ranges(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
             bottom, tall = 42 / height, 1 - 66 / height
             weights = figure.add_axes((left / width, bottom, panel / width, tall))
             outputs = figure.add_axes(((left + panel + gap) / width, bottom, panel / width, tall))
-            for axes, key, linear in ((weights, "weights", 0.25), (outputs, "activations", 1.0)):
+            for axes, linear in ((weights, 0.25), (outputs, 1.0)):
                 for i, row in enumerate(rows):
-                    part = row[key]
+                    part = row.weights if axes is weights else row.activations
                     axes.plot([part["min"], part["max"]], [i, i], color=colour("muted"), linewidth=1)
                     thick = [part["p0.1"], part["p99.9"]]
                     axes.plot(thick, [i, i], color=colour("accent"), linewidth=5, solid_capstyle="butt")
-                    if key == "activations" and row["int8"]:
-                        axes.plot(row["int8"], [i, i], "|", color=colour("warn"), markersize=9, markeredgewidth=1.5)
+                    if axes is outputs and row.int8:
+                        axes.plot(row.int8, [i, i], "|", color=colour("warn"), markersize=9, markeredgewidth=1.5)
                 axes.set_ylim(len(rows) - 0.4, -0.6)
                 axes.grid(axis="x")
                 axes.spines["bottom"].set_visible(False)
@@ -137,7 +187,7 @@ def ranges(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
                 shown = [tick for tick in ticks if low <= tick <= high]
                 axes.set_xticks(shown, [f"{tick:g}" for tick in shown])
                 axes.minorticks_off()
-            _layer_ticks(weights, [row["layer"] for row in rows], narrow)
+            _layer_ticks(weights, [row.layer for row in rows], narrow)
             outputs.set_yticks([])
             for axes, name in ((weights, "weights"), (outputs, "outputs")):
                 axes.annotate(name, (0, 1), xycoords="axes fraction", xytext=(0, 6), textcoords="offset points")
@@ -146,9 +196,9 @@ def ranges(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
     return both(draw)
 
 
-def offset_histogram(found: dict[str, Any]) -> dict[str, str]:
+def offset_histogram(found: Offsets) -> Chart:
     """Shares of |offset| in equal parts of [0, bound], with the quantiles and the bound."""
-    shares, bound = found["histogram"], found["bound"]
+    shares, bound = found.histogram, found.bound
     part = bound / len(shares)
 
     def draw(width: float) -> str:
@@ -172,8 +222,8 @@ def offset_histogram(found: dict[str, Any]) -> dict[str, str]:
                 textcoords="offset points", ha="right", color=colour("warn"),
             )  # fmt: skip
             for name in ("p99", "p99.9", "p100"):
-                if name in found["quantiles"]:
-                    x = found["quantiles"][name]
+                if name in found.quantiles:
+                    x = found.quantiles[name]
                     axes.plot([x], [0], "^", color=colour("ink"), markersize=6, clip_on=False)
             axes.set_xlim(0, bound * 1.02)
             axes.set_ylim(0, top * 1.12)
@@ -212,3 +262,64 @@ def _legend(axes: Axes, entries: Sequence[tuple[str, str]], narrow: bool) -> Non
         handleheight=0.9,
         labelspacing=0.2,
     )
+
+
+def colour(name: str) -> str:
+    """The stand-in for a variable of the page."""
+    return f"#0a0b{COLOURS.index(name):02x}"
+
+
+@contextmanager
+def drawing(width: float, height: float) -> Iterator[Figure]:
+    """A figure of so many CSS pixels in the report's style.
+
+    Raises:
+        UnavailableError: matplotlib is not installed.
+    """
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise UnavailableError("the report's charts need matplotlib", "pip install 'edgesr[report]'") from error
+    from edgesr.process.quiet import quiet
+
+    ink, muted, line = colour("ink"), colour("muted"), colour("line")
+    colours: dict[Any, Any] = {
+        "text.color": ink,
+        "axes.labelcolor": muted,
+        "axes.edgecolor": line,
+        "xtick.color": muted,
+        "ytick.color": ink,
+        "grid.color": line,
+    }
+    with quiet(), matplotlib.rc_context({**STYLE, **colours}):
+        yield Figure(figsize=(width / 72, height / 72), facecolor="none")
+
+
+def svg(figure: Figure, name: str, label: str) -> str:
+    """The figure as an ``<svg>`` element; ``name`` keeps its ids apart from other figures', ``label`` is read aloud."""
+    import matplotlib
+
+    buffer = io.StringIO()
+    nothing: dict[str, Any] = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    for i, variable in enumerate(COLOURS):
+        text = text.replace(f"#0a0b{i:02x}", f"var(--{variable})")
+    text = re.sub(r"font: (?:[\w]+ )*([\d.]+px) [^;\"]+", r"font-size: \1", text)
+    text = re.sub(r"font-family: [^;\"]+;?", "", text)
+    text = re.sub(r'\bid="', f'id="{name}-', text)
+    text = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", text)
+    width = re.search(r'width="([\d.]+)pt"', text)
+    text = re.sub(r' (?:width|height)="[\d.]+pt"', "", text, count=2)
+    width_px = float(width.group(1)) if width else 0.0
+    opening = f'<svg role="img" aria-label="{_escaped(label)}" style="max-width:{width_px:g}px" '
+    return re.sub(r"\n\s*\n+", "\n", text.replace("<svg ", opening, 1)).strip()
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")

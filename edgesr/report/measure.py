@@ -1,4 +1,7 @@
-"""One network on every face: figures that are kept as they come, so that an interrupted report goes on."""
+"""One network on every face: figures that are kept as they come, so that an interrupted report goes on.
+
+*Verified* is what ``edgesr eval`` means by it: who passes as the person of the exemplars.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +18,21 @@ import numpy as np
 
 from edgesr.bundle import Bundle
 from edgesr.errors import InputOutputError
-from edgesr.evaluation.metrics import psnr, ssim
+from edgesr.evaluation.metrics import over_people, psnr, ssim
+from edgesr.evaluation.verification import FALSE_ACCEPTANCE
 from edgesr.faces.identity import IdentityMeter, Vector
 from edgesr.files.reading import read_text
 from edgesr.images.imaging import Pixels, resize_bicubic, to_pixels, to_unit
+from edgesr.models.checkpoint import Checkpoint
 from edgesr.runtime.base import Array, Runtime, fill_slots
 
-from .faces import ReportFace
+from .subject import ReportFace
 
 MEASURED_WITH = 2
 """Raised whenever what is measured changes its meaning, so that figures kept from before are not mixed in."""
 Track = Callable[[Sequence[ReportFace]], Iterator[ReportFace]]
+Share = tuple[float, float, float]
+"""A share of the faces and its 95 % interval over people: mean, low, high."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,6 +138,36 @@ def measure_faces(
         cache.put(face, embedder, Figures(psnr(image, face.truth), ssim(image, face.truth), identity, away))
     found = [cache.get(face, embedder) for face in faces]
     return [figures for figures in found if figures is not None]
+
+
+def threshold(faces: Sequence[ReportFace], meter: IdentityMeter) -> float | None:
+    """The distance that 1 % of other people's sharp photos of these faces stay below; None of fewer than two people."""
+    sharp = [meter.vector(face.truth, face.truth) for face in faces]
+    apart = [
+        found
+        for face in faces
+        for other, vector in zip(faces, sharp, strict=True)
+        if other.person != face.person and (found := to_exemplars(vector, face, meter)) is not None
+    ]
+    return float(np.quantile(apart, FALSE_ACCEPTANCE)) if apart else None
+
+
+def share(faces: Sequence[ReportFace], figures: Sequence[Figures], below: float | None) -> Share | None:
+    """Share that passes; None where nobody is verified."""
+    known = [
+        (float(one.to_exemplars < below), face.person)
+        for one, face in zip(figures, faces, strict=True)
+        if below is not None and one.to_exemplars is not None
+    ]
+    if not known:
+        return None
+    found = over_people([passed for passed, _ in known], [person for _, person in known])
+    return found.mean, found.low, found.high
+
+
+def float_key(checkpoint: Checkpoint, lr_size: int) -> str:
+    """Id of what the float network computes at an LR size."""
+    return f"float-{checkpoint.sha256[:20]}-{lr_size}"
 
 
 def bundle_key(bundle: Bundle) -> str:

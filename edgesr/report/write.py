@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from edgesr.models import Checkpoint
     from edgesr.models.hime.config import HIMEConfig
 
+    from .report import Report
     from .subject import Split, Subject, Tools
+    from .worst import Pictures
 
 TARGETS = ("executorch", "coreml", "tflite")
 PRECISIONS = ("fp32", "fp16", "int8-ptq", "int8", "mixed")
@@ -34,13 +36,13 @@ class WrittenReport:
     """One HTML file that opens offline."""
     json: Path
     markdown: Path
-    content: dict[str, Any]
-    """What the JSON file holds; ``docs/report.md`` names its keys."""
+    content: Report
+    """What the JSON file holds, by the same names; ``docs/report.md`` tells them."""
 
     @property
     def ok(self) -> bool:
         """Whether every target has a precision that keeps within the limits."""
-        return all(line["precision"] for line in self.content["verdict"]["lines"])
+        return self.content.verdict.ships
 
 
 def write_report(
@@ -115,12 +117,12 @@ def write_report(
         InputOutputError: a file or folder that was named is missing, damaged, or cannot be written.
     """
     files = refuse_early(output, force)
+    from edgesr.benchmarking.device_results import read_device_results
     from edgesr.faces.identity import open_meter
     from edgesr.models import load_checkpoint
 
     from .build import measure_report
     from .bundles import Sources, check_names, given_cells, with_conversions
-    from .device import read_device_results
     from .subject import Settings, Subject
 
     folder, calibration = _path(data), _path(calibrate) or _path(data)
@@ -168,7 +170,7 @@ def refuse_early(output: str | Path, force: bool) -> dict[str, Path]:
     for file in files.values():
         if file.exists() and not force:
             raise UsageError(f"{file} already exists", "pass --force to replace it, or -o for another place")
-    for module, name in (("matplotlib", "matplotlib"), ("jinja2", "Jinja")):
+    for module, name in (("matplotlib", "matplotlib"), ("jinja2", "Jinja"), ("cattrs", "cattrs")):
         if importlib.util.find_spec(module) is None:
             raise UnavailableError(f"a report needs {name}", "pip install 'edgesr[report]'")
     return files
@@ -194,11 +196,13 @@ def int8_checkpoints(quantized: Sequence[str], source: Checkpoint) -> list[tuple
 def choose_faces(
     data: Path | None, names: Sequence[str], show: str | None, limit: int | None, config: HIMEConfig, degradation: str
 ) -> tuple[list[Split], Split]:
-    """Splits to measure, the first for the table, and the one whose faces may be shown (it is measured too)."""
+    """Splits to measure, the first for the table, and the one whose faces may be shown.
+
+    That is measured too, but for the few samples beside a folder's faces, of which no table says anything.
+    """
     from edgesr.data.faces import eval_splits, read_eval_list
 
-    from .faces import SAMPLES, faces_of_pairs, faces_of_samples, spread
-    from .subject import Split
+    from .subject import SAMPLES, Split, faces_of_pairs, faces_of_samples, spread
 
     if data is None and (names or (show and show != SAMPLES)):
         raise UsageError("--split and --show are of a folder of faces", "give --data FOLDER too")
@@ -211,9 +215,11 @@ def choose_faces(
         return Split(name, faces_of_pairs(spread(pairs, limit), name, config, degradation), len(pairs))
 
     shown = show or (SHOWN if data is not None and SHOWN in eval_splits(data / "eval_list.csv") else SAMPLES)
-    wanted = list(dict.fromkeys([*(names or ([SAMPLES] if data is None else ["test"])), shown]))
-    splits = {name: split(name) for name in wanted}
-    return list(splits.values()), splits[shown]
+    measured = list(names or ([SAMPLES] if data is None else ["test"]))
+    if shown != SAMPLES:
+        measured.append(shown)
+    splits = {name: split(name) for name in dict.fromkeys([*measured, shown])}
+    return [splits[name] for name in dict.fromkeys(measured)], splits[shown]
 
 
 def with_sensitivity(
@@ -226,19 +232,23 @@ def with_sensitivity(
     tools: Tools,
 ) -> Subject:
     """The subject with its layers' sensitivities: from a file, or measured, or why not."""
-    from .sensitivity import read_sensitivity, sensitivity_of
+    from .layers import read_sensitivity, sensitivity_of
+    from .subject import Absent
+
+    def without(why: str, command: str) -> Subject:
+        return dataclasses.replace(subject, sensitivity_missing=Absent("layer sensitivity", why, command))
 
     if file is not None:
         return dataclasses.replace(subject, sensitivity=read_sensitivity(file))
     if not count:
-        return dataclasses.replace(subject, sensitivity_missing="not asked for\nedgesr report --sensitivity-faces 8")
+        return without("not asked for", "edgesr report --sensitivity-faces 8")
     if data is None or calibration is None:
-        return dataclasses.replace(subject, sensitivity_missing="no folder of faces\nedgesr report --data FOLDER")
+        return without("no folder of faces", "edgesr report --data FOLDER")
     try:
         tools.say(f"sensitivity of every layer on {count} faces of val")
         rows = sensitivity_of(subject.checkpoint, data, calibration, count, work, tools.track)
     except EdgesrError as error:
-        return dataclasses.replace(subject, sensitivity_missing=f"{error.what}\n{error.hint}")
+        return without(error.what, error.hint)
     return dataclasses.replace(subject, sensitivity=rows)
 
 
@@ -256,17 +266,15 @@ def _tools(report: Callable[[str], None], track: Track) -> Tools:
     )
 
 
-def _write(content: dict[str, Any], pictures: dict[str, Any], files: dict[str, Path]) -> None:
+def _write(content: Report, pictures: Pictures | None, files: dict[str, Path]) -> None:
     """All three files; each complete or not at all."""
     from edgesr.files.atomic import file_aside
 
-    from .build import report_json
-    from .html import report_html
-    from .markdown import report_markdown
+    from .page import report_html, report_markdown
 
     texts = {
         "page": report_html(content, pictures),
-        "json": report_json(content),
+        "json": content.to_json(),
         "markdown": report_markdown(content, files["page"].name),
     }
     for name, text in texts.items():

@@ -1,11 +1,11 @@
-"""What a report was measured on: machine, versions, and how busy it was."""
+"""What something was measured on: machine, versions, and how busy it was."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import platform
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -15,16 +15,27 @@ TOOLS = ("torchao", "matplotlib", "dlib-bin")
 """What a report depends on beside the converters."""
 
 
-def machine() -> dict[str, Any]:
-    """Processor, cores, memory, system, and the load when this was asked (1.0 a core is busy)."""
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """Processor, cores, memory, system, and the load when this was asked (1.0 a core is busy; None where unknown)."""
+
+    processor: str
+    cores: int | None
+    memory_gib: float
+    system: str
+    load: float | None
+
+
+def machine() -> Machine:
+    """This one, now."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    return {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "system": f"{platform.system()} {platform.machine()}",
-        "load": None if load is None else round(load, 1),
-    }
+    return Machine(
+        processor=_processor(),
+        cores=os.cpu_count(),
+        memory_gib=round(psutil.virtual_memory().total / 2**30, 1),
+        system=f"{platform.system()} {platform.machine()}",
+        load=None if load is None else round(load, 1),
+    )
 
 
 def versions() -> dict[str, str]:
