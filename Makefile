@@ -1,5 +1,5 @@
 # Everything goes through ./bootstrap, which needs no make; these are the usual names for it.
-.PHONY: help demo test env check lint wheel bench release fuzz kills android-assets android-apk android-check ios-assets web web-check clean
+.PHONY: help demo test env check lint docs wheel bench release fuzz kills android-assets android-apk android-check ios-assets web web-check clean
 
 FACES ?= ../shared/faces
 SECONDS ?= 60
@@ -17,6 +17,8 @@ check: lint
 	OMP_NUM_THREADS=1 .venv/bin/pytest --numprocesses 2 -m "not long and not slow and not tflite and not chromium"
 lint:           ## lint and types only
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+docs:           ## the documentation as a site, into build/docs
+	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict
 wheel:          ## build the wheel and the sdist into dist/
 	.venv/bin/python -m build
 fuzz:           ## damaged files for every reader of ours: make fuzz SECONDS=60

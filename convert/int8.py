@@ -51,7 +51,7 @@ class Int8Conv:
     """A convolution that takes int8 values, has int8 weights and gives int8 values."""
 
     name: str
-    """Of the network's layer where it is known, else the program's own."""
+    """The name of the network's layer where it is known, else the program's own."""
     weight: npt.NDArray[np.int8]
     """[C_out, C_in, kh, kw], symmetric."""
     weight_scales: npt.NDArray[np.float32]
@@ -107,7 +107,7 @@ class Convolutions:
     kernels: tuple[FloatConv, ...] = ()
     """Those of the float ones whose weights the program says in one place."""
     steps: frozenset[Step] = frozenset()
-    """Of every tensor that is rounded to int8, whatever takes or gives it."""
+    """The steps of every tensor that is rounded to int8, whatever takes or gives it."""
 
 
 def wanted(graph: nn.Module) -> Convolutions:
@@ -174,7 +174,7 @@ def int8_checks(saved: Mapping[str, Convolutions], graphs: Graphs) -> tuple[Chec
 
 
 def shortfall(checks: Sequence[Check]) -> str | None:
-    """In words, that convolutions are in float which should be in int8; None where none are."""
+    """Say that convolutions are in float which should be in int8; None where none are."""
     short = [check for check in checks if not check.ok and check.name.endswith("convolutions in int8")]
     if not short:
         return None

@@ -21,7 +21,7 @@ class ConvertedNetwork:
     """A bundle that passed the parity gate."""
 
     bundle: Path
-    """Its folder: ``edgesr.load`` runs it, ``edgesr.verify_bundle`` repeats the gate."""
+    """The bundle's folder: ``edgesr.load`` runs it, ``edgesr.verify_bundle`` repeats the gate."""
     manifest: dict[str, Any]
     """What its ``manifest.json`` holds; ``docs/formats.md`` names the keys."""
     notes: tuple[str, ...] = ()

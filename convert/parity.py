@@ -19,7 +19,7 @@ from edgesr.runtime.base import Array, Runtime, fill_slots
 from .precision import PRECISIONS
 
 FP32_MAX_ABS_ERROR = 1e-4
-"""On SR images in [0, 1], on CoFA's weights, and on features relative to their largest value."""
+"""Limits of the gate: on SR images in [0, 1], on CoFA's weights, and on features relative to their largest value."""
 
 
 def psnr_threshold(precision: str, output: str) -> float:

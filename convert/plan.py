@@ -28,10 +28,10 @@ class Plan:
     precision: Precision
     lowering: str
     config: HIMEConfig
-    """With the LR size and the slots of the conversion."""
+    """The network's configuration, with the LR size and the slots of the conversion."""
     output: Path
     quantization: Quantization | None = None
-    """Of the checkpoint, where the precision needs one and it is not to be calibrated first."""
+    """The checkpoint's quantization, where the precision needs one and it is not to be calibrated first."""
     calibration: Calibration | None = None
     notes: tuple[str, ...] = ()
     """Choices that the user did not make and should know of."""
@@ -50,7 +50,7 @@ class Proven:
     """An artifact that passed the gate."""
 
     plan: Plan
-    """With its quantization, where it has one."""
+    """The plan, with its quantization where it has one."""
     graphs: Graphs
     conversion: Conversion
     parity: Parity

@@ -30,7 +30,7 @@ class PrecisionRecord:
     SR images and weights have a peak of 1, features their largest value.
     """
     shown: int = 0
-    """Of a target's precisions, a report looks closer at the one with the highest."""
+    """How a report ranks a target's precisions: it looks closer at the one with the highest."""
 
 
 _INT8_DB = {"sr": 50.0, "features": 40.0, "weights": 35.0}
@@ -53,7 +53,7 @@ PRECISIONS: dict[str, PrecisionRecord] = {
         PrecisionRecord("int8-weights", stored="int8", all_stored=False, twin=True, psnr_db=_INT8_WEIGHTS_DB, shown=3),
     )
 }
-"""By name, in the order of a report's rows."""
+"""The precisions by name, in the order of a report's rows."""
 
 QUANTIZED = tuple(record.name for record in PRECISIONS.values() if record.quantized)
 """Precisions made of quantized graphs; int8-weights is made of float ones, whose weights alone are rounded."""

@@ -22,7 +22,7 @@ from .precision import PRECISIONS, QUANTIZED, Precision
 from .target import Report, Target
 
 SUFFIX = "-int8"
-"""Of the shipped int8 network of a float one's name."""
+"""How the name of a float network's shipped int8 network ends."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Calibration:
     """What to calibrate a float network with."""
 
     folder: Path
-    """Of people, as ``edgesr train`` takes it."""
+    """A folder of people, as ``edgesr train`` takes it."""
     split: str = "train"
     recipe: Path | None = None
     observer: str = "cubic"

@@ -22,7 +22,7 @@ FP16_EPSILON, FP16_LEAST = 2.0**-11, 2.0**-25
 """Half a step of float16, relative; and of its smallest numbers, absolute."""
 FP32_EPSILON = 2.0**-23
 INT8_STEPS = 0.75 / 127
-"""Of a channel's largest weight: half a step where weights are stored as int8, and what float16 adds to it."""
+"""How far a stored weight may be off, over its channel's largest: half a step of int8, and what float16 adds."""
 
 
 def stored_checks(saved: dict[str, Convolutions], graphs: Graphs, precision: Precision) -> tuple[Check, ...]:

@@ -54,7 +54,7 @@ class ReadBack:
     """What an artifact's own file says of itself, whoever wrote it."""
 
     convolutions: dict[str, Convolutions]
-    """As ``Conversion`` has them."""
+    """The convolutions as ``Conversion`` has them."""
     arithmetic: dict[str, str]
     computes_in: str
     metadata: dict[str, str] | None = None
@@ -67,7 +67,7 @@ class Target:
 
     name: str
     title: str
-    """As reports call it."""
+    """The name that reports use."""
     module: str
     """Module with ``convert(graphs, precision, folder, report) -> Conversion`` and ``read_back(folder, files,
     precision) -> ReadBack``; and where there is more to do, with ``missing`` (of this machine), ``complete`` (a bundle
@@ -90,13 +90,13 @@ class Target:
     completing_stages: int = 0
     """How many ``complete`` reports beside those of a float form."""
     float_form: bool = False
-    """Its bundles hold a quantized network's float form as well, converted and proven like it."""
+    """Whether its bundles hold a quantized network's float form as well, converted and proven like it."""
     roles: tuple[str, ...] = ("model",)
-    """Of its files, as a manifest names them."""
+    """The roles of its files, as a manifest names them."""
     evaluator: Engine | None = None
     """What runs or evaluates its artifacts on hosts that cannot execute them; None where every host can."""
     evaluator_title: str = ""
-    """Its name in reports, where it is not the engine's own."""
+    """The engine's name in reports, where it is not its own."""
     remedies: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """What supplies those of its needs that its extra does not: name as in ``missing`` to the command."""
     in_float: tuple[Rule, ...] = ()

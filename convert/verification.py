@@ -49,4 +49,4 @@ class Verification:
 
 
 Verify = Callable[[Path, "str | Path | None"], Verification]
-"""Of a bundle's folder, and a checkpoint that it is said to be made of."""
+"""A function of a bundle's folder and of the checkpoint that it is said to be made of, which verifies it."""

@@ -26,7 +26,7 @@ REQUIRED = {
     "checkpoint_sha256": str,
 }
 MOST_BYTES = 16 << 20
-"""Of a manifest; the largest we write, with every operator listed, has a few hundred kB."""
+"""The most bytes of a manifest; the largest we write, with every operator listed, has a few hundred kB."""
 MOST_FILES = 1000
 DTYPES = ("float32", "float16", "int8", "uint8", "int32")
 AGAIN = "convert again"

@@ -13,7 +13,7 @@ TOOLS = ("torch", "executorch", "coremltools", "onnx", "onnxruntime", "ai-edge-l
 
 
 def installed_versions(further: Iterable[str] = ()) -> dict[str, str]:
-    """Of edgesr, Python, and those of ``TOOLS`` and ``further`` distributions that are installed."""
+    """The versions of edgesr, of Python, and of those ``TOOLS`` and ``further`` distributions that are installed."""
     found = {"edgesr": __version__, "python": platform.python_version()}
     for tool in (*TOOLS, *further):
         try:

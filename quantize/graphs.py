@@ -92,7 +92,7 @@ def kept_in_float(model: HIME, quantization: Quantization, rules: Sequence[Rule]
 
 
 def quantization_of(checkpoint: Checkpoint) -> Quantization | None:
-    """Of an int8 checkpoint; None of a float one."""
+    """The quantization of an int8 checkpoint; None for a float one."""
     return None if checkpoint.quantization is None else Quantization.from_dict(checkpoint.quantization)
 
 

@@ -96,7 +96,7 @@ def find_layers(module: GraphModule, graph: str) -> list[Layer]:
 
 
 def layer_names(layers: list[Layer]) -> list[str]:
-    """Their names, each once."""
+    """The layers' names, each once."""
     names = [layer.name for layer in layers]
     if len(set(names)) != len(names):
         raise UsageError("two layers of the graph have one name: a module is used twice")

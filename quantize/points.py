@@ -94,7 +94,7 @@ class Point(FakeQuantizeBase):  # type: ignore[misc]
         return torch.fake_quantize_per_tensor_affine(x, step.detach(), zero_point, self.quant_min, self.quant_max)
 
     def calculate_qparams(self, **_: Any) -> tuple[Tensor, Tensor]:
-        """As PT2E asks for them when it converts."""
+        """Step and zero point, as PT2E asks for them when it converts."""
         return self.step.detach().clone(), self.zero_point.round().to(torch.int64)
 
 
@@ -111,7 +111,7 @@ class WeightPoint(FakeQuantizeBase):  # type: ignore[misc]
         self.enabled = True
         self.last: Tensor | None = None
         self.range: tuple[float, float] | None = None
-        """Of the weights seen first."""
+        """The range of the weights that were seen first."""
 
     def steps(self, weight: Tensor) -> Tensor:
         """One step for each output channel."""
@@ -126,7 +126,7 @@ class WeightPoint(FakeQuantizeBase):  # type: ignore[misc]
         return torch.fake_quantize_per_channel_affine(weight, steps, zero, 0, self.quant_min, self.quant_max)
 
     def calculate_qparams(self, **_: Any) -> tuple[Tensor, Tensor]:
-        """Of the weights seen last."""
+        """The steps of the weights that were seen last, and zero points of 0."""
         assert self.last is not None  # converted only after a run
         return self.last, torch.zeros(len(self.last), dtype=torch.int64)
 

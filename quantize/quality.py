@@ -22,14 +22,14 @@ class Loss:
     psnr_float: float
     psnr_loss_mean: float
     psnr_loss_max: float
-    """Of the worst face."""
+    """The loss of the worst face."""
     identity_loss: float | None
     """Mean loss of cosine similarity; None where it was not measured."""
     faces: int
 
 
 def quality_loss(quantized: Evaluation, reference: Evaluation, method: str) -> Loss:
-    """From two evaluations of the same pairs."""
+    """Compare two evaluations of the same pairs."""
     pairs = list(zip(reference.psnr[method], quantized.psnr[method], strict=True))
     measured = [(wanted, got) for wanted, got in pairs if not math.isnan(wanted)]
     losses = [wanted - got for wanted, got in measured]

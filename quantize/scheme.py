@@ -41,11 +41,11 @@ class Quantization:
     """``qat``, or ``ptq``: calibrated alone."""
     recipe: Recipe
     points: dict[str, QParams]
-    """By name (see ``layers``); features.* are the feature space's."""
+    """The steps of tensors by name (see ``layers``); features.* are the feature space's."""
     observer: str
     """How the ranges were found: ``mse``, ``percentile`` or ``cubic``."""
     float_sha256: str
-    """Of the float network's weights that it was made of."""
+    """The SHA-256 of the float network's weights that it was made of."""
     float_name: str = ""
     calibration: dict[str, Any] = dataclasses.field(default_factory=dict)
     """What it was calibrated with: photos, people, the folder's split."""
@@ -57,7 +57,7 @@ class Quantization:
         return (usual,) if self.recipe.rules == POLICY.rules else ("mixed", usual)
 
     def to_dict(self) -> dict[str, Any]:
-        """As stored in ``config.json``."""
+        """The quantization as ``config.json`` stores it."""
         return {
             "method": self.method,
             "observer": self.observer,

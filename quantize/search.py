@@ -83,7 +83,7 @@ def opponents(bench: Bench) -> list[Trial]:
 
 
 def cost(bench: Bench, recipe: Recipe) -> float:
-    """As ``Trial.cost``."""
+    """What the recipe costs, as ``Trial.cost``."""
     total = 0.0
     for layer in bench.layers:
         int8 = recipe.precision_of(layer.name) == "int8"

@@ -75,7 +75,7 @@ class Bench:
 
     @property
     def names(self) -> list[str]:
-        """Of all layers, the encoder's first."""
+        """The names of all layers, the encoder's first."""
         return [layer.name for layer in self.layers]
 
     def quantize(self, layers: Collection[str]) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from conftest import Call
 from PIL import Image
+from scenes import SIDE, Place, compose
 
 from edgesr.data.samples import sample_faces
 from edgesr.evaluation.methods import degrade
@@ -142,13 +143,18 @@ def test_the_demo_converts_verifies_restores_and_draws(call: Call, tiny_checkpoi
 def test_the_readmes_python_works_as_it_stands(tmp_path: Path, monkeypatch) -> None:
     readme = (Path(__file__).parent.parent / "README.md").read_text()
     code = readme.split("```python\n")[1].split("```")[0]
-    face = sample_faces(128)[0]
+    face, large = sample_faces(128)[0], sample_faces(SIDE)[0]
     for name in ("me-1.jpg", "me-2.jpg"):
         Image.fromarray(face.exemplar).save(tmp_path / name)
     Image.fromarray(degrade(face.target, 4)).save(tmp_path / "tiny-face.png")
+    (tmp_path / "my-photos").mkdir()
+    photo = compose((640, 480), [(large.exemplar, Place((320, 240), 260, 0.05))])
+    Image.fromarray(photo).save(tmp_path / "my-photos" / "summer.jpg")
+    Image.fromarray(compose((480, 320), [(large.target, Place((130, 150), 40))])).save(tmp_path / "party.jpg")
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     exec(compile(code, "README.md", "exec"), names)
+    assert Image.open(tmp_path / "party-sharp.jpg").width > 480, "enlarged, so that the restored face shows"
     assert names["sr"].shape == (128, 128, 3)
     assert names["weights"].shape == (2, 32, 32)
 

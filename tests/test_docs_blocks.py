@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -106,6 +107,11 @@ def photo_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for name, person in (("ann", me), ("bob", other))
             for i, photo in enumerate((person.exemplar, person.target))
         },
+        **{
+            f"family/{person.person}/{name}.jpg": photo_of(photo)
+            for person in sample_faces(SIDE)
+            for name, photo in (("spring", person.exemplar), ("autumn", person.target))
+        },
         "tiny-face.png": degrade(sample_faces(128)[0].target, 4),
     }
     for name, picture in pictures.items():
@@ -131,7 +137,15 @@ def carry_out(block: Block) -> None:
             subprocess.run(["sh", "-euc", line], check=True)
 
 
-@pytest.mark.parametrize("page", sorted({block.page for block in RUN}), ids=lambda page: page.name)
+def pages_to_run() -> list[Any]:
+    """Each page with something to run; those that convert for the web need a browser."""
+    web = {block.page for block in RUN if "--target web" in block.text}
+    pages = sorted({block.page for block in RUN})
+    marks = {page: [pytest.mark.chromium] if page in web else [] for page in pages}
+    return [pytest.param(page, marks=marks[page], id=str(page.relative_to(ROOT))) for page in pages]
+
+
+@pytest.mark.parametrize("page", pages_to_run())
 def test_what_a_page_says_works_in_an_empty_folder(
     page: Path, photo_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -189,7 +189,7 @@ class _View:
         return node.op_type == "QuantizeLinear" or node.input[0] not in self.constants
 
     def step(self, node: Any) -> Step | None:
-        """Of a QuantizeLinear or DequantizeLinear of 8 bits per tensor."""
+        """Scale and zero point of a QuantizeLinear or DequantizeLinear of 8 bits per tensor."""
         scale, zero_point = self.constants.get(node.input[1]), self.constants.get(node.input[2])
         if scale is None or zero_point is None or scale.size != 1 or zero_point.dtype not in (np.int8, np.uint8):
             return None

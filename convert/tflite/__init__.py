@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..target import Target
 
 ENVIRONMENT = "tflite environment"
-"""As ``Target.missing`` names the folder of ``edgesr setup tflite``."""
+"""How ``Target.missing`` names the folder of ``edgesr setup tflite``."""
 
 TARGET = Target(
     name="tflite",

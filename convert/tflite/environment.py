@@ -55,12 +55,12 @@ class TFLiteEnvironment:
 
     @property
     def converter(self) -> Path:
-        """Where onnx2tf lies."""
+        """The folder in which onnx2tf lies."""
         return self.folder / "converter"
 
     @property
     def runtime(self) -> Path:
-        """Where tflite-runtime lies, if it does."""
+        """The folder in which tflite-runtime lies, if it is there."""
         return self.folder / "runtime"
 
     def runtime_python(self) -> Path | None:

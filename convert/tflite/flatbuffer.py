@@ -16,11 +16,11 @@ METADATA = b"edgesr"
 """Name of the metadata's entry."""
 
 INT8_VERSIONS = {"CONV_2D": 3}
-"""Of operators on int8 tensors; of the others it is 2."""
+"""The version of operators on int8 tensors; of the others it is 2."""
 UNVERSIONED = ("QUANTIZE", "RESHAPE")
 """Operators whose first version takes int8 already."""
 TRANSPOSE_VERSIONS = {5: 5, 6: 6}
-"""By the number of axes."""
+"""The version of TRANSPOSE by the number of axes."""
 FP16_DEQUANTIZE = 3
 
 

@@ -8,7 +8,7 @@ from edgesr.runtime.engines import ENGINES
 from ..target import Target
 
 WEB_PAGE = "the booth's built page"
-"""As ``Target.missing`` names what a web bundle is made of beside its networks."""
+"""How ``Target.missing`` names what a web bundle is made of beside its networks."""
 
 TARGET = Target(
     name="web",

@@ -51,7 +51,7 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
 
 
 def read_back(folder: Path, files: Mapping[str, str], precision: Precision) -> ReadBack:
-    """As of the ONNX bundle that the graphs are."""
+    """Read a web bundle's graphs back, as the ONNX target reads its own."""
     return onnx.read_back(folder, files, precision)
 
 
@@ -95,7 +95,7 @@ def verify_further(bundle: Bundle, checkpoint: str | Path | None, verify: Verify
 
 
 def key_of(precision: Precision) -> str:
-    """Of the form that a precision is of."""
+    """Where the models of a precision lie in the bundle: ``int8`` for all quantized precisions, else ``fp32``."""
     return INT8 if precision in QUANTIZED else FLOAT
 
 

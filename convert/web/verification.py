@@ -59,7 +59,7 @@ def verify_folder(bundle: Bundle, checkpoint: str | Path | None, verify: Verify)
 
 
 def model_folders(bundle: Bundle) -> list[str]:
-    """Where the networks of a web bundle lie, each a bundle of its own."""
+    """The folders of a web bundle's networks, each a bundle of its own."""
     found = (Path(name) for name in bundle.manifest["sha256"] if name.startswith("models/"))
     return sorted({str(path.parent) for path in found if path.name == MANIFEST and is_data(path.as_posix())})
 

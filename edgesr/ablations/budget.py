@@ -41,7 +41,7 @@ class Budget:
     """What one run gets, and what it must agree on to be compared or resumed."""
 
     row: dict[str, Any]
-    """Its configuration, without the steps."""
+    """The row's configuration, without the steps."""
     minutes: float
     step_seconds: float
     steps: int

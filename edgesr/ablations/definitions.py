@@ -30,7 +30,7 @@ class Row:
     name: str
     about: str
     exemplars: int
-    """In evaluation."""
+    """How many exemplars evaluation gives the network."""
     network: HIMEConfig
     training: TrainConfig
 
@@ -53,7 +53,7 @@ def load_row(name: str, network: HIMEConfig, training: TrainConfig) -> Row:
 
 
 def _loss(fields: dict[str, Any], network: HIMEConfig) -> LossConfig:
-    """Of a row's ``[loss]``; the discriminator sees faces of the network's size."""
+    """The loss that a row's ``[loss]`` describes; the discriminator sees faces of the network's size."""
     weights = _changed(RECONSTRUCTION, fields.pop("weights", {}))
     discriminator = DiscriminatorConfig()
     if weights.adv:

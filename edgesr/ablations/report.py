@@ -21,7 +21,7 @@ class TableReport:
 
     table: Table
     results: Mapping[str, RowResult]
-    """By the row's name."""
+    """The results by the row's name."""
 
     @property
     def heading(self) -> str:

@@ -45,7 +45,7 @@ class Ablation:
     rows: Sequence[Row]
     minutes: float
     pairs: Mapping[str, Sequence[EvalPair]]
-    """Of each split; all have the same targets and exemplars for every row."""
+    """The pairs of each split, with the same targets and exemplars for every row."""
     measure: Measure
     metrics: Sequence[str]
     """What ``measure`` gives."""

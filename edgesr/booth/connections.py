@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 MOST_CONNECTIONS = 64
 """A browser opens six to one address."""
 REQUEST_SECONDS = 5.0
-"""For a request's line and headers to be complete, counted from the connection or from the answer before."""
+"""Seconds until a request's line and headers must be complete, from the connection or the answer before."""
 HEAD_BYTES = 1 << 14
-"""Of a request's line and headers together."""
+"""The most bytes of a request's line and headers together."""
 ANSWER_SECONDS = 10.0
 LEAST_RATE = 1e6
 """An answer or a body may take ``ANSWER_SECONDS`` and a second for each so many bytes: this is one machine."""
 CONNECTION_SECONDS = 300.0
 """After which a connection ends with its next answer."""
 LEFT_OVER_BYTES, LEFT_OVER_SECONDS = 1 << 16, 0.5
-"""Of what a refused client still sends: closing over unread bytes would take the answer away from it."""
+"""The most that is read of what a refused client still sends: closing over unread bytes would take its answer away."""
 AT_ONCE = struct.pack("ii", 1, 0)
 """SO_LINGER's value by which the system forgets what a client does not fetch."""
 

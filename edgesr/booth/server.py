@@ -55,11 +55,11 @@ UNCOMPRESSED = (".jpg", ".png", ".webp", ".woff2")
 GZIP_LEVEL = 6
 """What hosts commonly use; first_visit_bytes is measured at it."""
 FOREVER = "public, max-age=31536000, immutable"
-"""For Vite's assets, whose names hold a hash of their content."""
+"""How Vite's assets are cached, whose names hold a hash of their content."""
 
 
 def compressed(content: bytes) -> bytes:
-    """As the server sends it to a browser that takes gzip."""
+    """The content as the server sends it to a browser that takes gzip."""
     return gzip.compress(content, GZIP_LEVEL, mtime=0)
 
 
@@ -110,7 +110,7 @@ class FolderServer(BoundedServer):
 
     @property
     def address(self) -> str:
-        """Of the page, for a browser."""
+        """The page's address, for a browser."""
         return f"http://{ADDRESS}:{self.server_port}/{self.prefix}"
 
     def is_ours(self, host: str) -> bool:

@@ -43,7 +43,7 @@ def site_folder() -> Path:
 
 
 def runtime_version() -> str:
-    """Of the onnxruntime-web that the page was built with."""
+    """The version of the onnxruntime-web that the page was built with."""
     version: str = json.loads((site_folder() / DESCRIPTION).read_text())["onnxruntime_web"]
     return version
 

@@ -122,7 +122,7 @@ class BatchSampler:
         self.person = faces.person
 
     def batch(self, step: int, progress: float, rank: int = 0, processes: int = 1) -> Batch:
-        """Of the batch of ``step``, the part of process ``rank`` of ``processes``.
+        """The part of process ``rank`` of ``processes`` of the batch of ``step``.
 
         ``progress`` in [0, 1] is the share of the run behind it.
 

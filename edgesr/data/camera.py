@@ -46,7 +46,7 @@ class CameraDegradation:
     moving: float = 0.2
     """Probability of motion blur."""
     motion: Range = (0.3, 1.3)
-    """Its length."""
+    """The length of the motion."""
     captured: tuple[float, ...] = (0.9, 1.0, 1.25, 1.5, 2.0, 3.0)
     """Sizes that the face may have had on the sensor, over its LR size; at most that of the sharp photo."""
     gamma: Range = (1.8, 2.6)
@@ -66,7 +66,7 @@ class CameraDegradation:
     """Amount of unsharp masking."""
     codecs: tuple[tuple[str, float], ...] = (("jpeg", 0.65), ("webp", 0.15), ("heic", 0.2))
     quality: Range = (60.0, 95.0)
-    """Of the first file."""
+    """The quality at which the first file is saved."""
     again: tuple[float, ...] = (0.6, 0.3, 0.1)
     """Probability that a messenger saves it again 0, 1, 2 times, as JPEG."""
     smaller: Range = (0.75, 1.0)

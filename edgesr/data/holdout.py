@@ -9,7 +9,7 @@ from edgesr.data.faces import EvalPair, FaceSet, to_train_on
 from edgesr.errors import UsageError
 
 TARGETS, EXEMPLARS = 4, 4
-"""Of each person at most."""
+"""The most targets of a person, and exemplars of a target."""
 
 
 def hold_out(folder: Path, split: str | None, size: int, count: int) -> tuple[FaceSet, list[EvalPair]]:

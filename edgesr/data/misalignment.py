@@ -40,7 +40,7 @@ MEASURED = {
     64: Spread(0.0041, 0.0198, 1.78, -0.0021),
     96: Spread(0.0025, 0.0128, 1.07, -0.0013),
 }
-"""By the side of the face's square in the photo, in pixels."""
+"""The figures by the side of the face's square in the photo, in pixels."""
 
 MOST = 2.5
 """Standard deviations that are drawn at most: the tail beyond is detections of something else."""

@@ -195,7 +195,7 @@ def looked_at(
 def _ahead(
     pool: concurrent.futures.Executor, look: Callable[..., Found | str], paths: Sequence[Path], most: int
 ) -> Iterator[Found | str]:
-    """In order, with at most so many photos begun: crops that wait take memory."""
+    """Yield results in order, with at most so many photos begun: crops that wait take memory."""
     begun: deque[concurrent.futures.Future[Found | str]] = deque()
     for path in paths:
         begun.append(pool.submit(_look, look, path))

@@ -27,7 +27,7 @@ class Graphs:
     """Both graphs of one network, with the sizes they were made for."""
 
     encode: nn.Module
-    """As the architecture makes it, or what it became when it was quantized (a ``GraphModule``)."""
+    """The module as the architecture makes it, or what it became when it was quantized (a ``GraphModule``)."""
     restore: nn.Module
     """Likewise."""
     config: HIMEConfig

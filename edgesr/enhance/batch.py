@@ -21,7 +21,7 @@ from edgesr.files.reading import read_text
 from edgesr.images.imaging import IMAGE_SUFFIXES
 
 JOURNAL = ".edgesr-enhance.jsonl"
-"""In the output folder: a line for each photo begun and one for each done, so that a run may stop and go on."""
+"""A file in the output folder: a line for each photo begun and one for each done, so that a run may go on."""
 
 FURTHER = re.compile(r"-(compare|heatmap|face\d+)\.png$")
 """How the names of files beside an output end."""

@@ -58,7 +58,7 @@ class Clip:
     stream: int = 0
     """The picture's number in its file."""
     tags: dict[str, str] = dataclasses.field(default_factory=dict)
-    """Of the whole file: when and where it was taken, by what, its title."""
+    """What the whole file is tagged with: when and where it was taken, by what, its title."""
     fine_colours: bool = False
     """Whether they are stored at more than half its width and height, which an output's are not."""
     notes: tuple[str, ...] = ()
@@ -72,13 +72,13 @@ class Clip:
         return dataclasses.replace(self, tags=kept_tags(self.tags, strip), strip=strip)
 
     def stream_tags(self, stream: Any) -> dict[str, str]:
-        """Of one of its streams: title, and language, without which sounds are hard to tell apart."""
+        """What one of its streams is tagged with: title, and language, without which sounds are hard to tell apart."""
         tags = {name: value for name, value in stream.metadata.items() if name.lower() not in OWN_TAGS}
         language = {name: value for name, value in tags.items() if name.lower() == "language"}
         return language | kept_tags(tags, self.strip)
 
     def read(self) -> Iterator[Frame]:
-        """Its frames, one at a time.
+        """Yield the clip's frames, one at a time.
 
         Raises:
             InputOutputError: a damaged frame, or one of another size.

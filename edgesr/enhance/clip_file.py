@@ -39,7 +39,7 @@ class Contents:
 
     frames: int
     packets: dict[int, int]
-    """Of each sound and subtitle stream, by its number."""
+    """The packets of each sound and subtitle stream, by its number."""
 
 
 def is_clip(path: Path) -> bool:

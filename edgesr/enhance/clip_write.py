@@ -33,7 +33,7 @@ class ClipWriter:
         av = load_av()
         self.frames = 0
         self.packets: dict[int, int] = {}
-        """Of sound that was written, by its stream's number; where they stay as they are."""
+        """Packets of sound that was written, by its stream's number, where they stay as they are."""
         self._size, self._look = size, look
         self._convert = Converter(look.colours)
         self._last: int | None = None

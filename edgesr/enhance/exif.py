@@ -174,7 +174,7 @@ def _broken(directory: Directory | None) -> bool:
 
 
 def _kept(directory: Directory, changes: Mapping[int, Value | None]) -> list[tuple[int, int]]:
-    """Where the values lie that stay."""
+    """The places of the values that stay."""
     return [
         (entry.at, entry.at + entry.size)
         for tag, entry in directory.entries.items()
@@ -190,7 +190,7 @@ def _left_out(
     first: Mapping[int, Value | None],
     details: Mapping[int, Value | None],
 ) -> Iterable[tuple[int, int]]:
-    """Where the old directories lie, the values that go, and the thumbnail."""
+    """The places of the old directories, of the values that go, and of the thumbnail."""
     yield main.at, main.end
     if rewritten:
         yield inner.at, inner.end

@@ -28,7 +28,7 @@ NOT_OF_THE_OUTPUT = (
     *(b"xmpGImg", b":Thumbnails", b"hdrgm:", b"HDRGainMap", b"GDepth:", b"GImage:", b"Container:Directory"),
     *(b"HasExtendedXMP", b"GCamera:MicroVideo", b"GCamera:MotionPhoto"),
 )
-"""In XMP: pictures of the photo as it was, and words about parts of the file that are left out."""
+"""Words in XMP of pictures of the photo as it was, and of parts of the file that are left out."""
 
 TURN = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>))\s*[2-8]")
 
@@ -42,12 +42,12 @@ class Density:
     unit: str
 
     def per_inch(self) -> tuple[float, float]:
-        """As dots per inch."""
+        """The density in dots per inch."""
         times = {"inch": 1.0, "cm": 2.54, "m": 0.0254}[self.unit]
         return self.x * times, self.y * times
 
     def per_metre(self) -> tuple[int, int]:
-        """As PNG counts."""
+        """The density in dots per metre, as PNG counts."""
         times = {"inch": 1 / 0.0254, "cm": 100.0, "m": 1.0, "": 1.0}[self.unit]
         return round(self.x * times), round(self.y * times)
 
@@ -60,7 +60,7 @@ class Extras:
     iptc: bytes | None = None
     """Records of IIM."""
     comment: bytes | None = None
-    """Of a JPEG or a GIF."""
+    """The comment of a JPEG or a GIF."""
     further_comments: tuple[bytes, ...] = ()
     """A JPEG may have several."""
     texts: tuple[tuple[bytes, bytes], ...] = ()

@@ -14,7 +14,7 @@ from edgesr.images.imaging import Pixels, resize_bicubic
 Weights = npt.NDArray[np.float32]
 
 OPACITY = 0.45
-"""Of the colours over the face."""
+"""How opaque the colours lie over the face."""
 
 TILE, GAP, CAPTION = 192, 6, 18
 LONGEST = 1600

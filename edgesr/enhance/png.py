@@ -26,7 +26,7 @@ class WithChunks:
         self._stream, self._chunks, self._written = stream, chunks, 0
 
     def write(self, data: bytes) -> int:
-        """As a file does."""
+        """Do as a file does."""
         before = max(0, min(HEAD - self._written, len(data)))
         self._stream.write(data[:before])
         if self._written < HEAD <= self._written + len(data):
@@ -37,7 +37,7 @@ class WithChunks:
         return len(data)
 
     def flush(self) -> None:
-        """As a file does."""
+        """Do as a file does."""
         self._stream.flush()
 
 

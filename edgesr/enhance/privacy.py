@@ -26,7 +26,7 @@ IPTC_LOCATION = frozenset((26, 27, 90, 92, 95, 100, 101))
 
 
 def strip_of(location: bool, metadata: bool) -> Strip:
-    """From the two options of the command line; the second includes the first."""
+    """The choice that two options make; the second includes the first."""
     return "metadata" if metadata else "location" if location else None
 
 

@@ -70,14 +70,14 @@ class EnhancedFace:
     """A face of the photo, and what was made of it."""
 
     face: Face
-    """In coordinates of the input."""
+    """The face in coordinates of the input."""
     side: int
     restored: bool
     reason: str
     """Why it was restored as it was, or not: a sentence."""
     network: str | None = None
     exemplars: tuple[int, ...] = ()
-    """Of the gallery, counted from 0, the best first."""
+    """Which entries of the gallery were used, counted from 0, the best first."""
     other: bool | None = None
     """Whether it is somebody else than the gallery's person; None: not told."""
     before: Pixels | None = None

@@ -33,7 +33,7 @@ from edgesr.images.imaging import Pixels
 from edgesr.release import __version__
 
 MOST_MEGAPIXELS = 8.3
-"""Of an output's frame: 4K."""
+"""The most megapixels of an output's frame: 4K."""
 
 SCANNED = 12
 """Frames looked at before, spread over the clip, to choose how large the output must be."""
@@ -58,7 +58,7 @@ class Track:
     stored: int = -APART
     """The last frame that became an exemplar."""
     pool: dict[str, list[Entry]] = dataclasses.field(default_factory=dict)
-    """By network; the latest last."""
+    """The exemplars by network, the latest last."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,7 +24,7 @@ from edgesr.images.photo_formats import LONGEST_SIDE
 KINDS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".heic": "HEIF", ".heif": "HEIF"}
 SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "HEIF": ".heic"}
 NAMES = {"jpeg": "JPEG", "png": "PNG", "webp": "WEBP", "heic": "HEIF"}
-"""As ``--format`` calls them."""
+"""The formats as ``--format`` calls them."""
 
 __all__ = ["KINDS", "NAMES", "QUALITY", "SUFFIXES", "check_size", "mark", "write_photo"]
 

@@ -52,7 +52,7 @@ class BinRow:
     originals: Interval | None
 
     def answer(self) -> dict[str, Any]:
-        """For a JSON answer; intervals as [mean, low, high]."""
+        """The bin as a JSON answer has it, with intervals as [mean, low, high]."""
         return {
             "bin": self.name,
             "images": self.images,
@@ -152,7 +152,7 @@ def yaws(detector: Detector, track: Callable[[Sequence[Path]], Iterator[Path]], 
 
 
 def yaw(photo: Pixels, detector: Detector) -> float:
-    """As the module's head says, of the largest face of a crop uint8 [S, S, 3]; nan where none is found."""
+    """The yaw, by the module's head, of the largest face of a crop uint8 [S, S, 3]; nan where none is found."""
     faces = detector.detect(photo)
     if not faces:
         return math.nan

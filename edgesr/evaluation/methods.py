@@ -18,7 +18,7 @@ from edgesr.images.imaging import Pixels, read_image, resize_bicubic, to_pixels,
 from edgesr.runtime.base import Array, Runtime, fill_slots
 
 Measure = Callable[[Pixels, Pixels], Mapping[str, float]]
-"""From an image and the original to figures by metric."""
+"""A function of an image and the original that gives figures by metric."""
 
 GREY = 128
 ENCODED_KEPT = 256
@@ -35,7 +35,7 @@ class Restored:
 
 
 Verify = Callable[[Restored, EvalPair, Sequence[Path]], Mapping[str, Mapping[str, float]]]
-"""From a restored target, its pair and the wrong person's exemplars to figures by method, then metric."""
+"""A function of a restored target, its pair and the wrong person's exemplars: figures by method, then metric."""
 
 
 class Methods:
@@ -139,7 +139,7 @@ class Evaluation:
 
     people: list[str]
     scores: dict[str, dict[str, list[float]]]
-    """By metric, then by method."""
+    """The figures by metric, then by method."""
 
     @property
     def psnr(self) -> dict[str, list[float]]:

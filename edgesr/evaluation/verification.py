@@ -37,7 +37,7 @@ class Originals:
     threshold: float
     verified: Interval
     passed: tuple[float, ...]
-    """Of each pair's target, whether it passes as its person: 1.0 or 0.0."""
+    """Whether each pair's target passes as its person: 1.0 or 0.0."""
     strangers: int
     """Pairs of a person's exemplars and somebody else's photo that the threshold comes from."""
 
@@ -77,7 +77,7 @@ class Verification:
         return Originals(threshold, over_people(passed, people.tolist()), tuple(passed), int(stranger.sum()))
 
     def summary(self) -> dict[str, Any]:
-        """For a JSON answer."""
+        """The figures as a JSON answer has them."""
         originals = self.originals
         return {
             "threshold": originals.threshold,
@@ -88,7 +88,7 @@ class Verification:
         }
 
     def measure(self, restored: Restored, pair: EvalPair, wrong: Sequence[Path]) -> dict[str, dict[str, float]]:
-        """By method: ``verified`` as the pair's person; ``verified_as_wrong`` as the ``wrong`` person."""
+        """By method two shares: ``verified`` as the pair's person, ``verified_as_wrong`` as the ``wrong`` person."""
         found: dict[str, dict[str, float]] = {}
         for method, image in restored.images.items():
             vector = self.meter.vector(image, restored.truth)

@@ -25,7 +25,7 @@ USUAL_BOX = (0.21, 0.30, 0.79, 0.88)
 """Left, top, right and bottom of what the HOG detector finds in aligned crops, on average."""
 
 RIGHT_EYE, LEFT_EYE, NOSE_TIP, MOUTH = range(36, 42), range(42, 48), 30, (48, 54)
-"""Of the 68 landmarks of iBUG 300-W, image left first."""
+"""Which of the 68 landmarks of iBUG 300-W are taken, image left first."""
 
 
 class DlibDetector:

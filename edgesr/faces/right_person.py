@@ -52,7 +52,7 @@ class Verdict:
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """Of one embedder: thresholds and error rates at ``SIZES``."""
+    """The thresholds and error rates of one embedder at ``SIZES``."""
 
     thresholds: tuple[float, float, float, float]
     errors: tuple[ErrorRates, ErrorRates, ErrorRates, ErrorRates]
@@ -67,7 +67,7 @@ DLIB = Calibration(
     (ErrorRates(0.814, 0.007), ErrorRates(0.541, 0.005), ErrorRates(0.269, 0.002), ErrorRates(0.100, 0.003)),
 )
 CALIBRATIONS = {"dlib ResNet": DLIB, "face_embedding_mobilefacenet.onnx": ARCFACE}
-"""By ``Embedder.name``."""
+"""The calibrations by ``Embedder.name``."""
 
 
 def other_person(embedder: Embedder, restored: Pixels, lr_size: float, embeddings: npt.ArrayLike) -> Verdict:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 RENAME_EXCHANGE = RENAME_SWAP = 2
-"""As Linux and macOS call it."""
+"""The flag that swaps two paths, by its names on Linux and on macOS."""
 AT_FDCWD = -100
 UNSUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM}
 

@@ -73,7 +73,7 @@ def read_json(path: Path, hint: str = "", most: int = MOST) -> Any:
 
 
 def parse_json(text: str, name: str, hint: str = "") -> Any:
-    """As ``read_json``, of a text that ``name`` names."""
+    """Parse a text as ``read_json`` does; ``name`` names it in errors."""
     try:
         value = json.loads(text)
         if "\\u" in text:  # only an escape can hold half of a surrogate pair, which breaks printing and paths
@@ -86,7 +86,7 @@ def parse_json(text: str, name: str, hint: str = "") -> Any:
 
 
 def parse_toml(text: str, name: str, hint: str = "") -> dict[str, Any]:
-    """As ``parse_json``, of TOML."""
+    """Parse TOML as ``parse_json`` parses JSON."""
     if any(len(line) > LONGEST_LINE for line in text.splitlines()):
         raise InputOutputError(f"cannot read {name}: a line has more than {LONGEST_LINE} characters", hint)
     try:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Vector = npt.NDArray[np.float32]
 
 MAJORITY = 0.75
-"""Of the photos, above which they are taken for one person's album: embedders err, and strangers walk through."""
+"""The share above which photos are taken for one person's album: embedders err, and strangers walk through."""
 
 QUALITY, POSE = ("exposure", "sharpness", "size_px"), ("pitch_deg", "roll_deg", "yaw_deg")
 

@@ -37,7 +37,7 @@ class BuiltGallery:
 
     gallery: Gallery
     path: Path | None
-    """Its file; None where none was asked for, or no photo was taken."""
+    """The gallery's file; None where none was asked for, or no photo was taken."""
     kept: tuple[Candidate, ...]
     """Photos that became entries."""
     rejected: tuple[Rejection, ...]

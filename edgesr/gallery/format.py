@@ -32,11 +32,11 @@ class Entry:
     """One photo of the gallery's person."""
 
     features: tuple[Stored | None, ...]
-    """By section of the gallery; None where that network was not at hand when the photo was added."""
+    """The features by section of the gallery; None where that network was not at hand when the photo was added."""
     descriptor: Array
-    """[D], from ``edgesr.gallery.descriptor``."""
+    """[D], from ``edgesr.faces.descriptor``."""
     photo_sha256: str
-    """Of the photo file's bytes: 64 lower-case hex digits. An entry's identity; no photo is in a gallery twice."""
+    """SHA-256 of the photo file's bytes, 64 lower-case hex digits. It identifies an entry: no photo is there twice."""
     quality: Mapping[str, float] = dataclasses.field(default_factory=dict)
     """``sharpness``, ``size_px``, ``exposure``; exact to a thousandth, like ``pose``."""
     pose: Mapping[str, float] = dataclasses.field(default_factory=dict)

@@ -27,7 +27,7 @@ MOST_SECTIONS = 8
 MOST_MAPS, MOST_CODES = 8, 8
 MOST_PARTS, MOST_CHANNELS = 8, 1024
 MOST_SIDE = 1024
-"""Of a map, in pixels."""
+"""The longest side of a map, in pixels."""
 LEAST_LR, MOST_LR = 4, 256
 SCALES = (2, 4, 8, 16)
 MOST_VECTOR = 4096
@@ -69,16 +69,16 @@ class Header:
     """A gallery without its numbers."""
 
     sections: tuple[Section, ...]
-    """Without their steps, which are numbers."""
+    """The sections without their steps, which are numbers."""
     rows: tuple[tuple[int, ...], ...]
-    """Of each section the entries that it has features of, ascending."""
+    """For each section the entries that it has features of, ascending."""
     embedder: str | None
     labels: tuple[Label, ...]
     descriptor_size: int
     embedding_size: int
     extensions: Mapping[str, str] = dataclasses.field(default_factory=dict)
     content_sha256: str | None = None
-    """As it was read; None in version 1."""
+    """The content's hash as it was read; None in version 1."""
 
     @property
     def version(self) -> int:

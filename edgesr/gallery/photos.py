@@ -48,7 +48,7 @@ class Candidate:
     quality: Quality
     descriptor: Descriptor
     fingerprint: npt.NDArray[np.float32] | None = None
-    """Of the whole photo, to find it stored twice; never written anywhere."""
+    """A fingerprint of the whole photo, to find it stored twice; never written anywhere."""
 
 
 @dataclasses.dataclass(frozen=True)

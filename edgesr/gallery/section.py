@@ -35,7 +35,7 @@ class Section:
     maps: tuple[FeatureMap, ...]
     codes: tuple[Code, ...]
     dtype: DType
-    """Of the maps; codes are float32."""
+    """How the maps are stored; codes are float32."""
     steps: Mapping[str, float] | None
     """int8 step of each part of the maps: value = step * stored. float32 numbers. None for fp16."""
 

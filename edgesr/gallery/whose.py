@@ -138,6 +138,6 @@ def in_folders(people: Sequence[Sequence[Candidate]]) -> bool:
 
 
 def names_of(photos: Sequence[Candidate], most: int | None = 5, *, folders: bool = False) -> str:
-    """Their file names, the first ``most`` of them; with ``folders`` each with the name of its folder."""
+    """Name the photos by their files, the first ``most`` of them; with ``folders`` each with the name of its folder."""
     names = (f"{one.path.parent.name}/{one.path.name}" if folders else one.path.name for one in photos[:most])
     return ", ".join(names) + (", ..." if most is not None and len(photos) > most else "")

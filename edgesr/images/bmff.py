@@ -16,7 +16,7 @@ class Still:
     sizes: tuple[tuple[int, int], ...]
     """Width and height of every picture in the file: tiles, thumbnails and the whole."""
     bits: int
-    """Of a sample, the most of any picture's; 8 where it is not said."""
+    """Bits of a sample, the most of any picture's; 8 where it is not said."""
     nclx: tuple[int, int, int, int] | None
     """Primaries, transfer, matrix and range of the colours, by ITU-T H.273."""
     exif: bytes | None

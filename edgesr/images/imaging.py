@@ -19,7 +19,7 @@ from edgesr.images.samples16 import deep_bits, read_deep
 __all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS"]
 
 MAX_BYTES = 1 << 30
-"""Of a photo's file; 120 megapixels of 16-bit colour without compression take 720 MB."""
+"""The most bytes of a photo's file; 120 megapixels of 16-bit colour without compression take 720 MB."""
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -25,9 +25,9 @@ class Entry:
     type: int
     count: int
     at: int
-    """Where the value lies."""
+    """The place of the value in the file."""
     size: int
-    """Its bytes."""
+    """The value's bytes."""
     outside: bool
     """Whether it lies outside the directory, which holds where."""
 
@@ -39,9 +39,9 @@ class Directory:
     at: int
     entries: dict[int, Entry]
     following: int
-    """Where the next directory lies, 0 where there is none."""
+    """The place of the next directory, 0 where there is none."""
     end: int
-    """Where the directory itself ends."""
+    """The place at which the directory itself ends."""
     damaged: int = 0
 
 
@@ -54,7 +54,7 @@ class Tiff:
     """``<`` or ``>``, as ``struct`` has it."""
     big: bool
     first: int
-    """Where the first directory lies."""
+    """The place of the first directory."""
 
     def directory(self, at: int) -> Directory | None:
         """The directory at a place, or None where none can be."""

@@ -13,9 +13,9 @@ class Architecture:
     """A folder below ``edgesr.models``. Adding one is adding the folder, and a line in ``registry``."""
 
     name: str
-    """As ``config.json`` names it."""
+    """The name that ``config.json`` has."""
     config: Any
-    """Its configurations: a frozen dataclass with ``from_dict``, ``to_dict``, ``replace`` and ``interface``."""
+    """The frozen dataclass of its configurations, with ``from_dict``, ``to_dict``, ``replace`` and ``interface``."""
     presets: Mapping[str, Any]
     """Configurations by the name that commands take."""
     network: str

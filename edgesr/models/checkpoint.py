@@ -32,7 +32,7 @@ from edgesr.models.registry import architecture_of
 
 CARD = "README.md"
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-"""Of weights; they are computed with in float32."""
+"""Types that weights may be stored in; they are computed with in float32."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,10 +46,10 @@ class Checkpoint:
     feature_scales: dict[str, float]
     """int8 step of each part of the features (f_ref, g_ref), fixed for the feature space."""
     sha256: str
-    """Of ``model.safetensors``."""
+    """The SHA-256 of ``model.safetensors``."""
     training: dict[str, Any]
     quantization: dict[str, Any] | None = None
-    """Of an int8 network: what ``edgesr.quantize`` needs to make it one of these weights. None of a float one."""
+    """What ``edgesr.quantize`` needs to make an int8 network of these weights; None for a float one."""
 
     @property
     def degradation(self) -> str:

@@ -20,9 +20,9 @@ WEIGHTS, CONFIG = "model.safetensors", "config.json"
 IN_RUN = "checkpoint"
 """The checkpoint's folder inside that of a training run."""
 LEAST_STEP, MOST_STEP = 2.0**-40, 2.0**40
-"""Of feature_scales: what a gallery can store."""
+"""Bounds of a feature scale: what a gallery can store."""
 MOST_BYTES = 16 << 20
-"""Of a configuration."""
+"""The most bytes of a configuration."""
 SHIPPED = Path(__file__).parent.parent / "checkpoints"
 
 

@@ -10,7 +10,7 @@ from edgesr.models.architecture import Architecture
 
 ARCHITECTURES = {architecture.name: architecture for architecture in (hime.ARCHITECTURE,)}
 FIRST = "hime"
-"""Of checkpoints that name none."""
+"""The architecture of checkpoints that name none."""
 
 
 def architecture_named(name: Any) -> Architecture:

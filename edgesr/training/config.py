@@ -17,7 +17,7 @@ class TrainConfig:
 
     steps: int = 16_000
     batch_size: int = 16
-    """Of all processes together."""
+    """How many faces a step sees, in all processes together."""
     learning_rate: float = 6e-4
     warmup_steps: int = 200
     gradient_clip: float = 1.0
@@ -27,7 +27,7 @@ class TrainConfig:
     curriculum: Curriculum = Curriculum()
     loss: LossConfig = LossConfig()
     discriminator_learning_rate: float = 1e-4
-    """At its highest; it warms up and falls as the network's does."""
+    """The discriminator's highest learning rate; it warms up and falls as the network's does."""
     degradation: str = "bicubic"
     """What LR faces are made with: ``bicubic``, as the papers, or a preset of ``edgesr.data.degradation``."""
     offset_learning_rate: float = 1.0
@@ -71,5 +71,5 @@ class Progress:
     loss: float
     samples_per_second: float
     terms: dict[str, float] = dataclasses.field(default_factory=dict)
-    """Of the loss, unweighted, where there is more than one; with the discriminator's own loss."""
+    """The loss's terms by name, unweighted, where it has more than one; with the discriminator's own loss."""
     validation: dict[str, float] | None = None

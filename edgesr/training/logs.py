@@ -49,7 +49,7 @@ class RunLog:
             writer.flush()
 
     def close(self) -> None:
-        """Also ends TensorBoard's thread."""
+        """Close the files, and end TensorBoard's thread."""
         if self._writer:
             self._writer.close()
         self._writer = None

@@ -20,7 +20,7 @@ def is_lead() -> bool:
 
 
 def make_fabric(precision: Any) -> Fabric:
-    """On the best device there is, or on as many as ``torchrun`` says, on one node or several."""
+    """A Fabric on the best device there is, or on as many as ``torchrun`` says, on one node or several."""
     processes = int(os.environ.get("WORLD_SIZE", "1")) if torch.distributed.is_torchelastic_launched() else 1
     if processes == 1:
         return Fabric(accelerator="auto", devices=1, precision=precision)
@@ -38,7 +38,7 @@ def make_fabric(precision: Any) -> Fabric:
 
 
 def average_gradients(fabric: Fabric, module: nn.Module) -> None:
-    """Of a module outside DDP, in one exchange."""
+    """Average the gradients of a module outside DDP over all processes, in one exchange."""
     if fabric.world_size == 1:
         return
     gradients = [p.grad for p in module.parameters() if p.grad is not None]

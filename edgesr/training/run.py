@@ -22,7 +22,7 @@ Track = Callable[[Sequence[Any], str], Iterator[Any]]
 
 @dataclasses.dataclass(frozen=True)
 class TrainedNetwork:
-    """Where a run stands when it stops."""
+    """What a run has come to when it stops."""
 
     checkpoint: Path
     """Folder of the averaged weights so far, which ``edgesr.load`` takes."""

@@ -38,7 +38,7 @@ class Complexity:
     macs_restore: int
     """One face with every slot filled from a gallery."""
     macs_paper: int
-    """As the paper counts, with as many references as slots: everything computed anew for each face."""
+    """MACs as the paper counts them, with as many references as slots: everything is computed anew for each face."""
 
 
 def complexity(config: HIMEConfig) -> Complexity:

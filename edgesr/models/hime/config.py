@@ -11,7 +11,7 @@ from edgesr.files.reading import read_json
 from edgesr.models.interface import FeatureMap, Interface
 
 LARGEST = 4096
-"""Of any width, depth or size: beyond it a configuration is damaged, and building it would only exhaust memory."""
+"""The most of any width, depth or size: beyond it a configuration is damaged, and building it would exhaust memory."""
 
 VARIANTS = {"alignment": ("deformable", "convolution", "warp"), "aggregation": ("cofa", "average", "max")}
 """Modules that the papers' ablations replace; the first of each is HIME's own, and the one that is deployed."""

@@ -94,7 +94,7 @@ class Backbone(nn.Module):
 
     @classmethod
     def load(cls, architecture: Architecture, layers: Sequence[str], path: Path) -> Backbone:
-        """With weights from a safetensors file of torchvision's, timm's or lpips's layout; what lies deeper is ignored.
+        """Load weights from a safetensors file of torchvision's, timm's or lpips's layout; what lies deeper is ignored.
 
         Raises:
             InputOutputError: missing, damaged, a pickle, or weights of another network.

@@ -24,7 +24,7 @@ class EmbedderInput:
 
     mean: float = 127.5
     std: float = 127.5
-    """In 8-bit pixel values: it is given (255 * image - mean) / std."""
+    """Mean and deviation in 8-bit pixel values: the embedder is given (255 * image - mean) / std."""
     bgr: bool = False
     box: CropBox = ARCFACE_BOX
 
@@ -54,7 +54,7 @@ class FaceEmbedder(nn.Module):
 
     @classmethod
     def load(cls, path: Path, given: EmbedderInput = EmbedderInput()) -> FaceEmbedder:
-        """From an ONNX file.
+        """Read the embedder from an ONNX file.
 
         Raises:
             InputOutputError: missing or damaged.

@@ -51,7 +51,7 @@ class LPIPS(nn.Module):
 
     @classmethod
     def load(cls, architecture: Literal["alexnet", "vgg16"], backbone: Path, linear: Path) -> LPIPS:
-        """From two safetensors files: torchvision's network and LPIPS's linear layers (one file may hold both).
+        """Read it from two safetensors files: torchvision's network and LPIPS's linear layers (one file may hold both).
 
         Raises:
             InputOutputError: missing, damaged, a pickle, or weights of another network.

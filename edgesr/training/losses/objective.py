@@ -49,7 +49,7 @@ class LossWeights:
 
 
 RECONSTRUCTION = LossWeights(adv=0.0, per=0.0, cor=0.0)
-"""Of the reconstruction-oriented networks, HIME_rec."""
+"""The weights of the reconstruction-oriented networks, HIME_rec."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +124,7 @@ class PerceptionLoss(nn.Module):
 
     @classmethod
     def build(cls, config: LossConfig, files: LossFiles = LossFiles()) -> PerceptionLoss:
-        """With every network that ``config`` gives weight to; the discriminator is new.
+        """Build the objective with every network that ``config`` gives weight to; the discriminator is new.
 
         Raises:
             InputOutputError: a file is missing, damaged, a pickle, or of another network.

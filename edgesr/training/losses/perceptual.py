@@ -34,7 +34,7 @@ class PerceptualLoss(nn.Module):
 
     @classmethod
     def load(cls, path: Path, layers: Mapping[str, float] = LAYERS) -> PerceptualLoss:
-        """With VGG-19's weights from a safetensors file.
+        """Build the loss with VGG-19's weights from a safetensors file.
 
         Raises:
             InputOutputError: missing, damaged, a pickle, or weights of another network.

@@ -64,7 +64,7 @@ class OnnxModule(nn.Module):
 
     @classmethod
     def load(cls, path: Path) -> OnnxModule:
-        """From a file.
+        """Read a graph from a file.
 
         Raises:
             InputOutputError: missing or damaged.
