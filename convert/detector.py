@@ -135,7 +135,7 @@ def masked(model: Any, side: int) -> Any:
 
 
 def cells(output: Array, side: int, used: int) -> Array:
-    """Of an output [1, n * n, k] for a picture of ``side``, the cells of its upper left ``used`` pixels."""
+    """The cells of the upper left ``used`` pixels, of an output [1, n * n, k] for a picture of ``side``."""
     n = round(output.shape[1] ** 0.5)
     m = n * used // side
     grid = output.reshape(1, n, n, -1)[:, :m, :m]

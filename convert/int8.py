@@ -105,7 +105,7 @@ class Convolutions:
     scales: str = "float32"
     """Type that the program holds steps in; float16 ones are those of the network rounded to it."""
     kernels: tuple[FloatConv, ...] = ()
-    """Those of the float ones whose weights the program says in one place."""
+    """The float convolutions whose weights the program says in one place."""
     steps: frozenset[Step] = frozenset()
     """The steps of every tensor that is rounded to int8, whatever takes or gives it."""
 

@@ -225,7 +225,7 @@ def first_departing_module(
 
 
 def _earliest(module: GraphModule, layer: str, departs: Callable[[str], bool]) -> str:
-    """From a layer that departs back to one that departs of itself: branches run side by side in the list."""
+    """Go from a layer that departs back to one that departs of itself: branches run side by side in the list."""
     while (found := next(filter(departs, _read_by(module, layer)), None)) is not None:
         layer = found
     return layer

@@ -75,7 +75,7 @@ class Parity:
         return all(check.ok for check in self.checks)
 
     def to_dict(self) -> dict[str, Any]:
-        """As promised by ``convert --json``; equal outputs have a PSNR of null, since JSON knows no infinity."""
+        """The figures that ``convert --json`` promises; the PSNR of equal outputs is null: JSON knows no infinity."""
         return {
             "max_abs_error": self.max_abs_error,
             "psnr_db": self.psnr_db if math.isfinite(self.psnr_db) else None,
@@ -158,6 +158,6 @@ class _Worst:
         self.psnr = -math.inf if math.isnan(quality) else min(self.psnr, quality)
 
     def add_relative(self, got: Array, wanted: Array) -> None:
-        """As ``add``, with the largest wanted value as the unit."""
+        """Count a comparison as ``add`` does, with the largest wanted value as the unit."""
         peak = np.float32(np.abs(wanted).max() or 1.0)
         self.add(got / peak, wanted / peak)

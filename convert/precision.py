@@ -70,5 +70,5 @@ def in_float(name: str) -> bool:
 
 
 def by_interest(names: Iterable[str]) -> list[str]:
-    """Those that a report looks closer at first, unknown ones last."""
+    """Sort precisions: those that a report looks closer at first, unknown ones last."""
     return sorted(names, key=lambda name: -PRECISIONS[name].shown if name in PRECISIONS else 1)

@@ -17,7 +17,7 @@ TARGETS = {target.name: target for target in (executorch.TARGET, coreml.TARGET, 
 
 
 def title(name: str) -> str:
-    """As reports call a target, known or not."""
+    """The name that reports use for a target, known or not."""
     return TARGETS[name].title if name in TARGETS else name
 
 

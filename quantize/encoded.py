@@ -23,7 +23,7 @@ class KeptEncoder:
         self._kept: OrderedDict[tuple[bytes, tuple[bool, ...]], Tensor] = OrderedDict()
 
     def anew(self, photo: Tensor) -> Tensor:
-        """As a call, computed in any case."""
+        """Encode a photo as a call does, without looking at what was kept."""
         return self.module(photo)[0]
 
     def __call__(self, photo: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ aten = torch.ops.aten
 
 
 def type_name(kind: type[nn.Module]) -> str:
-    """As an exported graph names the type of the module that a node comes from."""
+    """The name that an exported graph has for the type of the module that a node comes from."""
     return f"{kind.__module__}.{kind.__qualname__}"
 
 

@@ -24,7 +24,7 @@ with quiet():  # torchao warns of itself while it is loaded
 
 
 class QATNetwork(nn.Module):
-    """As ``HIME.forward``, rounded as the int8 network rounds. Twins are made when a batch first needs them.
+    """HIME, rounded as the int8 network rounds. Twins are made when a batch first needs them.
 
     Parameters are HIME's, the alignment's convolutions in deployed form, and the step of every activation that is
     not a stored feature's: steps are learned (LSQ, Esser et al. 2020) from where calibration put them.
@@ -71,7 +71,7 @@ class QATNetwork(nn.Module):
         self.steps.requires_grad_(not frozen)
 
     def qparams(self) -> dict[str, QParams]:
-        """Of every point, as they are now."""
+        """Step and zero point of every point, as they are now."""
         return self.points.qparams()
 
     @torch.no_grad()

@@ -18,8 +18,8 @@ PERCENTILE = 0.9999
 CLIPS = tuple(0.3 + 0.02 * i for i in range(36))
 """Parts of the full range that are tried for the least squared error."""
 BINS = 1 << 15
-"""Of a histogram that stands for the values: at least 38 to a step, so it costs a candidate's error a thousandth, and a
-hundred candidates for each of 170 tensors take seconds where a million values each took many minutes."""
+"""Bins of the histogram that stands for the values, at least 38 to a step. It costs a candidate's error a thousandth,
+and a hundred candidates for each of 170 tensors take seconds where a million values each took many minutes."""
 
 
 class Sampler(Observer):

@@ -60,7 +60,7 @@ class Recipe:
         return found
 
     def quantized(self, layers: Iterable[str]) -> list[str]:
-        """Those of the layers that are int8."""
+        """The layers that are int8."""
         return [layer for layer in layers if self.precision_of(layer) == "int8"]
 
     def check(self, layers: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from edgesr.models.hime.network import HIME, ContentConditionedAggregation
 from edgesr.models.hime.rewrites import split_offset_convolution
 
 CONVOLUTIONS = ("offset_y", "offset_x", "projection")
-"""Of the alignment, held in deployed form here."""
+"""The alignment's convolutions, held in deployed form here."""
 
 
 class TwinAlignment(nn.Module):

@@ -38,13 +38,13 @@ class Steps:
     """What was taken off an ONNX model."""
 
     tensors: dict[str, Step]
-    """Of each tensor that was rounded, by its name."""
+    """The step of each tensor that was rounded, by its name."""
     unrounded: frozenset[str]
-    """Those among them that something reads as they are, too."""
+    """Tensors among them that something reads unrounded, too."""
     weights: dict[str, npt.NDArray[np.float32]]
     """Steps of each constant, one or one a channel."""
     convolutions: dict[str, tuple[str, str, str]]
-    """Per node: the tensors that it takes and gives (behind its ReLU), and its weights."""
+    """For each node, the tensors that it takes and gives (behind its ReLU), and its weights."""
 
 
 def take_steps(model: onnx.ModelProto) -> Steps:
@@ -144,7 +144,7 @@ class _Ranges:
         return entries
 
     def _find(self) -> None:
-        """From convolutions, by their ONNX nodes, and from tensors that have kept their names."""
+        """Find steps by the ONNX nodes of convolutions, and by tensors that have kept their names."""
         for operator in self.graph.operators:
             node = self._node(operator)
             if node is not None:

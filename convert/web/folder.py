@@ -112,7 +112,7 @@ def describe(folder: Path, default: str) -> dict[str, Any]:
 
 
 def build_id(sha256: Mapping[str, str]) -> str:
-    """Of what the page may fetch, and the edgesr that wrote it; conversions of the same weights have the same."""
+    """A hash of what the page may fetch and of edgesr's version; conversions of the same weights have the same."""
     return hashlib.sha256(json.dumps([__version__, sha256], sort_keys=True).encode()).hexdigest()[:16]
 
 

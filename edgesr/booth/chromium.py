@@ -17,7 +17,7 @@ from edgesr.errors import UnavailableError
 
 VARIABLE = "EDGESR_CHROMIUM"
 NONE = "none"
-"""As the variable's value: there is none, whatever lies on the path."""
+"""The variable's value that means: there is none, whatever lies on the path."""
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OPTIONS = (
     "--headless",
@@ -36,7 +36,7 @@ OPTIONS = (
 )
 
 NO_SANDBOX = "--no-sandbox"
-"""For root alone, whom Chromium's sandbox refuses; anybody else keeps it, since what it runs came from a bundle."""
+"""The option for root alone, whom Chromium's sandbox refuses; others keep the sandbox: a bundle's code runs in it."""
 
 
 def options() -> list[str]:

@@ -29,7 +29,7 @@ ANSWER_SECONDS = 10.0
 LEAST_RATE = 1e6
 """An answer or a body may take ``ANSWER_SECONDS`` and a second for each so many bytes: this is one machine."""
 CONNECTION_SECONDS = 300.0
-"""After which a connection ends with its next answer."""
+"""Seconds after which a connection ends with its next answer."""
 LEFT_OVER_BYTES, LEFT_OVER_SECONDS = 1 << 16, 0.5
 """The most that is read of what a refused client still sends: closing over unread bytes would take its answer away."""
 AT_ONCE = struct.pack("ii", 1, 0)
@@ -105,7 +105,7 @@ class Places:
     def __init__(self, most: int) -> None:
         self._most, self._lock = most, threading.Lock()
         self._waiting: dict[socket.socket, bool] = {}
-        """By how long they have waited; False: being answered."""
+        """The connections, those first that have waited longest; False for one that is being answered."""
         self._ending: set[socket.socket] = set()
 
     def take(self, connection: socket.socket) -> bool:

@@ -26,7 +26,7 @@ POLICY = (
     "img-src 'self' blob: data:; connect-src 'self'; manifest-src 'self'; media-src 'self' blob:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""As index.html has it as well (but for ``frame-ancestors``, which only a header can say), for hosts that send none."""
+"""The policy that index.html has as well, for hosts that send none; ``frame-ancestors`` only a header can say."""
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "Cross-Origin-Resource-Policy": "same-origin",

@@ -56,12 +56,12 @@ def site_files(folder: Path) -> list[str]:
 
 
 def first_visit(names: Iterable[str]) -> list[str]:
-    """Those of the page's files that a first visit fetches."""
+    """The page's files that a first visit fetches."""
     names = list(names)
     later = set(webgpu_files(names))
     return [name for name in names if name not in later and not any(fnmatch.fnmatchcase(name, p) for p in LATER)]
 
 
 def webgpu_files(names: Iterable[str]) -> list[str]:
-    """Those of the page's files that are onnxruntime-web's for WebGPU: whatever of it is not for WASM alone."""
+    """The page's files that are onnxruntime-web's for WebGPU: whatever of it is not for WASM alone."""
     return [name for name in names if name.startswith(RUNTIME_FOLDER) and name not in WASM]

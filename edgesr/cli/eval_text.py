@@ -25,7 +25,7 @@ METRICS = {
 Table = tuple[list[str], list[list[str]]]
 """Columns and rows."""
 FEW = 10
-"""Below so many people a bootstrap interval is too narrow."""
+"""The number of people below which a bootstrap interval is too narrow."""
 
 
 def table(report: Report, originals: Interval | None = None) -> Table:

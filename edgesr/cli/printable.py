@@ -18,7 +18,7 @@ def printable(text: str) -> str:
 
 
 def one_line(value: Any) -> str:
-    """As ``printable``, of a name, which has no business with further lines."""
+    """Make a name ``printable``, on one line: a name has no business with further ones."""
     return printable(str(value)).replace("\n", "\\n").replace("\t", "\\t")
 
 

@@ -38,7 +38,7 @@ class Job:
         self._bar: Progress | None = None
 
     def at(self, done: int, note: str | None = None) -> None:
-        """So many steps are done; ``note`` is what else to say from now on."""
+        """Note that so many steps are done; ``note`` is what else to say from now on."""
         self.done, self.note = done, self.note if note is None else note
         self._marks.append((time.monotonic(), done))
         if self._bar is not None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from edgesr.models import Checkpoint
 
 SPLIT = "val"
-"""That recipes are chosen on."""
+"""The split that recipes are chosen on."""
 
 
 def write_default_recipe(path: Path, layers: list[str], force: bool, as_json: bool) -> None:

@@ -22,7 +22,7 @@ from edgesr.files.reading import open_plain
 from edgesr.images.imaging import Pixels, write_image
 
 REJECTED = "rejected-{}.csv"
-"""Below ``FOLDER/<size>``, for each split: the photos that gave no crop, and why."""
+"""The file's name below ``FOLDER/<size>``, for each split: the photos that gave no crop, and why."""
 
 FORCE_HINT = "pass --force to replace it, or give another folder"
 

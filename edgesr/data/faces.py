@@ -49,7 +49,7 @@ class Faces(Protocol):
     def __len__(self) -> int: ...
 
     def to(self, device: torch.device) -> Faces:
-        """Those whose ``take`` gives photos on ``device``."""
+        """The same faces, whose ``take`` gives photos on ``device``."""
         ...
 
     def take(self, index: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from edgesr.data.optics import similarity
 
 @dataclasses.dataclass(frozen=True)
 class Spread:
-    """Of squares found on faces of one side: standard deviations, and by how much they are too large on average.
+    """How squares that are found on faces of one side err: standard deviations, and by how much they are too large.
 
     ``shift`` along each axis, over the square's side; ``size`` and ``larger`` as logarithms; ``degrees``.
     """
@@ -74,7 +74,7 @@ class MisalignedCamera:
         drawn: int | None = None,
         part: slice = slice(None),
     ) -> Tensor:
-        """As ``CameraDegradation``: LR images [B, 3, H / scale, W / scale] of HR images [B, 3, H, W]."""
+        """Degrade as ``CameraDegradation`` does: LR images [B, 3, H / scale, W / scale] of HR images [B, 3, H, W]."""
         count = len(hr) if drawn is None else drawn
         strengths = self.camera.draw(count, random)
         jitter = torch.randn(count, 4, generator=random).clamp(-MOST, MOST)[part]

@@ -31,7 +31,7 @@ class Graphs:
     restore: nn.Module
     """Likewise."""
     config: HIMEConfig
-    """With the ``lr_size`` and ``slots`` of this conversion."""
+    """The configuration, with the ``lr_size`` and ``slots`` of this conversion."""
     lowering: str
     metadata: dict[str, str | int] = dataclasses.field(default_factory=dict)
     """What a converter embeds in the artifact where the format allows it (feature_space, scale, ...)."""

@@ -18,7 +18,7 @@ from edgesr.errors import InputOutputError
 from edgesr.images.imaging import Pixels
 
 THREADS = 4
-"""That decode; each keeps frames of its own, and restoring faces takes far longer."""
+"""Threads that decode; each keeps frames of its own, and restoring faces takes far longer."""
 
 OWN_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder", "timecode", "vendor_id", "duration"}
 """What each file says of itself."""

@@ -16,10 +16,10 @@ UNSPECIFIED = 2
 BT709, BT601 = 1, 6
 
 MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9}
-"""Those that are read, and libswscale's number of each: BT.709, FCC, BT.601 twice, SMPTE 240M, BT.2020."""
+"""The matrices that are read, and libswscale's number of each: BT.709, FCC, BT.601 twice, SMPTE 240M, BT.2020."""
 
 TRANSFERS = {1, UNSPECIFIED, 4, 5, 6, 7, 11, 12, 13, 14, 15}
-"""Those of an ordinary picture. The networks have learnt from such alone."""
+"""The transfers of an ordinary picture. The networks have learnt from such alone."""
 
 HDR = {16: "HDR (PQ)", 18: "HDR (HLG)"}
 HDR_HINT = "save it as an ordinary clip (SDR) first: phones do so when they share it as most compatible"

@@ -28,7 +28,7 @@ MATROSKA = b"\x1a\x45\xdf\xa3"
 CLIP_SUFFIXES = {".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm", ".3gp"}
 
 BOXES = frozenset(b"ftyp styp free skip wide uuid moov mdat moof mfra sidx emsg prft meta udta".split())
-"""Of an MP4, the outermost; what else lies behind a clip is not its own."""
+"""The outermost boxes of an MP4; what else lies behind a clip is not its own."""
 
 CUT = "its end is missing: copy or download it again"
 

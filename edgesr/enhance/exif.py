@@ -32,7 +32,7 @@ PRIVATE = STRUCTURE | frozenset((XMP, IPTC)) | frozenset(range(512, 522))
 
 ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 2, 3, 4, 5, 7
 BIG_TYPES = (13, 16, 17, 18)
-"""Those that EXIF does not have."""
+"""Types of BigTIFF that EXIF does not have."""
 
 LARGEST_VALUE, MOST_STRIPS = 1 << 24, 256
 

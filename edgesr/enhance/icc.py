@@ -30,7 +30,7 @@ CURVES: dict[int, tuple[float, ...]] = {
     13: SRGB,
     17: (2.6,),
 }
-"""From a level to light, by H.273's number: a power, or ICC's parametric curve of type 3."""
+"""The curve from level to light by H.273's number: a power, or ICC's parametric curve of type 3."""
 
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 UNSPECIFIED = 2

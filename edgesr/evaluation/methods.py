@@ -245,6 +245,6 @@ def _restore(runtime: Runtime, lr: Pixels, features: Sequence[Array]) -> Pixels:
 
 
 def _galleries(pairs: Sequence[EvalPair], exemplars: int) -> dict[str, tuple[Path, ...]]:
-    """So many exemplars of each person who has them, by their first target's, in the order of names."""
+    """The first ``exemplars`` of each person's first target, by name in order; people with fewer are left out."""
     first = {pair.person: pair.exemplars for pair in reversed(pairs)}
     return {name: first[name][:exemplars] for name in sorted(first) if len(first[name]) >= exemplars}

@@ -153,7 +153,7 @@ def _named(output: Path) -> Iterator[None]:
 
 
 def _permissions(output: Path) -> int | None:
-    """Those of the file that stands there; None where there is none."""
+    """The permissions of the file that stands there; None where there is none."""
     refuse_special(output)
     try:
         mode = output.stat().st_mode

@@ -178,7 +178,7 @@ def fingerprint(photo: Pixels) -> npt.NDArray[np.float32]:
 def duplicates(
     descriptors: npt.ArrayLike, quality: npt.ArrayLike | None = None, fingerprints: npt.ArrayLike | None = None
 ) -> list[int | None]:
-    """For each photo, the one that is kept in its place, or None where it is kept itself.
+    """Find for each photo the one that is kept in its place, or None where it is kept itself.
 
     ``descriptors`` [N, D] from ``describe``, of one person; ``quality`` [N]: of photos that show the same the best is
     kept, of equals the first; ``fingerprints`` [N, 256] of the whole photos, a row of nan where one is not known.

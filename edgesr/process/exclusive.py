@@ -63,7 +63,7 @@ class Exclusive:
             yield
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the lock, for what is copied or sent to another process, where its life starts anew."""
+        """The state without the lock, for what is copied or sent to another process, where its life starts anew."""
         return {"name": self.name, "library": self.library, "alone": self._alone}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -51,7 +51,7 @@ def _int8_conv(op: Any) -> Int8Conv | None:
 
 
 def _step(op: Any, stored_as: str) -> Step:
-    """Of a quantize or dequantize operation; coremltools stores what starts at 0 in uint8."""
+    """The step of a quantize or dequantize operation; coremltools stores what starts at 0 in uint8."""
     zero_point = op.inputs.get("zero_point")
     level = 0 if zero_point is None else int(zero_point.val)
     return Step(float(op.inputs["scale"].val), level - (128 if stored_as == "uint8" else 0))

@@ -126,7 +126,7 @@ def expand_dims(x: Tensor, axes: Tensor) -> Tensor:
 
 
 def squeeze(x: Tensor, axes: Tensor | None = None) -> Tensor:
-    """Without these axes of size 1, or without all of them."""
+    """Drop these axes of size 1, or all of them."""
     return x.squeeze() if axes is None else x.squeeze(tuple(ints(axes)))
 
 
