@@ -23,17 +23,25 @@ var targets: [Target] = [
     targets.append(.target(name: "CoreML", path: "host/CoreML"))
     for target in targets where ["BoothEngine", "BoothEngineTests"].contains(target.name) { target.dependencies.append("CoreML") }
     targets += [
-        .target(name: "SwiftUI", path: "host/SwiftUI", swiftSettings: host),
+        .target(name: "CoreGraphics", path: "host/CoreGraphics", swiftSettings: host),
+        .target(name: "ImageIO", dependencies: ["BoothCore", "CoreGraphics"], path: "host/ImageIO", swiftSettings: host),
+        .target(name: "UniformTypeIdentifiers", path: "host/UniformTypeIdentifiers", swiftSettings: host),
+        .target(
+            name: "CoreTransferable", dependencies: ["UniformTypeIdentifiers"], path: "host/CoreTransferable", swiftSettings: host),
+        .target(name: "Photos", path: "host/Photos", swiftSettings: host),
+        .target(name: "SwiftUI", dependencies: ["CoreGraphics", "CoreTransferable"], path: "host/SwiftUI", swiftSettings: host),
         .target(name: "UIKit", dependencies: ["SwiftUI"], path: "host/UIKit", swiftSettings: host),
         .target(name: "PhotosUI", dependencies: ["SwiftUI"], path: "host/PhotosUI", swiftSettings: host),
         .target(name: "AVFoundation", dependencies: ["UIKit"], path: "host/AVFoundation", swiftSettings: host),
         .target(
             name: "BoothApp",
-            dependencies: ["BoothCore", "BoothEngine", "SwiftUI", "UIKit", "PhotosUI", "AVFoundation"],
+            dependencies: [
+                "BoothCore", "BoothEngine", "SwiftUI", "UIKit", "PhotosUI", "Photos", "AVFoundation", "ImageIO", "CoreTransferable",
+            ],
             path: "App",
             exclude: ["Resources"]
         ),
-        .testTarget(name: "ScreenTests", dependencies: ["BoothApp", "SwiftUI"]),
+        .testTarget(name: "ScreenTests", dependencies: ["BoothApp", "SwiftUI", "PhotosUI", "Photos", "AVFoundation"]),
     ]
 #endif
 

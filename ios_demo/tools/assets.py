@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 REPOSITORY = ROOT.parent
 sys.path.insert(0, str(REPOSITORY / "tools"))
 import kept_work  # noqa: E402
+import runtime  # noqa: E402
 from kept_work import INT8, NETWORK, bundle, digest  # noqa: E402
 
 MODELS = ROOT / "App" / "Resources" / "Models"
@@ -100,7 +101,8 @@ def detector(target: str, folder: Path) -> None:
 
 
 def test_data() -> None:
-    """The twins, and what ``booth_vectors`` computes with them."""
+    """The twins, what runs them, and what ``booth_vectors`` computes with them."""
+    runtime.library()
     state = digest(
         "convert",
         *GRAPHS,

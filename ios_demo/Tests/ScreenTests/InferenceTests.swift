@@ -1,0 +1,58 @@
+import BoothCore
+import Foundation
+import Testing
+
+@testable import BoothApp
+
+extension AppTests {
+    /// A real face through the whole app: picking, decoding, detection, alignment, resampling, restoring.
+    @Suite @MainActor struct Inference {
+        @Test(arguments: Precision.allCases) func aPickedJpegIsRestoredAsInPython(_ precision: Precision) async throws {
+            let stage = try Stage()
+            stage.booth.precision = precision
+            let expected = try #require(Stage.vectors["restored-\(precision.rawValue)"])
+            let python = Stage.testdata.appendingPathComponent("python-\(precision.rawValue).gallery")
+            try FileManager.default.createDirectory(at: stage.folder, withIntermediateDirectories: true)
+            try FileManager.default.copyItem(at: python, to: stage.booth.pipeline.storage.gallery.url)
+            await stage.restore("small.jpg")
+            #expect(await stage.restored())
+            let pipeline = stage.booth.pipeline
+            let looked = try await pipeline.look()
+            let face = try #require(looked.faces.first)
+            let outcome = try await pipeline.restore(face, of: looked.photo, with: precision, own: true)
+            let lr = Stage.psnr(outcome.lr, try Stage.pixels(expected["lr"], 32))
+            let sr = Stage.psnr(outcome.sr, try Stage.pixels(expected["sr"], 128))
+            let detailed = Stage.psnr(outcome.after, try Stage.pixels(expected["detailed"], 128))
+            print("\(precision.rawValue) from the JPEG: LR \(lr), restored \(sr), with own detail \(detailed) dB to Python")
+            #expect(lr >= 40 && sr >= 40 && detailed >= 40)
+            #expect(outcome.exemplars == [0])
+            #expect(await stage.reads("With the features of 1 photo of yours."))
+        }
+
+        @Test func landmarksAreThoseOfPython() async throws {
+            let stage = try Stage()
+            await stage.restore("small.jpg")
+            let expected = try #require(Stage.vectors["restored-float"]?["landmarks"]?.items)
+            let face = try #require(try await stage.booth.pipeline.look().faces.first)
+            #expect(face.landmarks.count == expected.count)
+            for (point, wanted) in zip(face.landmarks, expected) {
+                let x = try #require(wanted.items?.first?.double), y = try #require(wanted.items?.last?.double)
+                #expect(abs(point.x - x) < 0.5 && abs(point.y - y) < 0.5)
+            }
+        }
+
+        @Test func photosAreTurnedAsTheirExifSays() throws {
+            let turned = try PhotoDecoder.decode(Data(contentsOf: Stage.photo("turned.jpg")))
+            let upright = try PhotoDecoder.decode(Data(contentsOf: Stage.photo("portrait-0027_1.jpg")))
+            #expect((turned.width, turned.height) == (upright.width, upright.height))
+            #expect(Stage.psnr(turned, upright) > 30)
+        }
+
+        @Test func aHundredMegapixelsAreDecodedSmallerAndMoreAreRefused() throws {
+            let huge = try PhotoDecoder.decode(Data(contentsOf: Stage.photo("no-huge.jpg")))
+            #expect((4_000_000...PhotoDecoder.mostDecoded).contains(huge.width * huge.height))
+            #expect(throws: Problem.tooLarge) { try PhotoDecoder.decode(Data(contentsOf: Stage.photo("no-too-large.jpg"))) }
+            #expect(throws: Problem.noImage) { try PhotoDecoder.decode(Data(contentsOf: Stage.photo("no-image.jpg"))) }
+        }
+    }
+}
