@@ -10,7 +10,7 @@ import PackageDescription
 
 var targets: [Target] = [
     .target(name: "BoothCore", swiftSettings: fast),
-    .target(name: "BoothEngine", dependencies: ["BoothCore"]),
+    .target(name: "BoothEngine", dependencies: ["BoothCore"], swiftSettings: fast),
     .testTarget(name: "BoothCoreTests", dependencies: ["BoothCore"], swiftSettings: fast),
     .testTarget(name: "BoothEngineTests", dependencies: ["BoothEngine"]),
 ]
@@ -18,9 +18,9 @@ var targets: [Target] = [
 // On a Mac, Xcode builds App/ (Booth.xcodeproj); here it is a library, so that it is type-checked and tested.
 #if os(Linux)
     // The stand-ins' own bodies are not the app's: only what they declare is checked with Swift 6's rigour, where it is used.
-    let host: [SwiftSetting] = [.swiftLanguageMode(.v5)]
+    let host: [SwiftSetting] = [.swiftLanguageMode(.v5)] + fast
     // Stand-ins for Apple's frameworks, under the same names: what the app uses of them, and nothing else.
-    targets.append(.target(name: "CoreML", path: "host/CoreML"))
+    targets.append(.target(name: "CoreML", path: "host/CoreML", swiftSettings: fast))
     for target in targets where ["BoothEngine", "BoothEngineTests"].contains(target.name) { target.dependencies.append("CoreML") }
     targets += [
         .target(name: "CoreGraphics", path: "host/CoreGraphics", swiftSettings: host),
@@ -39,7 +39,8 @@ var targets: [Target] = [
                 "BoothCore", "BoothEngine", "SwiftUI", "UIKit", "PhotosUI", "Photos", "AVFoundation", "ImageIO", "CoreTransferable",
             ],
             path: "App",
-            exclude: ["Resources"]
+            exclude: ["Resources"],
+            swiftSettings: fast
         ),
         .testTarget(name: "ScreenTests", dependencies: ["BoothApp", "SwiftUI", "PhotosUI", "Photos", "AVFoundation"]),
     ]
