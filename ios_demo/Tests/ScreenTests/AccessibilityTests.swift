@@ -16,7 +16,10 @@ extension AppTests {
             }
             /// What VoiceOver stops at: an element that stands for its children hides them.
             func stops(_ node: Node) -> [Node] {
-                [node] + (node.kind == "element" && node.attributes["children"] != "contain" ? [] : node.children.flatMap(stops))
+                var result = [node]
+                if node.kind == "element", node.attributes["children"] != "contain" { return result }
+                for child in node.children { result += stops(child) }
+                return result
             }
             for node in stops(tree) where node.attributes["hidden"] == nil {
                 let isControl = node.action != nil || node.take != nil || ["slider", "picker"].contains(node.kind)
