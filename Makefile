@@ -19,8 +19,9 @@ lint:           ## lint and types only
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 docs:           ## the documentation as a site, into build/docs
 	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict
-wheel:          ## build the wheel and the sdist into dist/
-	.venv/bin/python -m build
+wheel:          ## build the wheel and the sdist into dist/, and the two wheels to publish into dist/apart/
+	rm -rf build dist && .venv/bin/python -m build
+	.venv/bin/python tools/split_wheel.py dist/edgesr-*.whl dist/apart
 fuzz:           ## damaged files for every reader of ours: make fuzz SECONDS=60
 	.venv/bin/python tests/fuzz_formats.py --seconds $(SECONDS)
 kills:          ## every way of writing, killed at each system call that writes

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgesr.bundle import FORMAT_VERSION, MANIFEST, hashes
-from edgesr.deployment.graphs import Graphs
-from edgesr.models import Checkpoint
 from edgesr.models.hime.config import HIMEConfig
 from edgesr.quantize.scheme import Quantization
 from edgesr.versions import installed_versions
@@ -16,6 +14,10 @@ from edgesr.versions import installed_versions
 from .parity import Parity
 from .precision import Precision
 from .target import Conversion, Target
+
+if TYPE_CHECKING:
+    from edgesr.deployment.graphs import Graphs
+    from edgesr.models import Checkpoint
 
 
 def write_manifest(

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgesr.bundle import Bundle
-from edgesr.deployment.graphs import Graphs
-from edgesr.models import Checkpoint
 from edgesr.models.hime.config import HIMEConfig
 from edgesr.quantize.scheme import Quantization
 
-from .int8 import count
 from .manifest import POST_PROCESSING, PRE_PROCESSING, VALUE_RANGES, describe_features
 from .parity import Check
 from .precision import PRECISIONS, QUANTIZED
 from .target import ReadBack
 from .targets import TARGETS
+
+if TYPE_CHECKING:
+    from edgesr.deployment.graphs import Graphs
+    from edgesr.models import Checkpoint
 
 GRAPHS = {"encode", "restore"}
 
@@ -99,6 +100,8 @@ def quantization_check(bundle: Bundle, checkpoint: Checkpoint, expected: Quantiz
 
 def file_checks(bundle: Bundle, read: ReadBack, graphs: Graphs) -> Iterator[Check]:
     """What the manifest says of the model file against what the file holds."""
+    from .int8 import count
+
     m = bundle.manifest
     yield agreement("int8_convs", agrees=m.get("int8_convs") == count(read.convolutions, graphs))
     yield agreement("arithmetic", agrees=m.get("arithmetic") == read.arithmetic)

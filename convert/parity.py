@@ -107,6 +107,21 @@ def expected(reference: Runtime, cases: Sequence[Case]) -> list[Expected]:
     return results
 
 
+def golden_vectors(case: Case, correct: Expected, config: HIMEConfig) -> dict[str, Array]:
+    """Inputs and outputs of both graphs in canonical layout, from a case that fills every slot."""
+    features, valid = fill_slots(correct.features, config)
+    vectors = {
+        "encode.in.exemplar": case.exemplars[0],
+        "encode.out.features": correct.features[0],
+        "restore.in.lr": case.lr,
+        "restore.in.features": features,
+        "restore.in.valid": valid,
+        "restore.out.sr": correct.sr,
+        "restore.out.weights": correct.weights,
+    }
+    return {name: np.ascontiguousarray(array) for name, array in vectors.items()}
+
+
 def measure_parity(artifact: Runtime, cases: Sequence[Case], truth: Sequence[Expected], precision: str) -> Parity:
     """Run the artifact on every case, its encoder feeding its restorer, and compare with PyTorch."""
     sr, features, weights = _Worst(), _Worst(), _Worst()

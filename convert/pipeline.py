@@ -8,23 +8,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import safetensors.numpy
 
 from edgesr.bundle import GOLDEN, default_name, write_aside
 from edgesr.deployment.graphs import GraphName, Graphs, deployed_graphs
 from edgesr.errors import ParityError, UnavailableError, UsageError
 from edgesr.files.leftovers import work_folder
-from edgesr.models.hime.config import HIMEConfig
 from edgesr.release import DEFAULT_CHECKPOINT
-from edgesr.runtime.base import Array, Runtime, fill_slots
+from edgesr.runtime.base import Array, Runtime
 from edgesr.runtime.tried import remember
 
 from .artifact import engine_or_evaluator
 from .int8 import count, int8_checks, shortfall
 from .locate import first_departing_module
 from .manifest import write_manifest
-from .parity import Case, Check, Expected, Parity, expected, measure_parity, real_cases
+from .parity import Case, Check, Expected, Parity, expected, golden_vectors, measure_parity, real_cases
 from .plan import Plan, Proven, Steps
 from .precision import PRECISIONS, QUANTIZED, Precision
 from .quantized import (
@@ -236,18 +234,3 @@ def describe_failure(
         f"first module that departs: {module}"
     )
     return what, "nothing was written; another --lowering or --precision may work, and please report it"
-
-
-def golden_vectors(case: Case, correct: Expected, config: HIMEConfig) -> dict[str, Array]:
-    """Inputs and outputs of both graphs in canonical layout, from a case that fills every slot."""
-    features, valid = fill_slots(correct.features, config)
-    vectors = {
-        "encode.in.exemplar": case.exemplars[0],
-        "encode.out.features": correct.features[0],
-        "restore.in.lr": case.lr,
-        "restore.in.features": features,
-        "restore.in.valid": valid,
-        "restore.out.sr": correct.sr,
-        "restore.out.weights": correct.weights,
-    }
-    return {name: np.ascontiguousarray(array) for name, array in vectors.items()}

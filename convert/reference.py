@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
 from edgesr.bundle import Bundle
 from edgesr.deployment.graphs import Graphs
-from edgesr.errors import CheckpointError
+from edgesr.errors import CheckpointError, EdgesrError
 from edgesr.models import Checkpoint, load_checkpoint
 from edgesr.models.checkpoint import SHIPPED, WEIGHTS, sha256_of, shipped_names
 from edgesr.models.hime.config import HIMEConfig
 from edgesr.quantize.scheme import Quantization
 from edgesr.runtime.base import Runtime
 
-from .manifest_checks import sized_config
+from .manifest_checks import network_checks, quantization_check, sized_config
+from .parity import Check
+from .pipeline import make_graphs
 from .plan import Plan
 from .precision import QUANTIZED
 from .quantized import quantization_for, reference_runtime
@@ -44,9 +47,23 @@ class Reference:
             return None
         return self.expected or Quantization.from_dict(stored or {})
 
-    def runtime(self, graphs: Graphs) -> Runtime:
-        """What the artifact must equal; ``graphs`` are those of ``plan``."""
-        return reference_runtime(self.checkpoint, self.config, self.quantization, graphs)
+    @functools.cached_property
+    def graphs(self) -> Graphs:
+        """The graphs that the artifact was converted of."""
+        return make_graphs(self.plan)
+
+    def runtime(self) -> Runtime:
+        """What the artifact must equal."""
+        return reference_runtime(self.checkpoint, self.config, self.quantization, self.graphs)
+
+    def checks(self) -> list[Check]:
+        """Whether the bundle's manifest is of this network."""
+        checks = list(network_checks(self.bundle, self.checkpoint))
+        try:
+            checks.append(quantization_check(self.bundle, self.checkpoint, self.expected))
+        except (EdgesrError, KeyError, TypeError, AttributeError):  # the manifest's, which may be anything
+            checks.append(Check("manifest: quantization", False, 0.0, 1.0))
+        return checks
 
     @property
     def plan(self) -> Plan:
@@ -89,5 +106,6 @@ def _candidates(bundle: Bundle, given: Checkpoint | None) -> Iterator[Checkpoint
     if given is not None and given.sha256 == wanted:
         yield given
     for name in shipped_names():
-        if sha256_of(SHIPPED / name / WEIGHTS) == wanted:
+        weights = SHIPPED / name / WEIGHTS
+        if weights.is_file() and sha256_of(weights) == wanted:
             yield load_checkpoint(name, quantized=True)

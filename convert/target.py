@@ -106,7 +106,7 @@ class Target:
 
     def missing(self) -> list[str]:
         """What keeps this target from converting here, as names of modules or environments."""
-        absent = [name for name in self.requires if not _importable(name)]
+        absent = [name for name in ("torch", *self.requires) if not _importable(name)]
         check = getattr(importlib.import_module(self.module), "missing", None) if not absent else None
         return absent + (check() if check else [])
 

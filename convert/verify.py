@@ -5,27 +5,31 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgesr.bundle import Bundle, open_bundle
-from edgesr.deployment.graphs import Graphs
 from edgesr.errors import EdgesrError, UnavailableError
+from edgesr.process import extras
 from edgesr.runtime.base import Runtime
 from edgesr.runtime.tried import is_tried, remember, try_first
 
 from .artifact import engine_or_evaluator, isolated, isolates_itself
-from .int8 import int8_checks
-from .manifest_checks import file_checks, form_checks, network_checks, own_checks, quantization_check
+from .manifest_checks import file_checks, form_checks, own_checks
 from .parity import Check, expected, measure_golden, measure_parity, real_cases
-from .pipeline import make_graphs
 from .precision import QUANTIZED
-from .reference import Reference, find_reference
-from .stored import stored_checks
+from .shipped_reference import ShippedReference, find_shipped_reference
 from .target import Report
 from .targets import target_named
 from .verification import Verification
 
+if TYPE_CHECKING:
+    from .reference import Reference
+
 NO_CHECKPOINT = "the checkpoint it was made from is not here (--checkpoint says where it is)"
+NOT_READ_BACK = (
+    "compared with the ONNX graphs that edgesr ships, since PyTorch is not installed: what it computes was checked, "
+    "what the files hold was not read back"
+)
 
 
 def verify(
@@ -36,7 +40,8 @@ def verify(
     The bundle is compared with the network that its manifest names, a shipped one, or with ``checkpoint``. A model file
     that nobody here has run yet runs in a process of its own; that it does not load, or ends that process, is an
     answer. ``result.ok`` is True where every check was made and passed; ``result.failed`` and ``result.unverified``
-    say why it is not. ``report`` is told the name of each stage as it begins.
+    say why it is not. Without PyTorch the network is compared with as its shipped ONNX graphs compute it, and what the
+    files hold is judged by what they compute. ``report`` is told the name of each stage as it begins.
 
     Thread safety: several threads may verify bundles at once, as far as the target's engine allows it (see
     ``docs/threads.md``).
@@ -53,15 +58,29 @@ def verify(
     reference = None
     if work.add(form_checks(bundle)):
         sound = work.add(own_checks(bundle))
-        reference = find_reference(bundle, checkpoint)
+        reference = _find_reference(bundle, checkpoint)
         # What is false on paper is not run.
         if (reference is None or work.agrees_with(reference)) and sound:
             work.run(reference)
-        if further := target_named(bundle.manifest["target"]).further("verify_further"):
+        # Without PyTorch it is an ONNX bundle, which holds nothing else.
+        if extras.has_torch() and (further := target_named(bundle.manifest["target"]).further("verify_further")):
             work.include(further(bundle, checkpoint, verify, report))
     if reference is None:
         work.unverified.append(NO_CHECKPOINT)
     return Verification(tuple(work.checks), work.evaluated_with, tuple(work.notes), "; ".join(work.unverified) or None)
+
+
+def _find_reference(bundle: Bundle, checkpoint: str | Path | None) -> Reference | ShippedReference | None:
+    if extras.has_torch():
+        from .reference import find_reference
+
+        return find_reference(bundle, checkpoint)
+    if bundle.manifest["target"] != "onnx" or checkpoint is not None:
+        what = "a checkpoint of one's own" if checkpoint is not None else f"a bundle for {bundle.manifest['target']}"
+        raise UnavailableError(
+            f"to verify {what} takes PyTorch, which is not installed", extras.install_hint("convert")
+        )
+    return find_shipped_reference(bundle)
 
 
 class _Work:
@@ -84,16 +103,11 @@ class _Work:
         self.notes += other.notes
         self.unverified += [other.unverified] if other.unverified else []
 
-    def agrees_with(self, reference: Reference) -> bool:
+    def agrees_with(self, reference: Reference | ShippedReference) -> bool:
         """Whether the manifest is of this network, so that running one beside the other means something."""
-        checks = list(network_checks(self.bundle, reference.checkpoint))
-        try:
-            checks.append(quantization_check(self.bundle, reference.checkpoint, reference.expected))
-        except (EdgesrError, KeyError, TypeError, AttributeError):  # the manifest's, which may be anything
-            checks.append(Check("manifest: quantization", False, 0.0, 1.0))
-        return self.add(checks)
+        return self.add(reference.checks())
 
-    def run(self, reference: Reference | None) -> None:
+    def run(self, reference: Reference | ShippedReference | None) -> None:
         """Run the artifact beside the reference, and read back what it holds."""
         m = self.bundle.manifest
         self.report("running it on its golden vectors")
@@ -111,9 +125,8 @@ class _Work:
         if reference is None:
             self.notes.append(f"{NO_CHECKPOINT}: only what it says of itself was compared")
             return
-        self.report("comparing with PyTorch on real faces")
-        graphs = make_graphs(reference.plan)
-        network, cases = reference.runtime(graphs), real_cases(reference.config)
+        self.report("comparing with the network on real faces")
+        network, cases = reference.runtime(), real_cases(reference.config)
         truth = expected(network, cases)
         theirs = measure_golden(network, golden, m["precision"])
         self.add(
@@ -124,7 +137,12 @@ class _Work:
         )
         if parity is not None:
             self.add([dataclasses.replace(check, name=f"real faces {check.name}") for check in parity.checks])
-        self.compare_contents(reference, graphs)
+        if isinstance(reference, ShippedReference):
+            self.notes.append(NOT_READ_BACK)
+            if not self.failed:
+                remember(m)
+        else:
+            self.compare_contents(reference)
 
     def open_runtime(self) -> Runtime:
         m, target = self.bundle.manifest, target_named(self.bundle.manifest["target"])
@@ -135,10 +153,13 @@ class _Work:
             self.notes.append(f"{target.name} does not execute on this system: {target.otherwise}")
         return runtime
 
-    def compare_contents(self, reference: Reference, graphs: Graphs) -> None:
+    def compare_contents(self, reference: Reference) -> None:
         """Every weight and step of the file, and the figures that the manifest gives of it."""
+        from .int8 import int8_checks
+        from .stored import stored_checks
+
         self.report("reading back what the file holds")
-        plan, m = reference.plan, self.bundle.manifest
+        plan, graphs, m = reference.plan, reference.graphs, self.bundle.manifest
         read = self.attempt(
             "model file: it can be read back",
             lambda: plan.target.read_back(self.bundle.folder, m["files"], plan.precision),

@@ -16,6 +16,8 @@ from edgesr.gallery.format import Gallery
 from edgesr.gallery.section import DType, Section
 from edgesr.images.arrays import as_rgb
 from edgesr.images.imaging import Pixels, read_image, to_pixels, to_unit
+from edgesr.models.description import trained_for
+from edgesr.process import extras
 
 if TYPE_CHECKING:
     from edgesr.faces.face import Detector
@@ -245,14 +247,15 @@ def load(name_or_path: str | Path, *, least_slots: int = 0, threads: int | None 
     ``least_slots`` asks for room for so many exemplars at a time. A checkpoint takes any number; a bundle's graph
     has as many as it was converted for. ``threads`` None: as ``edgesr.process.threads`` chooses. A checkpoint is
     computed by PyTorch, whose threads are the process's: a number sets them; None leaves them to a program that
-    has loaded PyTorch before.
+    has loaded PyTorch before. Without PyTorch the ONNX graphs that are shipped of a checkpoint compute it, on ONNX
+    Runtime, with as many slots as they have.
 
     Thread safety: several threads may load networks, and several may use one: each gets its own result.
 
     Raises:
         CheckpointError, BundleError: missing or damaged.
-        UsageError: a bundle with fewer slots.
-        UnavailableError: a bundle whose runtime is not here.
+        UsageError: a bundle, or graphs, with fewer slots.
+        UnavailableError: a bundle whose runtime is not here, or a checkpoint without graphs where PyTorch is not.
     """
     from edgesr.bundle import MANIFEST, open_bundle
     from edgesr.process import threads as thread_choice
@@ -268,6 +271,8 @@ def load(name_or_path: str | Path, *, least_slots: int = 0, threads: int | None 
             )
         described = bundle.feature_space, bundle.feature_scales, bundle.degradation
         return Model(bundle.runtime(threads), path.name, *described)
+    if not extras.has_torch():
+        return _of_graphs(name_or_path, least_slots, threads)
     from edgesr.models import load_checkpoint
     from edgesr.runtime.torch import TorchRuntime
 
@@ -287,6 +292,21 @@ def load(name_or_path: str | Path, *, least_slots: int = 0, threads: int | None 
             "pip install 'edgesr[executorch]'",
         ) from error
     return Model(quantized_runtime(checkpoint, config), checkpoint.name, *meaning)
+
+
+def _of_graphs(name_or_path: str | Path, least_slots: int, threads: int | None) -> Model:
+    """A checkpoint by the ONNX graphs that are shipped of it."""
+    from edgesr.runtime.shipped import shipped_graphs
+
+    graphs = shipped_graphs(name_or_path)
+    described, slots = graphs.described, graphs.manifest["slots"]
+    if slots < least_slots:
+        raise UsageError(
+            f"{least_slots} exemplars for the {slots} slots that {described.name} has without PyTorch",
+            f"choose the best ones, or {extras.install_hint('convert')}",
+        )
+    meaning = described.feature_space, described.feature_scales, trained_for(described.training)
+    return Model(graphs.runtime(threads), described.name, *meaning)
 
 
 def _pixels(photo: Photo) -> tuple[Pixels, str]:

@@ -11,7 +11,7 @@ import torch
 import edgesr
 from edgesr.bundle import Bundle
 from edgesr.convert.parity import expected, real_cases
-from edgesr.convert.verify import find_reference
+from edgesr.convert.reference import find_reference
 from edgesr.data.faces import read_eval_list
 from edgesr.data.samples import SampleFace, sample_faces
 from edgesr.deployment.graphs import deployed_graphs

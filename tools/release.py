@@ -21,20 +21,22 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import network_card  # noqa: E402
+import shipped_graphs  # noqa: E402
 
 from edgesr.data.faces import eval_splits  # noqa: E402
 from edgesr.errors import EXIT_NEGATIVE, EXIT_OK, EXIT_USAGE, EdgesrError, UsageError  # noqa: E402
 from edgesr.files.atomic import file_aside  # noqa: E402
 from edgesr.models.checkpoint import SHIPPED, load_checkpoint, save_checkpoint, shipped_names  # noqa: E402
 from edgesr.models.description import WEIGHTS, find_checkpoint, read_description, sha256_of  # noqa: E402
+from edgesr.models.shipped import PHOTO_NETWORKS  # noqa: E402
 from edgesr.release import DEFAULT_CHECKPOINT  # noqa: E402
 from edgesr.report.page import rewrite  # noqa: E402
 from edgesr.report.report import Report, read_report  # noqa: E402
 from edgesr.report.rows import Losses, broken  # noqa: E402
 from edgesr.report.subject import SAMPLES, Limits  # noqa: E402
 
-STEPS = ("weights", "int8", "figures", "search", "report", "pictures")
-QUICK = ("weights", "int8", "figures", "report", "pictures")
+STEPS = ("weights", "int8", "graphs", "figures", "search", "report", "pictures")
+QUICK = ("weights", "int8", "graphs", "figures", "report", "pictures")
 GOALS = Limits(psnr_loss_mean=0.03, psnr_loss_max=0.2, identity_loss=0.002)
 """What int8 may lose on the report's faces through an artifact: dB on average and on the worst face; similarity."""
 SECOND = "london"
@@ -75,6 +77,8 @@ def main() -> int:
         if "figures" in wanted:
             work += evaluations(given)
         code = at_once(work, given.jobs)
+        if not code and "graphs" in wanted and given.network in PHOTO_NETWORKS:
+            code = shipped_graphs.main([given.network, f"{given.network}-int8"])
         if not code and "figures" in wanted:
             write_figures(given)
         if not code and "search" in wanted:

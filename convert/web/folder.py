@@ -16,7 +16,7 @@ from edgesr.bundle import MANIFEST
 from edgesr.bundle_manifest import read_manifest
 from edgesr.errors import BundleError, InputOutputError
 from edgesr.faces.yunet import YUNET, find_yunet, is_genuine
-from edgesr.models.checkpoint import sha256_of
+from edgesr.models.description import sha256_of
 from edgesr.release import __version__
 
 from ..target import Report

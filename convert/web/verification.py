@@ -12,7 +12,7 @@ from edgesr.booth.served import BOOTH, DETECTOR, is_data
 from edgesr.bundle import GOLDEN, MANIFEST, Bundle, open_bundle
 from edgesr.errors import BundleError, CheckpointError, EdgesrError
 from edgesr.faces.yunet import find_yunet
-from edgesr.models.checkpoint import sha256_of
+from edgesr.models.description import sha256_of
 
 from ..manifest_checks import agreement
 from ..parity import Check

@@ -37,6 +37,7 @@ def cache_folder(checkpoint: str) -> Path:
         site_folder() / DESCRIPTION,
         Path(detector) if detector else YUNET,
         *sorted(SHIPPED.glob("*/*")),
+        *sorted(SHIPPED.glob("*/onnx/manifest.json")),  # where PyTorch is not installed, of these
         *sorted(path for path in folder.glob("*") if path.suffix in (".safetensors", ".json")),
     ]
     digest = hashlib.sha256(f"{__version__} {checkpoint}".encode())

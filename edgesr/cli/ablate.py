@@ -11,6 +11,7 @@ from edgesr.ablations.tables import load_table, table_names
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 from edgesr.errors import UnavailableError, UsageError
+from edgesr.process.extras import title
 
 if TYPE_CHECKING:
     from edgesr.ablations.definitions import Row
@@ -79,7 +80,7 @@ def command(
         from edgesr.ablations.report import METRICS, TableReport
         from edgesr.ablations.runs import Ablation
     except ImportError as error:
-        raise UnavailableError(f"training needs {error.name}", "pip install 'edgesr[train]'") from error
+        raise UnavailableError(f"training needs {title(error)}", "pip install 'edgesr[train]'") from error
     from edgesr.cli.eval import measure_with
     from edgesr.cli.training_progress import fit
     from edgesr.data.faces import FaceSet, read_eval_list

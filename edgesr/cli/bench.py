@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from edgesr.cli import early, output, progress
+from edgesr.errors import UnavailableError
+from edgesr.process import extras
 
 
 @click.command("bench")
@@ -22,6 +24,8 @@ def command(bundle: tuple[Path, ...], runs: int, threads: int, as_json: bool) ->
     the largest above that of Python, NumPy and PyTorch, which each of them has loaded. What a phone's app takes is
     to be measured on the phone.
     """
+    if not extras.has_torch():  # which a process of its own would say in other words
+        raise UnavailableError("edgesr bench needs PyTorch, which is not installed", extras.install_hint("convert"))
     from edgesr.benchmarking.benchmark import bench_bundles
 
     for path in bundle:

@@ -14,6 +14,7 @@ import click
 
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
+from edgesr.process import extras
 from edgesr.release import DEFAULT_CHECKPOINT
 
 if TYPE_CHECKING:
@@ -144,12 +145,18 @@ def cached_booth(checkpoint: str) -> Path:
     folder = cache_folder(checkpoint)
     if (folder / "booth.json").is_file():  # folders get their names when they are complete
         return folder
-    from edgesr.convert.pipeline import convert, plan
     from edgesr.files.claims import claimed
 
     with progress.stages("booth") as report, claimed(folder, wait=True):
         if (folder / "booth.json").is_file():  # another booth was at it
             return folder
+        if not extras.has_torch():
+            from edgesr.convert.web.shipped import write_booth
+
+            write_booth(folder, checkpoint, report)
+            return folder
+        from edgesr.convert.pipeline import convert, plan
+
         report("converting the network, once")
         chosen = plan("web", checkpoint=checkpoint, output=folder)
         manifest = convert(chosen, force=True, report=report)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgesr.cli import early, output
+from edgesr.errors import UnavailableError
+from edgesr.process import extras
 from edgesr.release import DEFAULT_CHECKPOINT
 
 if TYPE_CHECKING:
@@ -34,6 +36,13 @@ def command(model: str, lr_size: int | None, slots: int | None, as_json: bool) -
     untrained = model in PRESETS and model not in shipped_names() and not Path(model).exists()
     if not untrained and described is None:
         early.checkpoint(model)
+    if not extras.has_torch():
+        facts = without_torch(model, lr_size, slots, known=not untrained and described is None)
+        if as_json:
+            output.write_json(facts)
+        else:
+            show(facts, model)
+        return
     from edgesr.models.checkpoint import load_checkpoint
     from edgesr.models.hime.complexity import complexity
 
@@ -62,25 +71,58 @@ def command(model: str, lr_size: int | None, slots: int | None, as_json: bool) -
     if as_json:
         output.write_json(facts)
         return
-    output.write(f"{facts['name']}: {config.lr_size} -> {config.hr_size} px (x{config.scale}), {config.slots} slots")
-    output.write(f"  parameters     {cost.parameters:,}")
-    output.write(f"  GMACs          encode {cost.macs_encode / 1e9:.3f} (an exemplar, once per photo in the gallery)")
-    output.write(f"                 restore {cost.macs_restore / 1e9:.3f} (an LR face with {config.slots} exemplars)")
-    output.write(f"                 {cost.macs_paper / 1e9:.3f} as the paper counts (nothing precomputed)")
-    if checkpoint is None:
-        output.write(f"  no weights: edgesr train FOLDER --network {model} makes some")
+    show(facts, model)
+
+
+def without_torch(model: str, lr_size: int | None, slots: int | None, known: bool) -> dict[str, Any]:
+    """The facts as they were counted when the network's ONNX graphs were made.
+
+    Raises:
+        UnavailableError: only PyTorch can count what was asked for.
+    """
+    from edgesr.runtime.shipped import shipped_graphs
+
+    if not known or lr_size is not None or slots is not None:
+        what = f"to count what {model} costs at other sizes" if known else f"to count what {model} costs"
+        raise UnavailableError(f"{what} needs PyTorch, which is not installed", extras.install_hint("convert"))
+    graphs = shipped_graphs(model)
+    described = graphs.described
+    return {
+        "name": described.name,
+        "scale": described.config.scale,
+        "lr_size": described.config.lr_size,
+        "slots": described.config.slots,
+        **graphs.manifest["info"],
+        "checkpoint_sha256": graphs.manifest["checkpoint_sha256"],
+        "feature_space": described.feature_space,
+        "feature_scales": described.feature_scales,
+        "model": described.config.to_dict(),
+        "training": described.training,
+        "quantization": described.quantization,
+    }
+
+
+def show(facts: dict[str, Any], asked: str) -> None:
+    """The facts for people; ``asked`` is how they named the network."""
+    network, hr_size = facts["model"], facts["lr_size"] * facts["scale"]
+    output.write(f"{facts['name']}: {facts['lr_size']} -> {hr_size} px (x{facts['scale']}), {facts['slots']} slots")
+    output.write(f"  parameters     {facts['parameters']:,}")
+    output.write(f"  GMACs          encode {facts['gmacs_encode']:.3f} (an exemplar, once per photo in the gallery)")
+    output.write(f"                 restore {facts['gmacs_restore']:.3f} (an LR face with {facts['slots']} exemplars)")
+    output.write(f"                 {facts['gmacs_paper']:.3f} as the paper counts (nothing precomputed)")
+    if facts["checkpoint_sha256"] is None:
+        output.write(f"  no weights: edgesr train FOLDER --network {asked} makes some")
         return
-    output.write(f"  feature space  {checkpoint.feature_space}")
-    output.write(f"  sha256         {checkpoint.sha256}")
-    if made := checkpoint.quantization:
+    output.write(f"  feature space  {facts['feature_space']}")
+    output.write(f"  sha256         {facts['checkpoint_sha256']}")
+    if made := facts["quantization"]:
         how = "trained for int8" if made["method"] == "qat" else "calibrated"
         output.write(f"  int8           {how}, of {made['float_name']}, recipe {made['recipe']['name']}")
-    report = facts["offsets"]
-    assert isinstance(report, dict)
+    report, bound = facts["offsets"], network["offset_bound"]
     quantiles = ", ".join(f"{q} {v:.2f}" for q, v in report["quantiles"].items())
-    output.write(f"  offsets        |o| in LR pixels on sample faces: {quantiles}; bound {config.offset_bound:g}")
+    output.write(f"  offsets        |o| in LR pixels on sample faces: {quantiles}; bound {bound:g}")
     shares = " ".join(f"{share:.1%}" for share in report["histogram"])
-    output.write(f"                 histogram over [0, {config.offset_bound:g}]: {shares}")
+    output.write(f"                 histogram over [0, {bound:g}]: {shares}")
     output.write(f"                 {report['near_bound']:.2%} within 1 % of the bound")
 
 

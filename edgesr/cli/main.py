@@ -13,7 +13,8 @@ from typing import Any
 import click
 
 from edgesr.cli import output
-from edgesr.errors import EXIT_INTERRUPTED, EXIT_IO, EXIT_OK, EXIT_SIGNAL, EXIT_USAGE, EdgesrError
+from edgesr.errors import EXIT_INTERRUPTED, EXIT_IO, EXIT_OK, EXIT_SIGNAL, EXIT_UNAVAILABLE, EXIT_USAGE, EdgesrError
+from edgesr.process import extras
 from edgesr.process.quiet import quiet
 from edgesr.process.termination import Terminated, heed_termination
 from edgesr.release import __version__
@@ -151,5 +152,7 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if os.environ.get("EDGESR_TRACEBACK"):
             raise
+        if isinstance(error, ModuleNotFoundError) and (needed := extras.missing_package(error, arguments)):
+            return output.fail(*needed, EXIT_UNAVAILABLE, as_json)
         what = f"internal error: {type(error).__name__}: {error}"
         return output.fail(what, "EDGESR_TRACEBACK=1 shows where; please report it", EXIT_INTERNAL, as_json)

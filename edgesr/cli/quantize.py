@@ -12,6 +12,7 @@ import click
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 from edgesr.errors import CheckpointError, UnavailableError, UsageError
+from edgesr.process.extras import title
 from edgesr.release import DEFAULT_CHECKPOINT
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def command(
         from edgesr.quantize.graphs import all_layers, quantization_of
         from edgesr.quantize.ptq import calibrate, calibration_faces, extended
     except ImportError as error:
-        raise UnavailableError(f"quantization needs {error.name}", "pip install 'edgesr[executorch]'") from error
+        raise UnavailableError(f"quantization needs {title(error)}", "pip install 'edgesr[executorch]'") from error
     from edgesr.cli.quantize_search import search_recipe, write_default_recipe
     from edgesr.models import load_checkpoint
     from edgesr.quantize.recipe import POLICY, read_recipe
@@ -219,7 +220,7 @@ def train(
     try:
         from edgesr.quantize.qat import QATTrainer, qat_config
     except ImportError as error:
-        raise UnavailableError(f"training needs {error.name}", "pip install 'edgesr[train]'") from error
+        raise UnavailableError(f"training needs {title(error)}", "pip install 'edgesr[train]'") from error
     from edgesr.cli.training_progress import fit
     from edgesr.data.faces import FaceSet
     from edgesr.models import load_checkpoint

@@ -12,6 +12,7 @@ from edgesr.cli.computing import threads_option
 from edgesr.cli.train_losses import check_losses, loss_options, losses
 from edgesr.data import DEGRADATIONS
 from edgesr.errors import UnavailableError, UsageError
+from edgesr.process.extras import title
 
 
 @click.command("train")
@@ -111,7 +112,7 @@ def command(
         from edgesr.training.run import prepare_run, run_folder
         from edgesr.training.setup import network_config
     except ImportError as error:
-        raise UnavailableError(f"training needs {error.name}", "pip install 'edgesr[train]'") from error
+        raise UnavailableError(f"training needs {title(error)}", "pip install 'edgesr[train]'") from error
     from edgesr.cli.training_progress import fit
     from edgesr.data.batches import Curriculum
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from edgesr.data.faces import EvalPair
+from edgesr.data.layout import EvalPair
 from edgesr.errors import InputOutputError
 from edgesr.evaluation.metrics import Interval, over_people, psnr
-from edgesr.images.imaging import Pixels, read_image, resize_bicubic, to_pixels, to_unit
+from edgesr.images.imaging import Pixels, downsample_bicubic, read_image, resize_bicubic, to_pixels, to_unit
+from edgesr.process import extras
 from edgesr.runtime.base import Array, Runtime, fill_slots
 
 Measure = Callable[[Pixels, Pixels], Mapping[str, float]]
@@ -219,6 +220,8 @@ def degrade(hr: Pixels, scale: int, degradation: str = "bicubic", name: str = ""
     ``bicubic`` is antialiased bicubic. A phone's preset draws its strengths by the photo's ``name``, so that every
     network gets the same LR photo.
     """
+    if degradation == "bicubic" and not extras.has_torch():
+        return downsample_bicubic(hr, scale)  # of 200,000 values three are a level apart
     import torch
 
     from edgesr.data.degradation import lr_faces

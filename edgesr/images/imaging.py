@@ -124,6 +124,14 @@ def resize_bicubic(image: Pixels, height: int, width: int) -> Pixels:
     return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
 
 
+def downsample_bicubic(image: Pixels, scale: int) -> Pixels:
+    """Antialiased bicubic 1/scale of uint8 [H, W, C], computed in float32 and rounded once, as PyTorch's is."""
+    size = image.shape[1] // scale, image.shape[0] // scale
+    planes = (Image.fromarray(np.float32(image[..., i])) for i in range(image.shape[2]))
+    small = np.stack([np.asarray(plane.resize(size, Image.Resampling.BICUBIC)) for plane in planes], axis=-1)
+    return np.rint(small.clip(0, 255)).astype(np.uint8)
+
+
 def write_image(image: Pixels, path: Path) -> None:
     """Write uint8 RGB as PNG, JPEG, WebP or what else the suffix says; complete or not at all.
 

@@ -13,7 +13,7 @@ import safetensors
 import safetensors.torch
 import torch
 
-from edgesr.errors import CheckpointError, UsageError
+from edgesr.errors import CheckpointError, UnavailableError, UsageError
 from edgesr.files.atomic import folder_aside
 from edgesr.files.leftovers import recover
 from edgesr.files.litter import is_empty
@@ -66,6 +66,7 @@ def load_checkpoint(name_or_path: str | Path, *, quantized: bool = False) -> Che
     Raises:
         CheckpointError: missing, truncated, of another version or architecture, with tensors that do not fit, or of
             an int8 network where the caller takes none.
+        UnavailableError: a shipped one, whose weights are not installed.
     """
     folder = find_checkpoint(name_or_path)
     described = read_description(folder)
@@ -75,6 +76,8 @@ def load_checkpoint(name_or_path: str | Path, *, quantized: bool = False) -> Che
             f"{described.name} is an int8 network, and a float one is needed",
             f"give the one that it was made of ({quantization.get('float_name') or 'see its card'})",
         )
+    if folder.parent == SHIPPED and not (folder / WEIGHTS).is_file():  # of a wheel, whose weights come by themselves
+        raise UnavailableError(f"the weights of {described.name} are not installed", "pip install edgesr-weights")
     state = read_tensors(folder / WEIGHTS)
     if config.blocks > len(state):  # building thousands of blocks, only to find that they are not there, takes minutes
         raise CheckpointError(f"{folder / WEIGHTS} holds fewer blocks than {CONFIG} describes", "take both anew")

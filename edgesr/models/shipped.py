@@ -48,8 +48,9 @@ def shipped_for(feature_space: str, scale: int, lr_size: int) -> str | None:
         for one in shipped_networks()
         if (one.feature_space, one.config.scale, one.config.lr_size) == (feature_space, scale, lr_size)
     ]
-    if len(fitting) < 2:
-        return fitting[0].name if fitting else None
+    fitting = [one for one in fitting if not one.quantized] or fitting
+    if len({one.config for one in fitting}) < 2:  # equal networks cost the same
+        return min((one.name for one in fitting), default=None)
     from edgesr.models.hime.complexity import complexity
 
-    return min(fitting, key=lambda one: (one.quantized, complexity(one.config).macs_restore, one.name)).name
+    return min(fitting, key=lambda one: (complexity(one.config).macs_restore, one.name)).name
