@@ -1,5 +1,5 @@
 # Everything goes through ./bootstrap, which needs no make; these are the usual names for it.
-.PHONY: help demo test env check lint docs wheel bench release fuzz kills android-assets android-apk android-check ios-assets web web-check clean
+.PHONY: help demo test env check lint docs wheel bench release fuzz kills android-assets android-apk android-check ios-assets ios-check web web-check clean
 
 FACES ?= ../shared/faces
 SECONDS ?= 60
@@ -42,6 +42,8 @@ android-check: android-assets
 	.venv/bin/python android_demo/tools/build.py check
 ios-assets:     ## the iPhone app's Core ML models and test vectors, from the shipped checkpoints
 	.venv/bin/python ios_demo/tools/assets.py
+ios-check:      ## the iPhone app without a Mac: format, Swift 6, the core's and the screens' tests, the project's files
+	.venv/bin/python ios_demo/tools/check.py
 web:            ## the web booth's page, into edgesr/booth/site
 	.venv/bin/python web_demo/tools/build.py
 web-check:      ## build the page, check it, run its tests in a real browser

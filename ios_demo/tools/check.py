@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+"""Checks the iOS booth on plain Linux: Swift's format, everything compiled with warnings as errors in Swift 6 mode,
+the core against Python's vectors, engine and screens against stand-ins for Apple's frameworks, and the project's files.
+
+    .venv/bin/python ios_demo/tools/check.py [--only PATTERN]
+
+Swift comes by ``swift-here`` (0.5 GB over the network the first time). The last line is `N passed, N failed`.
+Exit code 3: something cannot be had here, and one line on stderr has said what.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+TOOLS = Path(__file__).resolve().parent
+ROOT = TOOLS.parent
+REPOSITORY = ROOT.parent
+SWIFT = TOOLS / "swift-here"
+WRITTEN = ROOT / ".build" / "written"
+"""Galleries that Swift's tests write for Python to read."""
+
+DATA = (REPOSITORY / "web_demo" / "tools" / "vectors.py", TOOLS / "assets.py")
+"""What makes the tests' data: for every booth, and for this one."""
+
+SCRIPTS = ("project.py", "drawings.py")
+"""Checks of their own, beside this one: the project's files, and drawings of the pages that the screen tests wrote."""
+
+FORMATTED = ("Package.swift", "Sources", "Tests", "App", "host")
+STRICT = ("-Xswiftc", "-warnings-as-errors")
+CANNOT = 3
+COUNTS = re.compile(r"(\d+) passed, (\d+) failed")
+
+
+class Tally:
+    """What passed and what failed so far, and how long each step took."""
+
+    def __init__(self) -> None:
+        self.passed = self.failed = 0
+
+    def step(self, what: str, start: float, passed: int, failed: int) -> None:
+        self.passed += passed
+        self.failed += failed
+        sys.stdout.write(
+            f"== {what}: {passed} passed, {failed} failed, {time.monotonic() - start:.0f} s\n",
+        )
+        sys.stdout.flush()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--only", help="Swift tests whose names match this pattern, and nothing else")
+    only = parser.parse_args().only
+    if swift("swift", "--version", stdout=subprocess.DEVNULL).returncode:
+        return CANNOT
+    for maker in DATA:
+        if (code := subprocess.run([sys.executable, maker], check=False).returncode):
+            return code
+    tally = Tally()
+    if not only:
+        start = time.monotonic()
+        found = [name for name in FORMATTED if (ROOT / name).exists()]
+        code = swift("swift", "format", "lint", "--strict", "--recursive", "--configuration", ".swift-format", *found)
+        tally.step("swift-format", start, int(not code.returncode), int(code.returncode != 0))
+    start = time.monotonic()
+    code = swift("swift", "build", "--build-tests", "--quiet", *STRICT)
+    tally.step(
+        "core, engine, app and tests in Swift 6 mode", start, int(not code.returncode), int(code.returncode != 0)
+    )
+    if not code.returncode:
+        tests(tally, only)
+    if not only:
+        for name in SCRIPTS:
+            run_script(tally, TOOLS / name)
+    sys.stdout.write(f"{tally.passed} passed, {tally.failed} failed\n")
+    return int(tally.failed > 0 or tally.passed == 0)
+
+
+def swift(*command: str, stdout: int | None = None) -> subprocess.CompletedProcess[str]:
+    """A command beside the toolchain, in the package; ``stdout`` may be a pipe."""
+    return subprocess.run([SWIFT, *command], cwd=ROOT, env=environment(), stdout=stdout, text=True, check=False)
+
+
+def environment() -> dict[str, str]:
+    """What the tests are told: where ONNX Runtime lies, which runs the face detector, and where to write."""
+    given = dict(os.environ) | {"EDGESR_WRITTEN": str(WRITTEN)}
+    if library := onnxruntime():
+        bound = [one for one in (os.environ.get("SWIFT_HERE_BIND"), str(library.parent)) if one]
+        given |= {"EDGESR_ONNXRUNTIME": str(library), "SWIFT_HERE_BIND": ":".join(bound)}
+    return given
+
+
+def onnxruntime() -> Path | None:
+    """The C library in Python's package of ONNX Runtime."""
+    import importlib.util
+
+    spec = importlib.util.find_spec("onnxruntime")
+    if spec is None or spec.origin is None:
+        return None
+    return next(iter(sorted((Path(spec.origin).parent / "capi").glob("libonnxruntime.so.*"))), None)
+
+
+def tests(tally: Tally, only: str | None) -> None:
+    """Swift's tests, and what Python reads of what they wrote."""
+    shutil.rmtree(WRITTEN, ignore_errors=True)
+    WRITTEN.mkdir(parents=True)
+    start = time.monotonic()
+    filtered = ["--filter", only] if only else []
+    done = swift("swift", "test", "--disable-xctest", "--skip-build", *STRICT, *filtered, stdout=subprocess.PIPE)
+    passed, failed = counted(done.stdout, done.returncode)
+    if failed:
+        sys.stdout.write(told(done.stdout))
+    tally.step("swift test", start, passed, failed)
+    if only:
+        return
+    start = time.monotonic()
+    results = [read_back(path) for path in sorted(WRITTEN.glob("*.gallery"))]
+    # Nothing written is nothing proven.
+    failed = sum(not good for good in results) + int(not results)
+    tally.step("Swift's galleries in Python, byte for byte", start, sum(results), failed)
+
+
+def counted(output: str, code: int) -> tuple[int, int]:
+    """Tests that passed, and that failed or were skipped: nothing is left out here. A run that broke off has failed."""
+    ends = {
+        end: len(re.findall(rf"^\S+ Test (?!run with)\S.* {end}\b", output, re.M))
+        for end in ("passed after", "failed after", "skipped")
+    }
+    failed = ends["failed after"] + ends["skipped"]
+    broken = code != 0 or not re.search(r"^\S+ Test run with \d+ tests passed", output, re.M)
+    return ends["passed after"], max(failed, int(broken))
+
+
+def told(output: str) -> str:
+    """What a run that failed said: its issues, and its end, where a trap says where it was."""
+    lines = output.splitlines()
+    issues = [line for line in lines if " recorded an issue " in line or " skipped" in line]
+    return "\n".join([*issues[:40], *lines[-25:], ""])
+
+
+def read_back(path: Path) -> bool:
+    """Whether Python reads a gallery that Swift wrote, and would write the same bytes."""
+    from edgesr.errors import EdgesrError
+    from edgesr.gallery.format import encode_gallery, read_gallery
+
+    try:
+        gallery = read_gallery(path)
+    except EdgesrError as error:
+        sys.stdout.write(f"{path.name}: {error}\n")
+        return False
+    return len(gallery) > 0 and b"".join(encode_gallery(gallery)) == path.read_bytes()
+
+
+def run_script(tally: Tally, path: Path) -> None:
+    """A check of its own: what it counts in its last line, or else one, and none where it cannot be had here."""
+    start = time.monotonic()
+    done = subprocess.run([sys.executable, path], stdout=subprocess.PIPE, text=True, check=False)
+    lines = done.stdout.splitlines() or [""]
+    found = COUNTS.fullmatch(lines[-1])
+    passed, failed = (int(found[1]), int(found[2])) if found else (int(not done.returncode), 0)
+    sys.stdout.write("".join(f"{line}\n" for line in (lines[:-1] if found else lines)))
+    tally.step(path.name, start, passed, max(failed, int(done.returncode not in (0, CANNOT))))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
