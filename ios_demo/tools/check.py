@@ -60,7 +60,7 @@ def main() -> int:
     if swift("swift", "--version", stdout=subprocess.DEVNULL).returncode:
         return CANNOT
     for maker in DATA:
-        if (code := subprocess.run([sys.executable, maker], check=False).returncode):
+        if code := subprocess.run([sys.executable, maker], check=False).returncode:
             return code
     tally = Tally()
     if not only:
