@@ -10,10 +10,9 @@ from torch import Tensor, nn
 
 from edgesr.errors import UsageError
 from edgesr.layers.bicubic import bicubic_upsample
-from edgesr.layers.convolution import split_convolution
-from edgesr.layers.deform import TAPS, DeformableConv2d, sample
+from edgesr.layers.deform import TAPS
 from edgesr.layers.skip import SKIPS, skip_named
-from edgesr.models.hime.rewrites import FoldedAggregation, WeightsBeforeSampling, split_offset_convolution
+from edgesr.models.hime.rewrites import FoldedAggregation, split_offset_convolution
 
 
 @pytest.fixture(autouse=True)
@@ -23,20 +22,6 @@ def seeded() -> None:
 
 def close(got: Tensor, wanted: Tensor) -> None:
     torch.testing.assert_close(got, wanted, atol=1e-5, rtol=0)
-
-
-@pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("widths", [(5, 3), (2, 4, 2), (8,)])
-def test_convolution_of_concatenated_maps_is_a_sum(widths: tuple[int, ...], bias: bool) -> None:
-    conv = nn.Conv2d(8, 6, 3, padding=1, bias=bias).requires_grad_(False)
-    maps = [torch.randn(2, width, 7, 7) for width in widths]
-    parts = split_convolution(conv, widths)
-    close(torch.stack([part(x) for part, x in zip(parts, maps, strict=True)]).sum(0), conv(torch.cat(maps, dim=1)))
-
-
-def test_splitting_into_parts_that_do_not_fit_is_refused() -> None:
-    with pytest.raises(UsageError, match="do not make up"):
-        split_convolution(nn.Conv2d(8, 6, 3), (5, 4))
 
 
 def test_offset_head_is_the_concatenated_convolution_of_the_paper() -> None:
@@ -69,22 +54,6 @@ def test_aggregation_with_g1_folded_away(valid: tuple[int, ...]) -> None:
     wanted_map, wanted_weights = cofa(aligned[None], f_lr, mask[None])
     close(got_map, wanted_map)
     close(got_weights[:, 0], wanted_weights[0])
-
-
-@pytest.mark.parametrize("groups", [1, 2, 4])
-def test_deformable_weights_move_before_sampling(groups: int) -> None:
-    out, channels, side = 5, 8, 7
-    deform = DeformableConv2d(channels, out, groups).requires_grad_(False)
-    x = torch.randn(2, channels, side, side)
-    offset = (torch.rand(2, groups * TAPS * 2, side, side) * 2 - 1) * 3
-    maps = WeightsBeforeSampling(deform.weight, groups)(x)  # 2, groups * 9 * out, 7, 7
-    got = torch.zeros(2, out, side, side)
-    for index, of_tap in enumerate(torch.split(maps, out, dim=1)):  # per group, per tap
-        k = index % TAPS
-        # Only tap k of this map is wanted; `sample` takes all nine with the same offsets.
-        repeated = offset[:, 2 * index : 2 * index + 2].repeat(1, TAPS, 1, 1)
-        got += sample(of_tap, repeated, 1).unflatten(1, (out, TAPS))[:, :, k]
-    close(got + deform.bias[:, None, None], deform(x, offset))
 
 
 @pytest.mark.parametrize("reach", [0.0, 0.5, 1.0, 5.0])

@@ -1,26 +1,9 @@
-"""Convolutions made of given weights, and of other convolutions."""
+"""Convolutions made of given weights."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
-
-from edgesr.errors import UsageError
-
-
-def split_convolution(conv: nn.Conv2d, channels: Sequence[int]) -> list[nn.Conv2d]:
-    """g([a, b, ...]) = g_a(a) + g_b(b) + ...: a convolution of concatenated maps as one per part.
-
-    ``channels`` are the parts' widths in order; the bias stays with the last. HIME's offset head is born
-    split like this, so that g_ref belongs to the encoder.
-    """
-    if sum(channels) != conv.in_channels:
-        raise UsageError(f"parts of {list(channels)} channels do not make up the convolution's {conv.in_channels}")
-    weights = torch.split(conv.weight.detach(), list(channels), dim=1)
-    bias = None if conv.bias is None else conv.bias.detach()
-    return [convolution(w, bias if i == len(weights) - 1 else None, conv) for i, w in enumerate(weights)]
 
 
 def convolution(weight: Tensor, bias: Tensor | None, like: nn.Conv2d | None = None) -> nn.Conv2d:

@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgesr.layers.convolution import convolution
-from edgesr.layers.deform import TAPS
 from edgesr.models.hime.network import MU_FLOOR, ContentConditionedAggregation
 
 
@@ -58,28 +57,6 @@ def sum_over_slots(x: Tensor) -> Tensor:
     for slot in range(1, len(x)):
         total = total + x[slot : slot + 1]
     return total
-
-
-class WeightsBeforeSampling(nn.Module):
-    """Sum_k W_k S_k[x] = Sum_k S_k[W_k x], per group: the deformable weights move to before the sampling.
-
-    ``forward`` gives the maps W_k x [N, G * 9 * C_out, h, w], which need no LR face and could be stored with
-    the exemplar; each is then sampled at one tap's offsets only, and all are summed. It pays where G is
-    small, as G * 9 * C_out channels replace C.
-    """
-
-    def __init__(self, weight: Tensor, groups: int) -> None:
-        super().__init__()
-        out, channels = weight.shape[:2]
-        self.groups = groups
-        taps = weight.detach().reshape(out, groups, channels // groups, TAPS).permute(1, 3, 0, 2)
-        self.maps = nn.Conv2d(channels, groups * TAPS * out, 1, groups=groups, bias=False)
-        with torch.no_grad():
-            self.maps.weight.copy_(taps.reshape(groups * TAPS * out, channels // groups, 1, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        maps: Tensor = self.maps(x)
-        return maps
 
 
 def _bias(conv: nn.Conv2d) -> Tensor:
