@@ -73,8 +73,8 @@ def restorer(bundle: Bundle) -> Callable[[], object]:
     """Runs the bundle's restorer on a real face with every slot filled; inputs are in its own layout."""
     runtime = bundle.runtime(1)
     assert isinstance(runtime, GraphRuntime)
-    case = real_cases(bundle.config)[1]
-    features, valid = fill_slots([runtime.encode(photo) for photo in case.exemplars], bundle.config)
+    case = real_cases(bundle.interface)[1]
+    features, valid = fill_slots([runtime.encode(photo) for photo in case.exemplars], bundle.interface)
     arrays = {"lr": case.lr, "features": features, "valid": valid}
     inputs = [spec.from_canonical(arrays[spec.name]) for spec in runtime.specs["restore"]["inputs"]]
     return lambda: runtime.run("restore", inputs)

@@ -39,7 +39,7 @@ def main() -> None:
 
 def gain(runtime: TorchRuntime, face: Pixels) -> float:
     """Of one photo, uint8 [S, S, 3], in dB."""
-    config = runtime.config
+    config = runtime.interface
     lr = degrade(face, config.scale)
     features, valid = fill_slots([], config)
     sr, _ = runtime.restore(lr.astype("float32") / 255, features, valid)

@@ -28,7 +28,7 @@ from edgesr.errors import EdgesrError
 from edgesr.models import load_checkpoint
 from edgesr.quantize.graphs import all_layers
 from edgesr.quantize.quality import evaluate_n, quality_loss
-from edgesr.quantize.recipe import EVERYTHING, POLICY, Recipe, first_and_last, read_recipe, recipe_text
+from edgesr.quantize.recipe import EVERYTHING, Recipe, first_and_last, policy_of, read_recipe, recipe_text
 from edgesr.runtime.torch import TorchRuntime
 
 FIGURES = ("recipe", "layers in float", "PSNR lost", "worst face", "ms", "ratio", "MB")
@@ -46,7 +46,7 @@ def main() -> int:
     given = parser.parse_args()
     source = load_checkpoint(given.checkpoint)
     layers = all_layers(source.model)
-    recipes = [*map(read_recipe, given.recipe), EVERYTHING, POLICY, first_and_last(layers)]
+    recipes = [*map(read_recipe, given.recipe), EVERYTHING, policy_of(source.model.config), first_and_last(layers)]
     pairs = read_eval_list(given.data, given.split, source.model.config.hr_size)
     pairs = spread(pairs, given.faces or len(pairs))
     print(f"the float network on {len(pairs)} faces of {given.split}", file=sys.stderr)

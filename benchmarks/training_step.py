@@ -25,7 +25,8 @@ from pathlib import Path
 import torch
 
 from edgesr.data.faces import FaceSet
-from edgesr.models import PRESETS, HIMEConfig
+from edgesr.models import PRESETS
+from edgesr.models.hime.config import HIMEConfig
 from edgesr.training.config import TrainConfig
 from edgesr.training.trainer import Trainer
 

@@ -53,8 +53,8 @@ def compare(bundle: Path, key: str, runs: int) -> float:
     """Print both graphs' times of one precision, and return the restorer's ratio, page to Python."""
     inner = open_bundle(bundle / "models" / key)
     m = inner.manifest
-    page = WebRuntime(bundle, {g: f"models/{key}/{f}" for g, f in m["files"].items()}, inner.config, m["tensors"])
-    python = OnnxRuntime(inner.folder, m["files"], inner.config, m["tensors"], threads=1)
+    page = WebRuntime(bundle, {g: f"models/{key}/{f}" for g, f in m["files"].items()}, inner.interface, m["tensors"])
+    python = OnnxRuntime(inner.folder, m["files"], inner.interface, m["tensors"], threads=1)
     try:
         engines: list[GraphRuntime] = [python, page]
         inputs = real_inputs(python)
@@ -73,9 +73,9 @@ def compare(bundle: Path, key: str, runs: int) -> float:
 def real_inputs(runtime: GraphRuntime) -> dict[str, list[Any]]:
     """A sample face with as many exemplars as the comparison has, in the graphs' own layout."""
     case = next(
-        case for case in real_cases(runtime.config) if len(case.exemplars) >= min(EXEMPLARS, runtime.config.slots)
+        case for case in real_cases(runtime.interface) if len(case.exemplars) >= min(EXEMPLARS, runtime.interface.slots)
     )
-    features, valid = fill_slots([runtime.encode(photo) for photo in case.exemplars[:EXEMPLARS]], runtime.config)
+    features, valid = fill_slots([runtime.encode(photo) for photo in case.exemplars[:EXEMPLARS]], runtime.interface)
     arrays = {"exemplar": case.exemplars[0], "lr": case.lr, "features": features, "valid": valid}
     return {
         graph: [spec.from_canonical(arrays[spec.name]) for spec in runtime.specs[graph]["inputs"]]

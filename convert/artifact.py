@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.interface import Interface
 from edgesr.runtime.base import Runtime
 from edgesr.runtime.engines import Engine, start
 from edgesr.runtime.isolated import IsolatedRuntime
@@ -15,17 +15,17 @@ from .target import Target
 
 
 def engine_or_evaluator(
-    target: Target, folder: Path, files: Mapping[str, str], config: HIMEConfig, tensors: Mapping[str, Any]
+    target: Target, folder: Path, files: Mapping[str, str], interface: Interface, tensors: Mapping[str, Any]
 ) -> Runtime:
     """The target's engine; where it does not execute, its evaluator."""
-    return _titled(target, start(_engine(target), target.name, folder, files, config, tensors))
+    return _titled(target, start(_engine(target), target.name, folder, files, interface, tensors))
 
 
 def isolated(
-    target: Target, folder: Path, files: Mapping[str, str], config: HIMEConfig, tensors: Mapping[str, Any]
+    target: Target, folder: Path, files: Mapping[str, str], interface: Interface, tensors: Mapping[str, Any]
 ) -> IsolatedRuntime:
     """The same in a process of its own, for a file that may do anything to what opens it."""
-    runtime = IsolatedRuntime(_engine(target), folder, files, config, tensors)
+    runtime = IsolatedRuntime(_engine(target), folder, files, interface, tensors)
     _titled(target, runtime)
     return runtime
 

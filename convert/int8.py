@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 
-from edgesr.deployment.graphs import GRAPH_INPUTS, Graphs
+from edgesr.deployment.graphs import GRAPHS, Graphs
 
 from .parity import Check
 
@@ -135,7 +135,7 @@ def count(saved: Mapping[str, Convolutions], graphs: Graphs) -> dict[str, dict[s
             "float": saved[name].float,
             "expected": len(wanted(getattr(graphs, name)).int8),
         }
-        for name in GRAPH_INPUTS
+        for name in GRAPHS
         if name in saved
     }
 
@@ -162,7 +162,7 @@ def int8_checks(saved: Mapping[str, Convolutions], graphs: Graphs) -> tuple[Chec
     step; infinite, by the layer's name, where no convolution of the program has a layer's weights.
     """
     checks = []
-    for name in GRAPH_INPUTS:
+    for name in GRAPHS:
         expected, found = wanted(getattr(graphs, name)).int8, saved.get(name, Convolutions())
         least, number = float(max(len(expected), 1)), float(len(found.int8))
         checks.append(Check(f"{name}: convolutions in int8", number >= least, number, least))

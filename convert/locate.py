@@ -22,11 +22,12 @@ from torch.fx.graph import CodeGen
 from edgesr.deployment.graphs import GraphName, Graphs
 from edgesr.evaluation.metrics import psnr_unit
 from edgesr.files.leftovers import work_folder
+from edgesr.layers.blocks import Stage
 from edgesr.layers.lowerings import Sampling
 from edgesr.layers.skip import ConvSkip, MatmulSkip, skip_named
-from edgesr.models.hime.rewrites import FoldedAggregation
+from edgesr.models.network import planar
 from edgesr.quantize.layers import ADDITION, exported
-from edgesr.runtime.base import Array
+from edgesr.runtime.base import Array, joined, separate
 
 from .int8 import CONVOLUTIONS, DEQUANTIZE, QUANTIZE, is_operation
 from .parity import FP32_MAX_ABS_ERROR
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     Convert = Callable[[Graphs, Path], Conversion]
     Open = Callable[[Path, Conversion], Runtime]
 
-STAGES = (nn.Conv2d, Sampling, FoldedAggregation, MatmulSkip, ConvSkip)
+STAGES = (nn.Conv2d, Sampling, Stage, MatmulSkip, ConvSkip)
 """Modules whose outputs are looked at; what lies between them has no parameters."""
 
 SKIP = "skip"
@@ -75,20 +76,22 @@ class Prefix(nn.Module):
         self.whole = getattr(graphs, graph)  # not `graph`: an exported module has one of its own
         self.ending = module
         self.name = graph
-        self.size = graphs.config.lr_size
-        self.out_shape = graphs.shapes["weights"] if graph == "restore" else (1, *graphs.shapes["features"][1:])
+        self.size = graphs.interface.lr_size
+        self.kept = [(1, *planar(shape)) for shape in graphs.interface.kept.values()]
         if graph == "restore":
-            quantized = isinstance(self.whole, GraphModule)
-            self.skip = skip_named("matmul")(self.size, graphs.config.scale) if quantized else self.whole.skip
+            self.out_shape = graphs.shapes["weights"]
+            own = None if isinstance(self.whole, GraphModule) else getattr(self.whole, SKIP, None)
+            self.skip = own or skip_named("matmul")(self.size, graphs.interface.scale)
 
-    def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+    def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
         # One axis is kept, and none is joined with another: of a scalar onnx2tf makes one number that LiteRT's XNNPACK
         # takes amiss, and for a flattened input it keeps a copy in the other layout, which it then slices wrongly.
         means = [tensor.mean(tuple(range(tensor.ndim)), keepdim=True).flatten() for tensor in inputs]
         alive = torch.cat(means).sum(0, keepdim=True) * KEEP_ALIVE
         seen = self._project(self._at_the_end(*inputs)) + alive  # 1 or n, 1, h, w
         if self.name == "encode":
-            return seen.expand(self.out_shape) * torch.ones(self.out_shape)
+            outputs = [_spread(seen, shape) for shape in self.kept]
+            return outputs[0] if len(outputs) == 1 else tuple(outputs)
         return self.skip(inputs[0]), seen[:, 0] * torch.ones(self.out_shape)
 
     def _at_the_end(self, *inputs: Tensor) -> Tensor:
@@ -108,6 +111,13 @@ class Prefix(nn.Module):
         count = x.shape[1] * stride**2
         weight = torch.cos(torch.arange(float(count))) / count**0.5
         return F.conv2d(x, weight.reshape(1, x.shape[1], stride, stride), stride=stride)
+
+
+def _spread(seen: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """[1, 1, h, w] in every channel of a map of this shape; its mean where the shape is another, or a code's."""
+    if shape[2:] != seen.shape[2:]:
+        seen = seen.mean((2, 3), keepdim=len(shape) == 4)
+    return seen.expand(shape) * torch.ones(shape)
 
 
 class QuantizedPrefix(Prefix):
@@ -271,19 +281,25 @@ def _nearly(inputs: dict[str, Array]) -> dict[str, Array]:
 
 def _run(runtime: Runtime, graph: GraphName, inputs: dict[str, Array]) -> Array:
     if graph == "encode":
-        return runtime.encode(inputs["exemplar"])
-    return runtime.restore(inputs["lr"], inputs["features"], inputs["valid"])[1]
+        return separate(runtime.encode(inputs["exemplar"]))[0]
+    stored = joined([inputs[name] for name in runtime.interface.kept])
+    return runtime.restore(inputs["lr"], stored, inputs["valid"])[1]
 
 
 @torch.inference_mode()
 def _wanted(graphs: Graphs, graph: GraphName, inputs: dict[str, Array]) -> Array:
     def nchw(name: str) -> Tensor:
         array = torch.from_numpy(inputs[name])
-        return array.permute(2, 0, 1)[None] if array.ndim == 3 else array.permute(0, 3, 1, 2)
+        if array.ndim == 3:
+            return array.permute(2, 0, 1)[None]
+        return array.permute(0, 3, 1, 2) if array.ndim == 4 else array
 
+    given = [nchw(name) for name in graphs.input_names(graph)]
     if graph == "encode":
-        out: Tensor = graphs.encode(nchw("exemplar"))[0].permute(1, 2, 0)
+        kept = graphs.encode(*given)
+        first: Tensor = kept[0] if not isinstance(kept, tuple) else kept[0][0]
+        out = first.permute(1, 2, 0) if first.ndim == 3 else first
     else:
-        out = graphs.restore(nchw("lr"), nchw("features"), torch.from_numpy(inputs["valid"]))[1]
+        out = graphs.restore(*given)[1]
     result: Array = out.contiguous().numpy()
     return result

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgesr.bundle import FORMAT_VERSION, MANIFEST, hashes
-from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.interface import Interface
+from edgesr.models.registry import architecture_of
 from edgesr.quantize.scheme import Quantization
 from edgesr.versions import installed_versions
 
@@ -34,7 +35,7 @@ def write_manifest(
     further: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write the manifest of the files that lie in ``folder``, with ``further`` keys of its target, and return it."""
-    config = graphs.config
+    config, interface = graphs.config, graphs.interface
     sha256 = hashes(folder)
     artifact = [f for f in sha256 if any(f == name or f.startswith(f"{name}/") for name in conversion.files.values())]
     manifest = {
@@ -51,15 +52,16 @@ def write_manifest(
         "delegation": conversion.delegation,
         "files": conversion.files,
         "sha256": sha256,
-        "scale": config.scale,
-        "lr_size": config.lr_size,
-        "slots": config.slots,
+        "scale": interface.scale,
+        "lr_size": interface.lr_size,
+        "slots": interface.slots,
+        "architecture": architecture_of(config).name,
         "model": config.to_dict(),
         "tensors": conversion.tensors,
-        "value_ranges": VALUE_RANGES,
+        "value_ranges": value_ranges(interface),
         "pre_processing": PRE_PROCESSING,
         "post_processing": POST_PROCESSING,
-        "features": describe_features(checkpoint, config),
+        "features": describe_features(checkpoint, interface),
         "feature_space": checkpoint.feature_space,
         "degradation": checkpoint.degradation,
         "arithmetic": conversion.arithmetic,
@@ -76,14 +78,18 @@ def write_manifest(
     return manifest
 
 
-VALUE_RANGES = {
-    "exemplar": "RGB in [0, 1]",
-    "lr": "RGB in [0, 1]",
-    "features": "any real number",
-    "valid": "1 where the slot holds an exemplar, 0 where it is empty",
-    "sr": "RGB, nominally [0, 1]; clamp",
-    "weights": "[0, 1]; 0 in an empty slot",
-}
+def value_ranges(interface: Interface) -> dict[str, str]:
+    """What each tensor of both graphs holds."""
+    return {
+        "exemplar": "RGB in [0, 1]",
+        "lr": "RGB in [0, 1]",
+        **dict.fromkeys(interface.kept, "any real number"),
+        "valid": "1 where the slot holds an exemplar, 0 where it is empty",
+        "sr": "RGB, nominally [0, 1]; clamp",
+        "weights": "[0, 1]; 0 in an empty slot",
+    }
+
+
 PRE_PROCESSING = [
     "align the face by eyes and mouth corners as CelebA-HQ does",
     "exemplar: crop at hr_size; lr: crop at lr_size",
@@ -93,13 +99,17 @@ PRE_PROCESSING = [
 POST_PROCESSING = ["clamp sr to [0, 1]", "multiply by 255 and round"]
 
 
-def describe_features(checkpoint: Checkpoint, config: HIMEConfig) -> dict[str, Any]:
-    """How features are stored, the same for every target: layout, channels, int8 steps."""
+def describe_features(checkpoint: Checkpoint, interface: Interface) -> dict[str, Any]:
+    """How features are stored, the same for every target: layout, channels, int8 steps.
+
+    ``shape`` is that of a network's one map; of several maps and codes ``kept`` has the shape of each.
+    """
+    shapes = {name: list(shape) for name, shape in interface.kept.items()}
     return {
         "stored_layout": "NHWC",
-        "shape": [config.lr_size, config.lr_size, config.feature_channels],
+        **({"shape": next(iter(shapes.values()))} if len(shapes) == 1 else {"kept": shapes}),
         "parts": [
             {"name": name, "channels": channels, "int8_scale": checkpoint.feature_scales.get(name)}
-            for name, channels in config.feature_parts.items()
+            for name, channels in interface.parts.items()
         ],
     }

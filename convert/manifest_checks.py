@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from edgesr.bundle import Bundle
-from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.registry import FIRST, architecture_of
 from edgesr.quantize.scheme import Quantization
 
-from .manifest import POST_PROCESSING, PRE_PROCESSING, VALUE_RANGES, describe_features
+from .manifest import POST_PROCESSING, PRE_PROCESSING, describe_features, value_ranges
 from .parity import Check
 from .precision import PRECISIONS, QUANTIZED
 from .target import ReadBack
@@ -23,6 +23,7 @@ from .targets import TARGETS
 if TYPE_CHECKING:
     from edgesr.deployment.graphs import Graphs
     from edgesr.models import Checkpoint
+    from edgesr.models.architecture import NetworkConfig
 
 GRAPHS = {"encode", "restore"}
 
@@ -47,12 +48,12 @@ def form_checks(bundle: Bundle) -> tuple[Check, ...]:
 
 def own_checks(bundle: Bundle) -> tuple[Check, ...]:
     """What can be told without the network: figures that are said twice, and those that are always the same."""
-    m, config = bundle.manifest, bundle.config
+    m, interface = bundle.manifest, bundle.interface
     names = [name for name in m["sha256"] if any(_lies_in(name, file) for file in m["files"].values())]
     size = sum((bundle.folder / name).stat().st_size for name in names)
-    sizes = {"scale": config.scale, "lr_size": config.lr_size, "slots": config.slots}
+    sizes = {"scale": interface.scale, "lr_size": interface.lr_size, "slots": interface.slots}
     constant = {
-        "value_ranges": VALUE_RANGES,
+        "value_ranges": value_ranges(interface),
         "pre_processing": PRE_PROCESSING,
         "post_processing": POST_PROCESSING,
         "golden": "golden.safetensors",
@@ -67,13 +68,14 @@ def own_checks(bundle: Bundle) -> tuple[Check, ...]:
 def network_checks(bundle: Bundle, checkpoint: Checkpoint) -> Iterator[Check]:
     """The network's own figures: its configuration, feature space and steps, and which precisions it has."""
     m, network = bundle.manifest, checkpoint.model.config
-    sized = network.replace(lr_size=bundle.config.lr_size, slots=bundle.config.slots)
-    yield agreement("model", agrees=_same(m["model"], sized.to_dict()))
+    sized = network.replace(lr_size=bundle.interface.lr_size, slots=bundle.interface.slots)
+    same = bundle.manifest.get("architecture", FIRST) == architecture_of(network).name
+    yield agreement("model", agrees=same and _same(m["model"], sized.to_dict()))
     yield agreement("name", agrees=m.get("name") == checkpoint.name)
     yield agreement("feature_space", agrees=m["feature_space"] == checkpoint.feature_space)
     yield agreement("degradation", agrees=bundle.degradation == checkpoint.degradation)
     # Without their channels these figures are those of another configuration, which the first check tells.
-    described = describe_features(checkpoint, sized)
+    described = describe_features(checkpoint, sized.interface)
     yield agreement("features", agrees=_same(m.get("features"), described))
 
 
@@ -111,9 +113,9 @@ def file_checks(bundle: Bundle, read: ReadBack, graphs: Graphs) -> Iterator[Chec
     yield Check("model file: metadata", embedded == expected, float(embedded == expected), 1.0)
 
 
-def sized_config(bundle: Bundle, checkpoint: Checkpoint) -> HIMEConfig:
+def sized_config(bundle: Bundle, checkpoint: Checkpoint) -> NetworkConfig:
     """The network's configuration with the sizes that the bundle was converted for."""
-    return checkpoint.model.config.replace(lr_size=bundle.config.lr_size, slots=bundle.config.slots)
+    return checkpoint.model.config.replace(lr_size=bundle.interface.lr_size, slots=bundle.interface.slots)
 
 
 def _lies_in(name: str, file: str) -> bool:

@@ -13,8 +13,8 @@ from edgesr.data.samples import sample_faces
 from edgesr.evaluation.methods import degrade
 from edgesr.evaluation.metrics import psnr_unit
 from edgesr.images.imaging import to_unit
-from edgesr.models.hime.config import HIMEConfig
-from edgesr.runtime.base import Array, Runtime, fill_slots
+from edgesr.models.interface import Interface
+from edgesr.runtime.base import Array, Features, Runtime, fill_slots, joined, separate
 
 from .precision import PRECISIONS
 
@@ -23,11 +23,11 @@ FP32_MAX_ABS_ERROR = 1e-4
 
 
 def psnr_threshold(precision: str, output: str) -> float:
-    """PSNR in dB that an output (sr, weights, features) must reach in a precision that is judged by it."""
+    """PSNR in dB that an output (sr, weights, features, features_NAME) must reach in a precision judged by it."""
     least = PRECISIONS[precision].psnr_db
     if least is None:
         raise ValueError(f"{precision} is judged by its largest error")
-    return least[output]
+    return least[output.split("_")[0]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Case:
 class Expected:
     """What PyTorch makes of a case."""
 
-    features: tuple[Array, ...]
+    features: tuple[Features, ...]
     sr: Array
     weights: Array
 
@@ -84,17 +84,17 @@ class Parity:
         }
 
 
-def real_cases(config: HIMEConfig) -> list[Case]:
+def real_cases(interface: Interface) -> list[Case]:
     """The sample faces at the network's sizes: without an exemplar, with one, and with every slot filled.
 
     The samples hold one other photo a person, so a full set takes the other people's photos: enough to
     prove equality, no measure of quality.
     """
-    faces = sample_faces(config.hr_size)
-    lr = [to_unit(degrade(face.target, config.scale)) for face in faces]
+    faces = sample_faces(interface.hr_size)
+    lr = [to_unit(degrade(face.target, interface.scale)) for face in faces]
     photos = [to_unit(face.exemplar) for face in faces]
-    others = tuple(photos[i % len(photos)] for i in range(config.slots))
-    cases = [Case("n=0", lr[0], ()), Case(f"n={config.slots}", lr[0], others)]
+    others = tuple(photos[i % len(photos)] for i in range(interface.slots))
+    cases = [Case("n=0", lr[0], ()), Case(f"n={interface.slots}", lr[0], others)]
     return cases + [Case(face.person, lr[i], (photos[i],)) for i, face in enumerate(faces)]
 
 
@@ -103,18 +103,18 @@ def expected(reference: Runtime, cases: Sequence[Case]) -> list[Expected]:
     results = []
     for case in cases:
         features = tuple(reference.encode(photo) for photo in case.exemplars)
-        results.append(Expected(features, *reference.restore(case.lr, *fill_slots(features, reference.config))))
+        results.append(Expected(features, *reference.restore(case.lr, *fill_slots(features, reference.interface))))
     return results
 
 
-def golden_vectors(case: Case, correct: Expected, config: HIMEConfig) -> dict[str, Array]:
+def golden_vectors(case: Case, correct: Expected, interface: Interface) -> dict[str, Array]:
     """Inputs and outputs of both graphs in canonical layout, from a case that fills every slot."""
-    features, valid = fill_slots(correct.features, config)
+    stored, valid = fill_slots(correct.features, interface)
     vectors = {
         "encode.in.exemplar": case.exemplars[0],
-        "encode.out.features": correct.features[0],
+        **{f"encode.out.{k}": one for k, one in zip(interface.kept, separate(correct.features[0]), strict=True)},
         "restore.in.lr": case.lr,
-        "restore.in.features": features,
+        **{f"restore.in.{k}": one for k, one in zip(interface.kept, separate(stored), strict=True)},
         "restore.in.valid": valid,
         "restore.out.sr": correct.sr,
         "restore.out.weights": correct.weights,
@@ -124,40 +124,47 @@ def golden_vectors(case: Case, correct: Expected, config: HIMEConfig) -> dict[st
 
 def measure_parity(artifact: Runtime, cases: Sequence[Case], truth: Sequence[Expected], precision: str) -> Parity:
     """Run the artifact on every case, its encoder feeding its restorer, and compare with PyTorch."""
-    sr, features, weights = _Worst(), _Worst(), _Worst()
+    sr, weights, features = _Worst(), _Worst(), _of_each_kept(artifact)
     for case, correct in zip(cases, truth, strict=True):
         ours = [artifact.encode(photo) for photo in case.exemplars]
-        image, mu = artifact.restore(case.lr, *fill_slots(ours, artifact.config))
+        image, mu = artifact.restore(case.lr, *fill_slots(ours, artifact.interface))
         sr.add(image, correct.sr)
         weights.add(mu, correct.weights)
         for got, wanted in zip(ours, correct.features, strict=True):
-            features.add_relative(got, wanted)
-    return _judge(artifact, sr, features, weights, precision)
+            for worst, one, other in zip(features.values(), separate(got), separate(wanted), strict=True):
+                worst.add_relative(one, other)
+    return _judge(artifact, {"sr": sr, "weights": weights, **features}, precision)
 
 
 def measure_golden(artifact: Runtime, golden: Mapping[str, Array], precision: str) -> Parity:
     """Compare both graphs, each on its own, with a bundle's golden vectors; needs no checkpoint."""
-    sr, features, weights = _Worst(), _Worst(), _Worst()
-    features.add_relative(artifact.encode(golden["encode.in.exemplar"]), golden["encode.out.features"])
-    inputs = [golden[f"restore.in.{name}"] for name in ("lr", "features", "valid")]
-    image, mu = artifact.restore(inputs[0], inputs[1], inputs[2])
+    sr, weights, features = _Worst(), _Worst(), _of_each_kept(artifact)
+    encoded = separate(artifact.encode(golden["encode.in.exemplar"]))
+    for (name, worst), got in zip(features.items(), encoded, strict=True):
+        worst.add_relative(got, golden[f"encode.out.{name}"])
+    stored = joined([golden[f"restore.in.{name}"] for name in features])
+    image, mu = artifact.restore(golden["restore.in.lr"], stored, golden["restore.in.valid"])
     sr.add(image, golden["restore.out.sr"])
     weights.add(mu, golden["restore.out.weights"])
-    return _judge(artifact, sr, features, weights, precision)
+    return _judge(artifact, {"sr": sr, "weights": weights, **features}, precision)
 
 
-def _judge(artifact: Runtime, sr: _Worst, features: _Worst, weights: _Worst, precision: str) -> Parity:
+def _of_each_kept(artifact: Runtime) -> dict[str, _Worst]:
+    return {name: _Worst() for name in artifact.interface.kept}
+
+
+def _judge(artifact: Runtime, found: Mapping[str, _Worst], precision: str) -> Parity:
     if PRECISIONS[precision].psnr_db is None:
         checks = [
             Check(f"{name}: max abs error", worst.error <= FP32_MAX_ABS_ERROR, worst.error, FP32_MAX_ABS_ERROR)
-            for name, worst in (("sr", sr), ("weights", weights), ("features", features))
+            for name, worst in found.items()
         ]
     else:
         checks = [
             Check(f"{name}: PSNR dB", worst.psnr >= (least := psnr_threshold(precision, name)), worst.psnr, least)
-            for name, worst in (("sr", sr), ("weights", weights), ("features", features))
+            for name, worst in found.items()
         ]
-    return Parity(sr.error, sr.psnr, artifact.name, tuple(checks))
+    return Parity(found["sr"].error, found["sr"].psnr, artifact.name, tuple(checks))
 
 
 @dataclasses.dataclass

@@ -87,7 +87,7 @@ def plan(
     default_lowering = lowering == record.lowerings[0]
     # A bundle's name says its precision already.
     base = quantization.float_name if quantization and quantization.float_name else loaded.name
-    name = default_name(base, config, target, taken, None if default_lowering else lowering)
+    name = default_name(base, config.interface, target, taken, None if default_lowering else lowering)
     output = output or Path.cwd() / name
     return Plan(loaded, record, taken, lowering, config, output, quantization, calibration, notes)
 
@@ -125,9 +125,9 @@ def prove(plan: Plan, folder: Path, report: Report, graphs: Graphs | None = None
     graphs = graphs or wanted
     conversion = plan.target.convert(graphs, plan.precision, folder, report)
     report("comparing with PyTorch on real faces")
-    cases = real_cases(plan.config)
-    truth = expected(reference_runtime(plan.checkpoint, plan.config, plan.quantization, wanted), cases)
-    golden = golden_vectors(cases[1], truth[1], plan.config)
+    cases = real_cases(plan.interface)
+    truth = expected(reference_runtime(plan.checkpoint, plan.interface, plan.quantization, wanted), cases)
+    golden = golden_vectors(cases[1], truth[1], plan.interface)
     parity = measure_parity(open_artifact(plan, folder, conversion), cases, truth, plan.precision)
     parity = dataclasses.replace(parity, checks=parity.checks + conversion.checks)
     if plan.precision in QUANTIZED:
@@ -171,16 +171,16 @@ def make_graphs(plan: Plan) -> Graphs:
     graphs = deployed_graphs(
         plan.checkpoint.model,
         plan.lowering,
-        lr_size=plan.config.lr_size,
-        slots=plan.config.slots,
+        lr_size=plan.interface.lr_size,
+        slots=plan.interface.slots,
         skip=plan.target.skip,
     )
     metadata: dict[str, str | int] = {
         "edgesr_name": plan.checkpoint.name,
         "edgesr_feature_space": plan.checkpoint.feature_space,
-        "edgesr_scale": plan.config.scale,
-        "edgesr_lr_size": plan.config.lr_size,
-        "edgesr_slots": plan.config.slots,
+        "edgesr_scale": plan.interface.scale,
+        "edgesr_lr_size": plan.interface.lr_size,
+        "edgesr_slots": plan.interface.slots,
         "edgesr_precision": plan.precision,
         "edgesr_checkpoint_sha256": plan.checkpoint.sha256,
     }
@@ -189,7 +189,7 @@ def make_graphs(plan: Plan) -> Graphs:
 
 def open_artifact(plan: Plan, folder: Path, conversion: Conversion) -> Runtime:
     """What runs a fresh artifact here."""
-    return engine_or_evaluator(plan.target, folder, conversion.files, plan.config, conversion.tensors)
+    return engine_or_evaluator(plan.target, folder, conversion.files, plan.interface, conversion.tensors)
 
 
 def twin_checks(plan: Plan, graphs: Graphs, cases: Sequence[Case], truth: Sequence[Expected]) -> tuple[Check, ...]:

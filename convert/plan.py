@@ -9,7 +9,8 @@ from typing import Any
 
 from edgesr.deployment.graphs import Graphs
 from edgesr.models import Checkpoint
-from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.architecture import NetworkConfig
+from edgesr.models.interface import Interface
 from edgesr.quantize.scheme import Quantization
 from edgesr.runtime.base import Array
 
@@ -27,7 +28,7 @@ class Plan:
     target: Target
     precision: Precision
     lowering: str
-    config: HIMEConfig
+    config: NetworkConfig
     """The network's configuration, with the LR size and the slots of the conversion."""
     output: Path
     quantization: Quantization | None = None
@@ -35,6 +36,11 @@ class Plan:
     calibration: Calibration | None = None
     notes: tuple[str, ...] = ()
     """Choices that the user did not make and should know of."""
+
+    @property
+    def interface(self) -> Interface:
+        """What goes in and comes out of what it makes."""
+        return self.config.interface
 
     @property
     def stages(self) -> int:

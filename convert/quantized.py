@@ -12,8 +12,8 @@ from edgesr.deployment.graphs import Graphs
 from edgesr.errors import CheckpointError, UnavailableError, UsageError
 from edgesr.models import Checkpoint, load_checkpoint
 from edgesr.models.checkpoint import shipped_names
-from edgesr.models.hime.config import HIMEConfig
-from edgesr.quantize.recipe import POLICY, read_recipe
+from edgesr.models.interface import Interface
+from edgesr.quantize.recipe import read_recipe
 from edgesr.quantize.scheme import Quantization
 from edgesr.runtime.base import Runtime
 from edgesr.runtime.torch import TorchRuntime
@@ -101,10 +101,10 @@ def calibrated(checkpoint: Checkpoint, calibration: Calibration, report: Report)
     Raises:
         InputOutputError: there are no faces in it. UsageError: the recipe names a layer that there is not.
     """
-    recipe = read_recipe(calibration.recipe) if calibration.recipe else POLICY
-    ptq, config = _import("ptq"), checkpoint.model.config
+    recipe = read_recipe(calibration.recipe) if calibration.recipe else None
+    ptq, interface = _import("ptq"), checkpoint.model.interface
     report("calibrating on real faces")
-    faces = ptq.calibration_faces(calibration.folder, calibration.split, config.hr_size, config.slots)
+    faces = ptq.calibration_faces(calibration.folder, calibration.split, interface.hr_size, interface.slots)
     quantization: Quantization = ptq.calibrate(checkpoint, faces, recipe=recipe, observer=calibration.observer)
     return quantization
 
@@ -126,11 +126,11 @@ def quantized_graphs(graphs: Graphs, quantization: Quantization | None) -> Graph
 
 
 def reference_runtime(
-    checkpoint: Checkpoint, config: HIMEConfig, quantization: Quantization | None, graphs: Graphs
+    checkpoint: Checkpoint, interface: Interface, quantization: Quantization | None, graphs: Graphs
 ) -> Runtime:
     """What an artifact must equal: the network, or its quantized form, which are its deployed ``graphs``."""
     if quantization is None:
-        return TorchRuntime(checkpoint.model, config)
+        return TorchRuntime(checkpoint.model, interface)
     runtime: Runtime = _import("graphs").GraphsRuntime(graphs)
     return runtime
 

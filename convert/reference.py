@@ -11,8 +11,9 @@ from edgesr.bundle import Bundle
 from edgesr.deployment.graphs import Graphs
 from edgesr.errors import CheckpointError, EdgesrError
 from edgesr.models import Checkpoint, load_checkpoint
+from edgesr.models.architecture import NetworkConfig
 from edgesr.models.checkpoint import SHIPPED, WEIGHTS, sha256_of, shipped_names
-from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.interface import Interface
 from edgesr.quantize.scheme import Quantization
 from edgesr.runtime.base import Runtime
 
@@ -35,7 +36,7 @@ class Reference:
     """The checkpoint's own quantization for the bundle's target; None of a float one."""
 
     @property
-    def config(self) -> HIMEConfig:
+    def config(self) -> NetworkConfig:
         """The network's, with the bundle's sizes."""
         return sized_config(self.bundle, self.checkpoint)
 
@@ -47,6 +48,11 @@ class Reference:
             return None
         return self.expected or Quantization.from_dict(stored or {})
 
+    @property
+    def interface(self) -> Interface:
+        """What goes in and comes out, with the bundle's sizes."""
+        return self.config.interface
+
     @functools.cached_property
     def graphs(self) -> Graphs:
         """The graphs that the artifact was converted of."""
@@ -54,7 +60,7 @@ class Reference:
 
     def runtime(self) -> Runtime:
         """What the artifact must equal."""
-        return reference_runtime(self.checkpoint, self.config, self.quantization, self.graphs)
+        return reference_runtime(self.checkpoint, self.interface, self.quantization, self.graphs)
 
     def checks(self) -> list[Check]:
         """Whether the bundle's manifest is of this network."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from edgesr.bundle import Bundle
-from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.interface import Interface
 from edgesr.runtime.base import Runtime
 from edgesr.runtime.shipped import ShippedGraphs, graphs_of_weights
 
@@ -25,9 +25,9 @@ class ShippedReference:
     shipped: ShippedGraphs
 
     @property
-    def config(self) -> HIMEConfig:
-        """The network's, with the bundle's sizes."""
-        return self.bundle.config
+    def interface(self) -> Interface:
+        """What goes in and comes out, with the bundle's sizes."""
+        return self.bundle.interface
 
     def runtime(self) -> Runtime:
         """What the artifact must equal."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from edgesr.deployment.graphs import GRAPH_INPUTS, Graphs
+from edgesr.deployment.graphs import GRAPHS, Graphs
 
 from .int8 import STEP_TOLERANCE, Convolutions, FloatConv, Step, wanted
 from .parity import Check
@@ -32,7 +32,7 @@ def stored_checks(saved: dict[str, Convolutions], graphs: Graphs, precision: Pre
     1 passes; it is infinite where the program has no convolution of the layer's shape.
     """
     checks = []
-    for name in GRAPH_INPUTS:
+    for name in GRAPHS:
         expected, found = wanted(getattr(graphs, name)), saved.get(name, Convolutions())
         layer, worst = _worst_kernel(expected.kernels, found, precision)
         if layer:

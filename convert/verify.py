@@ -126,7 +126,7 @@ class _Work:
             self.notes.append(f"{NO_CHECKPOINT}: only what it says of itself was compared")
             return
         self.report("comparing with the network on real faces")
-        network, cases = reference.runtime(), real_cases(reference.config)
+        network, cases = reference.runtime(), real_cases(reference.interface)
         truth = expected(network, cases)
         theirs = measure_golden(network, golden, m["precision"])
         self.add(
@@ -148,7 +148,7 @@ class _Work:
         m, target = self.bundle.manifest, target_named(self.bundle.manifest["target"])
         known = is_tried(m) or isolates_itself(target)
         opener = engine_or_evaluator if known else isolated
-        runtime = opener(target, self.bundle.folder, m["files"], self.bundle.config, m["tensors"])
+        runtime = opener(target, self.bundle.folder, m["files"], self.bundle.interface, m["tensors"])
         if not target.executes_here:
             self.notes.append(f"{target.name} does not execute on this system: {target.otherwise}")
         return runtime
@@ -202,7 +202,7 @@ def runtime_or_evaluator(bundle: Bundle) -> tuple[Runtime, list[str]]:
     """
     m = bundle.manifest
     target = target_named(m["target"])
-    described = (target, bundle.folder, m["files"], bundle.config, m["tensors"])
+    described = (target, bundle.folder, m["files"], bundle.interface, m["tensors"])
     if not isolates_itself(target):
         try_first(m, lambda: isolated(*described))
     runtime = engine_or_evaluator(*described)

@@ -21,7 +21,7 @@ from edgesr.process import extras
 
 if TYPE_CHECKING:
     from edgesr.faces.face import Detector
-    from edgesr.models.hime.config import HIMEConfig
+    from edgesr.models.architecture import NetworkConfig
     from edgesr.models.interface import Interface
     from edgesr.runtime.base import Array, Runtime
 
@@ -42,6 +42,7 @@ class Model:
         feature_space: str | None = None,
         feature_scales: Mapping[str, float] | None = None,
         degradation: str = "bicubic",
+        config: NetworkConfig | None = None,
     ) -> None:
         self.runtime = runtime
         self.name = name
@@ -51,16 +52,14 @@ class Model:
         """int8 step of each part of the features; None where the network came without."""
         self.degradation = degradation
         """What its LR faces were made with in training; see ``edgesr.data.degradation``."""
-
-    @property
-    def config(self) -> HIMEConfig:
-        """The network's configuration; ``lr_size``, ``hr_size`` and ``slots`` say what goes in and out."""
-        return self.runtime.config
+        self.config: Any = config or runtime.interface
+        """The network's configuration, as its architecture has it; ``lr_size``, ``hr_size`` and ``slots`` say what goes
+        in and out. Of a runtime that came without one its ``interface``, which says that too."""
 
     @property
     def interface(self) -> Interface:
         """Sizes and names of what goes in and comes out, whichever network it is."""
-        return self.config.interface
+        return self.runtime.interface
 
     def encode(
         self,
@@ -83,9 +82,9 @@ class Model:
         """
         from PIL import Image
 
-        from edgesr.runtime.base import feature_shape
+        from edgesr.runtime.base import feature_shape, only_map
 
-        size = self.config.hr_size
+        size = self.interface.hr_size
         features = []
         for photo in photos:
             if aligned or not isinstance(photo, str | Path):
@@ -107,8 +106,8 @@ class Model:
                 )
             if height > size:
                 image = np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
-            features.append(self.runtime.encode(to_unit(image)))
-        return np.stack(features) if features else np.zeros((0, *feature_shape(self.config)), np.float32)
+            features.append(only_map(self.runtime.encode(to_unit(image))))
+        return np.stack(features) if features else np.zeros((0, *feature_shape(self.interface)), np.float32)
 
     def restore(self, lr: Photo, features: Array | Gallery) -> tuple[Pixels, Array]:
         """The sharp face uint8 [H, W, 3], and each exemplar's weight at each LR pixel, [N, h, w] in [0, 1].
@@ -124,14 +123,14 @@ class Model:
         """
         from edgesr.runtime.base import feature_shape, fill_slots
 
-        image, slots = self._lr_pixels(lr), self.config.slots
+        image, slots = self._lr_pixels(lr), self.interface.slots
         if isinstance(features, Gallery):
             chosen = self.choose(image, features)
             valid = (np.arange(slots) < len(chosen)).astype(np.float32)
             filled = self.features_of(features, chosen, slots=slots)
             sr, weights = self.runtime.restore(to_unit(image), filled, valid)
             return to_pixels(sr), weights[: len(chosen)]
-        shape = feature_shape(self.config)
+        shape = feature_shape(self.interface)
         if features.shape[1:] != shape:
             raise UsageError(
                 f"features have shape {features.shape}", f"{self.name} takes [N, {', '.join(map(str, shape))}]"
@@ -141,7 +140,7 @@ class Model:
                 f"{len(features)} exemplars for {slots} slots",
                 "choose the best ones, load with least_slots, or convert with more --slots",
             )
-        sr, weights = self.runtime.restore(to_unit(image), *fill_slots(list(features), self.config))
+        sr, weights = self.runtime.restore(to_unit(image), *fill_slots(list(features), self.interface))
         return to_pixels(sr), weights[: len(features)]
 
     def choose(
@@ -166,7 +165,7 @@ class Model:
         entries = [gallery.entries[i] for i in held]
         sharpness = [entry.quality.get("sharpness", 0.0) for entry in entries]
         known = all("sharpness" in entry.quality for entry in entries)
-        slots = self.config.slots if slots is None else min(slots, self.config.slots)
+        slots = self.interface.slots if slots is None else min(slots, self.interface.slots)
         descriptors = np.stack([entry.descriptor for entry in entries])
         return [held[i] for i in choose(descriptors, describe(image, landmarks), slots, sharpness if known else None)]
 
@@ -181,7 +180,7 @@ class Model:
 
     def _lr_pixels(self, lr: Photo) -> Pixels:
         image, label = _pixels(lr)
-        size = self.config.lr_size
+        size = self.interface.lr_size
         if image.shape[:2] != (size, size):
             raise InputOutputError(
                 f"{label} is {image.shape[1]}x{image.shape[0]}",
@@ -264,13 +263,13 @@ def load(name_or_path: str | Path, *, least_slots: int = 0, threads: int | None 
     path = expanded(name_or_path)
     if (path / MANIFEST).is_file():
         bundle = open_bundle(path)
-        if bundle.config.slots < least_slots:
+        if bundle.interface.slots < least_slots:
             raise UsageError(
-                f"{least_slots} exemplars for the {bundle.config.slots} slots of {path}",
+                f"{least_slots} exemplars for the {bundle.interface.slots} slots of {path}",
                 f"choose the best ones, or convert with --slots {least_slots}",
             )
         described = bundle.feature_space, bundle.feature_scales, bundle.degradation
-        return Model(bundle.runtime(threads), path.name, *described)
+        return Model(bundle.runtime(threads), path.name, *described, bundle.config)
     if not extras.has_torch():
         return _of_graphs(name_or_path, least_slots, threads)
     from edgesr.models import load_checkpoint
@@ -283,7 +282,7 @@ def load(name_or_path: str | Path, *, least_slots: int = 0, threads: int | None 
     config = config.replace(slots=max(config.slots, least_slots))
     meaning = checkpoint.feature_space, checkpoint.feature_scales, checkpoint.degradation
     if checkpoint.quantization is None:
-        return Model(TorchRuntime(checkpoint.model, config), checkpoint.name, *meaning)
+        return Model(TorchRuntime(checkpoint.model, config.interface), checkpoint.name, *meaning, config)
     try:
         from edgesr.quantize.graphs import quantized_runtime
     except ImportError as error:
@@ -291,7 +290,7 @@ def load(name_or_path: str | Path, *, least_slots: int = 0, threads: int | None 
             f"{checkpoint.name} is an int8 network, and PyTorch needs {error.name} to run it",
             "pip install 'edgesr[executorch]'",
         ) from error
-    return Model(quantized_runtime(checkpoint, config), checkpoint.name, *meaning)
+    return Model(quantized_runtime(checkpoint, config.interface), checkpoint.name, *meaning, config)
 
 
 def _of_graphs(name_or_path: str | Path, least_slots: int, threads: int | None) -> Model:
@@ -306,7 +305,7 @@ def _of_graphs(name_or_path: str | Path, least_slots: int, threads: int | None) 
             f"choose the best ones, or {extras.install_hint('convert')}",
         )
     meaning = described.feature_space, described.feature_scales, trained_for(described.training)
-    return Model(graphs.runtime(threads), described.name, *meaning)
+    return Model(graphs.runtime(threads), described.name, *meaning, graphs.config)
 
 
 def _pixels(photo: Photo) -> tuple[Pixels, str]:

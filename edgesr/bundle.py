@@ -16,26 +16,18 @@ import numpy as np
 import safetensors.numpy
 
 from edgesr.bundle_manifest import FORMAT_VERSION as FORMAT_VERSION
-from edgesr.bundle_manifest import read_manifest
+from edgesr.bundle_manifest import config_in, read_manifest
 from edgesr.errors import BundleError, UsageError
 from edgesr.files.atomic import folder_aside
 from edgesr.files.claims import claimed
 from edgesr.files.leftovers import recover
 from edgesr.files.litter import is_empty, is_litter
+from edgesr.models.architecture import NetworkConfig
 from edgesr.models.description import sha256_of
-from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.interface import Interface
 from edgesr.runtime.base import Array, Runtime
 
 MANIFEST, GOLDEN = "manifest.json", "golden.safetensors"
-GOLDEN_VECTORS = (
-    "encode.in.exemplar",
-    "encode.out.features",
-    "restore.in.lr",
-    "restore.in.features",
-    "restore.in.valid",
-    "restore.out.sr",
-    "restore.out.weights",
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,9 +38,14 @@ class Bundle:
     manifest: dict[str, Any]
 
     @property
-    def config(self) -> HIMEConfig:
+    def config(self) -> NetworkConfig:
         """The network's configuration, with the LR size and the slots it was converted for."""
-        return HIMEConfig.from_dict(self.manifest["model"])
+        return config_in(self.manifest)
+
+    @property
+    def interface(self) -> Interface:
+        """What goes in and comes out."""
+        return self.config.interface
 
     @property
     def feature_space(self) -> str:
@@ -83,7 +80,7 @@ class Bundle:
         m = self.manifest
         if set(m["tensors"]) != {"encode", "restore"}:
             raise BundleError(f"{self.folder / MANIFEST} does not describe both graphs", "convert again")
-        described = (self.folder, m["files"], self.config, m["tensors"], threads)
+        described = (self.folder, m["files"], self.interface, m["tensors"], threads)
         engine = ENGINES.get(m["target"])
         if engine is not None and not engine.isolated:
             try_first(m, lambda: IsolatedRuntime(engine, *described))
@@ -98,9 +95,21 @@ class Bundle:
             raise BundleError(f"cannot read {self.folder / GOLDEN}: {error!r:.200}", "convert again") from error
         if foreign := [name for name, vector in vectors.items() if vector.dtype != np.float32]:
             raise BundleError(f"{self.folder / GOLDEN} holds {foreign[0]!r:.60} in another type", "convert again")
-        if missing := sorted(set(GOLDEN_VECTORS) - set(vectors)):
+        if missing := sorted(set(golden_names(self.interface)) - set(vectors)):
             raise BundleError(f"{self.folder / GOLDEN} has no {missing[0]}", "convert again")
         return vectors
+
+
+def golden_names(interface: Interface) -> list[str]:
+    """Of the golden vectors: what goes into both graphs, and what comes out."""
+    taken = ("lr", *interface.kept, "valid")
+    return [
+        "encode.in.exemplar",
+        *(f"encode.out.{name}" for name in interface.kept),
+        *(f"restore.in.{name}" for name in taken),
+        "restore.out.sr",
+        "restore.out.weights",
+    ]
 
 
 def open_bundle(folder: Path) -> Bundle:
@@ -178,10 +187,17 @@ def refuse_existing(output: Path, force: bool) -> None:
             raise UsageError(f"{output} exists and is no bundle", "--force replaces bundles only: choose another place")
 
 
-def default_name(network: str, config: HIMEConfig, target: str, precision: str, lowering: str | None) -> str:
+def default_name(network: str, interface: Interface, target: str, precision: str, lowering: str | None) -> str:
     """A bundle's name from everything that distinguishes it: ``hime-small-x4-lr32-s3-executorch-fp32``.
 
     ``lowering`` is named only where it is not the target's default (None).
     """
-    parts = [network, f"lr{config.lr_size}", f"s{config.slots}", target, precision, *([lowering] if lowering else [])]
+    parts = [
+        network,
+        f"lr{interface.lr_size}",
+        f"s{interface.slots}",
+        target,
+        precision,
+        *([lowering] if lowering else []),
+    ]
     return re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(parts))

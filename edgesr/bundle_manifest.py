@@ -10,7 +10,9 @@ from typing import Any
 
 from edgesr.errors import BundleError, CheckpointError
 from edgesr.files.reading import open_plain
-from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.architecture import NetworkConfig
+from edgesr.models.interface import Interface
+from edgesr.models.registry import FIRST, architecture_named
 
 FORMAT_VERSION = 1
 REQUIRED = {
@@ -63,13 +65,23 @@ def read_manifest(path: Path) -> dict[str, Any]:
         if not isinstance(manifest.get(key), kind):
             raise BundleError(f"{path} has no proper {key!r}", AGAIN)
     try:
-        config = HIMEConfig.from_dict(manifest["model"])
+        interface = config_in(manifest).interface
     except CheckpointError as error:
         raise BundleError(f"{path} describes no network: {error.what}", AGAIN) from error
     _check_files(path, manifest)
-    _check_tensors(path, manifest["tensors"], config)
-    _check_features(path, manifest.get("features"), config)
+    _check_tensors(path, manifest["tensors"], interface)
+    _check_features(path, manifest.get("features"), interface)
     return manifest
+
+
+def config_in(manifest: dict[str, Any]) -> NetworkConfig:
+    """What a manifest says of its network.
+
+    Raises:
+        CheckpointError: an unknown architecture, or a configuration that is none of it.
+    """
+    config: NetworkConfig = architecture_named(manifest.get("architecture", FIRST)).config.from_dict(manifest["model"])
+    return config
 
 
 def _check_files(path: Path, manifest: dict[str, Any]) -> None:
@@ -90,19 +102,22 @@ def _is_file_name(name: Any) -> bool:
     return isinstance(name, str) and 0 < len(name.encode()) <= 1000 and name.isprintable()
 
 
-def _check_tensors(path: Path, tensors: dict[str, Any], config: HIMEConfig) -> None:
+def _check_tensors(path: Path, tensors: dict[str, Any], interface: Interface) -> None:
     """Every tensor that is described has the number of values that the network's configuration asks for."""
-    low, high, channels = config.lr_size, config.hr_size, config.feature_channels
+    low, high = interface.lr_size, interface.hr_size
     sizes: dict[str, dict[str, tuple[int, ...]]] = {
         "exemplar": {"NCHW": (1, 3, high, high), "NHWC": (1, high, high, 3)},
         "lr": {"NCHW": (1, 3, low, low), "NHWC": (1, low, low, 3)},
         "sr": {"NCHW": (1, 3, high, high), "NHWC": (1, high, high, 3)},
-        "valid": {"N": (config.slots,)},
-        "weights": {"NHW": (config.slots, low, low)},
+        "valid": {"N": (interface.slots,)},
+        "weights": {"NHW": (interface.slots, low, low)},
     }
     for graph, sides in tensors.items():
-        n = 1 if graph == "encode" else config.slots
-        sizes["features"] = {"NCHW": (n, channels, low, low), "NHWC": (n, low, low, channels)}
+        n = 1 if graph == "encode" else interface.slots
+        for name, shape in interface.kept.items():
+            sizes[name] = {"NC": (n, *shape)} if len(shape) == 1 else {"NHWC": (n, *shape)}
+            if len(shape) == 3:
+                sizes[name]["NCHW"] = (n, shape[2], *shape[:2])
         good = graph in ("encode", "restore") and isinstance(sides, dict)
         if not good or not all(isinstance(sides.get(side), list) for side in ("inputs", "outputs")):
             raise BundleError(f"{path} has no proper tensors of {graph!r:.40}", AGAIN)
@@ -122,7 +137,7 @@ def _is_tensor(tensor: Any, sizes: dict[str, dict[str, tuple[int, ...]]]) -> boo
     return expected is not None and tensor.get("shape") == list(expected) and texts[3] in DTYPES
 
 
-def _check_features(path: Path, features: Any, config: HIMEConfig) -> None:
+def _check_features(path: Path, features: Any, interface: Interface) -> None:
     """Bundles of before galleries say nothing of how features are stored; what is said must fit the network."""
     if features is None:
         return
@@ -131,7 +146,7 @@ def _check_features(path: Path, features: Any, config: HIMEConfig) -> None:
         raise BundleError(f"{path} has no proper 'features'", AGAIN)
     channels = [(part.get("name"), part.get("channels")) for part in parts]
     scales = [part.get("int8_scale") for part in parts]
-    if channels != list(config.feature_parts.items()) or not all(map(_is_scale, scales)):
+    if channels != list(interface.parts.items()) or not all(map(_is_scale, scales)):
         raise BundleError(f"{path} has features of other parts than its network: {channels!r:.80}", AGAIN)
 
 

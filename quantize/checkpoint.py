@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgesr.models.checkpoint import Checkpoint, save_checkpoint
-from edgesr.models.hime.network import HIME
+from edgesr.models.network import Network
 
 from .scheme import Quantization
 
@@ -18,7 +18,7 @@ float network was trained on (see its card)."""
 def save_quantized(
     folder: Path,
     name: str,
-    model: HIME,
+    model: Network,
     quantization: Quantization,
     source: Checkpoint,
     *,

@@ -8,6 +8,8 @@ from collections import OrderedDict
 from torch import Tensor
 from torch.fx import GraphModule
 
+from edgesr.models.network import Kept
+
 from .points import Point, WeightPoint
 
 KEPT = 128
@@ -20,14 +22,15 @@ class KeptEncoder:
     def __init__(self, module: GraphModule) -> None:
         self.module = module
         self._points = [part for part in module.modules() if isinstance(part, Point | WeightPoint)]
-        self._kept: OrderedDict[tuple[bytes, tuple[bool, ...]], Tensor] = OrderedDict()
+        self._kept: OrderedDict[tuple[bytes, tuple[bool, ...]], Kept] = OrderedDict()
 
-    def anew(self, photo: Tensor) -> Tensor:
+    def anew(self, photo: Tensor) -> Kept:
         """Encode a photo as a call does, without looking at what was kept."""
-        return self.module(photo)[0]
+        kept: Kept = self.module(photo)
+        return kept
 
-    def __call__(self, photo: Tensor) -> Tensor:
-        """[1, 3, H, W] -> [C, h, w]; not to be changed."""
+    def __call__(self, photo: Tensor) -> Kept:
+        """[1, 3, H, W] -> [1, C, h, w], or all maps and codes; not to be changed."""
         digest = hashlib.sha256(photo.numpy().tobytes()).digest()
         key = digest, tuple(point.enabled for point in self._points)
         if key not in self._kept:

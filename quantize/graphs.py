@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgesr.deployment.graphs import GRAPH_INPUTS, Graphs, deployed_graphs
+from edgesr.deployment.graphs import GRAPHS, Graphs, deployed_graphs
 from edgesr.errors import CheckpointError
 from edgesr.models.checkpoint import Checkpoint
-from edgesr.models.hime.config import HIMEConfig
-from edgesr.models.hime.network import HIME
+from edgesr.models.interface import Interface
+from edgesr.models.network import Network
 from edgesr.process.exclusive import Exclusive
-from edgesr.runtime.base import Array, Runtime
+from edgesr.runtime.base import Array, Features, Runtime, joined, separate
 
 from .layers import exported, find_layers, tensor_names
 from .points import Points
@@ -24,12 +24,12 @@ from .recipe import Rule
 from .scheme import QParams, Quantization
 
 
-def all_layers(model: HIME) -> list[str]:
+def all_layers(model: Network) -> list[str]:
     """Names of the network's layers, the encoder's first; they do not depend on sizes or lowering."""
     graphs = deployed_graphs(model, "grid_sample")
     return [
         layer.name
-        for graph in GRAPH_INPUTS
+        for graph in GRAPHS
         for layer in find_layers(exported(getattr(graphs, graph), graphs.inputs(graph)), graph)
     ]
 
@@ -54,10 +54,7 @@ def quantize_graphs(graphs: Graphs, quantization: Quantization) -> Graphs:
         CheckpointError: the quantization is that of another network.
     """
     points = Points({})
-    modules = {
-        name: prepared(getattr(graphs, name), name, graphs.inputs(name), quantization.recipe, points)
-        for name in GRAPH_INPUTS
-    }
+    modules = {name: prepared(graphs, name, quantization.recipe, points) for name in GRAPHS}
     missing = sorted(set(points.activations) ^ set(quantization.points))
     if missing:
         raise CheckpointError(
@@ -69,7 +66,7 @@ def quantize_graphs(graphs: Graphs, quantization: Quantization) -> Graphs:
     return dataclasses.replace(graphs, encode=done["encode"], restore=done["restore"])
 
 
-def kept_in_float(model: HIME, quantization: Quantization, rules: Sequence[Rule]) -> Quantization:
+def kept_in_float(model: Network, quantization: Quantization, rules: Sequence[Rule]) -> Quantization:
     """The quantization with the layers of further ``rules`` in float.
 
     What int8 layers take from one of them is rounded at each by the scale that its output had, under their own name.
@@ -81,12 +78,14 @@ def kept_in_float(model: HIME, quantization: Quantization, rules: Sequence[Rule]
         return quantization
     graphs, known = deployed_graphs(model, "grid_sample"), quantization.points
     points: dict[str, QParams] = {}
-    for graph in GRAPH_INPUTS:
+    for graph in GRAPHS:
         module = exported(getattr(graphs, graph), graphs.inputs(graph))
-        had = tensor_names(module, graph, before)
+        had = tensor_names(module, graph, graphs.interface, before)
         # A scale that the quantization lacks is that of another network: quantize_graphs says so.
         points |= {
-            name: known[had[node]] for node, name in tensor_names(module, graph, after).items() if had[node] in known
+            name: known[had[node]]
+            for node, name in tensor_names(module, graph, graphs.interface, after).items()
+            if had[node] in known
         }
     return dataclasses.replace(quantization, recipe=recipe, points=points)
 
@@ -98,19 +97,19 @@ def quantization_of(checkpoint: Checkpoint) -> Quantization | None:
 
 def quantized_runtime(
     checkpoint: Checkpoint,
-    config: HIMEConfig | None = None,
+    interface: Interface | None = None,
     quantization: Quantization | None = None,
     lowering: str = "grid_sample",
 ) -> GraphsRuntime:
     """The int8 network in PyTorch: the checkpoint's own quantization, or the one given for float weights.
 
-    ``config`` may differ from the checkpoint's in ``lr_size`` and ``slots``.
+    ``interface`` may differ from the checkpoint's in ``lr_size`` and ``slots``.
     """
-    config = config or checkpoint.model.config
+    interface = interface or checkpoint.model.interface
     quantization = quantization or quantization_of(checkpoint)
     if quantization is None:
         raise CheckpointError(f"{checkpoint.name} is a float network", "edgesr quantize makes an int8 one of it")
-    graphs = deployed_graphs(checkpoint.model, lowering, lr_size=config.lr_size, slots=config.slots)
+    graphs = deployed_graphs(checkpoint.model, lowering, lr_size=interface.lr_size, slots=interface.slots)
     return GraphsRuntime(quantize_graphs(graphs, quantization))
 
 
@@ -120,21 +119,21 @@ class GraphsRuntime(Runtime):
     name = "torch"
 
     def __init__(self, graphs: Graphs) -> None:
-        self.graphs, self.config = graphs, graphs.config
+        self.graphs, self.interface = graphs, graphs.interface
         self.exclusive = Exclusive(self.name, "torch", alone=False)
 
     @torch.inference_mode()
-    def encode(self, exemplar: Array) -> Array:
+    def encode(self, exemplar: Array) -> Features:
         with self.exclusive():
             features = self.graphs.encode(_tensor(exemplar).permute(2, 0, 1)[None])
-        return _array(features[0].permute(1, 2, 0))
+        kept = features if isinstance(features, tuple) else (features,)
+        return joined([_array(one[0].permute(1, 2, 0) if one.ndim == 4 else one[0]) for one in kept])
 
     @torch.inference_mode()
-    def restore(self, lr: Array, features: Array, valid: Array) -> tuple[Array, Array]:
+    def restore(self, lr: Array, features: Features, valid: Array) -> tuple[Array, Array]:
+        kept = [_tensor(one).permute(0, 3, 1, 2) if one.ndim == 4 else _tensor(one) for one in separate(features)]
         with self.exclusive():
-            sr, weights = self.graphs.restore(
-                _tensor(lr).permute(2, 0, 1)[None], _tensor(features).permute(0, 3, 1, 2), _tensor(valid)
-            )
+            sr, weights = self.graphs.restore(_tensor(lr).permute(2, 0, 1)[None], *kept, _tensor(valid))
         return _array(sr[0].permute(1, 2, 0)), _array(weights)
 
 

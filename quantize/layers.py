@@ -2,7 +2,7 @@
 
 A **layer** is a convolution or an addition with the ReLU that follows it: ``restore.reconstructor.blocks.3.conv1``.
 A **point** is a tensor that gets a scale of its own: ``LAYER:out``, what a layer gives; ``LAYER:in``, what it is given
-by something that is no layer (a photo, the sampler); ``features.f_ref`` and ``features.g_ref``, which the gallery
+by something that is no layer (a photo, the sampler); ``features.PART`` for each part of the maps that the gallery
 stores. Both are named by the network's modules and not by the graph's nodes, so they are the same in every lowering.
 """
 
@@ -19,6 +19,7 @@ from torch.fx import GraphModule, Node
 
 from edgesr.errors import UsageError
 from edgesr.layers.blocks import Add, ResidualBlock
+from edgesr.models.interface import Interface
 
 aten = torch.ops.aten
 
@@ -43,8 +44,6 @@ TRANSPARENT = (
 
 MOVING = (*TRANSPARENT, aten.pad.default, aten.transpose.int, aten.permute.default)
 """Operators that move values, or add zeros, which every scale of a stored feature holds exactly."""
-
-FEATURES = ("features.f_ref", "features.g_ref")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,26 +102,49 @@ def layer_names(layers: list[Layer]) -> list[str]:
     return names
 
 
-def feature_tensors(module: GraphModule, graph: str) -> dict[Node, str]:
-    """The tensors that a gallery stores: what the encoder joins, or the restorer's slices of its input."""
-    nodes = list(module.graph.nodes)
-    if graph == "encode":
-        joined = next(node for node in reversed(nodes) if node.target == aten.cat.default)
-        parts = list(joined.args[0])
-    else:
-        features = next((node for node in nodes if node.op == "placeholder" and node.name == "features"), None)
-        if features is None:  # a restorer made for faces without exemplars
-            return {}
-        parts = sorted(
-            (user for user in features.users if user.target == aten.slice.Tensor), key=lambda node: node.args[2]
-        )
-        parts = [_moved(part) for part in parts]
-    return dict(zip(parts, FEATURES, strict=True))
+def feature_tensors(module: GraphModule, graph: str, interface: Interface) -> dict[Node, str]:
+    """The tensors that a gallery stores as int8, by the part of a map that they are.
+
+    A map of several parts is what the encoder joins, and what the restorer slices; of one part it is the tensor.
+    """
+    maps = interface.feature_maps
+    found = _given_maps(module, len(maps)) if graph == "encode" else _taken_maps(module, len(maps))
+    names: dict[Node, str] = {}
+    for node, one in zip(found, maps, strict=False):  # a restorer made for faces without exemplars takes none
+        parts = [node] if len(one.parts) == 1 else _joined_by(node) if graph == "encode" else _slices_of(node)
+        if graph == "restore":
+            parts = [_moved(part) for part in parts]
+        if len(parts) != len(one.parts):
+            raise UsageError(
+                f"{graph} has {len(parts)} tensors for the {len(one.parts)} parts of {one.name}",
+                "its encoder must end in joining them, and its restorer begin with slices of them",
+            )
+        names |= dict(zip(parts, (f"features.{name}" for name, _ in one.parts), strict=True))
+    return names
 
 
-def tensor_names(module: GraphModule, graph: str, int8: Collection[str]) -> dict[Node, str]:
+def _given_maps(module: GraphModule, count: int) -> list[Node]:
+    (output,) = (node for node in module.graph.nodes if node.op == "output")
+    return list(output.all_input_nodes)[:count]
+
+
+def _taken_maps(module: GraphModule, count: int) -> list[Node]:
+    inputs = [node for node in module.graph.nodes if node.op == "placeholder"]
+    return inputs[1 : 1 + count] if len(inputs) > 1 else []
+
+
+def _joined_by(node: Node) -> list[Node]:
+    return list(node.args[0]) if node.target == aten.cat.default else []  # type: ignore[arg-type]
+
+
+def _slices_of(node: Node) -> list[Node]:
+    slices = (user for user in node.users if user.target == aten.slice.Tensor)
+    return sorted(slices, key=lambda user: user.args[2])  # type: ignore[arg-type, return-value]
+
+
+def tensor_names(module: GraphModule, graph: str, interface: Interface, int8: Collection[str]) -> dict[Node, str]:
     """The point of every tensor that is rounded when the layers of these names are int8."""
-    names = dict(feature_tensors(module, graph))
+    names = dict(feature_tensors(module, graph, interface))
     quantized = [layer for layer in find_layers(module, graph) if layer.name in int8]
     for layer in quantized:
         names.setdefault(layer.output, f"{layer.name}:out")

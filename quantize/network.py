@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
+from edgesr.deployment.graphs import GraphName
 from edgesr.errors import UsageError
 from edgesr.layers.bicubic import bicubic_upsample
 from edgesr.models.hime.deployed import EncodeGraph
@@ -15,7 +16,7 @@ from edgesr.models.hime.network import HIME
 from edgesr.process.quiet import quiet
 
 from .points import LEAST_SCALE, Points
-from .quantizer import prepared
+from .quantizer import prepared_module
 from .scheme import QParams, Quantization
 from .twin import PlainTwin, RestoreTwin, inputs_of, share_alignment, to_hime
 
@@ -91,20 +92,21 @@ class QATNetwork(nn.Module):
         """Keep steps positive, whatever the optimizer did."""
         self.steps.clamp_(min=LEAST_SCALE)
 
-    def _twins_for(self, batch: int, slots: int) -> dict[str, GraphModule]:
-        twins: dict[Any, dict[str, GraphModule]] = self.__dict__["_twins"]
+    def _twins_for(self, batch: int, slots: int) -> dict[GraphName, GraphModule]:
+        twins: dict[Any, dict[GraphName, GraphModule]] = self.__dict__["_twins"]
         if (batch, slots) not in twins:
             model, device = self.hime, self.steps.device
-            modules: dict[str, nn.Module] = {"restore": PlainTwin(model)}
+            modules: dict[GraphName, nn.Module] = {"restore": PlainTwin(model)}
             if slots:
                 restore = RestoreTwin(model, batch, slots)
                 share_alignment(self.__dict__["_alignment"], restore.alignment)
                 modules = {"encode": EncodeGraph(model), "restore": restore}
             twins[batch, slots] = {
-                name: prepared(
+                name: prepared_module(
                     module.train().to(device),
                     name,
                     tuple(tensor.to(device) for tensor in inputs),
+                    model.interface,
                     self.recipe,
                     self.points,
                     prepare_qat_pt2e,

@@ -13,14 +13,14 @@ from torch import Tensor
 
 from edgesr.data.degradation import lr_faces
 from edgesr.data.faces import load_faces, to_train_on
-from edgesr.deployment.graphs import GRAPH_INPUTS, Graphs, deployed_graphs
+from edgesr.deployment.graphs import GRAPHS, Graphs, deployed_graphs
 from edgesr.models.checkpoint import Checkpoint
 
 from .graphs import all_layers, fixed_points
 from .observers import RANGES, ObserverName, Sampler
 from .points import Points
 from .quantizer import prepared
-from .recipe import POLICY, Recipe
+from .recipe import Recipe, policy_of
 from .scheme import Quantization
 
 FACES = 96
@@ -62,7 +62,7 @@ def calibrate(
     checkpoint: Checkpoint,
     faces: Sequence[CalibrationFace],
     *,
-    recipe: Recipe = POLICY,
+    recipe: Recipe | None = None,
     observer: ObserverName = "cubic",
     provenance: dict[str, Any] | None = None,
     track: Track = iter,
@@ -73,6 +73,7 @@ def calibrate(
         UsageError: the recipe names a layer that there is not.
         CheckpointError: the network has no feature scales.
     """
+    recipe = recipe or policy_of(checkpoint.model.config)
     recipe.check(all_layers(checkpoint.model))
     points, samplers = observed(checkpoint, faces, recipe, track)
     for name, sampler in samplers.items():
@@ -93,7 +94,7 @@ def extended(
     known: Quantization,
     faces: Sequence[CalibrationFace],
     *,
-    recipe: Recipe = POLICY,
+    recipe: Recipe | None = None,
     observer: ObserverName = "cubic",
     track: Track = iter,
 ) -> Quantization:
@@ -102,6 +103,7 @@ def extended(
     Raises:
         UsageError: the recipe names a layer that there is not.
     """
+    recipe = recipe or policy_of(checkpoint.model.config)
     recipe.check(all_layers(checkpoint.model))
     points, samplers = observed(checkpoint, faces, recipe, track)
     found = {name: point.qparams for name, point in points.activations.items()}
@@ -122,9 +124,7 @@ def observed(
     """The points of both graphs, and what was seen at each that has no fixed scale."""
     graphs = deployed_graphs(checkpoint.model, "grid_sample")
     points = Points(fixed_points(checkpoint.feature_scales))
-    modules = {
-        name: prepared(getattr(graphs, name), name, graphs.inputs(name), recipe, points) for name in GRAPH_INPUTS
-    }
+    modules = {name: prepared(graphs, name, recipe, points) for name in GRAPHS}
     points.enable(False)
     samplers = {}
     for i, (name, point) in enumerate(points.activations.items()):
@@ -141,14 +141,8 @@ def observed(
 
 def graph_inputs(
     graphs: Graphs, face: CalibrationFace, encode: torch.nn.Module, degradation: str = "bicubic"
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, ...]:
     """What the restorer takes for a face: LR photo, features of its exemplars by ``encode``, mask."""
-    config = graphs.config
-    features = torch.zeros(graphs.shapes["features"])
-    valid = torch.zeros(config.slots)
-    for i, photo in enumerate(face.exemplars[: config.slots]):
-        features[i] = encode(photo[None].float() / 255)[0]
-        valid[i] = 1.0
     random = torch.Generator().manual_seed(zlib.crc32(face.target.numpy().tobytes()))
-    lr = lr_faces(face.target[None].float() / 255, config.scale, degradation, random)
-    return lr, features, valid
+    lr = lr_faces(face.target[None].float() / 255, graphs.interface.scale, degradation, random)
+    return graphs.restorer_inputs(lr, [photo[None].float() / 255 for photo in face.exemplars], encode)

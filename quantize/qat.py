@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -68,7 +68,7 @@ class QATTrainer(Trainer):
     ) -> None:
         """``source`` is the float network, ``quantization`` its calibration; ``distil`` weighs its output's loss."""
         self.source, self.quantization, self.distil = source, quantization, distil
-        self.teacher: HIME = source.model
+        self.teacher = source.model
         provenance = {**source.training, "float_name": source.name, "float_sha256": source.sha256}
         options["provenance"] = {**provenance, **options.get("provenance", {}), "distil": distil}
         # Their digest tells a run of other weights or other scales from this one.
@@ -76,7 +76,7 @@ class QATTrainer(Trainer):
         super().__init__(run, name, source.model.config, config, faces, init=init, **options)
 
     def build(self, init: dict[str, Tensor] | None) -> nn.Module:  # noqa: ARG002
-        return QATNetwork(copy.deepcopy(self.source.model), self.quantization)
+        return QATNetwork(cast("HIME", copy.deepcopy(self.source.model)), self.quantization)
 
     def compute(self, batch: Batch) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Charbonnier to the original, and to what the float network makes of the same face."""

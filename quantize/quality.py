@@ -57,7 +57,7 @@ def evaluate_n(
     degradation: str = "bicubic",
 ) -> tuple[Evaluation, str]:
     """PSNR with as many exemplars as every pair has, up to the slots, and the name of that method."""
-    methods = OneMethod(runtime, pairs, counts=range(runtime.config.slots + 1), degradation=degradation)
+    methods = OneMethod(runtime, pairs, counts=range(runtime.interface.slots + 1), degradation=degradation)
     return measure_methods(methods, pairs, measure=measure, progress=track), methods.names[0]
 
 

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 
+from edgesr.deployment.graphs import GraphName, Graphs
+from edgesr.models.interface import Interface
 from edgesr.process.quiet import quiet
 
 from .layers import Layer, exported, find_layers, layer_names, source, tensor_names
@@ -27,15 +29,15 @@ Prepare = Callable[[GraphModule, Quantizer], GraphModule]
 class RecipeQuantizer(Quantizer):  # type: ignore[misc]
     """Annotates one graph. int8 layers compute from rounded tensors and give rounded ones; so do stored features."""
 
-    def __init__(self, graph: str, recipe: Recipe, points: Points) -> None:
+    def __init__(self, graph: str, interface: Interface, recipe: Recipe, points: Points) -> None:
         super().__init__()
-        self.graph, self.recipe, self.points = graph, recipe, points
+        self.graph, self.interface, self.recipe, self.points = graph, interface, recipe, points
         self._specs: dict[str, QuantizationSpec] = {}
 
     def annotate(self, model: GraphModule) -> GraphModule:
         layers = find_layers(model, self.graph)
         chosen = set(self.recipe.quantized(layer_names(layers)))
-        names = tensor_names(model, self.graph, chosen)
+        names = tensor_names(model, self.graph, self.interface, chosen)
         outputs = {node: self._activation(name) for node, name in names.items() if not name.endswith(":in")}
         edges: dict[Node, dict[Node, QuantizationSpec]] = {}
         for layer in layers:
@@ -91,16 +93,24 @@ class _Always:
 
 
 def prepared(
-    graph: nn.Module,
-    name: str,
-    inputs: tuple[Tensor, ...],
-    recipe: Recipe,
-    points: Points,
-    prepare: Prepare = prepare_pt2e,
+    graphs: Graphs, name: GraphName, recipe: Recipe, points: Points, prepare: Prepare = prepare_pt2e
 ) -> GraphModule:
     """The graph ``name`` with fake quantization by the recipe; its points are those of ``points``."""
+    return prepared_module(getattr(graphs, name), name, graphs.inputs(name), graphs.interface, recipe, points, prepare)
+
+
+def prepared_module(
+    module: nn.Module,
+    name: GraphName,
+    inputs: tuple[Tensor, ...],
+    interface: Interface,
+    recipe: Recipe,
+    points: Points,
+    prepare: Prepare,
+) -> GraphModule:
+    """As ``prepared``, of what stands for a graph."""
     with quiet():
-        return prepare(exported(graph, inputs), RecipeQuantizer(name, recipe, points))
+        return prepare(exported(module, inputs), RecipeQuantizer(name, interface, recipe, points))
 
 
 def converted(module: GraphModule, name: str, inputs: tuple[Tensor, ...]) -> GraphModule:

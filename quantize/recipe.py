@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.files.reading import parse_json, parse_toml, read_text
+from edgesr.models.architecture import Architecture, NetworkConfig
+from edgesr.models.registry import ARCHITECTURES, architecture_of
 
 LayerPrecision = Literal["int8", "float"]
 PRECISIONS: tuple[LayerPrecision, ...] = ("int8", "float")
@@ -95,15 +97,25 @@ class Recipe:
             ) from error
 
 
-POLICY = Recipe(
-    "policy",
-    (Rule("restore.aggregation.*", "float", "CoFA's one-channel maps: small, and divided by each other"),),
-)
-"""W8A8 for trunks, offset head, projection and tail; float for CoFA.
+POLICY = "policy"
+"""Name of the recipe that is taken unless another one is given: its architecture's."""
 
-The offsets' convolutions give int8 before tanh, of a step of 0.04 pixels in the middle of their range: a fifth of the
-restorer's time for 0.003 dB. Positions, tanh and bilinear weights are float: int8 positions on the map cost far more.
-"""
+
+def policy_of(config: NetworkConfig) -> Recipe:
+    """W8A8, with what the network's architecture keeps in float."""
+    return _policy(architecture_of(config))
+
+
+def is_policy(recipe: Recipe) -> bool:
+    """Whether a recipe is what networks are quantized by where nobody says otherwise."""
+    policies = [_policy(one).rules for one in ARCHITECTURES.values()]
+    return recipe.rules in policies and (bool(recipe.rules) or recipe.name == POLICY)
+
+
+def _policy(architecture: Architecture) -> Recipe:
+    return Recipe(POLICY, tuple(Rule(layers, "float", why) for layers, why in architecture.in_float.items()))
+
+
 EVERYTHING = Recipe("everything")
 """Every layer in int8."""
 

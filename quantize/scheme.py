@@ -7,7 +7,7 @@ from typing import Any
 
 from edgesr.errors import CheckpointError
 
-from .recipe import POLICY, Recipe
+from .recipe import Recipe, is_policy
 
 QUANT_MIN, QUANT_MAX = -128, 127
 WEIGHT_SCHEME = "int8 symmetric per output channel, step = max|w| / 127"
@@ -54,7 +54,7 @@ class Quantization:
     def precisions(self) -> tuple[str, ...]:
         """What a bundle made of it may be called, the usual first; with a recipe of its own it is also ``mixed``."""
         usual = "int8" if self.method == "qat" else "int8-ptq"
-        return (usual,) if self.recipe.rules == POLICY.rules else ("mixed", usual)
+        return (usual,) if is_policy(self.recipe) else ("mixed", usual)
 
     def to_dict(self) -> dict[str, Any]:
         """The quantization as ``config.json`` stores it."""

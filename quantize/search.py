@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from edgesr.errors import UsageError
 
-from .recipe import EVERYTHING, POLICY, Recipe, Rule, first_and_last
+from .recipe import EVERYTHING, Recipe, Rule, first_and_last, policy_of
 from .scheme import LayerSensitivity
 from .sensitivity import Bench, blocks
 
@@ -78,7 +78,7 @@ def search(bench: Bench, rows: Sequence[LayerSensitivity], max_drop: float, say:
 def opponents(bench: Bench) -> list[Trial]:
     """Everything in int8; the policy; first and last layer in float."""
     wanted = bench.psnr(())
-    recipes = (EVERYTHING, POLICY, first_and_last(bench.names))
+    recipes = (EVERYTHING, policy_of(bench.graphs.config), first_and_last(bench.names))
     return [Trial(r, wanted - bench.psnr(r.quantized(bench.names)), cost(bench, r)) for r in recipes]
 
 

@@ -15,12 +15,13 @@ from torch import Tensor
 from torch.fx import GraphModule
 
 from edgesr.data.faces import EvalPair
-from edgesr.deployment.graphs import GRAPH_INPUTS, deployed_graphs
+from edgesr.deployment.graphs import GRAPHS, deployed_graphs
 from edgesr.errors import UsageError
 from edgesr.evaluation.methods import degrade
 from edgesr.evaluation.metrics import psnr_unit
 from edgesr.images.imaging import Pixels, read_image, to_unit
 from edgesr.models.checkpoint import Checkpoint
+from edgesr.models.network import Kept
 from edgesr.runtime.base import Array
 
 from .encoded import KeptEncoder
@@ -52,17 +53,17 @@ class Bench:
             UsageError: it has not.
         """
         graphs = deployed_graphs(checkpoint.model, "grid_sample")
-        self.config, self.degradation = graphs.config, checkpoint.degradation
+        self.graphs, self.interface, self.degradation = graphs, graphs.interface, checkpoint.degradation
         self.points = Points({})
         self.modules: dict[str, GraphModule] = {}
         self.layers: list[Layer] = []
         self.owned: dict[str, list[Point]] = {}
-        for name in GRAPH_INPUTS:
+        for name in GRAPHS:
             module = exported(getattr(graphs, name), graphs.inputs(name))
-            layers, features = find_layers(module, name), feature_tensors(module, name)
+            layers, features = find_layers(module, name), feature_tensors(module, name, graphs.interface)
             self.layers += layers
             stored = {layer.name: features[layer.output] for layer in layers if layer.output in features}
-            self.modules[name] = prepared(getattr(graphs, name), name, graphs.inputs(name), EVERYTHING, self.points)
+            self.modules[name] = prepared(graphs, name, EVERYTHING, self.points)
             known = self.points.activations
             for layer in layers:
                 ends = (f"{layer.name}:in", stored.get(layer.name, f"{layer.name}:out"))
@@ -103,7 +104,7 @@ class Bench:
             for name in names
         ]
         # What is to be heard of an encoder must run; else features are those of before, where nothing of it changes.
-        encoder: Callable[[Tensor], Tensor] = self.encode
+        encoder: Callable[[Tensor], Kept] = self.encode
         if any(name.startswith("encode.") for name in names):
             encoder = self.encode.anew
         self.quantize(layers)
@@ -113,20 +114,16 @@ class Bench:
         return float(np.mean(found)), seen
 
     @torch.no_grad()
-    def _restore(self, face: Face, encode: Callable[[Tensor], Tensor] | None = None) -> Array:
-        c = self.config
-        features = torch.zeros(c.slots, c.feature_channels, c.lr_size, c.lr_size)
-        valid = torch.zeros(c.slots)
-        for i, photo in enumerate(face.exemplars):
-            features[i], valid[i] = (encode or self.encode)(photo), 1.0
-        sr, _ = self.modules["restore"](face.lr, features, valid)
+    def _restore(self, face: Face, encode: Callable[[Tensor], Kept] | None = None) -> Array:
+        inputs = self.graphs.restorer_inputs(face.lr, face.exemplars, encode or self.encode)
+        sr, _ = self.modules["restore"](*inputs)
         image: Array = sr[0].permute(1, 2, 0).numpy()
         return image
 
     def _read(self, pair: EvalPair) -> Face:
         truth = read_image(pair.target)
-        photos = [read_image(path) for path in pair.exemplars[: self.config.slots]]
-        lr = degrade(truth, self.config.scale, self.degradation, f"{pair.person}/{pair.target.name}")
+        photos = [read_image(path) for path in pair.exemplars[: self.interface.slots]]
+        lr = degrade(truth, self.interface.scale, self.degradation, f"{pair.person}/{pair.target.name}")
         return Face(_nchw(lr), tuple(map(_nchw, photos)), to_unit(truth))
 
 

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from edgesr.deployment.graphs import GraphName
 from edgesr.layers.blocks import Add
 from edgesr.layers.convolution import convolution
 from edgesr.layers.lowerings import GridSample
@@ -106,7 +107,7 @@ def share_alignment(first: TwinAlignment, other: TwinAlignment) -> None:
         setattr(other, name, getattr(first, name))
 
 
-def inputs_of(config: HIMEConfig, batch: int, slots: int) -> dict[str, tuple[Tensor, ...]]:
+def inputs_of(config: HIMEConfig, batch: int, slots: int) -> dict[GraphName, tuple[Tensor, ...]]:
     """Example inputs to export the twins with."""
     h, hr = config.lr_size, config.hr_size
     lr = torch.rand(batch, 3, h, h)

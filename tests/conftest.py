@@ -24,7 +24,9 @@ from edgesr.data.samples import sample_faces
 from edgesr.evaluation.methods import degrade
 from edgesr.faces import detection
 from edgesr.faces.yunet import YUNET
-from edgesr.models import HIME, HIMEConfig, save_checkpoint
+from edgesr.models import save_checkpoint
+from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.hime.network import HIME
 from edgesr.process import threads
 
 # Tiny networks lose more to starting threads than they gain, and one thread always sums in the same order.

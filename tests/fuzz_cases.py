@@ -16,8 +16,9 @@ from make_galleries import OLD
 from mutations import damage, damaged_json, damaged_safetensors
 from PIL import Image
 
-from edgesr.bundle import GOLDEN, GOLDEN_VECTORS, MANIFEST, hashes, open_bundle
+from edgesr.bundle import GOLDEN, MANIFEST, golden_names, hashes, open_bundle
 from edgesr.gallery.format import decode_gallery, encode_gallery, read_gallery
+from edgesr.models.hime.config import HIMEConfig
 
 Case = Callable[[random.Random], None]
 """Reads one damaged input; raises ``EdgesrError`` or returns, anything else is a finding."""
@@ -59,7 +60,7 @@ def small_bundle(folder: Path) -> Path:
     bundle = folder / "bundle"
     bundle.mkdir()
     (bundle / "model.pte").write_bytes(b"model" * 100)
-    vectors = {name: np.full((1, 2, 2), i, np.float32) for i, name in enumerate(GOLDEN_VECTORS)}
+    vectors = {name: np.full((1, 2, 2), i, np.float32) for i, name in enumerate(golden_names(HIMEConfig().interface))}
     safetensors.numpy.save_file(vectors, bundle / GOLDEN)
     spec = {"name": "exemplar", "file_name": "x", "shape": [1, 3, 32, 32], "layout": "NCHW", "dtype": "float32"}
     parts = [{"name": "f_ref", "channels": 8, "int8_scale": 0.1}, {"name": "g_ref", "channels": 8, "int8_scale": 0.1}]
@@ -85,7 +86,7 @@ def small_bundle(folder: Path) -> Path:
 def use(folder: Path) -> None:
     """What every command does with a bundle before its runtime sees the model."""
     bundle = open_bundle(folder)
-    sizes = bundle.config.slots, bundle.config.lr_size, bundle.config.feature_channels
+    sizes = bundle.config.slots, bundle.config.lr_size, bundle.interface.feature_maps[0].channels
     scales = bundle.feature_scales
     texts = bundle.feature_space, bundle.manifest["target"]
     good = all(isinstance(n, int) for n in sizes) and all(isinstance(t, str) for t in texts)

@@ -60,7 +60,7 @@ def quantized(lowering: str) -> Graphs:
 @functools.cache
 def truth(lowering: str) -> tuple[list[Case], list[Expected]]:
     """Real faces, and what the quantized graphs make of them in PyTorch."""
-    cases = real_cases(TINY)[:4]
+    cases = real_cases(TINY.interface)[:4]
     return cases, expected(GraphsRuntime(quantized(lowering)), cases)
 
 

@@ -170,6 +170,8 @@ def test_a_read_only_folder_is_named(tmp_path: Path) -> None:
 
 
 def test_a_name_says_everything_that_distinguishes_a_bundle() -> None:
-    config = HIMEConfig(lr_size=64, slots=5)
-    assert default_name("hime small/x4", config, "coreml", "fp16", "tent") == "hime-small-x4-lr64-s5-coreml-fp16-tent"
-    assert default_name("n", HIMEConfig(), "onnx", "fp32", None) == "n-lr32-s3-onnx-fp32"
+    interface = HIMEConfig(lr_size=64, slots=5).interface
+    assert (
+        default_name("hime small/x4", interface, "coreml", "fp16", "tent") == "hime-small-x4-lr64-s5-coreml-fp16-tent"
+    )
+    assert default_name("n", HIMEConfig().interface, "onnx", "fp32", None) == "n-lr32-s3-onnx-fp32"

@@ -7,8 +7,9 @@ import torch
 from conftest import TINY, lively
 from torch.utils.flop_counter import FlopCounterMode
 
-from edgesr.models import PRESETS, HIMEConfig
+from edgesr.models import PRESETS
 from edgesr.models.hime.complexity import complexity, macs_by_module
+from edgesr.models.hime.config import HIMEConfig
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ class Converted:
 
     def evaluator(self, folder: Path | None = None) -> MILEvaluator:
         return MILEvaluator(
-            folder or self.folder, self.conversion.files, self.graphs.config, self.conversion.tensors, threads=1
+            folder or self.folder, self.conversion.files, self.graphs.interface, self.conversion.tensors, threads=1
         )
 
 
@@ -201,13 +201,13 @@ def test_another_precision_is_refused(tmp_path: Path) -> None:
 def test_core_ml_itself_says_that_it_needs_a_mac(converted: Any) -> None:
     form: Converted = converted("grid_sample", "fp16")
     with pytest.raises(UnavailableError, match="only on a Mac"):
-        CoreMLRuntime(form.folder, form.conversion.files, form.graphs.config, form.conversion.tensors)
+        CoreMLRuntime(form.folder, form.conversion.files, form.graphs.interface, form.conversion.tensors)
 
 
 @pytest.mark.skipif(sys.platform != "darwin", reason="Core ML executes only on a Mac")
 def test_core_ml_itself_agrees_with_pytorch(converted: Any) -> None:
     form: Converted = converted("grid_sample", "fp16")
-    runtime = CoreMLRuntime(form.folder, form.conversion.files, form.graphs.config, form.conversion.tensors)
+    runtime = CoreMLRuntime(form.folder, form.conversion.files, form.graphs.interface, form.conversion.tensors)
     inputs = form.graphs.inputs("restore")
     sr, _ = runtime.run("restore", [tensor.numpy() for tensor in inputs])
     assert psnr_unit(sr, form.graphs.restore(*inputs)[0].numpy()) >= 55

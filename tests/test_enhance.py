@@ -36,7 +36,7 @@ PLACE = Place((60.0, 50.0), 12.0, 0.2)
 def tiny_model(lr_size: int = 8, seed: int = 0) -> Model:
     config = TINY.replace(lr_size=lr_size)
     scales = dict.fromkeys(config.feature_parts, 0.1)
-    return Model(TorchRuntime(lively(config, seed), config), f"tiny-{lr_size}", f"space-{lr_size}", scales)
+    return Model(TorchRuntime(lively(config, seed)), f"tiny-{lr_size}", f"space-{lr_size}", scales)
 
 
 @pytest.fixture(scope="module")

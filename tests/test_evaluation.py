@@ -89,7 +89,7 @@ def test_nobody_is_their_own_wrong_person(pairs: list[EvalPair]) -> None:
     result = measure_methods(methods, alone)
     assert result.images("wrong-person") == 0
     assert math.isnan(result.interval("n=1", minus="wrong-person").mean)
-    assert "wrong-person" not in [row["method"] for row in Report(result, alone, methods).rows()]
+    assert "wrong-person" not in [row["method"] for row in Report(result, alone, methods, TINY).rows()]
     # Part of a list borrows its strangers from the whole of it, who have exemplars enough.
     lent = Methods(tiny_runtime(), alone, counts=(0, 2), others=pairs)
     assert "wrong-person" in lent.restore(alone[0]).images
@@ -99,7 +99,7 @@ def test_blank_is_a_grey_photo_in_as_many_slots_as_the_controls_have(pairs: list
     runtime = tiny_runtime()
     restored = Methods(runtime, pairs[:2], counts=(0, 3), with_blank=True).restore(pairs[0])
     grey = runtime.encode(np.full((32, 32, 3), GREY / 255, np.float32))
-    sr, _ = runtime.restore(to_unit(restored.lr), *fill_slots([grey] * 3, runtime.config))
+    sr, _ = runtime.restore(to_unit(restored.lr), *fill_slots([grey] * 3, runtime.interface))
     assert np.array_equal(restored.images["blank"], np.rint(sr.clip(0, 1) * 255))
     assert not np.array_equal(restored.images["blank"], restored.images["n=0"])
 
@@ -177,7 +177,7 @@ def report(pairs: list[EvalPair]) -> Report:
     def measure(image: Pixels, truth: Pixels) -> dict[str, float]:
         return {"psnr": psnr(image, truth), "ssim": ssim(image, truth), **meter.compare(image, truth)}
 
-    return Report(measure_methods(methods, pairs[:3], measure=measure), pairs[:3], methods)
+    return Report(measure_methods(methods, pairs[:3], measure=measure), pairs[:3], methods, TINY)
 
 
 def test_a_row_holds_every_metric_with_its_interval_and_cost(report: Report) -> None:

@@ -40,7 +40,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Converted:
 
 def opened(artifact: Converted, threads: int | None = 1) -> ExecuTorchRuntime:
     graphs, conversion, folder = artifact
-    return ExecuTorchRuntime(folder, conversion.files, graphs.config, conversion.tensors, threads)
+    return ExecuTorchRuntime(folder, conversion.files, graphs.interface, conversion.tensors, threads)
 
 
 def assert_equal_to_graphs(artifact: Converted) -> None:
@@ -139,7 +139,7 @@ def test_damaged_program_is_refused(rows: Converted, tmp_path: Path, content: by
     whole = (folder / "model.pte").read_bytes()
     (tmp_path / "model.pte").write_bytes(whole[: len(whole) // 2] if content is None else content)
     with pytest.raises(BundleError, match="executorch cannot load"):
-        open_engine("executorch", tmp_path, conversion.files, graphs.config, conversion.tensors)
+        open_engine("executorch", tmp_path, conversion.files, graphs.interface, conversion.tensors)
 
 
 def test_inputs_of_another_size_are_refused(rows: Converted) -> None:

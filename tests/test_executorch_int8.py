@@ -40,7 +40,7 @@ def int8(tmp_path_factory: pytest.TempPathFactory) -> Converted:
 def test_it_computes_what_the_quantized_graphs_compute(int8: Converted) -> None:
     """Integer for integer, but where a float value lies between two steps."""
     graphs, conversion, folder = int8
-    runtime = ExecuTorchRuntime(folder, conversion.files, graphs.config, conversion.tensors, 1)
+    runtime = ExecuTorchRuntime(folder, conversion.files, graphs.interface, conversion.tensors, 1)
     reference = GraphsRuntime(graphs)
     random = np.random.default_rng(0)
     photos = random.random((TINY.slots, TINY.hr_size, TINY.hr_size, 3), np.float32)
@@ -98,7 +98,7 @@ def test_in_parts_it_computes_the_same(int8: Converted, tmp_path: Path, monkeypa
     features = random.standard_normal((TINY.slots, TINY.lr_size, TINY.lr_size, TINY.feature_channels), np.float32)
     arguments = random.random((TINY.lr_size, TINY.lr_size, 3), np.float32), features, np.ones(TINY.slots, np.float32)
     results = [
-        ExecuTorchRuntime(place, made.files, graphs.config, made.tensors, 1).restore(*arguments)
+        ExecuTorchRuntime(place, made.files, graphs.interface, made.tensors, 1).restore(*arguments)
         for place, made in ((folder, whole), (tmp_path, conversion))
     ]
     assert all(np.array_equal(a, b) for a, b in zip(*results, strict=True))

@@ -27,7 +27,8 @@ from edgesr.gallery.format import DType, Entry, Gallery, read_gallery, write_gal
 from edgesr.gallery.photos import Candidate
 from edgesr.gallery.quality import Quality
 from edgesr.images.imaging import Pixels, resize_bicubic
-from edgesr.models import HIME, load_checkpoint
+from edgesr.models import load_checkpoint
+from edgesr.models.hime.network import HIME
 from edgesr.models.interface import Code, FeatureMap
 from edgesr.quantize.graphs import quantization_of, quantize_graphs
 from edgesr.quantize.scheme import Quantization
@@ -58,7 +59,7 @@ def artifact(
     convert = importlib.import_module(target_named(target).module).convert
     folder.mkdir()
     made = convert(graphs, "fp32" if quantization is None else "int8", folder, lambda stage: None)
-    return Model(open_engine(target, folder, made.files, graphs.config, made.tensors, 1), target, space, scales)
+    return Model(open_engine(target, folder, made.files, graphs.interface, made.tensors, 1), target, space, scales)
 
 
 def faces(model: Model) -> list[tuple[Pixels, Pixels, Pixels]]:

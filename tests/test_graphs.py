@@ -14,7 +14,8 @@ from edgesr.deployment.graphs import Graphs, deployed_graphs
 from edgesr.errors import CheckpointError, UsageError
 from edgesr.layers.lowerings import LOWERINGS
 from edgesr.layers.skip import SKIPS
-from edgesr.models import HIME, HIMEConfig
+from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.hime.network import HIME
 
 CONFIGS = {
     "tiny": TINY,

@@ -41,7 +41,7 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Converted:
 
 def evaluator(artifact: Converted) -> MILEvaluator:
     conversion, folder = artifact
-    return MILEvaluator(folder, conversion.files, quantized(LOWERING).config, conversion.tensors)
+    return MILEvaluator(folder, conversion.files, quantized(LOWERING).interface, conversion.tensors)
 
 
 def test_the_saved_program_computes_what_the_quantized_graphs_do(artifact: Converted) -> None:
@@ -74,7 +74,7 @@ def test_a_departing_layer_of_the_program_is_found(layer: str) -> None:
     correct = quantized(LOWERING)
     damaged = with_other_weights(correct, layer)
     case, features = truth(LOWERING)[0][1], truth(LOWERING)[1][1].features
-    stored, valid = fill_slots(features, correct.config)
+    stored, valid = fill_slots(features, correct.interface)
     inputs = {"lr": case.lr, "features": stored, "valid": valid}
 
     def found_in(graphs: Graphs) -> str:
@@ -85,7 +85,7 @@ def test_a_departing_layer_of_the_program_is_found(layer: str) -> None:
             inputs,
             "int8",
             convert=lambda prefix, folder: convert(prefix, "int8", folder, lambda stage: None),
-            open_artifact=lambda folder, made: MILEvaluator(folder, made.files, correct.config, made.tensors),
+            open_artifact=lambda folder, made: MILEvaluator(folder, made.files, correct.interface, made.tensors),
             report=lambda stage: None,
         )
 
@@ -102,7 +102,7 @@ def test_weights_alone_can_be_int8(tmp_path: Path) -> None:
     assert kinds["encode"]["constexpr_blockwise_shift_scale"] == 5
     # All but the two of offsets, whose error is a displacement, and CoFA's two of eight values, too few to store.
     assert kinds["restore"]["constexpr_blockwise_shift_scale"] == kinds["restore"]["conv"] - 4
-    cases = real_cases(graphs.config)[:3]
-    runtime = MILEvaluator(tmp_path, conversion.files, graphs.config, conversion.tensors)
+    cases = real_cases(graphs.interface)[:3]
+    runtime = MILEvaluator(tmp_path, conversion.files, graphs.interface, conversion.tensors)
     correct = expected(TorchRuntime(network()[0].model), cases)
     assert measure_parity(runtime, cases, correct, "int8-weights").ok

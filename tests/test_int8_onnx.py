@@ -22,7 +22,7 @@ from edgesr.convert.int8 import Convolutions, int8_checks, shortfall, wanted
 from edgesr.convert.onnx.conversion import convert
 from edgesr.convert.precision import PRECISIONS
 from edgesr.convert.target import Conversion
-from edgesr.deployment.graphs import GRAPH_INPUTS, deployed_graphs
+from edgesr.deployment.graphs import GRAPHS, deployed_graphs
 from edgesr.runtime.onnxruntime import OnnxRuntime
 
 onnx = pytest.importorskip("onnx")
@@ -40,7 +40,7 @@ def artifact(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 def opened(artifact: Converted) -> OnnxRuntime:
     conversion, folder = artifact
-    return OnnxRuntime(folder, conversion.files, quantized(LOWERING).config, conversion.tensors, threads=1)
+    return OnnxRuntime(folder, conversion.files, quantized(LOWERING).interface, conversion.tensors, threads=1)
 
 
 def test_the_runtime_computes_what_the_quantized_graphs_do(artifact: Converted) -> None:
@@ -53,7 +53,7 @@ def test_every_int8_convolution_is_in_the_file_with_its_own_steps(artifact: Conv
 
 
 def test_weights_are_stored_as_int8_and_biases_as_int32(artifact: Converted) -> None:
-    for name in GRAPH_INPUTS:
+    for name in GRAPHS:
         model = onnx.load(artifact[1] / f"{name}.onnx")
         stored = {tensor.name: tensor for tensor in model.graph.initializer}
         makers = {output: node for node in model.graph.node for output in node.output}
@@ -88,7 +88,7 @@ def test_both_forms_of_activations_are_one_arithmetic(tmp_path: Path) -> None:
         options = ort.SessionOptions()
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         session = ort.InferenceSession(tmp_path / form / "restore.onnx", options, providers=["CPUExecutionProvider"])
-        feed = dict(zip(GRAPH_INPUTS["restore"], (t.numpy() for t in graphs.inputs("restore")), strict=True))
+        feed = dict(zip(graphs.input_names("restore"), (t.numpy() for t in graphs.inputs("restore")), strict=True))
         outputs.append(session.run(None, feed))
     for one, other in zip(*outputs, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -124,7 +124,7 @@ def test_a_float_network_is_no_int8_artifact(tmp_path: Path) -> None:
 
 def test_the_last_bit_may_differ_and_a_step_may_not() -> None:
     graphs = quantized(LOWERING)
-    found = {name: wanted(getattr(graphs, name)) for name in GRAPH_INPUTS}
+    found = {name: wanted(getattr(graphs, name)) for name in GRAPHS}
 
     def moved(factor: float) -> dict[str, Convolutions]:
         first, *others = found["encode"].int8

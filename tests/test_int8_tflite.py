@@ -17,7 +17,7 @@ from edgesr.convert.tflite import conversion
 from edgesr.convert.tflite.environment import tflite_environment
 from edgesr.convert.tflite.onnx_form import prepare
 from edgesr.convert.tflite.quantization import take_steps
-from edgesr.deployment.graphs import GRAPH_INPUTS, GraphName
+from edgesr.deployment.graphs import GRAPHS, GraphName
 from edgesr.errors import EdgesrError
 from edgesr.runtime.litert import LiteRTRuntime
 
@@ -38,8 +38,8 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Converted:
 @pytest.mark.tflite
 def test_litert_computes_what_the_quantized_graphs_do(artifact: Converted) -> None:
     made, folder = artifact
-    config = quantized(LOWERING).config
-    assert failures(LiteRTRuntime(folder, made.files, config, made.tensors, threads=1), LOWERING) == []
+    interface = quantized(LOWERING).interface
+    assert failures(LiteRTRuntime(folder, made.files, interface, made.tensors, threads=1), LOWERING) == []
     assert all(check.ok for check in made.checks)
 
 
@@ -71,11 +71,12 @@ def outputs(model: onnx.ModelProto, graph: GraphName) -> list[np.ndarray]:
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    inputs = quantized(LOWERING).inputs(graph)
-    return session.run(None, {name: tensor.numpy() for name, tensor in zip(GRAPH_INPUTS[graph], inputs, strict=True)})
+    graphs = quantized(LOWERING)
+    named = zip(graphs.input_names(graph), graphs.inputs(graph), strict=True)
+    return session.run(None, {name: tensor.numpy() for name, tensor in named})
 
 
-@pytest.mark.parametrize("graph", GRAPH_INPUTS)
+@pytest.mark.parametrize("graph", GRAPHS)
 def test_the_form_for_onnx2tf_changes_no_value(graph: GraphName) -> None:
     model = export_graph(quantized(LOWERING), graph)
     wanted = outputs(model, graph)
@@ -86,7 +87,7 @@ def test_the_form_for_onnx2tf_changes_no_value(graph: GraphName) -> None:
         np.testing.assert_array_equal(turned, correct)
 
 
-@pytest.mark.parametrize("graph", GRAPH_INPUTS)
+@pytest.mark.parametrize("graph", GRAPHS)
 def test_steps_leave_a_float_graph_with_the_quantized_weights(graph: GraphName) -> None:
     model = export_graph(quantized(LOWERING), graph)
     before = convolutions(model)

@@ -25,7 +25,7 @@ def test_a_networks_interface_is_what_its_configuration_says(name: str) -> None:
 def test_the_encoder_returns_maps_of_these_sizes() -> None:
     import torch
 
-    from edgesr.models import HIME
+    from edgesr.models.hime.network import HIME
 
     config = HIMEConfig(lr_size=8, lr_blocks=1, exemplar_blocks=1, reconstruction_blocks=1, exemplar_channels=8)
     side = config.interface.hr_size
@@ -54,3 +54,21 @@ def test_it_needs_no_pytorch() -> None:
 
     code = "import sys, edgesr.models.interface; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("codes", [(), (Code("style", 16),)])
+def test_it_goes_to_json_and_back(codes: tuple[Code, ...]) -> None:
+    import json
+
+    interface = Interface(4, 32, 3, (FeatureMap("deep", 8, 32, (("a", 5), ("b", 3))), FeatureMap("fine", 4, 64)), codes)
+    assert Interface.from_dict(json.loads(json.dumps(interface.to_dict()))) == interface
+
+
+def test_one_map_is_the_tensor_features_and_several_are_told_by_their_names() -> None:
+    deep, fine, style = FeatureMap("deep", 8, 32), FeatureMap("fine", 4, 64), Code("style", 16)
+    assert Interface(4, 32, 3, (deep,)).kept == {"features": (32, 32, 8)}
+    assert Interface(4, 32, 3, (deep, fine), (style,)).kept == {
+        "features_deep": (32, 32, 8),
+        "features_fine": (64, 64, 4),
+        "features_style": (16,),
+    }

@@ -41,7 +41,7 @@ def _engines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def opened(engine: str, folder: Path) -> IsolatedRuntime:
-    return IsolatedRuntime(Engine("ending_engines", engine, ""), folder, {"model": "x"}, TINY, TENSORS)
+    return IsolatedRuntime(Engine("ending_engines", engine, ""), folder, {"model": "x"}, TINY.interface, TENSORS)
 
 
 def test_a_sound_engine_computes_as_in_this_process(tmp_path: Path) -> None:

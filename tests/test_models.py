@@ -13,7 +13,8 @@ from torch import Tensor
 
 from edgesr.errors import CheckpointError
 from edgesr.layers.bicubic import bicubic_downsample, bicubic_upsample
-from edgesr.models import HIME, HIMEConfig
+from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.hime.network import HIME
 
 OTHERS = [
     TINY.replace(scale=2),

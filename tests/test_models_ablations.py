@@ -7,9 +7,9 @@ import torch
 from conftest import TINY
 from torch import Tensor
 
-from edgesr.models import HIME, HIMEConfig
 from edgesr.models.hime.ablations import AverageAggregation, ConvolutionAlignment, MaxAggregation, WarpAlignment
-from edgesr.models.hime.config import VARIANTS
+from edgesr.models.hime.config import VARIANTS, HIMEConfig
+from edgesr.models.hime.network import HIME
 
 AGGREGATIONS = VARIANTS["aggregation"]
 CONFIGS = [

@@ -12,7 +12,7 @@ from conftest import TINY, lively
 from edgesr.convert.onnx.conversion import OPSET, convert
 from edgesr.convert.precision import Precision
 from edgesr.convert.target import Conversion
-from edgesr.deployment.graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, Graphs, deployed_graphs
+from edgesr.deployment.graphs import GRAPHS, Graphs, deployed_graphs
 from edgesr.errors import BundleError
 from edgesr.layers.lowerings import LOWERINGS
 from edgesr.layers.skip import SKIPS
@@ -40,12 +40,12 @@ def artifact(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 def opened(artifact: Converted) -> OnnxRuntime:
     graphs, conversion, folder = artifact
-    return OnnxRuntime(folder, conversion.files, graphs.config, conversion.tensors, threads=1)
+    return OnnxRuntime(folder, conversion.files, graphs.interface, conversion.tensors, threads=1)
 
 
 def assert_equal_to_graphs(artifact: Converted, tolerance: float) -> None:
     graphs, runtime = artifact[0], opened(artifact)
-    for name in GRAPH_INPUTS:
+    for name in GRAPHS:
         arrays = graphs.inputs(name)
         wanted = getattr(graphs, name)(*arrays)
         wanted = wanted if isinstance(wanted, tuple) else (wanted,)
@@ -81,11 +81,11 @@ def test_runtime_is_the_network(artifact: tuple[Converted, Precision], valid: tu
 def test_files_carry_our_names_and_metadata_and_nothing_of_this_machine(
     artifact: tuple[Converted, Precision],
 ) -> None:
-    (_, conversion, folder), _ = artifact
-    for name in GRAPH_INPUTS:
+    (graphs, conversion, folder), _ = artifact
+    for name in GRAPHS:
         model = onnx.load(folder / conversion.files[name])
-        assert tuple(tensor.name for tensor in model.graph.input) == GRAPH_INPUTS[name]
-        assert tuple(tensor.name for tensor in model.graph.output) == GRAPH_OUTPUTS[name]
+        assert tuple(tensor.name for tensor in model.graph.input) == graphs.input_names(name)
+        assert tuple(tensor.name for tensor in model.graph.output) == graphs.output_names(name)
         assert {p.key: p.value for p in model.metadata_props} == {key: str(value) for key, value in METADATA.items()}
         assert [(o.domain, o.version) for o in model.opset_import] == [("", OPSET)]
         assert b".py" not in model.SerializeToString()
@@ -127,4 +127,4 @@ def test_damaged_file_is_refused(artifact: tuple[Converted, Precision], tmp_path
         whole = (folder / file).read_bytes()
         (tmp_path / file).write_bytes(whole[: len(whole) // 2] if content is None else content)
     with pytest.raises(BundleError, match="onnx cannot load"):
-        open_engine("onnx", tmp_path, conversion.files, graphs.config, conversion.tensors)
+        open_engine("onnx", tmp_path, conversion.files, graphs.interface, conversion.tensors)

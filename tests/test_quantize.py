@@ -19,7 +19,7 @@ from edgesr.cli.main import run
 from edgesr.convert.int8 import wanted
 from edgesr.convert.pipeline import plan
 from edgesr.convert.quantized import Calibration, choose_checkpoint
-from edgesr.deployment.graphs import GRAPH_INPUTS, Graphs, deployed_graphs
+from edgesr.deployment.graphs import GRAPHS, Graphs, deployed_graphs
 from edgesr.errors import CheckpointError, InputOutputError, UsageError
 from edgesr.evaluation.metrics import psnr_unit
 from edgesr.models import Checkpoint, load_checkpoint
@@ -28,7 +28,7 @@ from edgesr.quantize.graphs import GraphsRuntime, all_layers, quantize_graphs, q
 from edgesr.quantize.observers import RANGES, Sampler
 from edgesr.quantize.points import Point
 from edgesr.quantize.ptq import calibrate, calibration_faces
-from edgesr.quantize.recipe import EVERYTHING, POLICY, Recipe, Rule
+from edgesr.quantize.recipe import EVERYTHING, Recipe, Rule, policy_of
 from edgesr.quantize.scheme import QParams, Quantization
 from edgesr.runtime.torch import TorchRuntime
 
@@ -68,7 +68,7 @@ def int8_checkpoint(source: Checkpoint, quantization: Quantization, tmp_path_fac
 
 def steps(graphs: Graphs) -> dict[str, dict[str, tuple[object, object, bytes]]]:
     """Input and output step and weights of each int8 convolution, by graph and layer."""
-    found = {name: wanted(getattr(graphs, name)).int8 for name in GRAPH_INPUTS}
+    found = {name: wanted(getattr(graphs, name)).int8 for name in GRAPHS}
     return {
         name: {conv.name: (conv.input, conv.output, np.sort(conv.weight, None).tobytes()) for conv in convolutions}
         for name, convolutions in found.items()
@@ -82,7 +82,7 @@ def test_every_lowering_has_the_same_scales(source: Checkpoint, quantization: Qu
         for lowering in ("rows", "grid_sample")
     )
     assert rows == grid
-    convolutions = [layer for layer in all_layers(source.model) if POLICY.precision_of(layer) == "int8"]
+    convolutions = [layer for layer in all_layers(source.model) if policy_of(TINY).precision_of(layer) == "int8"]
     expected = [layer for layer in convolutions if not layer.endswith((".add", ".sum", ".fusion"))]
     assert [f"{graph}.{layer}" for graph in rows for layer in rows[graph]] == expected
 
@@ -146,7 +146,7 @@ def test_the_network_given_is_left_as_it_is(source: Checkpoint, quantization: Qu
 
 def test_a_layer_in_float_has_no_integers(source: Checkpoint, people: Path) -> None:
     kept = "restore.reconstructor.up2"
-    recipe = POLICY.keep_float([kept], "mine")
+    recipe = policy_of(TINY).keep_float([kept], "mine")
     quantization = calibrate(source, calibration_faces(people, None, TINY.hr_size, TINY.slots, 2), recipe=recipe)
     found = steps(quantize_graphs(deployed_graphs(source.model, "rows"), quantization))["restore"]
     assert "reconstructor.up2" not in found

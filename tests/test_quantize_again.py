@@ -19,13 +19,15 @@ from edgesr.cli.quantize import float_network
 from edgesr.data.samples import sample_faces
 from edgesr.errors import EXIT_IO, EXIT_OK, CheckpointError, UsageError
 from edgesr.models import load_checkpoint, save_checkpoint
+from edgesr.models.hime.config import HIMEConfig
 from edgesr.quantize.checkpoint import save_quantized
 from edgesr.quantize.graphs import quantization_of
 from edgesr.quantize.ptq import calibrate, extended
-from edgesr.quantize.recipe import POLICY, Recipe, Rule
+from edgesr.quantize.recipe import Recipe, Rule, policy_of
 from edgesr.quantize.scheme import QParams
 
 OFFSETS = {"restore.alignment.offset_y:out", "restore.alignment.offset_x:out"}
+POLICY = policy_of(HIMEConfig())
 BEFORE = Recipe("before", (*POLICY.rules, Rule("restore.alignment.offset_*", "float")))
 
 

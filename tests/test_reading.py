@@ -25,7 +25,8 @@ from edgesr.files import places
 from edgesr.files.reading import read_table, read_text
 from edgesr.gallery.format import read_gallery
 from edgesr.images.imaging import read_image
-from edgesr.models import HIMEConfig, load_checkpoint
+from edgesr.models import load_checkpoint
+from edgesr.models.hime.config import HIMEConfig
 from edgesr.quantize.recipe import read_recipe
 from edgesr.report.layers import read_sensitivity
 from edgesr.report.report import read_report

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from edgesr.errors import InputOutputError, UsageError
-from edgesr.quantize.recipe import EVERYTHING, POLICY, Recipe, Rule, first_and_last, read_recipe, recipe_text
+from edgesr.models.hime.config import HIMEConfig
+from edgesr.quantize.recipe import EVERYTHING, Recipe, Rule, first_and_last, policy_of, read_recipe, recipe_text
 
+POLICY = policy_of(HIMEConfig())
 LAYERS = [
     "encode.exemplar_extractor.mono",
     "encode.exemplar_extractor.blocks.0.add",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 
 from edgesr.errors import CheckpointError
 from edgesr.models.description import CONFIG, SHIPPED, read_description
-from edgesr.models.registry import ARCHITECTURES, architecture_of
+from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.registry import ARCHITECTURES, architecture_of, register
 
 NAME = "hime-small-x4"
 
@@ -36,3 +38,13 @@ def test_an_unknown_architecture_is_refused_with_those_that_are_known(tmp_path: 
 def test_a_configuration_knows_its_architecture() -> None:
     for name, architecture in ARCHITECTURES.items():
         assert {architecture_of(config).name for config in architecture.presets.values()} == {name}
+
+
+def test_an_architecture_is_registered_once() -> None:
+    register(ARCHITECTURES["hime"])
+    other = dataclasses.replace(ARCHITECTURES["hime"])
+    with pytest.raises(ValueError, match="another architecture 'hime'"):
+        register(other)
+    with pytest.raises(ValueError, match="another preset"):
+        register(dataclasses.replace(other, name="other", presets={NAME: HIMEConfig(lr_size=8)}))
+    assert "other" not in ARCHITECTURES

@@ -170,8 +170,8 @@ def test_missing_parts_are_named_with_the_command_that_supplies_them(made: Made)
 def test_figures_are_those_of_the_artifact(made: Made, tiny_checkpoint: Path) -> None:
     """fp32 in ONNX loses nothing against PyTorch; the means are those of the faces, measured here once more."""
     checkpoint = load_checkpoint(tiny_checkpoint)
-    faces = spread(faces_of_samples(checkpoint.model.config), 3)
-    restore = Restorer(TorchRuntime(checkpoint.model, checkpoint.model.config))
+    faces = spread(faces_of_samples(checkpoint.model.interface), 3)
+    restore = Restorer(TorchRuntime(checkpoint.model))
     from edgesr.evaluation.metrics import psnr, ssim
 
     expected = np.mean([psnr(restore(face), face.truth) for face in faces])

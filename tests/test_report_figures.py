@@ -33,7 +33,7 @@ class Counting:
 
 def test_an_interrupted_measurement_goes_on(tmp_path: Path) -> None:
     """Also past a line that was torn, and where the same name has other pixels."""
-    faces = faces_of_samples(TINY)
+    faces = faces_of_samples(TINY.interface)
     first, second = Counting(), Counting()
     measured = measure_faces(lambda: first, faces[:4], FigureCache(tmp_path, "net"), None)
     with (tmp_path / "net.jsonl").open("a") as stream:
@@ -47,7 +47,7 @@ def test_an_interrupted_measurement_goes_on(tmp_path: Path) -> None:
 
 
 def test_losses_are_float_minus_artifact_and_the_worst_is_named() -> None:
-    faces = faces_of_samples(TINY)[:3]
+    faces = faces_of_samples(TINY.interface)[:3]
     wanted = [Figures(30.0, 0.9, 0.95), Figures(31.0, 0.9, 0.97), Figures(math.inf, 1.0, 1.0)]
     got = [Figures(29.5, 0.88, 0.94), Figures(31.1, 0.91, 0.97), Figures(math.inf, 1.0, 1.0)]
     lost = loss_figures(faces, got, wanted)
@@ -192,7 +192,7 @@ def test_the_layer_that_was_spoilt_is_blamed(tiny_checkpoint: Path) -> None:
     spoilt = f"{layer}:out"
     points = {**quantization.points, spoilt: QParams(quantization.points[spoilt].scale * 20)}
     network = SparedNetwork(checkpoint, dataclasses.replace(quantization, points=points))
-    faces = faces_of_samples(checkpoint.model.config)[:2]
+    faces = faces_of_samples(checkpoint.model.interface)[:2]
     found = blame(network, faces, count=2)
     assert [found[face.key][0].layer for face in faces] == [layer, layer]
     assert all(found[face.key][0].gain_db > found[face.key][1].gain_db for face in faces)

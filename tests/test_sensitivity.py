@@ -17,7 +17,7 @@ from edgesr.evaluation.metrics import psnr_unit
 from edgesr.models import Checkpoint, load_checkpoint
 from edgesr.quantize.graphs import quantized_runtime
 from edgesr.quantize.ptq import calibrate, calibration_faces
-from edgesr.quantize.recipe import EVERYTHING, POLICY
+from edgesr.quantize.recipe import EVERYTHING, policy_of
 from edgesr.quantize.scheme import LayerSensitivity, Quantization
 from edgesr.quantize.search import opponents, search
 from edgesr.quantize.sensitivity import Bench, blocks, measure
@@ -64,7 +64,7 @@ def test_no_layer_in_int8_is_the_float_network(measured: Measured) -> None:
     bench.quantize(())
     runtime, face = TorchRuntime(source.model), bench.faces[0]
     photos = [photo[0].permute(1, 2, 0).numpy() for photo in face.exemplars]
-    features, valid = fill_slots([runtime.encode(photo) for photo in photos], TINY)
+    features, valid = fill_slots([runtime.encode(photo) for photo in photos], TINY.interface)
     wanted, _ = runtime.restore(face.lr[0].permute(1, 2, 0).numpy(), features, valid)
     assert np.abs(bench._restore(face) - wanted).max() < 1e-5
     assert bench.psnr(bench.names) != bench.psnr(())
@@ -73,15 +73,15 @@ def test_no_layer_in_int8_is_the_float_network(measured: Measured) -> None:
 def test_a_bench_with_a_recipe_is_the_network_quantized_by_it(measured: Measured) -> None:
     """Switched on in one graph, the policy's layers restore as a network does that was quantized by the policy."""
     source, bench, _ = measured
-    layers = POLICY.quantized(bench.names)
+    layers = policy_of(TINY).quantized(bench.names)
     bench.quantize(layers)
     owned = {point.name: point.qparams for name in layers for point in bench.owned[name]}
     # What is an input where the layer before it is float is an output where that is int8.
-    quantization = Quantization("ptq", POLICY, owned, "cubic", source.sha256)
+    quantization = Quantization("ptq", policy_of(TINY), owned, "cubic", source.sha256)
     face = bench.faces[0]
     runtime = quantized_runtime(source, quantization=quantization)
     photos = [photo[0].permute(1, 2, 0).numpy() for photo in face.exemplars]
-    features, valid = fill_slots([runtime.encode(photo) for photo in photos], TINY)
+    features, valid = fill_slots([runtime.encode(photo) for photo in photos], TINY.interface)
     wanted, _ = runtime.restore(face.lr[0].permute(1, 2, 0).numpy(), features, valid)
     assert psnr_unit(bench._restore(face), wanted) > 45
 

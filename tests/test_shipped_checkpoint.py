@@ -45,10 +45,10 @@ def test_a_shipped_checkpoint_is_small_and_has_a_card(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_rewrite_and_lowering_equals_the_trained_network(name: str, lowering: str, skip: str) -> None:
     model = load_checkpoint(name).model
-    cases = real_cases(model.config)[:3]  # no exemplar, every slot filled, one exemplar
+    cases = real_cases(model.interface)[:3]  # no exemplar, every slot filled, one exemplar
     graphs = deployed_graphs(model, lowering, skip=skip)
     for case, wanted in zip(cases, expected(TorchRuntime(model), cases), strict=True):
-        features, valid = fill_slots(wanted.features, model.config)
+        features, valid = fill_slots(wanted.features, model.interface)
         with torch.inference_mode():
             sr, weights = graphs.restore(
                 torch.from_numpy(case.lr).permute(2, 0, 1)[None],

@@ -49,7 +49,7 @@ def test_they_are_of_the_present_weights(name: str) -> None:
 
 def test_the_float_graphs_compute_what_pytorch_computes() -> None:
     ours, theirs = shipped.shipped_graphs(DEFAULT_CHECKPOINT).runtime(1), edgesr.load(DEFAULT_CHECKPOINT).runtime
-    cases = real_cases(ours.config)[:3]
+    cases = real_cases(ours.interface)[:3]
     parity = measure_parity(ours, cases, expected(theirs, cases), "fp32")
     assert parity.ok
     assert 0 < parity.max_abs_error < FP32_MAX_ABS_ERROR
@@ -58,7 +58,7 @@ def test_the_float_graphs_compute_what_pytorch_computes() -> None:
 @pytest.mark.slow
 def test_the_int8_graphs_compute_what_pytorch_computes() -> None:
     ours, theirs = shipped.shipped_graphs(INT8).runtime(1), edgesr.load(INT8).runtime
-    cases = real_cases(ours.config)[:3]
+    cases = real_cases(ours.interface)[:3]
     assert measure_parity(ours, cases, expected(theirs, cases), "int8").ok
 
 

@@ -21,7 +21,7 @@ from edgesr.convert.tflite.environment import tflite_environment
 from edgesr.deployment.graphs import Graphs, deployed_graphs
 from edgesr.errors import BundleError, EdgesrError
 from edgesr.evaluation.metrics import psnr_unit
-from edgesr.models import HIMEConfig
+from edgesr.models.hime.config import HIMEConfig
 from edgesr.runtime.base import fill_slots
 from edgesr.runtime.engines import open_engine
 from edgesr.runtime.litert import LiteRTRuntime
@@ -56,7 +56,7 @@ def fp16(tmp_path_factory: pytest.TempPathFactory) -> Converted:
 
 def opened(artifact: Converted, config: HIMEConfig = TINY) -> LiteRTRuntime:
     conversion, folder = artifact
-    return LiteRTRuntime(folder, conversion.files, config, conversion.tensors, threads=1)
+    return LiteRTRuntime(folder, conversion.files, config.interface, conversion.tensors, threads=1)
 
 
 def outputs(runtime: LiteRTRuntime | TorchRuntime, config: HIMEConfig, exemplars: int) -> list[np.ndarray]:
@@ -65,7 +65,7 @@ def outputs(runtime: LiteRTRuntime | TorchRuntime, config: HIMEConfig, exemplars
     photos = random.random((exemplars, config.hr_size, config.hr_size, 3), np.float32)
     lr = random.random((config.lr_size, config.lr_size, 3), np.float32)
     features = [runtime.encode(photo) for photo in photos]
-    return [*features, *runtime.restore(lr, *fill_slots(features, config))]
+    return [*features, *runtime.restore(lr, *fill_slots(features, config.interface))]
 
 
 @pytest.mark.tflite
@@ -225,14 +225,14 @@ def test_a_damaged_file_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / conversion.FILE).write_bytes(b"\0" * 64)
     tensors = graphs_of(TINY).tensors()
     with pytest.raises(BundleError, match="tflite cannot load the model"):
-        open_engine("tflite", tmp_path, {"model": conversion.FILE}, TINY, tensors)
+        open_engine("tflite", tmp_path, {"model": conversion.FILE}, TINY.interface, tensors)
 
 
 @pytest.mark.tflite
 def test_threads_are_settable(fp32: Converted) -> None:
     conversion, folder = fp32
     wanted = outputs(opened(fp32), TINY, 1)
-    both = LiteRTRuntime(folder, conversion.files, TINY, conversion.tensors, threads=2)
+    both = LiteRTRuntime(folder, conversion.files, TINY.interface, conversion.tensors, threads=2)
     for got, correct in zip(outputs(both, TINY, 1), wanted, strict=True):
         np.testing.assert_allclose(got, correct, atol=1e-5)
 

@@ -38,7 +38,7 @@ def bundled(target: str, checkpoint: Path, folder: Path, **choices: Any) -> Runt
 
 def restoring(runtime: Runtime) -> Work:
     """Each thread encodes and restores with arrays of its own."""
-    config = runtime.config
+    config = runtime.interface
 
     def work(i: int) -> list[npt.NDArray[Any]]:
         random = np.random.default_rng(i)

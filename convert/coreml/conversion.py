@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from edgesr.deployment.graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, GraphName, Graphs
+from edgesr.deployment.graphs import GRAPHS, GraphName, Graphs
 from edgesr.errors import UsageError
 from edgesr.files.leftovers import work_folder
 
@@ -48,7 +48,7 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
     with work_folder("coreml") as scratch, quiet_coremltools(scratch):
         _require_space(graphs, scratch)
         parts: dict[str, Path] = {}
-        for name in GRAPH_INPUTS:
+        for name in GRAPHS:
             report(f"converting {name} to Core ML ({precision})")
             parts[name] = scratch / f"{name}.mlpackage"
             _convert_graph(graphs, name, precision, parts[name])
@@ -100,7 +100,7 @@ def _convert_graph(graphs: Graphs, name: GraphName, precision: Precision, packag
         convert_to="mlprogram",
         # Several functions in a package need iOS 18; without a Mac there is nothing to load the model into.
         minimum_deployment_target=ct.target.iOS18,
-        outputs=[ct.TensorType(name=output, dtype=np.float32) for output in GRAPH_OUTPUTS[name]],
+        outputs=[ct.TensorType(name=output, dtype=np.float32) for output in graphs.output_names(name)],
         skip_model_load=True,
         **options,
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from edgesr.deployment.graphs import GRAPH_INPUTS, Graphs
+from edgesr.deployment.graphs import GRAPHS, Graphs
 from edgesr.process.quiet import quiet
 
 from ..int8 import arithmetic_of, computes_in
@@ -35,7 +35,7 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
         from executorch.exir import to_edge_transform_and_lower
 
         report("exporting encoder and restorer")
-        examples = {name: graphs.inputs(name) for name in GRAPH_INPUTS}
+        examples = {name: graphs.inputs(name) for name in GRAPHS}
         programs = {
             name: torch.export.export(for_xnnpack(getattr(graphs, name), inputs), inputs)
             for name, inputs in examples.items()

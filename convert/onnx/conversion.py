@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from edgesr.deployment.graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, GraphName, Graphs
+from edgesr.deployment.graphs import GRAPHS, GraphName, Graphs
 from edgesr.process.quiet import quiet
 
 from ..int8 import Convolutions, arithmetic_of, computes_in
@@ -39,7 +39,7 @@ def convert(
 
     files: dict[str, str] = {}
     operators: dict[str, dict[str, int]] = {}
-    for name in GRAPH_INPUTS:
+    for name in GRAPHS:
         report(f"exporting {name}")
         model = export_graph(graphs, name)
         if precision == "fp16":
@@ -68,7 +68,7 @@ def read_back(folder: Path, files: Mapping[str, str], precision: Precision) -> R
 
     found: dict[str, Convolutions] = {}
     metadata: list[set[tuple[str, str]]] = []
-    for name in GRAPH_INPUTS:
+    for name in GRAPHS:
         model = onnx.load(folder / files[name], load_external_data=False)
         found[name] = convolutions(model)
         metadata.append({(entry.key, entry.value) for entry in model.metadata_props})
@@ -84,8 +84,8 @@ def export_graph(graphs: Graphs, name: GraphName) -> onnx.ModelProto:
             graphs.inputs(name),
             dynamo=True,
             opset_version=OPSET,
-            input_names=GRAPH_INPUTS[name],
-            output_names=GRAPH_OUTPUTS[name],
+            input_names=graphs.input_names(name),
+            output_names=graphs.output_names(name),
             optimize=True,
             verbose=False,
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from edgesr.deployment.graphs import GRAPH_INPUTS, GRAPH_OUTPUTS, Graphs
+from edgesr.deployment.graphs import GRAPHS, Graphs
 from edgesr.errors import EdgesrError, InputOutputError, UnavailableError
 from edgesr.files.leftovers import work_folder
 
@@ -56,7 +56,7 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
         raise UnavailableError(f"no TFLite environment: {problem}", SETUP)
     with work_folder("tflite") as work:
         steps: dict[str, Steps] = {}
-        for graph in GRAPH_INPUTS:
+        for graph in GRAPHS:
             report(f"exporting {graph}")
             model = export_graph(graphs, graph)
             if precision in QUANTIZED:
@@ -99,13 +99,13 @@ def examples(graphs: Graphs) -> dict[str, Example]:
     """Per graph, example inputs and the outputs that it has for them, as ONNX has their axes."""
     made: dict[str, Example] = {}
     with torch.inference_mode():
-        for graph in GRAPH_INPUTS:
+        for graph in GRAPHS:
             inputs = graphs.inputs(graph)
             outputs = getattr(graphs, graph)(*inputs)
             outputs = outputs if isinstance(outputs, tuple) else (outputs,)
             made[graph] = Example(
-                {key: tensor.numpy() for key, tensor in zip(GRAPH_INPUTS[graph], inputs, strict=True)},
-                {key: tensor.numpy() for key, tensor in zip(GRAPH_OUTPUTS[graph], outputs, strict=True)},
+                {key: tensor.numpy() for key, tensor in zip(graphs.input_names(graph), inputs, strict=True)},
+                {key: tensor.numpy() for key, tensor in zip(graphs.output_names(graph), outputs, strict=True)},
             )
     return made
 

@@ -46,8 +46,8 @@ def write_onnx_bundle(graphs: ShippedGraphs, folder: Path) -> None:
     for file in graphs.manifest["files"].values():
         shutil.copyfile(graphs.folder / file, folder / file)
     runtime = graphs.runtime()
-    case = real_cases(runtime.config)[1]
-    safetensors.numpy.save_file(golden_vectors(case, expected(runtime, [case])[0], runtime.config), folder / GOLDEN)
+    case = real_cases(runtime.interface)[1]
+    safetensors.numpy.save_file(golden_vectors(case, expected(runtime, [case])[0], runtime.interface), folder / GOLDEN)
     manifest = {key: value for key, value in graphs.manifest.items() if key != "info"}
     manifest |= {"golden": GOLDEN, "sha256": hashes(folder)}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")

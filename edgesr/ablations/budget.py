@@ -25,7 +25,6 @@ from edgesr.files.atomic import file_aside
 from edgesr.files.leftovers import work_folder
 from edgesr.files.reading import read_json
 from edgesr.models import Checkpoint
-from edgesr.models.hime.config import HIMEConfig
 from edgesr.training.config import TrainConfig
 from edgesr.training.setup import initial_weights
 from edgesr.training.state import digest
@@ -81,14 +80,16 @@ def read_budget(run: Path, row: Row, minutes: float, start: Checkpoint | None = 
         what = f"for {budget.minutes:g} minutes, not {minutes:g}"
     elif budget.start != (start.sha256 if start else ""):
         what = "from other weights"
-    elif not _agree(budget.row, described(row), _DEFAULTS):
+    elif not _agree(budget.row, described(row), _defaults(row)):
         what = "with other settings"
     if what:
         raise UsageError(f"{run} was trained {what}", "rows are comparable at equal ones: choose another --output")
     return budget
 
 
-_DEFAULTS = {"network": HIMEConfig().to_dict(), "training": json.loads(json.dumps(dataclasses.asdict(TrainConfig())))}
+def _defaults(row: Row) -> dict[str, Any]:
+    training = json.loads(json.dumps(dataclasses.asdict(TrainConfig())))
+    return {"network": type(row.network)().to_dict(), "training": training}
 
 
 def _agree(theirs: Any, ours: Any, default: Any) -> bool:

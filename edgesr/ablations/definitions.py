@@ -15,7 +15,7 @@ from typing import Any
 
 from edgesr.ablations.tables import read
 from edgesr.errors import UsageError
-from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.architecture import NetworkConfig
 from edgesr.training.config import TrainConfig
 from edgesr.training.losses import RECONSTRUCTION, DiscriminatorConfig, LossConfig
 
@@ -31,11 +31,11 @@ class Row:
     about: str
     exemplars: int
     """How many exemplars evaluation gives the network."""
-    network: HIMEConfig
+    network: NetworkConfig
     training: TrainConfig
 
 
-def load_row(name: str, network: HIMEConfig, training: TrainConfig) -> Row:
+def load_row(name: str, network: NetworkConfig, training: TrainConfig) -> Row:
     """A row's changes, made to a network and to settings that all rows share.
 
     Raises:
@@ -52,7 +52,7 @@ def load_row(name: str, network: HIMEConfig, training: TrainConfig) -> Row:
     return Row(name, about, exemplars, network, dataclasses.replace(training, loss=_loss(sections["loss"], network)))
 
 
-def _loss(fields: dict[str, Any], network: HIMEConfig) -> LossConfig:
+def _loss(fields: dict[str, Any], network: NetworkConfig) -> LossConfig:
     """The loss that a row's ``[loss]`` describes; the discriminator sees faces of the network's size."""
     weights = _changed(RECONSTRUCTION, fields.pop("weights", {}))
     discriminator = DiscriminatorConfig()

@@ -20,7 +20,7 @@ import psutil
 
 from edgesr.errors import EdgesrError
 from edgesr.files.places import expanded
-from edgesr.runtime.base import GraphRuntime, Runtime, fill_slots, timed
+from edgesr.runtime.base import GraphRuntime, Runtime, fill_slots, restorer_inputs, timed
 
 MIB = 2**20
 
@@ -50,8 +50,8 @@ class Worker:
         self.before = psutil.Process().memory_info().rss
         runtime, described = open_runtime(self.network, self.threads)
         self.graphs = prepared(runtime)
-        config = runtime.config
-        sizes = {"lr_size": config.lr_size, "scale": config.scale, "slots": config.slots}
+        interface = runtime.interface
+        sizes = {"lr_size": interface.lr_size, "scale": interface.scale, "slots": interface.slots}
         return {**described, "runtime": runtime.name, **sizes}
 
     def run(self, graph: str, count: int) -> dict[str, Any]:
@@ -88,18 +88,18 @@ def open_runtime(network: str, threads: int) -> tuple[Runtime, dict[str, Any]]:
 
 def prepared(runtime: Runtime) -> dict[str, Callable[[int], list[float]]]:
     """For each graph what times a number of runs, on inputs that are ready for it: noise, every slot filled."""
-    config = runtime.config
+    interface = runtime.interface
     random = np.random.default_rng(0)
-    exemplar = random.random((config.hr_size, config.hr_size, 3), np.float32)
-    lr = random.random((config.lr_size, config.lr_size, 3), np.float32)
-    features, valid = fill_slots([runtime.encode(exemplar)] * config.slots, config)
+    exemplar = random.random((interface.hr_size, interface.hr_size, 3), np.float32)
+    lr = random.random((interface.lr_size, interface.lr_size, 3), np.float32)
+    features, valid = fill_slots([runtime.encode(exemplar)] * interface.slots, interface)
     runtime.restore(lr, features, valid)
     if not isinstance(runtime, GraphRuntime):
         return {
             "encode": lambda count: timed(lambda: runtime.encode(exemplar), count),
             "restore": lambda count: timed(lambda: runtime.restore(lr, features, valid), count),
         }
-    arrays = {"exemplar": exemplar, "lr": lr, "features": features, "valid": valid}
+    arrays = {"exemplar": exemplar, **restorer_inputs(interface, lr, features, valid)}
 
     def ready(graph: str) -> Callable[[int], list[float]]:
         inputs = [spec.from_canonical(arrays[spec.name]) for spec in runtime.specs[graph]["inputs"]]

@@ -69,7 +69,7 @@ def conversion(
     config = described.config.replace(**{name: value for name, value in sizes.items() if value is not None})
     made_of = (described.quantization or {}).get("float_name") or described.name
     named = None if rewriting == record.lowerings[0] else rewriting
-    refuse_existing(output or Path.cwd() / default_name(made_of, config, target, chosen, named), force)
+    refuse_existing(output or Path.cwd() / default_name(made_of, config.interface, target, chosen, named), force)
 
 
 def files(*paths: Path | None) -> None:
@@ -128,7 +128,7 @@ def faces(folder: Path, split: str | None = None, list_file: Path | None = None)
 
 def architecture(name: str) -> Any:
     """Raises UsageError: no preset, nor a .json file."""
-    from edgesr.models.hime.config import PRESETS
+    from edgesr.models.registry import PRESETS
 
     if name not in PRESETS and Path(name).suffix != ".json":
         raise UsageError(f"unknown network {name!r}", f"presets: {', '.join(PRESETS)}; or a .json with the widths")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -145,7 +146,7 @@ def command(
         verify=verification.measure if verification else None,
         progress=lambda items: progress.track(items, f"evaluating {split}"),
     )
-    report = Report(result, pairs, methods)
+    report = Report(result, pairs, methods, model.config, plain.config if plain else None)
     write_files(report, csv_file, sheet, worst)
     verified = None
     if verification:
@@ -247,7 +248,8 @@ def allow_slots(model: Model, pairs: list[EvalPair]) -> None:
 
     if isinstance(model.runtime, TorchRuntime):
         most = max((n for n in COUNTS if n <= max(len(pair.exemplars) for pair in pairs)), default=0)
-        model.runtime.config = model.config.replace(slots=max(most, model.config.slots))
+        slots = max(most, model.interface.slots)
+        model.runtime.interface = dataclasses.replace(model.interface, slots=slots)
 
 
 def measure_with(meter: IdentityMeter | None, lpips: Measure | None) -> Measure:
@@ -296,9 +298,9 @@ def write_files(report: Report, csv_file: Path | None, sheet: Path | None, worst
 
 def answer(report: Report, model: Model, split: str, meter: IdentityMeter | None, worst: int) -> dict[str, Any]:
     """The JSON object."""
-    from edgesr.models.hime.complexity import complexity
+    from edgesr.models.registry import architecture_of
 
-    cost = complexity(model.config)
+    cost = architecture_of(model.config).complexity(model.config)
     comparisons = report.comparisons()
     found: dict[str, Any] = {
         "name": model.name,
@@ -310,7 +312,7 @@ def answer(report: Report, model: Model, split: str, meter: IdentityMeter | None
         "parameters": cost.parameters,
         "gmacs_encode": cost.macs_encode / 1e9,
         "gmacs_restore": cost.macs_restore / 1e9,
-        "slots": model.config.slots,
+        "slots": model.interface.slots,
         "rows": report.rows(),
         "comparisons": comparisons,
         "worst": [report.target(i) for i in report.worst(worst)],

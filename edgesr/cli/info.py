@@ -30,7 +30,7 @@ def command(model: str, lr_size: int | None, slots: int | None, as_json: bool) -
     paper counts (everything per photo, one LR extraction per reference).
     """
     from edgesr.models.description import shipped_names
-    from edgesr.models.hime.config import PRESETS, read_config
+    from edgesr.models.registry import PRESETS, architecture_of, read_config
 
     described = read_config(Path(model)) if Path(model).suffix == ".json" else None
     untrained = model in PRESETS and model not in shipped_names() and not Path(model).exists()
@@ -44,13 +44,12 @@ def command(model: str, lr_size: int | None, slots: int | None, as_json: bool) -
             show(facts, model)
         return
     from edgesr.models.checkpoint import load_checkpoint
-    from edgesr.models.hime.complexity import complexity
 
     checkpoint = None if untrained or described else load_checkpoint(model, quantized=True)
     config = described or (checkpoint.model.config if checkpoint else PRESETS[model])
     sizes = {name: value for name, value in (("lr_size", lr_size), ("slots", slots)) if value is not None}
     config = config.replace(**sizes)
-    cost = complexity(config)
+    cost = architecture_of(config).complexity(config)
     facts = {
         "name": checkpoint.name if checkpoint else Path(model).stem if described else model,
         "scale": config.scale,
@@ -118,24 +117,29 @@ def show(facts: dict[str, Any], asked: str) -> None:
     if made := facts["quantization"]:
         how = "trained for int8" if made["method"] == "qat" else "calibrated"
         output.write(f"  int8           {how}, of {made['float_name']}, recipe {made['recipe']['name']}")
-    report, bound = facts["offsets"], network["offset_bound"]
+    report = facts["offsets"]
+    if not isinstance(report, dict):
+        return
     quantiles = ", ".join(f"{q} {v:.2f}" for q, v in report["quantiles"].items())
-    output.write(f"  offsets        |o| in LR pixels on sample faces: {quantiles}; bound {bound:g}")
+    output.write(f"  offsets        |o| in LR pixels on sample faces: {quantiles}; bound {report['bound']:g}")
     shares = " ".join(f"{share:.1%}" for share in report["histogram"])
-    output.write(f"                 histogram over [0, {bound:g}]: {shares}")
+    output.write(f"                 histogram over [0, {report['bound']:g}]: {shares}")
     output.write(f"                 {report['near_bound']:.2%} within 1 % of the bound")
 
 
-def offsets(checkpoint: Checkpoint) -> dict[str, Any]:
-    """The trained offsets on the sample faces, against their bound."""
+def offsets(checkpoint: Checkpoint) -> dict[str, Any] | None:
+    """The trained offsets on the sample faces, against their bound; None of a network without."""
     import torch
 
     from edgesr.data.samples import sample_faces
     from edgesr.evaluation.methods import degrade
     from edgesr.images.imaging import to_unit
-    from edgesr.models.hime.offsets import report_offsets
+    from edgesr.models.registry import architecture_of
 
     config = checkpoint.model.config
+    architecture = architecture_of(config)
+    if not architecture.offsets:
+        return None
     faces = sample_faces(config.hr_size)
 
     def batch(images: list[Pixels]) -> torch.Tensor:
@@ -144,4 +148,4 @@ def offsets(checkpoint: Checkpoint) -> dict[str, Any]:
     with torch.inference_mode():
         features = checkpoint.model.encode(batch([face.exemplar for face in faces]))
     lr = batch([degrade(face.target, config.scale) for face in faces])
-    return report_offsets(checkpoint.model, lr, features).to_dict()
+    return architecture.report_offsets(checkpoint.model, lr, features)

@@ -108,13 +108,13 @@ def command(
         raise UnavailableError(f"quantization needs {title(error)}", "pip install 'edgesr[executorch]'") from error
     from edgesr.cli.quantize_search import search_recipe, write_default_recipe
     from edgesr.models import load_checkpoint
-    from edgesr.quantize.recipe import POLICY, read_recipe
+    from edgesr.quantize.recipe import policy_of, read_recipe
 
     given = load_checkpoint(checkpoint, quantized=method == "ptq" and not search)
     known = quantization_of(given)
     source = float_network(known) if known else given
     if write_recipe:
-        write_default_recipe(write_recipe, all_layers(source.model), force, as_json)
+        write_default_recipe(write_recipe, source, all_layers(source.model), force, as_json)
         return
     assert data is not None
     if search:
@@ -130,7 +130,7 @@ def command(
             as_json=as_json,
         )
         return
-    recipe = read_recipe(recipe_file) if recipe_file else POLICY
+    recipe = read_recipe(recipe_file) if recipe_file else policy_of(source.model.config)
     recipe.check(all_layers(source.model))
     name = name or (given.name if known else f"{source.name}-int8" + ("-ptq" if method == "ptq" else ""))
     out = out or Path(name)

@@ -15,11 +15,11 @@ SPLIT = "val"
 """The split that recipes are chosen on."""
 
 
-def write_default_recipe(path: Path, layers: list[str], force: bool, as_json: bool) -> None:
-    """The policy as TOML, with the names of all layers."""
-    from edgesr.quantize.recipe import POLICY, recipe_text
+def write_default_recipe(path: Path, source: Checkpoint, layers: list[str], force: bool, as_json: bool) -> None:
+    """The network's policy as TOML, with the names of all layers."""
+    from edgesr.quantize.recipe import policy_of, recipe_text
 
-    _write(path, recipe_text(POLICY, layers), force)
+    _write(path, recipe_text(policy_of(source.model.config), layers), force)
     if as_json:
         output.write_json({"ok": True, "recipe": str(path), "layers": len(layers)})
     else:

@@ -302,7 +302,7 @@ def open_networks(galleries: Sequence[Any], models: Sequence[Any], threads: int 
 def _no_exemplars(network: Network) -> npt.NDArray[np.float32]:
     from edgesr.runtime.base import feature_shape
 
-    return np.zeros((0, *feature_shape(network.model.config)), np.float32)
+    return np.zeros((0, *feature_shape(network.model.interface)), np.float32)
 
 
 def _several(one: Any) -> Sequence[Any]:

@@ -16,7 +16,7 @@ from edgesr.errors import InputOutputError
 from edgesr.evaluation.metrics import Interval, over_people, psnr
 from edgesr.images.imaging import Pixels, downsample_bicubic, read_image, resize_bicubic, to_pixels, to_unit
 from edgesr.process import extras
-from edgesr.runtime.base import Array, Runtime, fill_slots
+from edgesr.runtime.base import Features, Runtime, fill_slots
 
 Measure = Callable[[Pixels, Pixels], Mapping[str, float]]
 """A function of an image and the original that gives figures by metric."""
@@ -71,7 +71,7 @@ class Methods:
         self.degradation = degradation
         self.runtime, self.no_exemplar_net = runtime, no_exemplar_net
         numbers = [len(pair.exemplars) for pair in pairs]
-        self.counts = [n for n in counts if n <= min(runtime.config.slots, max(numbers))]
+        self.counts = [n for n in counts if n <= min(runtime.interface.slots, max(numbers))]
         self.control = max((n for n in self.counts if n <= min(numbers)), default=0)
         self.names = [
             "bicubic",
@@ -90,9 +90,9 @@ class Methods:
         Raises:
             InputOutputError: a photo is unreadable or of another size than the network's.
         """
-        config = self.runtime.config
+        interface = self.runtime.interface
         truth, lr = self.target(pair)
-        features: dict[str, list[Array]] = {}
+        features: dict[str, list[Features]] = {}
         for n in self.counts:
             if n <= len(pair.exemplars):
                 features[f"n={n}"] = [self._features(path) for path in pair.exemplars[:n]]
@@ -103,7 +103,7 @@ class Methods:
         if "target-as-exemplar" in self.names:
             more = pair.exemplars[: max(self.control - 1, 0)]
             features["target-as-exemplar"] = [self._features(path) for path in (pair.target, *more)]
-        images = {"bicubic": resize_bicubic(lr, config.hr_size, config.hr_size)}
+        images = {"bicubic": resize_bicubic(lr, interface.hr_size, interface.hr_size)}
         if self.no_exemplar_net is not None:
             images["no-exemplar-net"] = _restore(self.no_exemplar_net, lr, [])
         images |= {method: _restore(self.runtime, lr, given) for method, given in features.items()}
@@ -111,9 +111,9 @@ class Methods:
 
     def target(self, pair: EvalPair) -> tuple[Pixels, Pixels]:
         """The original and the LR face that is made of it, uint8."""
-        config = self.runtime.config
-        truth = _read_crop(pair.target, config.hr_size)
-        return truth, degrade(truth, config.scale, self.degradation, f"{pair.person}/{pair.target.name}")
+        interface = self.runtime.interface
+        truth = _read_crop(pair.target, interface.hr_size)
+        return truth, degrade(truth, interface.scale, self.degradation, f"{pair.person}/{pair.target.name}")
 
     def restored_with(self, lr: Pixels, exemplars: Sequence[Path]) -> Pixels:
         """An LR face restored with these exemplars, whoever's they are."""
@@ -125,12 +125,12 @@ class Methods:
         following = [name for name in names if name > person] + [name for name in names if name < person]
         return self.galleries[following[0]] if following else ()
 
-    def _encode(self, path: Path) -> Array:
-        return self.runtime.encode(to_unit(_read_crop(path, self.runtime.config.hr_size)))
+    def _encode(self, path: Path) -> Features:
+        return self.runtime.encode(to_unit(_read_crop(path, self.runtime.interface.hr_size)))
 
     @functools.cached_property
-    def _blank(self) -> Array:
-        size = self.runtime.config.hr_size
+    def _blank(self) -> Features:
+        size = self.runtime.interface.hr_size
         return self.runtime.encode(to_unit(np.full((size, size, 3), GREY, np.uint8)))
 
 
@@ -242,8 +242,8 @@ def _read_crop(path: Path, size: int) -> Pixels:
     return image
 
 
-def _restore(runtime: Runtime, lr: Pixels, features: Sequence[Array]) -> Pixels:
-    sr, _ = runtime.restore(to_unit(lr), *fill_slots(features, runtime.config))
+def _restore(runtime: Runtime, lr: Pixels, features: Sequence[Features]) -> Pixels:
+    sr, _ = runtime.restore(to_unit(lr), *fill_slots(features, runtime.interface))
     return to_pixels(sr)
 
 

@@ -16,8 +16,8 @@ from edgesr.evaluation.methods import Evaluation, Methods
 from edgesr.evaluation.metrics import Interval, psnr
 from edgesr.images.contact_sheet import SheetRow, contact_sheet
 from edgesr.images.imaging import Pixels, read_image
-from edgesr.models.hime.complexity import complexity
-from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.architecture import NetworkConfig
+from edgesr.models.registry import architecture_of
 
 METRICS = ("psnr", "ssim", "identity", "identity_distance", "lpips", "verified", "verified_as_wrong")
 SHEET_SIDE = 192
@@ -41,6 +41,10 @@ class Report:
     result: Evaluation
     pairs: Sequence[EvalPair]
     methods: Methods
+    config: NetworkConfig
+    """Of the network that is evaluated."""
+    no_exemplar_config: NetworkConfig | None = None
+    """Of the network trained without exemplars, where there is one."""
 
     @property
     def measured(self) -> list[str]:
@@ -103,10 +107,10 @@ class Report:
         if method == "bicubic":
             return Cost()
         if method == "no-exemplar-net":
-            assert self.methods.no_exemplar_net is not None
-            return cost_with(self.methods.no_exemplar_net.config, 0)
+            assert self.no_exemplar_config is not None
+            return cost_with(self.no_exemplar_config, 0)
         exemplars = int(method.removeprefix("n=")) if method.startswith("n=") else max(self.methods.control, 1)
-        return cost_with(self.methods.runtime.config, exemplars)
+        return cost_with(self.config, exemplars)
 
     def worst(self, count: int) -> list[int]:
         """Indices of the targets that gain least over bicubic with their exemplars, the worst first."""
@@ -164,8 +168,8 @@ class Report:
         return figures
 
 
-def cost_with(config: HIMEConfig, exemplars: int) -> Cost:
+def cost_with(config: NetworkConfig, exemplars: int) -> Cost:
     """Cost of a network with so many exemplars, 0 included: a slot adds the same whatever their number."""
-    one, two = (complexity(config.replace(slots=slots)) for slots in (1, 2))
+    one, two = (architecture_of(config).complexity(config.replace(slots=slots)) for slots in (1, 2))
     per_slot = two.macs_restore - one.macs_restore
     return Cost(one.parameters, exemplars * one.macs_encode, one.macs_restore + (exemplars - 1) * per_slot)

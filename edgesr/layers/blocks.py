@@ -1,4 +1,4 @@
-"""Layers that the modules of HIME are made of."""
+"""Layers that networks are made of."""
 
 from __future__ import annotations
 
@@ -45,6 +45,10 @@ def icnr_(weight: Tensor, upscale: int) -> None:
     nn.init.kaiming_normal_(kernels)
     with torch.no_grad():
         weight.copy_(kernels.repeat_interleave(upscale**2, dim=0))
+
+
+class Stage(nn.Module):
+    """Part of a deployed graph without weights of its own that shows whether a conversion departs there."""
 
 
 class Add(nn.Module):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from edgesr.models.hime.config import PRESETS, HIMEConfig
+from edgesr.models.registry import PRESETS
 
-__all__ = ["HIME", "PRESETS", "Checkpoint", "HIMEConfig", "load_checkpoint", "save_checkpoint"]
+__all__ = ["PRESETS", "Checkpoint", "Network", "load_checkpoint", "save_checkpoint"]
 
 if TYPE_CHECKING:
     from edgesr.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-    from edgesr.models.hime.network import HIME
+    from edgesr.models.network import Network
 
-_MODULES = {"HIME": "hime.network"} | dict.fromkeys(("Checkpoint", "load_checkpoint", "save_checkpoint"), "checkpoint")
+_MODULES = {"Network": "network"} | dict.fromkeys(("Checkpoint", "load_checkpoint", "save_checkpoint"), "checkpoint")
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,53 @@ from __future__ import annotations
 import dataclasses
 import importlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol, Self
+
+from edgesr.models.interface import Interface
+
+
+class NetworkConfig(Protocol):
+    """What a network is built from: a frozen dataclass, with ``from_dict`` beside. ``lr_size`` and ``slots`` are the
+    sizes that a conversion uses unless told otherwise."""
+
+    @property
+    def scale(self) -> int:
+        """HR side over LR side."""
+
+    @property
+    def lr_size(self) -> int:
+        """Side of the LR face in pixels."""
+
+    @property
+    def hr_size(self) -> int:
+        """Side of the HR face in pixels."""
+
+    @property
+    def slots(self) -> int:
+        """Exemplars of the deployed restorer."""
+
+    @property
+    def interface(self) -> Interface:
+        """What goes in and comes out."""
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some fields changed."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As ``config.json`` holds it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Complexity:
+    """Cost of one network at its configuration's LR size and number of slots, in multiply-accumulates (MACs)."""
+
+    parameters: int
+    macs_encode: int
+    """One exemplar into the gallery."""
+    macs_restore: int
+    """One face with every slot filled from a gallery."""
+    macs_paper: int
+    """As papers count, with as many references as slots: everything computed anew for each face."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,21 +61,50 @@ class Architecture:
     name: str
     """The name that ``config.json`` has."""
     config: Any
-    """The frozen dataclass of its configurations, with ``from_dict``, ``to_dict``, ``replace`` and ``interface``."""
-    presets: Mapping[str, Any]
+    """Class of its configurations: a ``NetworkConfig`` with a classmethod ``from_dict``, the inverse of ``to_dict``."""
+    presets: Mapping[str, NetworkConfig]
     """Configurations by the name that commands take."""
     network: str
     """``module:class`` of its networks, made of a configuration, with ``encode`` and ``restore``."""
     deployed: str
     """``module:function`` of (network, configuration, lowering, skip) that gives the modules of its two graphs."""
+    costs: str
+    """``module:function`` of a configuration that gives its ``Complexity``."""
     encoder: tuple[str, ...]
     """How the parameters begin on which stored features depend: a feature space is named after them."""
 
-    def build(self, config: Any) -> Any:
-        """A network with fresh weights."""
+    free: tuple[str, ...] = ("lr_size", "slots")
+    """Fields of a configuration that no weight depends on."""
+    halve: str = ""
+    """``module:function`` of a network that gives one of half its scale to train on from; empty where there is none."""
+    offset_head: tuple[str, ...] = ()
+    """How the parameters begin that offsets are made with, which may have a learning rate of their own."""
+    offsets: str = ""
+    """``module:function`` of (network, LR faces, features of an exemplar each) that reports its offsets against their
+    bound, with ``to_dict``; empty where it has none."""
+    in_float: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Layers that its int8 networks keep in float unless told otherwise: pattern of names (as recipes have them) to
+    why."""
+
+    def build(self, config: NetworkConfig) -> Any:
+        """A network with fresh weights (``edgesr.models.network``)."""
         return _named(self.network)(config)
 
-    def graphs(self, model: Any, config: Any, lowering: str, skip: str) -> tuple[Any, Any]:
+    def halved(self, model: Any) -> Any:
+        """A network of half the scale to train on from."""
+        return _named(self.halve)(model)
+
+    def complexity(self, config: NetworkConfig) -> Complexity:
+        """Parameters and MACs of the network that ``config`` describes."""
+        cost: Complexity = _named(self.costs)(config)
+        return cost
+
+    def report_offsets(self, model: Any, lr: Any, features: Any) -> dict[str, Any]:
+        """Of an architecture that has offsets: quantiles, histogram, share near the bound."""
+        found: dict[str, Any] = _named(self.offsets)(model, lr, features).to_dict()
+        return found
+
+    def graphs(self, model: Any, config: NetworkConfig, lowering: str, skip: str) -> tuple[Any, Any]:
         """Encoder and restorer in their deployed form, with the sizes of ``config``.
 
         Raises:

@@ -27,7 +27,7 @@ from edgesr.models.description import read_description as read_description
 from edgesr.models.description import sha256_of as sha256_of
 from edgesr.models.description import shipped_names as shipped_names
 from edgesr.models.description import trained_for
-from edgesr.models.hime.network import HIME
+from edgesr.models.network import Network
 from edgesr.models.registry import architecture_of
 
 CARD = "README.md"
@@ -40,7 +40,7 @@ class Checkpoint:
     """A loaded network with what its files say about it."""
 
     name: str
-    model: HIME
+    model: Network
     feature_space: str
     """Id of the features' meaning: galleries travel between networks that share it."""
     feature_scales: dict[str, float]
@@ -79,10 +79,12 @@ def load_checkpoint(name_or_path: str | Path, *, quantized: bool = False) -> Che
     if folder.parent == SHIPPED and not (folder / WEIGHTS).is_file():  # of a wheel, whose weights come by themselves
         raise UnavailableError(f"the weights of {described.name} are not installed", "pip install edgesr-weights")
     state = read_tensors(folder / WEIGHTS)
-    if config.blocks > len(state):  # building thousands of blocks, only to find that they are not there, takes minutes
+    if getattr(config, "blocks", 0) > len(
+        state
+    ):  # building thousands of blocks, only to find that they are not there, takes minutes
         raise CheckpointError(f"{folder / WEIGHTS} holds fewer blocks than {CONFIG} describes", "take both anew")
     with torch.device("meta"):
-        model: HIME = architecture_of(config).build(config)
+        model: Network = architecture_of(config).build(config)
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in state.items()}
     if expected != found:
@@ -113,7 +115,7 @@ def load_checkpoint(name_or_path: str | Path, *, quantized: bool = False) -> Che
 def save_checkpoint(
     folder: Path,
     name: str,
-    model: HIME,
+    model: Network,
     *,
     training: dict[str, Any],
     feature_scales: dict[str, float] | None = None,
@@ -154,7 +156,7 @@ def save_checkpoint(
             shutil.copy(folder / CARD, aside / CARD)
 
 
-def mint_feature_space(name: str, model: HIME) -> str:
+def mint_feature_space(name: str, model: Network) -> str:
     """An id for what this encoder's features mean: equal encoders share it, any other has its own."""
     digest, encoder = hashlib.sha256(), architecture_of(model.config).encoder
     for key, tensor in sorted(model.state_dict().items()):

@@ -12,7 +12,7 @@ from edgesr.errors import CheckpointError
 from edgesr.files.leftovers import recover
 from edgesr.files.places import expanded
 from edgesr.files.reading import open_plain
-from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.architecture import NetworkConfig
 from edgesr.models.registry import FIRST, architecture_named
 
 FORMAT_VERSION = 1
@@ -31,7 +31,7 @@ class Description:
     """What ``config.json`` says of a network; the fields are those of ``Checkpoint``."""
 
     name: str
-    config: HIMEConfig
+    config: NetworkConfig
     feature_space: str
     feature_scales: dict[str, float]
     training: dict[str, Any]
@@ -87,7 +87,7 @@ def read_description(folder: Path) -> Description:
     try:
         config = architecture.config.from_dict(described["model"])
         feature_space, scales = str(described["feature_space"]), described.get("feature_scales", {})
-        feature_scales = {part: float(scales[part]) for part in config.feature_parts} if scales else {}
+        feature_scales = {part: float(scales[part]) for part in config.interface.parts} if scales else {}
         if not all(LEAST_STEP <= step <= MOST_STEP for step in feature_scales.values()):
             raise ValueError(f"feature_scales are {feature_scales}")
     except (KeyError, TypeError, ValueError, OverflowError) as error:

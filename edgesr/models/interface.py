@@ -8,6 +8,11 @@ PyTorch: a network's own configuration derives its ``Interface``, and what lies 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+FEATURES = "features"
+"""The graphs' tensor of a network with one map; of several maps and codes each has its own, ``features_NAME``."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,3 +66,27 @@ class Interface:
     def parts(self) -> dict[str, int]:
         """Channels of each part of all maps, in order: what has an int8 step of its own."""
         return {name: channels for each in self.feature_maps for name, channels in each.parts}
+
+    @property
+    def kept(self) -> dict[str, tuple[int, ...]]:
+        """What is kept of an exemplar, in order: a map's shape [size, size, C], a code's [length], by the name of the
+        graphs' tensor."""
+        shapes: dict[str, tuple[int, ...]] = {m.name: (m.size, m.size, m.channels) for m in self.feature_maps}
+        shapes |= {code.name: (code.length,) for code in self.codes}
+        if len(shapes) == 1:
+            return {FEATURES: next(iter(shapes.values()))}
+        return {f"{FEATURES}_{name}": shape for name, shape in shapes.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Interface:
+        """The inverse of ``to_dict``."""
+        maps = tuple(
+            FeatureMap(m["name"], m["channels"], m["size"], tuple((name, count) for name, count in m["parts"]))
+            for m in fields["feature_maps"]
+        )
+        codes = tuple(Code(**code) for code in fields["codes"])
+        return cls(fields["scale"], fields["lr_size"], fields["slots"], maps, codes)

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from edgesr.errors import CheckpointError
+from edgesr.errors import CheckpointError, UsageError
+from edgesr.files.reading import read_json
 from edgesr.models import hime
-from edgesr.models.architecture import Architecture
+from edgesr.models.architecture import Architecture, NetworkConfig
 
-ARCHITECTURES = {architecture.name: architecture for architecture in (hime.ARCHITECTURE,)}
+ARCHITECTURES: dict[str, Architecture] = {}
 FIRST = "hime"
-"""The architecture of checkpoints that name none."""
+"""The architecture of checkpoints and bundles that name none."""
+PRESETS: dict[str, NetworkConfig] = {}
+"""Configurations of all architectures, by the name that commands take."""
+
+
+def register(architecture: Architecture) -> None:
+    """Make an architecture known to everything that loads, trains, quantizes or converts a network.
+
+    Raises:
+        ValueError: its name, or that of a preset, is taken by another one.
+    """
+    if ARCHITECTURES.get(architecture.name, architecture) is not architecture:
+        raise ValueError(f"there is another architecture {architecture.name!r}")
+    if taken := [name for name, own in architecture.presets.items() if PRESETS.get(name, own) is not own]:
+        raise ValueError(f"there is another preset {taken[0]!r}")
+    ARCHITECTURES[architecture.name] = architecture
+    PRESETS.update(architecture.presets)
+
+
+register(hime.ARCHITECTURE)
 
 
 def architecture_named(name: Any) -> Architecture:
@@ -20,6 +41,26 @@ def architecture_named(name: Any) -> Architecture:
     return ARCHITECTURES[name]
 
 
-def architecture_of(config: Any) -> Architecture:
+def architecture_of(config: NetworkConfig) -> Architecture:
     """The one that a configuration belongs to."""
     return next(one for one in ARCHITECTURES.values() if isinstance(config, one.config))
+
+
+def read_config(path: Path) -> NetworkConfig:
+    """The network that a JSON file describes: a checkpoint's ``config.json``, or the fields of its ``model`` alone.
+
+    ``architecture`` stands among them where it is not the first.
+
+    Raises:
+        InputOutputError: it cannot be read, or is no JSON.
+        UsageError: it describes no network.
+        CheckpointError: an unknown architecture, or a field is unknown or out of range.
+    """
+    described = read_json(path)
+    fields = described.get("model", described) if isinstance(described, dict) else described
+    if not isinstance(fields, dict):
+        raise UsageError(f"{path} holds no fields", "it should be a JSON object such as a checkpoint's config.json")
+    architecture = architecture_named(described.get("architecture", FIRST))
+    own = {name: value for name, value in fields.items() if name != "architecture"}
+    config: NetworkConfig = architecture.config.from_dict(own)
+    return config

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
+from edgesr.models.architecture import NetworkConfig
 from edgesr.models.description import SHIPPED, read_description, shipped_names
-from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.registry import architecture_of
 from edgesr.release import DEFAULT_CHECKPOINT
 
 PHOTO_NETWORKS = (DEFAULT_CHECKPOINT,)
@@ -20,7 +21,7 @@ class Shipped:
     """A shipped network by what its ``config.json`` says."""
 
     name: str
-    config: HIMEConfig
+    config: NetworkConfig
     feature_space: str
     quantized: bool
     """Made for int8 arithmetic, which PyTorch only imitates."""
@@ -51,6 +52,5 @@ def shipped_for(feature_space: str, scale: int, lr_size: int) -> str | None:
     fitting = [one for one in fitting if not one.quantized] or fitting
     if len({one.config for one in fitting}) < 2:  # equal networks cost the same
         return min((one.name for one in fitting), default=None)
-    from edgesr.models.hime.complexity import complexity
-
-    return min(fitting, key=lambda one: (complexity(one.config).macs_restore, one.name)).name
+    costs = {one.name: architecture_of(one.config).complexity(one.config).macs_restore for one in fitting}
+    return min(costs, key=lambda name: (costs[name], name))

@@ -77,8 +77,8 @@ def measure_report(
         checkpoint_sha256=checkpoint.sha256,
         feature_space=checkpoint.feature_space,
         scale=checkpoint.model.config.scale,
-        lr_size=measuring.config.lr_size,
-        slots=measuring.config.slots,
+        lr_size=measuring.interface.lr_size,
+        slots=measuring.interface.slots,
         date=date.isoformat(),
         split=Part(split.name, len(split.faces), split.of),
         degradation=next((face.degradation for face in split.faces), "bicubic"),
@@ -111,14 +111,14 @@ class _Measuring:
 
     def __init__(self, subject: Subject, settings: Settings, meter: IdentityMeter | None, tools: Tools) -> None:
         self.subject, self.settings, self.meter, self.tools = subject, settings, meter, tools
-        self.config = next(cell.bundle for cell in subject.cells if cell.bundle is not None).config
+        self.interface = next(cell.bundle for cell in subject.cells if cell.bundle is not None).interface
         self.missing = [Missing(c.target, c.precision, c.why, c.command) for c in subject.cells if c.bundle is None]
         self._thresholds: dict[str, float | None] = {}
 
     def open(self, bundle: Bundle | None) -> Restorer:
         """What restores with a bundle, or with the float network in PyTorch."""
         if bundle is None:
-            return Restorer(TorchRuntime(self.subject.checkpoint.model, self.config))
+            return Restorer(TorchRuntime(self.subject.checkpoint.model, self.interface))
         return Restorer(self.tools.open_runtime(bundle))
 
     def cells(self, split: Split) -> list[tuple[Bundle, Row]]:
@@ -189,7 +189,7 @@ class _Measuring:
         )
 
     def _reference(self, faces: Sequence[ReportFace], split: Split) -> list[Figures]:
-        cache = FigureCache(self.settings.work / "faces", float_key(self.subject.checkpoint, self.config.lr_size))
+        cache = FigureCache(self.settings.work / "faces", float_key(self.subject.checkpoint, self.interface.lr_size))
         return measure_faces(lambda: self.open(None), faces, cache, self.meter, self._track("float network", split))
 
     def _track(self, name: str, split: Split) -> Callable[[Sequence[ReportFace]], Iterator[ReportFace]]:

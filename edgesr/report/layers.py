@@ -15,14 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from edgesr.data.faces import eval_splits, read_eval_list
-from edgesr.deployment.graphs import GRAPH_INPUTS, deployed_graphs
+from edgesr.deployment.graphs import GRAPHS, deployed_graphs
 from edgesr.errors import InputOutputError, UnavailableError
 from edgesr.evaluation.metrics import psnr
 from edgesr.files.atomic import file_aside
 from edgesr.files.reading import read_json
 from edgesr.images.imaging import Pixels, to_pixels, to_unit
 from edgesr.models.checkpoint import Checkpoint
-from edgesr.models.hime.offsets import report_offsets
+from edgesr.models.registry import architecture_of
 from edgesr.quantize.scheme import LayerSensitivity, Quantization
 
 from .rows import Span
@@ -99,10 +99,8 @@ def layer_ranges(
             if isinstance(module, nn.Conv2d):
                 watch(f"{graph_name}.{path}", module)
     for face in faces:
-        features, valid = torch.zeros(graphs.shapes["features"]), torch.zeros(graphs.config.slots)
-        for i, photo in enumerate(face.exemplars):
-            features[i], valid[i] = graphs.encode(_nchw([photo]))[0], 1.0
-        graphs.restore(_nchw([face.lr]), features, valid)
+        photos = [_nchw([photo]) for photo in face.exemplars]
+        graphs.restore(*graphs.restorer_inputs(_nchw([face.lr]), photos, graphs.encode))
     return [
         LayerRange(
             layer=name,
@@ -117,13 +115,14 @@ def layer_ranges(
 
 @torch.inference_mode()
 def offsets(checkpoint: Checkpoint, faces: Sequence[ReportFace]) -> Offsets | None:
-    """Offsets on ``faces``, each aligned with its first exemplar, against the bound; None without an exemplar."""
+    """Offsets on ``faces``, each aligned with its first exemplar, against the bound; None without either."""
     able = [face for face in faces if face.exemplars]
-    if not able:
+    architecture = architecture_of(checkpoint.model.config)
+    if not able or not architecture.offsets:
         return None
     features = checkpoint.model.encode(_nchw([face.exemplars[0] for face in able]))
-    found = report_offsets(checkpoint.model, _nchw([face.lr for face in able]), features)
-    return Offsets(found.bound, found.quantiles, tuple(found.histogram), found.near_bound, len(able))
+    found = architecture.report_offsets(checkpoint.model, _nchw([face.lr for face in able]), features)
+    return Offsets(found["bound"], found["quantiles"], tuple(found["histogram"]), found["near_bound"], len(able))
 
 
 def _nchw(photos: Sequence[Pixels]) -> Tensor:
@@ -233,11 +232,10 @@ class SparedNetwork:
         from edgesr.quantize.quantizer import prepared
 
         graphs = deployed_graphs(checkpoint.model, "grid_sample")
-        self.config, self.shapes = graphs.config, graphs.shapes
+        self.graphs = graphs
         self.points = Points({})
         self.modules: dict[str, GraphModule] = {
-            name: prepared(getattr(graphs, name), name, graphs.inputs(name), quantization.recipe, self.points)
-            for name in GRAPH_INPUTS
+            name: prepared(graphs, name, quantization.recipe, self.points) for name in GRAPHS
         }
         self.points.set(quantization.points)
         self.encode = KeptEncoder(self.modules["encode"])
@@ -258,10 +256,8 @@ class SparedNetwork:
             for end in ("in", "out"):
                 if f"{spare}:{end}" in self.points.activations:
                     self.points.activations[f"{spare}:{end}"].enabled = False
-        features, valid = torch.zeros(self.shapes["features"]), torch.zeros(self.config.slots)
-        for i, photo in enumerate(face.exemplars):
-            features[i], valid[i] = self.encode(_nchw([photo])), 1.0
-        sr, _ = self.modules["restore"](_nchw([face.lr]), features, valid)
+        photos = [_nchw([photo]) for photo in face.exemplars]
+        sr, _ = self.modules["restore"](*self.graphs.restorer_inputs(_nchw([face.lr]), photos, self.encode))
         return psnr(to_pixels(sr[0].permute(1, 2, 0).numpy()), face.truth)
 
 

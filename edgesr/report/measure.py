@@ -24,7 +24,7 @@ from edgesr.faces.identity import IdentityMeter, Vector
 from edgesr.files.reading import read_text
 from edgesr.images.imaging import Pixels, resize_bicubic, to_pixels, to_unit
 from edgesr.models.checkpoint import Checkpoint
-from edgesr.runtime.base import Array, Runtime, fill_slots
+from edgesr.runtime.base import Features, Runtime, fill_slots
 
 from .subject import ReportFace
 
@@ -91,15 +91,15 @@ class Restorer:
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
-        self._features: dict[str, Array] = {}
+        self._features: dict[str, Features] = {}
 
     def __call__(self, face: ReportFace) -> Pixels:
         """The restored face, uint8 [S, S, 3]."""
         features = [self._encode(photo) for photo in face.exemplars]
-        sr, _ = self.runtime.restore(to_unit(face.lr), *fill_slots(features, self.runtime.config))
+        sr, _ = self.runtime.restore(to_unit(face.lr), *fill_slots(features, self.runtime.interface))
         return to_pixels(sr)
 
-    def _encode(self, photo: Pixels) -> Array:
+    def _encode(self, photo: Pixels) -> Features:
         key = hashlib.sha256(photo.tobytes()).hexdigest()
         if key not in self._features:
             if len(self._features) >= self.KEPT:

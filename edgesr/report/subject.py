@@ -19,7 +19,7 @@ from edgesr.errors import InputOutputError, UnavailableError, UsageError
 from edgesr.evaluation.methods import degrade
 from edgesr.images.imaging import Pixels, read_image
 from edgesr.models.checkpoint import Checkpoint
-from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.interface import Interface
 from edgesr.quantize.scheme import LayerSensitivity
 from edgesr.runtime.base import Runtime
 
@@ -155,7 +155,7 @@ def check_subject(subject: Subject) -> None:
                 f"{bundle.manifest['feature_space']}",
                 "--checkpoint names the float network that the bundles were made of",
             )
-        sizes = [(b.config.lr_size, b.config.scale, b.config.slots) for b in (bundles[0], bundle)]
+        sizes = [(b.interface.lr_size, b.interface.scale, b.interface.slots) for b in (bundles[0], bundle)]
         if sizes[0] != sizes[1]:
             raise UsageError(
                 f"{bundles[0].folder.name} and {bundle.folder.name} take different faces: LR {sizes[0][0]} and "
@@ -168,7 +168,7 @@ def check_subject(subject: Subject) -> None:
 
 
 def faces_of_pairs(
-    pairs: Sequence[EvalPair], split: str, config: HIMEConfig, degradation: str = "bicubic"
+    pairs: Sequence[EvalPair], split: str, interface: Interface, degradation: str = "bicubic"
 ) -> list[ReportFace]:
     """The faces of an evaluation list, each with as many exemplars as it has, up to the network's slots.
 
@@ -176,26 +176,26 @@ def faces_of_pairs(
         InputOutputError: a photo is unreadable, or of another size than the network's.
     """
     # The same photo is an exemplar of several targets.
-    read = functools.lru_cache(maxsize=64)(lambda path: _crop(path, config.hr_size))
+    read = functools.lru_cache(maxsize=64)(lambda path: _crop(path, interface.hr_size))
     return [
         ReportFace(
             person=pair.person.rsplit("/", 1)[-1],
             name=pair.target.name,
             split=split,
             truth=read(pair.target),
-            exemplars=tuple(read(path) for path in pair.exemplars[: config.slots]),
-            scale=config.scale,
+            exemplars=tuple(read(path) for path in pair.exemplars[: interface.slots]),
+            scale=interface.scale,
             degradation=degradation,
         )
         for pair in pairs
     ]
 
 
-def faces_of_samples(config: HIMEConfig, degradation: str = "bicubic") -> list[ReportFace]:
+def faces_of_samples(interface: Interface, degradation: str = "bicubic") -> list[ReportFace]:
     """The package's six people (Face Research Lab London Set, CC-BY 4.0), one exemplar each."""
     return [
-        ReportFace(face.person, "smiling", SAMPLES, face.target, (face.exemplar,), config.scale, degradation)
-        for face in sample_faces(config.hr_size)
+        ReportFace(face.person, "smiling", SAMPLES, face.target, (face.exemplar,), interface.scale, degradation)
+        for face in sample_faces(interface.hr_size)
     ]
 
 

@@ -114,7 +114,7 @@ def worst_faces(
             lambda: open_restorer(bundle), faces, cache, meter, lambda items: tools.track(items, "worst faces")
         )
 
-    name = float_key(subject.checkpoint, main.bundle.config.lr_size)
+    name = float_key(subject.checkpoint, main.bundle.interface.lr_size)
     lost = losses(figures(bundle_key(main.bundle), main.bundle), figures(name, None))
     ranked = sorted(range(len(faces)), key=lambda i: -lost[i])[: settings.worst]
     chosen = [faces[i] for i in ranked]

@@ -13,7 +13,7 @@ from edgesr.release import DEFAULT_CHECKPOINT
 
 if TYPE_CHECKING:
     from edgesr.models import Checkpoint
-    from edgesr.models.hime.config import HIMEConfig
+    from edgesr.models.interface import Interface
 
     from .report import Report
     from .subject import Split, Subject, Tools
@@ -133,8 +133,8 @@ def write_report(
     wanted = tuple(targets) if targets is not None else () if bundles else TARGETS
     check_names(wanted, precisions)
     given = given_cells([Path(bundle) for bundle in bundles])
-    config = next((cell.bundle.config for cell in given if cell.bundle), source.model.config)
-    measured, shown = choose_faces(folder, splits, show, limit, config, source.degradation)
+    interface = next((cell.bundle.interface for cell in given if cell.bundle), source.model.interface)
+    measured, shown = choose_faces(folder, splits, show, limit, interface, source.degradation)
     sources = Sources(source, str(checkpoint), ints, calibration, _path(recipe), kept / "bundles")
     cells = with_conversions(given, wanted, precisions, sources, report)
     subject = Subject(source, [c for c, _ in ints], cells, measured, shown if worst else None, devices)
@@ -194,7 +194,7 @@ def int8_checkpoints(quantized: Sequence[str], source: Checkpoint) -> list[tuple
 
 
 def choose_faces(
-    data: Path | None, names: Sequence[str], show: str | None, limit: int | None, config: HIMEConfig, degradation: str
+    data: Path | None, names: Sequence[str], show: str | None, limit: int | None, interface: Interface, degradation: str
 ) -> tuple[list[Split], Split]:
     """Splits to measure, the first for the table, and the one whose faces may be shown.
 
@@ -209,10 +209,10 @@ def choose_faces(
 
     def split(name: str) -> Split:
         if data is None or name == SAMPLES:
-            found = faces_of_samples(config, degradation)
+            found = faces_of_samples(interface, degradation)
             return Split(SAMPLES, spread(found, limit), len(found))
-        pairs = read_eval_list(data, name, config.hr_size)
-        return Split(name, faces_of_pairs(spread(pairs, limit), name, config, degradation), len(pairs))
+        pairs = read_eval_list(data, name, interface.hr_size)
+        return Split(name, faces_of_pairs(spread(pairs, limit), name, interface, degradation), len(pairs))
 
     shown = show or (SHOWN if data is not None and SHOWN in eval_splits(data / "eval_list.csv") else SAMPLES)
     measured = list(names or ([SAMPLES] if data is None else ["test"]))

@@ -2,6 +2,7 @@
 
 Canonical arrays, whatever runs behind them (float32, RGB in [0, 1]):
 exemplar [H, W, 3], features [h, w, C], lr [h, w, 3], sr [H, W, 3] (not clamped), weights [slots, h, w].
+A network that keeps several maps and codes of an exemplar gives and takes a tuple of them in place of ``features``.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgesr.models.hime.config import HIMEConfig
+from edgesr.errors import UsageError
+from edgesr.models.interface import FEATURES, Interface
 from edgesr.process import threads as thread_choice
 from edgesr.process.exclusive import Exclusive
 
 Array = npt.NDArray[np.float32]
+Features = Array | tuple[Array, ...]
+"""What a network keeps of exemplars: its one map, or all maps and codes in the order of its ``Interface``."""
 
 
 class Runtime(abc.ABC):
@@ -33,7 +37,7 @@ class Runtime(abc.ABC):
 
     name: str
     """Of the engine: torch, executorch, litert, onnxruntime, coreml, mil-evaluator, onnxruntime-web and its browser."""
-    config: HIMEConfig
+    interface: Interface
     """With the ``lr_size`` and ``slots`` that the graphs were made for."""
 
     @property
@@ -42,11 +46,11 @@ class Runtime(abc.ABC):
         return False
 
     @abc.abstractmethod
-    def encode(self, exemplar: Array) -> Array:
+    def encode(self, exemplar: Array) -> Features:
         """Features [h, w, C] of one sharp photo [H, W, 3]."""
 
     @abc.abstractmethod
-    def restore(self, lr: Array, features: Array, valid: Array) -> tuple[Array, Array]:
+    def restore(self, lr: Array, features: Features, valid: Array) -> tuple[Array, Array]:
         """SR face and weights from ``lr`` [h, w, 3], ``features`` [slots, h, w, C] and ``valid`` [slots]."""
 
 
@@ -55,12 +59,12 @@ class TensorSpec:
     """A graph's input or output as the artifact has it."""
 
     name: str
-    """Ours: exemplar, features, lr, valid, sr, weights."""
+    """Ours: exemplar, features (or features_NAME of each map and code), lr, valid, sr, weights."""
     file_name: str
     """The artifact's own name for it."""
     shape: tuple[int, ...]
     layout: str
-    """Order of the axes: NCHW, NHWC, N or NHW."""
+    """Order of the axes: NCHW, NHWC, N, NC or NHW."""
     dtype: str = "float32"
 
     @classmethod
@@ -75,7 +79,7 @@ class TensorSpec:
 
     def from_canonical(self, array: Array) -> npt.NDArray[Any]:
         """A canonical array in the artifact's shape, layout and dtype."""
-        if self.layout in ("NCHW", "NHWC") and array.ndim == 3:
+        if array.ndim == len(self.shape) - 1:
             array = array[None]
         if self.layout == "NCHW":
             array = array.transpose(0, 3, 1, 2)
@@ -88,7 +92,7 @@ class TensorSpec:
         array = np.asarray(array, np.float32).reshape(self.shape)
         if self.layout == "NCHW":
             array = array.transpose(0, 2, 3, 1)
-        if self.layout in ("NCHW", "NHWC") and self.name != "features":
+        if self.layout in ("NCHW", "NHWC") and not self.name.startswith(FEATURES):
             array = array[0]
         return array
 
@@ -107,7 +111,7 @@ class GraphRuntime(Runtime):
         self,
         folder: Path,
         files: Mapping[str, str],
-        config: HIMEConfig,
+        interface: Interface,
         tensors: Mapping[str, Any],
         threads: int | None = None,
     ) -> None:
@@ -116,7 +120,7 @@ class GraphRuntime(Runtime):
         Raises:
             ForkError: this process was forked off one that has used the engine.
         """
-        self.config = config
+        self.interface = interface
         self.exclusive = Exclusive(self.name, self.library, self.lock, self.alone)
         self.specs = {
             graph: {side: [TensorSpec.from_dict(t) for t in specs] for side, specs in sides.items()}
@@ -127,7 +131,7 @@ class GraphRuntime(Runtime):
 
     @property
     def planar(self) -> bool:
-        return any(spec.name == "features" and spec.layout == "NCHW" for spec in self.specs["restore"]["inputs"])
+        return any(spec.name.startswith(FEATURES) and spec.layout == "NCHW" for spec in self.specs["restore"]["inputs"])
 
     @abc.abstractmethod
     def _open(self, folder: Path, files: Mapping[str, str], threads: int) -> None:
@@ -146,11 +150,12 @@ class GraphRuntime(Runtime):
         """Of each of ``count`` runs, as ``timed``."""
         return timed(lambda: self.run(graph, inputs), count)
 
-    def encode(self, exemplar: Array) -> Array:
-        return self._call("encode", {"exemplar": exemplar})["features"][0]
+    def encode(self, exemplar: Array) -> Features:
+        outputs = self._call("encode", {"exemplar": exemplar})
+        return joined([outputs[name][0] for name in self.interface.kept])
 
-    def restore(self, lr: Array, features: Array, valid: Array) -> tuple[Array, Array]:
-        outputs = self._call("restore", {"lr": lr, "features": features, "valid": valid})
+    def restore(self, lr: Array, features: Features, valid: Array) -> tuple[Array, Array]:
+        outputs = self._call("restore", restorer_inputs(self.interface, lr, features, valid))
         return outputs["sr"], outputs["weights"]
 
     def _call(self, graph: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
@@ -170,15 +175,46 @@ def timed(call: Callable[[], object], count: int) -> list[float]:
     return taken
 
 
-def fill_slots(features: Sequence[Array], config: HIMEConfig) -> tuple[Array, Array]:
+def fill_slots(features: Sequence[Features], interface: Interface) -> tuple[Features, Array]:
     """What ``Runtime.restore`` takes: features [slots, h, w, C], zero in empty slots, and the mask [slots]."""
-    filled = np.zeros((config.slots, *feature_shape(config)), np.float32)
-    valid = np.zeros(config.slots, np.float32)
-    for i, feature in enumerate(features[: config.slots]):
-        filled[i], valid[i] = feature, 1.0
-    return filled, valid
+    filled = [np.zeros((interface.slots, *shape), np.float32) for shape in interface.kept.values()]
+    valid = np.zeros(interface.slots, np.float32)
+    for i, kept in enumerate(features[: interface.slots]):
+        valid[i] = 1.0
+        for slots, one in zip(filled, separate(kept), strict=True):
+            slots[i] = one
+    return joined(filled), valid
 
 
-def feature_shape(config: HIMEConfig) -> tuple[int, int, int]:
-    """[h, w, C] of one stored exemplar."""
-    return config.lr_size, config.lr_size, config.feature_channels
+def restorer_inputs(interface: Interface, lr: Array, features: Features, valid: Array) -> dict[str, Array]:
+    """The restorer's tensors by name, in their order."""
+    return {"lr": lr, **dict(zip(interface.kept, separate(features), strict=True)), "valid": valid}
+
+
+def separate(features: Features) -> tuple[Array, ...]:
+    """Maps and codes one by one, also where there is but one map."""
+    return features if isinstance(features, tuple) else (features,)
+
+
+def joined(kept: Sequence[Array]) -> Features:
+    """The inverse of ``separate``."""
+    return kept[0] if len(kept) == 1 else tuple(kept)
+
+
+def only_map(features: Features) -> Array:
+    """The map of a network that keeps one.
+
+    Raises:
+        UsageError: it keeps more.
+    """
+    if isinstance(features, tuple):
+        raise UsageError(
+            f"the network keeps {len(features)} maps and codes of an exemplar, and this takes networks of one map",
+            "convert it, or call its runtime, which takes and gives all of them",
+        )
+    return features
+
+
+def feature_shape(interface: Interface) -> tuple[int, ...]:
+    """[h, w, C] of what is kept of an exemplar by a network of one map."""
+    return next(iter(interface.kept.values()))

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from edgesr.errors import BundleError, EdgesrError, UnavailableError
-from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.interface import Interface
 from edgesr.runtime.base import Runtime
 
 
 @dataclasses.dataclass(frozen=True)
 class Engine:
-    """What runs an artifact: a ``Runtime`` that takes folder, files, config, tensors and threads."""
+    """What runs an artifact: a ``Runtime`` that takes folder, files, interface, tensors and threads."""
 
     module: str
     name: str
@@ -40,14 +40,14 @@ def open_engine(
     target: str,
     folder: Path,
     files: Mapping[str, str],
-    config: HIMEConfig,
+    interface: Interface,
     tensors: Mapping[str, Any],
     threads: int | None = None,
 ) -> Runtime:
     """The engine for ``target`` on the artifact in ``folder``. Raises as ``start``."""
     if target not in ENGINES:
         raise BundleError(f"no runtime for target {target!r}", f"known: {', '.join(ENGINES)}; update edgesr")
-    return start(ENGINES[target], target, folder, files, config, tensors, threads)
+    return start(ENGINES[target], target, folder, files, interface, tensors, threads)
 
 
 def start(
@@ -55,7 +55,7 @@ def start(
     target: str,
     folder: Path,
     files: Mapping[str, str],
-    config: HIMEConfig,
+    interface: Interface,
     tensors: Mapping[str, Any],
     threads: int | None = None,
 ) -> Runtime:
@@ -66,7 +66,7 @@ def start(
     """
     try:
         made = getattr(importlib.import_module(engine.module), engine.name)
-        runtime: Runtime = made(folder, files, config, tensors, threads=threads)
+        runtime: Runtime = made(folder, files, interface, tensors, threads=threads)
     except ImportError as error:
         raise UnavailableError(f"{target} needs {error.name}", f"pip install 'edgesr[{engine.extra}]'") from error
     except EdgesrError:

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgesr.errors import BundleError, EdgesrError, UnavailableError
-from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.interface import Interface
 from edgesr.runtime.base import GraphRuntime
 from edgesr.runtime.engines import Engine
 
@@ -46,7 +46,7 @@ class IsolatedRuntime(GraphRuntime):
         engine: Engine,
         folder: Path,
         files: Mapping[str, str],
-        config: HIMEConfig,
+        interface: Interface,
         tensors: Mapping[str, Any],
         threads: int | None = None,
     ) -> None:
@@ -56,7 +56,7 @@ class IsolatedRuntime(GraphRuntime):
             UnavailableError: the engine is not installed, or not for this system.
         """
         self._engine, self._tensors = engine, tensors
-        super().__init__(folder, files, config, tensors, threads)
+        super().__init__(folder, files, interface, tensors, threads)
 
     def _open(self, folder: Path, files: Mapping[str, str], threads: int) -> None:
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by _end)
@@ -73,7 +73,7 @@ class IsolatedRuntime(GraphRuntime):
             "engine": [self._engine.module, self._engine.name],
             "folder": str(folder.resolve()),
             "files": dict(files),
-            "config": self.config.to_dict(),
+            "interface": self.interface.to_dict(),
             "tensors": self._tensors,
             "threads": threads,
         }

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgesr.errors import EdgesrError
-from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.interface import Interface
 from edgesr.runtime.base import GraphRuntime
 from edgesr.runtime.isolated import read_frame, write_frame
 
@@ -21,8 +21,8 @@ def open_artifact(asked: dict[str, Any]) -> GraphRuntime:
     engine = getattr(importlib.import_module(module), name)
     if verify := getattr(engine, "verify", None):
         verify(folder, files)
-    config = HIMEConfig.from_dict(asked["config"])
-    runtime: GraphRuntime = engine(folder, files, config, asked["tensors"], threads=asked["threads"])
+    interface = Interface.from_dict(asked["interface"])
+    runtime: GraphRuntime = engine(folder, files, interface, asked["tensors"], threads=asked["threads"])
     return runtime
 
 

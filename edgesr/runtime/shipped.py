@@ -12,6 +12,7 @@ from typing import Any
 
 from edgesr.bundle_manifest import read_manifest
 from edgesr.errors import BundleError, UnavailableError
+from edgesr.models.architecture import NetworkConfig
 from edgesr.models.description import (
     SHIPPED,
     Description,
@@ -39,8 +40,14 @@ class ShippedGraphs:
 
     def runtime(self, threads: int | None = None) -> Runtime:
         """The graphs on ONNX Runtime; ``threads`` as ``edgesr.process.threads`` chooses where it is None."""
-        config = self.described.config.replace(lr_size=self.manifest["lr_size"], slots=self.manifest["slots"])
-        return open_engine("onnx", self.folder, self.manifest["files"], config, self.manifest["tensors"], threads)
+        return open_engine(
+            "onnx", self.folder, self.manifest["files"], self.config.interface, self.manifest["tensors"], threads
+        )
+
+    @property
+    def config(self) -> NetworkConfig:
+        """The network's configuration, with the sizes that the graphs were made for."""
+        return self.described.config.replace(lr_size=self.manifest["lr_size"], slots=self.manifest["slots"])
 
 
 def names_with_graphs() -> list[str]:

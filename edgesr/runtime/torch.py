@@ -5,39 +5,41 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from edgesr.models.hime.config import HIMEConfig
-from edgesr.models.hime.network import HIME
+from edgesr.models.interface import Interface
+from edgesr.models.network import Network
 from edgesr.process.exclusive import Exclusive
-from edgesr.runtime.base import Array, Runtime
+from edgesr.runtime.base import Array, Features, Runtime, joined, separate
 
 
 class TorchRuntime(Runtime):
-    """Runs a ``HIME`` in float32 on the device it lies on."""
+    """Runs a network in float32 on the device it lies on."""
 
     name = "torch"
 
-    def __init__(self, model: HIME, config: HIMEConfig | None = None) -> None:
-        """``config`` may differ from the model's in ``lr_size`` and ``slots``: the network takes any."""
+    def __init__(self, model: Network, interface: Interface | None = None) -> None:
+        """``interface`` may differ from the model's in sizes and ``slots``, where the network takes any."""
         self.exclusive = Exclusive(self.name, "torch", alone=False)  # nothing that it computes is kept in the network
         self.model = model.eval()
-        self.config = config or model.config
+        self.interface = interface or model.interface
 
     @property
     def planar(self) -> bool:
         return True
 
     @torch.inference_mode()
-    def encode(self, exemplar: Array) -> Array:
+    def encode(self, exemplar: Array) -> Features:
         with self.exclusive():
             features = self.model.encode(self._planes(exemplar)[None])
-        return self._array(features[0].permute(1, 2, 0))
+        kept = features if isinstance(features, tuple) else (features,)
+        return joined([self._array(one[0].movedim(0, -1) if one.ndim == 4 else one[0]) for one in kept])
 
     @torch.inference_mode()
-    def restore(self, lr: Array, features: Array, valid: Array) -> tuple[Array, Array]:
+    def restore(self, lr: Array, features: Features, valid: Array) -> tuple[Array, Array]:
+        kept = [self._planes(one)[None] if one.ndim == 4 else self._tensor(one)[None] for one in separate(features)]
         with self.exclusive():
             sr, weights = self.model.restore(
                 self._planes(lr)[None],
-                self._planes(features)[None],
+                kept[0] if len(kept) == 1 else tuple(kept),
                 self._tensor(valid)[None],
             )
         return self._array(sr[0].permute(1, 2, 0)), self._array(weights[0])

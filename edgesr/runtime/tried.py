@@ -75,11 +75,11 @@ def try_first(manifest: Mapping[str, Any], isolated: Callable[[], IsolatedRuntim
 
 def run_once(runtime: Runtime) -> None:
     """Run both graphs on noise, every slot filled."""
-    config, random = runtime.config, np.random.default_rng(0)
-    exemplar = random.random((config.hr_size, config.hr_size, 3), np.float32)
-    lr = random.random((config.lr_size, config.lr_size, 3), np.float32)
+    interface, random = runtime.interface, np.random.default_rng(0)
+    exemplar = random.random((interface.hr_size, interface.hr_size, 3), np.float32)
+    lr = random.random((interface.lr_size, interface.lr_size, 3), np.float32)
     features = runtime.encode(exemplar)
-    runtime.restore(lr, *fill_slots([features] * config.slots, config))
+    runtime.restore(lr, *fill_slots([features] * interface.slots, interface))
 
 
 def _folder() -> Path:

@@ -1,1 +1,1 @@
-"""Training HIME on folders of people."""
+"""Training networks on folders of people."""

@@ -12,9 +12,9 @@ from edgesr.data.holdout import hold_out
 from edgesr.data.layout import EVAL_LIST, SHARD_INDEX
 from edgesr.data.shards import ShardedFaces
 from edgesr.errors import UsageError
-from edgesr.models import PRESETS, Checkpoint, HIMEConfig
-from edgesr.models.hime.config import read_config
-from edgesr.models.hime.halving import halve_scale
+from edgesr.models import PRESETS, Checkpoint
+from edgesr.models.architecture import NetworkConfig
+from edgesr.models.registry import architecture_of, read_config
 
 DEFAULT_VALIDATION = "val"
 
@@ -69,7 +69,7 @@ def read_training_data(
 _ALONE = "so nothing is validated during training (--validation-people 5 would hold out five people)"
 
 
-def network_config(network: str) -> tuple[HIMEConfig, str]:
+def network_config(network: str) -> tuple[NetworkConfig, str]:
     """The configuration of a preset, or of a JSON file with its fields, and a name for it."""
     if network in PRESETS:
         return PRESETS[network], network
@@ -79,18 +79,19 @@ def network_config(network: str) -> tuple[HIMEConfig, str]:
     return read_config(path), path.stem
 
 
-def initial_weights(start: Checkpoint, config: HIMEConfig) -> dict[str, Tensor]:
+def initial_weights(start: Checkpoint, config: NetworkConfig) -> dict[str, Tensor]:
     """Weights of a checkpoint of the same widths; one of twice the scale is halved.
 
-    The offsets' bound may be another one: it is no part of the weights, and training gets used to it.
+    What no weight depends on may differ (an offsets' bound, say): training gets used to it.
 
     Raises:
         UsageError: it is another network.
     """
-    model = start.model
-    if model.config.scale == config.scale * 2:
-        model = halve_scale(model)
-    if model.config.replace(lr_size=config.lr_size, slots=config.slots, offset_bound=config.offset_bound) != config:
+    model, architecture = start.model, architecture_of(config)
+    same = isinstance(model.config, architecture.config)
+    if same and architecture.halve and model.config.scale == config.scale * 2:
+        model = architecture.halved(model)
+    if not same or model.config.replace(**{name: getattr(config, name) for name in architecture.free}) != config:
         raise UsageError(
             f"{start.name} is another network than the one to train",
             "--init takes a checkpoint of the same widths, with the same scale or twice that",

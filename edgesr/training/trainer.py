@@ -24,9 +24,10 @@ from edgesr.data.faces import EvalPair, Faces
 from edgesr.errors import EdgesrError, UsageError
 from edgesr.evaluation.methods import evaluate
 from edgesr.images.imaging import write_image
+from edgesr.models.architecture import NetworkConfig
 from edgesr.models.checkpoint import IN_RUN, save_checkpoint, sha256_of
-from edgesr.models.hime.config import HIMEConfig
-from edgesr.models.hime.network import HIME
+from edgesr.models.network import Network
+from edgesr.models.registry import architecture_of
 from edgesr.process.termination import uninterrupted
 from edgesr.runtime.base import Runtime
 from edgesr.runtime.torch import TorchRuntime
@@ -60,7 +61,7 @@ class Trainer:
         self,
         run: Path,
         name: str,
-        network: HIMEConfig,
+        network: NetworkConfig,
         config: TrainConfig,
         faces: Faces,
         *,
@@ -107,7 +108,7 @@ class Trainer:
 
     def build(self, init: dict[str, Tensor] | None) -> nn.Module:
         """The network to train: takes what a batch holds and gives SR faces first; a subclass may have another."""
-        model = HIME(self.network)
+        model: Network = architecture_of(self.network).build(self.network)
         if init is not None:
             model.load_state_dict(init)
         return model
@@ -238,9 +239,9 @@ class Trainer:
             raise self._diverged(f"the loss is {loss}")
         return loss, terms
 
-    def averaged_model(self) -> HIME:
+    def averaged_model(self) -> Network:
         """A copy of the network with the averaged weights, on the CPU."""
-        model = HIME(self.network)
+        model: Network = architecture_of(self.network).build(self.network)
         model.load_state_dict({k: v.cpu() for k, v in self.average.items()})
         return model.eval().requires_grad_(False)
 

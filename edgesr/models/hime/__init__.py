@@ -11,5 +11,14 @@ ARCHITECTURE = Architecture(
     presets=PRESETS,
     network="edgesr.models.hime.network:HIME",
     deployed="edgesr.models.hime.deployed:graphs",
+    costs="edgesr.models.hime.complexity:complexity",
+    free=("lr_size", "slots", "offset_bound"),
+    halve="edgesr.models.hime.halving:halve_scale",
+    offset_head=("rfa.g_ref.", "rfa.g_lr.", "rfa.hidden.", "rfa.offset."),
+    offsets="edgesr.models.hime.offsets:report_offsets",
     encoder=("exemplar_extractor.", "rfa.g_ref."),
+    # The offsets' convolutions give int8 before tanh, of a step of 0.04 pixels in the middle of their range: a fifth of
+    # the restorer's time for 0.003 dB. Positions, tanh and bilinear weights are no layers, and float: int8 positions on
+    # the map cost far more.
+    in_float={"restore.aggregation.*": "CoFA's one-channel maps: small, and divided by each other"},
 )

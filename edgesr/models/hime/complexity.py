@@ -7,13 +7,13 @@ and the bicubic skip: the paper leaves them out too, and they are small beside t
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 
 import torch
 from torch import nn
 
 from edgesr.layers.deform import DeformableConv2d
+from edgesr.models.architecture import Complexity
 from edgesr.models.hime.config import HIMEConfig
 from edgesr.models.hime.network import HIME
 
@@ -26,19 +26,6 @@ PER_SLOT = ("rfa.hidden", "rfa.offset", "rfa.deform", "rfa.projection")
 PAPER_PER_REFERENCE = ("exemplar_extractor", "lr_extractor", "rfa", "cofa.g1")
 PAPER_PER_FACE = ("cofa.g2", "reconstructor")
 """The paper precomputes nothing and extracts the LR feature anew for each reference."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Complexity:
-    """Cost of one network at its configuration's LR size and number of slots."""
-
-    parameters: int
-    macs_encode: int
-    """One exemplar into the gallery."""
-    macs_restore: int
-    """One face with every slot filled from a gallery."""
-    macs_paper: int
-    """MACs as the paper counts them, with as many references as slots: everything is computed anew for each face."""
 
 
 def complexity(config: HIMEConfig) -> Complexity:

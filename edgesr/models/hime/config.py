@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
-from edgesr.errors import CheckpointError, UsageError
-from edgesr.files.reading import read_json
+from edgesr.errors import CheckpointError
 from edgesr.models.interface import FeatureMap, Interface
 
 LARGEST = 4096
@@ -132,21 +130,6 @@ class HIMEConfig:
                 f"known fields: {', '.join(sorted(known))}",
             )
         return cls(**fields)
-
-
-def read_config(path: Path) -> HIMEConfig:
-    """The network that a JSON file describes: by its fields, or by ``model`` in a checkpoint's ``config.json``.
-
-    Raises:
-        InputOutputError: it cannot be read, or is no JSON.
-        UsageError: it describes no network.
-        CheckpointError: a field is unknown or out of range.
-    """
-    fields = read_json(path)
-    fields = fields.get("model", fields) if isinstance(fields, dict) else fields
-    if not isinstance(fields, dict):
-        raise UsageError(f"{path} holds no fields", "it should be a JSON object such as a checkpoint's config.json")
-    return HIMEConfig.from_dict(fields)
 
 
 HIME_SMALL_X4 = HIMEConfig()

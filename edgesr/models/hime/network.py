@@ -18,6 +18,7 @@ from edgesr.layers.blocks import conv3x3, icnr_, residual_blocks
 from edgesr.layers.deform import TAPS, DeformableConv2d
 from edgesr.models.hime.ablations import AverageAggregation, ConvolutionAlignment, MaxAggregation, WarpAlignment
 from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.network import Network
 
 MU_FLOOR = 1e-2
 """Added to CoFA's denominator, so that a set without a valid exemplar aggregates to 0 and not to 0/0.
@@ -143,12 +144,12 @@ AGGREGATIONS: dict[str, Any] = {
 }
 
 
-class HIME(nn.Module):
+class HIME(Network):
     """HIME-small. ``encode`` once per gallery photo, ``restore`` once per LR face."""
 
     def __init__(self, config: HIMEConfig) -> None:
         super().__init__()
-        self.config = config
+        self.config: HIMEConfig = config
         self.lr_extractor = LRExtractor(config)
         self.exemplar_extractor = ExemplarExtractor(config)
         self.rfa: ReferenceFeatureAlignment = ALIGNMENTS[config.alignment](config)
@@ -183,12 +184,3 @@ class HIME(nn.Module):
             fused, weights = f_lr, lr.new_zeros(b, 0, *lr.shape[-2:])
         residual = self.reconstructor(fused)
         return residual.float() + bicubic_upsample(lr.float(), self.config.scale), weights
-
-    def forward(self, lr: Tensor, exemplars: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """``restore(lr, encode(exemplars), valid)`` with ``exemplars`` [B, n, 3, H, W]: the training form."""
-        b, n = exemplars.shape[:2]
-        if n:
-            features = self.encode(exemplars.flatten(0, 1)).unflatten(0, (b, n))
-        else:
-            features = lr.new_zeros(b, 0, self.config.feature_channels, *lr.shape[-2:])
-        return self.restore(lr, features, valid)

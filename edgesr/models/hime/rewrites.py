@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from edgesr.layers.blocks import Stage
 from edgesr.layers.convolution import convolution
 from edgesr.models.hime.network import MU_FLOOR, ContentConditionedAggregation
 
@@ -25,7 +26,7 @@ def split_offset_convolution(conv: nn.Conv2d, bound: float) -> tuple[nn.Conv2d, 
     return y, x
 
 
-class FoldedAggregation(nn.Module):
+class FoldedAggregation(Stage):
     """CoFA (Eq. 5 to 7) over a fixed number of slots, with g1 folded into g2.
 
     g1(a)^T g2(f) = a^T u(f) + v(f) with u = G1^T (G2 f + b2) and v = b1^T (G2 f + b2): two 1x1 convolutions
