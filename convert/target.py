@@ -101,6 +101,8 @@ class Target:
     """What supplies those of its needs that its extra does not: name as in ``missing`` to the command."""
     in_float: tuple[Rule, ...] = ()
     """Layers that stay in float here whatever the recipe says; what reads them in int8 keeps their scale."""
+    executor: Engine | None = None
+    """What executes its artifacts, of a target that is none of this package's (theirs are ``ENGINES``)."""
     otherwise: str = "its saved program was evaluated op by op instead"
     """What is done with its artifacts on other hosts."""
 

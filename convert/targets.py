@@ -8,12 +8,32 @@ from pathlib import Path
 from edgesr.errors import UsageError
 from edgesr.models.description import find_checkpoint, read_description
 from edgesr.quantize.scheme import Quantization
+from edgesr.runtime.engines import ENGINES
 
 from . import coreml, executorch, onnx, tflite, web
 from .precision import Precision
 from .target import Target
 
-TARGETS = {target.name: target for target in (executorch.TARGET, coreml.TARGET, tflite.TARGET, onnx.TARGET, web.TARGET)}
+TARGETS: dict[str, Target] = {}
+
+
+def register(target: Target) -> None:
+    """Make a target known to ``convert``, ``verify``, ``report`` and what opens bundles.
+
+    Raises:
+        ValueError: its name is taken by another one, or nothing executes its artifacts.
+    """
+    if TARGETS.get(target.name, target) is not target:
+        raise ValueError(f"there is another target {target.name!r}")
+    if target.executor is not None and ENGINES.setdefault(target.name, target.executor) is not target.executor:
+        raise ValueError(f"{target.name!r} has an engine already")
+    if target.name not in ENGINES:
+        raise ValueError(f"nothing executes what {target.name!r} makes: give it an executor")
+    TARGETS[target.name] = target
+
+
+for one in (executorch.TARGET, coreml.TARGET, tflite.TARGET, onnx.TARGET, web.TARGET):
+    register(one)
 
 
 def title(name: str) -> str:

@@ -65,6 +65,8 @@ LONG = {
     "test_shipped_checkpoint",
     "test_tflite",
     "test_threads_safe",
+    "test_toy_architecture",
+    "test_toy_target",
     "test_training",
     "test_training_processes",
     "test_verify",

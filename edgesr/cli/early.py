@@ -128,7 +128,7 @@ def faces(folder: Path, split: str | None = None, list_file: Path | None = None)
 
 def architecture(name: str) -> Any:
     """Raises UsageError: no preset, nor a .json file."""
-    from edgesr.models.registry import PRESETS
+    from edgesr.models.registry import PRESETS, preset
 
-    if name not in PRESETS and Path(name).suffix != ".json":
+    if preset(name) is None and Path(name).suffix != ".json":
         raise UsageError(f"unknown network {name!r}", f"presets: {', '.join(PRESETS)}; or a .json with the widths")

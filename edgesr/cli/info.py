@@ -30,11 +30,12 @@ def command(model: str, lr_size: int | None, slots: int | None, as_json: bool) -
     paper counts (everything per photo, one LR extraction per reference).
     """
     from edgesr.models.description import shipped_names
-    from edgesr.models.registry import PRESETS, architecture_of, read_config
+    from edgesr.models.registry import architecture_of, preset, read_config
 
     described = read_config(Path(model)) if Path(model).suffix == ".json" else None
-    untrained = model in PRESETS and model not in shipped_names() and not Path(model).exists()
-    if not untrained and described is None:
+    here = model in shipped_names() or Path(model).exists()
+    untrained = None if here or described else preset(model)
+    if untrained is None and described is None:
         early.checkpoint(model)
     if not extras.has_torch():
         facts = without_torch(model, lr_size, slots, known=not untrained and described is None)
@@ -46,7 +47,8 @@ def command(model: str, lr_size: int | None, slots: int | None, as_json: bool) -
     from edgesr.models.checkpoint import load_checkpoint
 
     checkpoint = None if untrained or described else load_checkpoint(model, quantized=True)
-    config = described or (checkpoint.model.config if checkpoint else PRESETS[model])
+    config = described or (checkpoint.model.config if checkpoint else untrained)
+    assert config is not None
     sizes = {name: value for name, value in (("lr_size", lr_size), ("slots", slots)) if value is not None}
     config = config.replace(**sizes)
     cost = architecture_of(config).complexity(config)

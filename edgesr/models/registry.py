@@ -1,7 +1,12 @@
-"""The architectures that there are, a line each."""
+"""The architectures that there are, a line each.
+
+Further ones come with installed packages, which name their records under the entry point ``edgesr.architectures``: they
+are looked for where a name is not known, so that every process finds them.
+"""
 
 from __future__ import annotations
 
+import importlib.metadata
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +16,7 @@ from edgesr.models import hime
 from edgesr.models.architecture import Architecture, NetworkConfig
 
 ARCHITECTURES: dict[str, Architecture] = {}
+GROUP = "edgesr.architectures"
 FIRST = "hime"
 """The architecture of checkpoints and bundles that name none."""
 PRESETS: dict[str, NetworkConfig] = {}
@@ -34,9 +40,24 @@ def register(architecture: Architecture) -> None:
 register(hime.ARCHITECTURE)
 
 
+def load_installed() -> None:
+    """Register what installed packages bring.
+
+    Raises:
+        CheckpointError: one cannot be imported, or is called as another one.
+    """
+    for found in importlib.metadata.entry_points(group=GROUP):
+        try:
+            register(found.load())
+        except (ImportError, AttributeError, ValueError) as error:
+            raise CheckpointError(f"the architecture {found.value} cannot be used: {error}", "update it") from error
+
+
 def architecture_named(name: Any) -> Architecture:
     """Raises CheckpointError for an unknown one, with those that are known."""
-    if not isinstance(name, str) or name not in ARCHITECTURES:
+    if name not in tuple(ARCHITECTURES):
+        load_installed()
+    if name not in tuple(ARCHITECTURES):  # anything that JSON holds, lists too
         raise CheckpointError(f"unknown architecture {name!r}", f"known: {', '.join(ARCHITECTURES)}")
     return ARCHITECTURES[name]
 
@@ -44,6 +65,13 @@ def architecture_named(name: Any) -> Architecture:
 def architecture_of(config: NetworkConfig) -> Architecture:
     """The one that a configuration belongs to."""
     return next(one for one in ARCHITECTURES.values() if isinstance(config, one.config))
+
+
+def preset(name: str) -> NetworkConfig | None:
+    """The configuration that commands call so; None where there is none."""
+    if name not in PRESETS:
+        load_installed()
+    return PRESETS.get(name)
 
 
 def read_config(path: Path) -> NetworkConfig:

@@ -12,9 +12,9 @@ from edgesr.data.holdout import hold_out
 from edgesr.data.layout import EVAL_LIST, SHARD_INDEX
 from edgesr.data.shards import ShardedFaces
 from edgesr.errors import UsageError
-from edgesr.models import PRESETS, Checkpoint
+from edgesr.models import Checkpoint
 from edgesr.models.architecture import NetworkConfig
-from edgesr.models.registry import architecture_of, read_config
+from edgesr.models.registry import PRESETS, architecture_of, preset, read_config
 
 DEFAULT_VALIDATION = "val"
 
@@ -71,8 +71,8 @@ _ALONE = "so nothing is validated during training (--validation-people 5 would h
 
 def network_config(network: str) -> tuple[NetworkConfig, str]:
     """The configuration of a preset, or of a JSON file with its fields, and a name for it."""
-    if network in PRESETS:
-        return PRESETS[network], network
+    if (config := preset(network)) is not None:
+        return config, network
     path = Path(network)
     if path.suffix != ".json":
         raise UsageError(f"unknown network {network!r}", f"presets: {', '.join(PRESETS)}; or a .json with the widths")
