@@ -1,4 +1,4 @@
-"""A toy network and its deployed form: the exemplars' mean through one convolution, added to the bicubic image."""
+"""A toy network and its deployed form: one convolution of the LR face and the exemplars' mean, added to bicubic."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Toy(Network):
         super().__init__()
         self.config = config
         self.encoder = Encoder(config)
-        self.conv = nn.Conv2d(config.channels, 3 * config.scale**2, 3, padding=1)
+        self.conv = nn.Conv2d(3 + config.channels, 3 * config.scale**2, 3, padding=1)
         self.shuffle = nn.PixelShuffle(config.scale)
 
     def encode(self, exemplars: Tensor) -> Tensor:
@@ -42,7 +42,7 @@ class Toy(Network):
     def restore(self, lr: Tensor, features: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         share = valid / (valid.sum(1, keepdim=True) + FLOOR)
         mean = (features * share[:, :, None, None, None]).sum(1)
-        sr = self.shuffle(self.conv(mean)) + bicubic_upsample(lr, self.config.scale)
+        sr = self.shuffle(self.conv(torch.cat((lr, mean), 1))) + bicubic_upsample(lr, self.config.scale)
         return sr, share[:, :, None, None].expand(*share.shape, *lr.shape[-2:])
 
 
@@ -59,7 +59,7 @@ class RestoreGraph(nn.Module):
         shares = valid / (sum((valid[i : i + 1] for i in range(1, self.slots)), valid[0:1]) + FLOOR)
         weighted = features * shares.reshape(-1, 1, 1, 1)
         mean = sum((weighted[i : i + 1] for i in range(1, self.slots)), weighted[0:1])
-        return self.shuffle(self.conv(mean)) + self.skip(lr), shares.reshape(-1, 1, 1) * self.ones
+        return self.shuffle(self.conv(torch.cat((lr, mean), 1))) + self.skip(lr), shares.reshape(-1, 1, 1) * self.ones
 
 
 def graphs(model: Toy, config: ToyConfig, lowering: str, skip: str) -> tuple[Encoder, RestoreGraph]:  # noqa: ARG001
@@ -68,6 +68,6 @@ def graphs(model: Toy, config: ToyConfig, lowering: str, skip: str) -> tuple[Enc
 
 def complexity(config: ToyConfig) -> Complexity:
     encode = 3 * config.channels * config.hr_size**2
-    restore = 27 * config.channels * config.scale**2 * config.lr_size**2
+    restore = 27 * (3 + config.channels) * config.scale**2 * config.lr_size**2
     parameters = sum(p.numel() for p in Toy(config).parameters())
     return Complexity(parameters, encode, restore, config.slots * encode + restore)
