@@ -1,4 +1,4 @@
-"""The network under quantization-aware training: HIME's own weights in the batched twins of its deployed graphs."""
+"""A network under quantization-aware training: its own weights, in its architecture's graphs for batches."""
 
 from __future__ import annotations
 
@@ -8,44 +8,51 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
-from edgesr.deployment.graphs import GraphName
 from edgesr.errors import UsageError
 from edgesr.layers.bicubic import bicubic_upsample
-from edgesr.models.hime.deployed import EncodeGraph
-from edgesr.models.hime.network import HIME
+from edgesr.models.network import Network
+from edgesr.models.registry import architecture_of
 from edgesr.process.quiet import quiet
 
 from .points import LEAST_SCALE, Points
 from .quantizer import prepared_module
 from .scheme import QParams, Quantization
-from .twin import PlainTwin, RestoreTwin, inputs_of, share_alignment, to_hime
 
 with quiet():  # torchao warns of itself while it is loaded
     from torchao.quantization.pt2e.quantize_pt2e import prepare_qat_pt2e
 
 
 class QATNetwork(nn.Module):
-    """HIME, rounded as the int8 network rounds. Twins are made when a batch first needs them.
+    """A network, rounded as its int8 form rounds. Graphs are made when a batch first needs them.
 
-    Parameters are HIME's, the alignment's convolutions in deployed form, and the step of every activation that is
-    not a stored feature's: steps are learned (LSQ, Esser et al. 2020) from where calibration put them.
+    Parameters are those of the architecture's graphs for training, and the step of every activation that is not a
+    stored feature's: steps are learned (LSQ, Esser et al. 2020) from where calibration put them.
     """
 
     points: Points
+    form: Any
 
-    def __init__(self, model: HIME, quantization: Quantization) -> None:
+    def __init__(self, model: Network, quantization: Quantization) -> None:
+        """
+        Raises:
+            UsageError: the architecture has no graphs for training, or the recipe has in int8 what it cannot train so.
+        """
         super().__init__()
-        if folded := quantization.recipe.quantized(["restore.aggregation.u", "restore.aggregation.v"]):
+        architecture = architecture_of(model.config)
+        if not architecture.training:
+            raise UsageError(f"{architecture.name} networks are not trained in int8", "calibrate alone (--method ptq)")
+        form = architecture.training_graphs(model)
+        if folded := quantization.recipe.quantized(form.folded):
             raise UsageError(
                 f"{folded[0]} cannot be trained in int8: it is folded of two convolutions",
                 'give it precision = "float" in the recipe, or calibrate alone (--method ptq)',
             )
-        self.hime = model.requires_grad_(True)
-        first = RestoreTwin(model, 1, 1).alignment
-        self.offset_y, self.offset_x, self.projection = first.offset_y, first.offset_x, first.projection
-        # Not registered: their parameters are all here already, under one name each.
-        self.__dict__["_alignment"] = first
-        self.__dict__["_twins"] = {}
+        self.interface = model.interface
+        for name, part in form.named_children():
+            self.add_module(name, part)
+        # Not registered: its parameters are all here already, under one name each.
+        self.__dict__["form"] = form
+        self.__dict__["_graphs"] = {}
         self.recipe = quantization.recipe
         self.learned = [name for name in quantization.points if not name.startswith("features.")]
         self.steps = nn.Parameter(torch.tensor([quantization.points[name].scale for name in self.learned]))
@@ -55,17 +62,18 @@ class QATNetwork(nn.Module):
             self.points.point(name).learn(self.steps, i)
         self.points.set(quantization.points)
 
-    def forward(self, lr: Tensor, exemplars: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """``sr`` [B, 3, H, W] and the features that the encoder gave, [B * n, C, h, w]."""
+    def forward(self, lr: Tensor, exemplars: Tensor, valid: Tensor) -> tuple[Tensor, Any]:
+        """``sr`` [B, 3, H, W] and the features that the encoder gave, [B * n, C, h, w]; none where n is 0."""
         b, n = exemplars.shape[:2]
-        twins = self._twins_for(b, n)
+        graphs = self._graphs_for(b, n)
+        features: Any = ()
         if n:
-            features = twins["encode"](exemplars.flatten(0, 1))
-            residual = twins["restore"](lr, features, valid)
+            features = graphs["encode"](exemplars.flatten(0, 1))
+            kept = features if isinstance(features, tuple) else (features,)
+            residual, _ = graphs["restore"](lr, *kept, valid)
         else:
-            features = lr.new_zeros(0)
-            residual = twins["restore"](lr)
-        return residual.float() + bicubic_upsample(lr, self.hime.config.scale), features
+            residual, _ = graphs["restore"](lr)
+        return residual.float() + bicubic_upsample(lr, self.interface.scale), features
 
     def freeze_steps(self, frozen: bool) -> None:
         """Whether the activations' steps stay as they are."""
@@ -75,44 +83,30 @@ class QATNetwork(nn.Module):
         """Step and zero point of every point, as they are now."""
         return self.points.qparams()
 
-    @torch.no_grad()
-    def deployable(self, state: dict[str, Tensor] | None = None) -> HIME:
+    def deployable(self, state: dict[str, Tensor] | None = None) -> Network:
         """A copy of the network in its own form, from these parameters or from a state's."""
-        copied = HIME(self.hime.config)
-        state = state or self.state_dict()
-        copied.load_state_dict({k.removeprefix("hime."): v for k, v in state.items() if k.startswith("hime.")})
-        alignment = RestoreTwin(copied, 1, 1).alignment
-        for name in ("offset_y", "offset_x", "projection"):
-            own = {k.removeprefix(f"{name}."): v for k, v in state.items() if k.startswith(f"{name}.")}
-            getattr(alignment, name).load_state_dict(own)
-        return to_hime(copied, alignment).eval().requires_grad_(False)
+        network: Network = self.form.deployable(state or self.state_dict())
+        return network
 
     @torch.no_grad()
     def clamp_steps(self) -> None:
         """Keep steps positive, whatever the optimizer did."""
         self.steps.clamp_(min=LEAST_SCALE)
 
-    def _twins_for(self, batch: int, slots: int) -> dict[GraphName, GraphModule]:
-        twins: dict[Any, dict[GraphName, GraphModule]] = self.__dict__["_twins"]
-        if (batch, slots) not in twins:
-            model, device = self.hime, self.steps.device
-            modules: dict[GraphName, nn.Module] = {"restore": PlainTwin(model)}
-            if slots:
-                restore = RestoreTwin(model, batch, slots)
-                share_alignment(self.__dict__["_alignment"], restore.alignment)
-                modules = {"encode": EncodeGraph(model), "restore": restore}
-            twins[batch, slots] = {
+    def _graphs_for(self, batch: int, slots: int) -> dict[str, GraphModule]:
+        made: dict[Any, dict[str, GraphModule]] = self.__dict__["_graphs"]
+        if (batch, slots) not in made:
+            device, inputs = self.steps.device, self.form.inputs(batch, slots)
+            made[batch, slots] = {
                 name: prepared_module(
                     module.train().to(device),
                     name,
-                    tuple(tensor.to(device) for tensor in inputs),
-                    model.interface,
+                    tuple(tensor.to(device) for tensor in inputs[name]),
+                    self.interface,
                     self.recipe,
                     self.points,
                     prepare_qat_pt2e,
                 )
-                for (name, module), inputs in zip(
-                    modules.items(), inputs_of(model.config, batch, slots).values(), strict=True
-                )
+                for name, module in self.form.graphs(batch, slots).items()
             }
-        return twins[batch, slots]
+        return made[batch, slots]

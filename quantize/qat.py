@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from edgesr.data.batches import Batch, Curriculum
 from edgesr.data.faces import FaceSet
 from edgesr.models.checkpoint import Checkpoint
-from edgesr.models.hime.network import HIME
+from edgesr.models.network import Network
 from edgesr.runtime.base import Runtime
 from edgesr.training.config import TrainConfig
 from edgesr.training.losses import charbonnier
@@ -76,7 +76,7 @@ class QATTrainer(Trainer):
         super().__init__(run, name, source.model.config, config, faces, init=init, **options)
 
     def build(self, init: dict[str, Tensor] | None) -> nn.Module:  # noqa: ARG002
-        return QATNetwork(cast("HIME", copy.deepcopy(self.source.model)), self.quantization)
+        return QATNetwork(copy.deepcopy(self.source.model), self.quantization)
 
     def compute(self, batch: Batch) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Charbonnier to the original, and to what the float network makes of the same face."""
@@ -93,7 +93,7 @@ class QATTrainer(Trainer):
         self.model.clamp_steps()
         return loss
 
-    def averaged(self) -> tuple[HIME, Quantization]:
+    def averaged(self) -> tuple[Network, Quantization]:
         """The averaged weights, and the scales as they are."""
         model = self.model.deployable({name: value.cpu() for name, value in self.average.items()})
         points = {**self.quantization.points, **self.model.qparams()}

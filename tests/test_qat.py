@@ -7,6 +7,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors.torch
@@ -23,6 +24,8 @@ from edgesr.errors import CheckpointError, EdgesrError, UsageError
 from edgesr.layers.bicubic import bicubic_upsample
 from edgesr.models import Checkpoint, load_checkpoint, save_checkpoint
 from edgesr.models.checkpoint import sha256_of
+from edgesr.models.hime.deployed import RestoreGraph, graphs
+from edgesr.models.hime.training_graphs import CONVOLUTIONS, TrainingGraphs, bring_home
 from edgesr.quantize import qat
 from edgesr.quantize.graphs import quantization_of, quantize_graphs
 from edgesr.quantize.network import QATNetwork
@@ -30,7 +33,6 @@ from edgesr.quantize.ptq import calibrate, calibration_faces
 from edgesr.quantize.qat import FROZEN_FROM, QATTrainer, qat_config
 from edgesr.quantize.recipe import EVERYTHING
 from edgesr.quantize.scheme import Quantization
-from edgesr.quantize.twin import RestoreTwin, to_hime
 from edgesr.training.config import TrainConfig
 
 NETWORK = TINY.replace(lr_size=4, reconstruction_blocks=1)
@@ -94,23 +96,44 @@ def test_the_network_in_training_is_the_quantized_graph(
         assert float((sr[i] - wanted[0]).square().mean()) < 1e-4
 
 
-def test_the_twin_is_the_network(source: Checkpoint) -> None:
+def test_the_restorer_of_a_batch_is_the_network(source: Checkpoint) -> None:
     torch.manual_seed(0)
     lr, photos, valid = torch.rand(3, 3, 4, 4), torch.rand(3, 2, 3, 16, 16), torch.tensor([[1.0, 1], [1, 0], [0, 0]])
-    model = source.model
+    model: Any = source.model
     with torch.no_grad():
-        wanted, _ = model(lr, photos, valid)
-        residual = RestoreTwin(model, 3, 2)(lr, model.encode(photos.flatten(0, 1)), valid)
+        wanted, weights = model(lr, photos, valid)
+        graph = RestoreGraph(model, NETWORK, "grid_sample", "matmul", 3)
+        residual, got = graph(lr, model.encode(photos.flatten(0, 1)), valid)
     torch.testing.assert_close(residual + bicubic_upsample(lr, 4), wanted, atol=1e-5, rtol=0)
+    torch.testing.assert_close(got, weights, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("slots", [0, 1, 2])
+def test_the_restorer_of_a_batch_is_the_deployed_one_of_each_face(source: Checkpoint, slots: int) -> None:
+    torch.manual_seed(0)
+    model: Any = source.model
+    lr, features = torch.rand(3, 3, 4, 4), torch.randn(3, slots, NETWORK.feature_channels, 4, 4)
+    deployed = graphs(model, NETWORK, "grid_sample", "matmul")[1]
+    graph = RestoreGraph(model, NETWORK.replace(slots=max(slots, 1)), "grid_sample", "matmul", 3)
+    with torch.no_grad():
+        residual, weights = graph(lr, features.flatten(0, 1), torch.ones(3, slots)) if slots else graph(lr)
+        for i in range(3):
+            filled = torch.zeros(NETWORK.slots, *features.shape[2:])
+            filled[:slots] = features[i]
+            wanted, own = deployed(lr[i : i + 1], filled, (torch.arange(NETWORK.slots) < slots).float())
+            sr = residual[i] + bicubic_upsample(lr[i : i + 1], 4)[0]
+            torch.testing.assert_close(sr, wanted[0], atol=1e-5, rtol=0)
+            torch.testing.assert_close(weights[i], own[:slots], atol=1e-6, rtol=0)
 
 
 def test_convolutions_come_home_from_the_deployed_form(source: Checkpoint) -> None:
     model = copy.deepcopy(source.model)
-    alignment = RestoreTwin(model, 1, 1).alignment
+    form = TrainingGraphs(model)  # type: ignore[arg-type]
+    convolutions = {name: dict(getattr(form, name).state_dict()) for name in CONVOLUTIONS}
     blank = lively(NETWORK, seed=1)
     shared = {k: v for k, v in model.state_dict().items() if not k.startswith(("rfa.offset.", "rfa.deform."))}
     blank.load_state_dict(shared, strict=False)
-    to_hime(blank, alignment)
+    bring_home(blank, convolutions)
     for name, tensor in model.state_dict().items():
         torch.testing.assert_close(blank.state_dict()[name], tensor, atol=1e-6, rtol=1e-6, msg=name)
 

@@ -95,3 +95,27 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 def test_no_file_is_long() -> None:
     lines = {name: len(file.read_text().splitlines()) for name, file in modules().items()}
     assert {name: count for name, count in lines.items() if count > LONGEST} == {}
+
+
+OWN = "edgesr.models.hime"
+REGISTRY = "edgesr.models.registry"
+"""Names each architecture once, to register it."""
+
+
+def test_an_architecture_is_named_in_its_own_folder_alone() -> None:
+    """Neither imported nor mentioned in code elsewhere; words for readers may say what a network is called."""
+    named = []
+    for name, file in modules().items():
+        if name == OWN or name.startswith(f"{OWN}."):
+            continue
+        tree = ast.parse(file.read_text())
+        written = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        written |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        written |= {node.name for node in ast.walk(tree) if isinstance(node, ast.alias)}
+        constants = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+        texts = {value for value in constants if isinstance(value, str)}
+        named += [f"{name}: {one}" for one in written if "HIME" in one]
+        named += [f"{name}: {one}" for one in texts if OWN in one.split(":")[0]]
+        if name != REGISTRY:
+            named += [f"{name} -> {other}" for other in graph()[name] if other.startswith(OWN)]
+    assert named == []

@@ -82,6 +82,9 @@ class Architecture:
     offsets: str = ""
     """``module:function`` of (network, LR faces, features of an exemplar each) that reports its offsets against their
     bound, with ``to_dict``; empty where it has none."""
+    training: str = ""
+    """``module:class`` of a network that gives its graphs for batches, which int8 is trained in
+    (``edgesr.quantize.network``); empty where its int8 networks are calibrated alone."""
     in_float: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Layers that its int8 networks keep in float unless told otherwise: pattern of names (as recipes have them) to
     why."""
@@ -103,6 +106,12 @@ class Architecture:
         """Of an architecture that has offsets: quantiles, histogram, share near the bound."""
         found: dict[str, Any] = _named(self.offsets)(model, lr, features).to_dict()
         return found
+
+    def training_graphs(self, model: Any) -> Any:
+        """Of an architecture that has them: a module of the parameters to train, with ``graphs`` and ``inputs`` for a
+        batch and a number of exemplars, where ``restore`` gives the difference to the bicubic image and weights;
+        ``deployable`` of a state; and ``folded``, the layers that cannot be trained in int8."""
+        return _named(self.training)(model)
 
     def graphs(self, model: Any, config: NetworkConfig, lowering: str, skip: str) -> tuple[Any, Any]:
         """Encoder and restorer in their deployed form, with the sizes of ``config``.

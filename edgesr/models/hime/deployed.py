@@ -1,4 +1,6 @@
-"""HIME's deployed form: what ``HIME.encode`` and ``HIME.restore`` compute, for one photo and one LR face at a time."""
+"""HIME's deployed form: what ``HIME.encode`` and ``HIME.restore`` compute, for one photo and one LR face at a time.
+
+The restorer exists for a batch too, with the same layers under the same names: in that form int8 is trained."""
 
 from __future__ import annotations
 
@@ -9,10 +11,10 @@ from torch import Tensor, nn
 from edgesr.errors import UsageError
 from edgesr.layers.blocks import Add
 from edgesr.layers.convolution import convolution
-from edgesr.layers.lowerings import lowering_named
+from edgesr.layers.lowerings import GridSample, lowering_named
 from edgesr.layers.skip import skip_named
 from edgesr.models.hime.config import HIMEConfig
-from edgesr.models.hime.network import HIME, ReferenceFeatureAlignment
+from edgesr.models.hime.network import HIME, ContentConditionedAggregation, ReferenceFeatureAlignment
 from edgesr.models.hime.rewrites import FoldedAggregation, split_offset_convolution
 
 
@@ -44,51 +46,95 @@ class EncodeGraph(nn.Module):
 
 
 class Alignment(nn.Module):
-    """RFA (Eq. 3, 4) of all slots at once: F_ref, g_ref [n, ., h, w] and F_L [1, ., h, w] -> [n, lr_channels, h, w]."""
+    """RFA (Eq. 3, 4) of all slots at once: F_ref, g_ref [n, ., h, w] and F_L [1, ., h, w] -> [n, lr_channels, h, w].
 
-    def __init__(self, rfa: ReferenceFeatureAlignment, config: HIMEConfig, lowering: str) -> None:
+    For a batch of B faces B * n for n, and B for 1.
+    """
+
+    def __init__(
+        self, rfa: ReferenceFeatureAlignment, config: HIMEConfig, lowering: str, batch: int | None = None
+    ) -> None:
         super().__init__()
         self.bound = rfa.bound
+        self.repeats = None if batch is None else config.slots
         self.g_lr = rfa.g_lr
         self.sum = Add()
         self.hidden = rfa.hidden
         self.offset_y, self.offset_x = split_offset_convolution(rfa.offset, rfa.bound)
         self.sampling = lowering_named(lowering)(
-            config.slots, config.exemplar_channels, config.offset_groups, config.lr_size, config.offset_bound
+            (batch or 1) * config.slots,
+            config.exemplar_channels,
+            config.offset_groups,
+            config.lr_size,
+            config.offset_bound,
         )
+        if isinstance(self.sampling, GridSample) and batch is not None:
+            # The same beyond a border of zeros, and PyTorch's other mode crashes on NaN instead of passing it on.
+            self.sampling.padding_mode = "zeros"
         weight = self.sampling.pointwise_weight(rfa.deform.weight.detach())
         self.projection = convolution(weight, rfa.deform.bias.detach())
 
     def forward(self, f_ref: Tensor, g_ref: Tensor, f_lr: Tensor) -> Tensor:
-        hidden = F.relu(self.hidden(F.relu(self.sum(g_ref, self.g_lr(f_lr)))))
+        g_lr = self.g_lr(f_lr)
+        if self.repeats is not None:
+            b, c, h, w = g_lr.shape
+            g_lr = g_lr.unsqueeze(1).expand(b, self.repeats, c, h, w).reshape(b * self.repeats, c, h, w)
+        hidden = F.relu(self.hidden(F.relu(self.sum(g_ref, g_lr))))
         dy = torch.tanh(self.offset_y(hidden)) * self.bound
         dx = torch.tanh(self.offset_x(hidden)) * self.bound
         aligned: Tensor = self.projection(self.sampling(f_ref, dy, dx))
         return aligned
 
 
+class BatchedAggregation(nn.Module):
+    """CoFA as the network has it: float in training, where folding g1 away would leave weights that cannot go back."""
+
+    def __init__(self, cofa: ContentConditionedAggregation, slots: int) -> None:
+        super().__init__()
+        self.cofa = cofa
+        self.slots = slots
+
+    def forward(self, aligned: Tensor, f_lr: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """As ``ContentConditionedAggregation``, with ``aligned`` [B * n, C, h, w]."""
+        aggregated, weights = self.cofa(aligned.unflatten(0, (-1, self.slots)), f_lr, valid)
+        return aggregated, weights
+
+
 class RestoreGraph(nn.Module):
     """lr [1, 3, h, w], features [n, C, h, w], valid [n] in {0, 1} -> sr [1, 3, H, W], weights [n, h, w].
 
     n is the number of slots. ``sr`` is not clamped; the weights are CoFA's, 0 in an empty slot.
+
+    With a ``batch`` of B faces: lr [B, 3, h, w], features [B * n, C, h, w], valid [B, n] -> weights [B, n, h, w], and
+    in place of ``sr`` its difference [B, 3, H, W] to the bicubic image, which is no matter of rounding. Without
+    ``features`` and ``valid`` there are no exemplars.
     """
 
-    def __init__(self, model: HIME, config: HIMEConfig, lowering: str, skip: str) -> None:
+    def __init__(self, model: HIME, config: HIMEConfig, lowering: str, skip: str, batch: int | None = None) -> None:
         super().__init__()
         self.f_ref_channels = config.feature_parts["f_ref"]
-        self.weights_shape = (config.slots, config.lr_size, config.lr_size)
+        one = (config.slots, config.lr_size, config.lr_size)
+        self.weights_shape = one if batch is None else (batch, *one)
         self.lr_extractor = model.lr_extractor
-        self.alignment = Alignment(model.rfa, config, lowering)
-        self.aggregation = FoldedAggregation(model.cofa)
+        self.alignment = Alignment(model.rfa, config, lowering, batch)
+        deployed = batch is None
+        self.aggregation = FoldedAggregation(model.cofa) if deployed else BatchedAggregation(model.cofa, config.slots)
         self.fusion = Add()
         self.reconstructor = model.reconstructor
-        self.skip = skip_named(skip)(config.lr_size, config.scale)
+        self.skip = skip_named(skip)(config.lr_size, config.scale) if deployed else None
 
-    def forward(self, lr: Tensor, features: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, lr: Tensor, features: Tensor | None = None, valid: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        if features is None:
+            # F_a is 0, and is added all the same, as for a face whose slots are empty.
+            f_lr = self.lr_extractor(lr)
+            residual = self.reconstructor(self.fusion(torch.zeros_like(f_lr), f_lr))
+            return residual, lr.new_zeros(len(lr), 0, *lr.shape[-2:])
         # Slices and not a split: XNNPACK takes these only.
         f_ref, g_ref = features[:, : self.f_ref_channels], features[:, self.f_ref_channels :]
         f_lr = self.lr_extractor(lr)
         aligned = self.alignment(f_ref, g_ref, f_lr)
         aggregated, weights = self.aggregation(aligned, f_lr, valid)
-        sr = self.reconstructor(self.fusion(aggregated, f_lr)) + self.skip(lr)
+        sr = self.reconstructor(self.fusion(aggregated, f_lr))
+        if self.skip is not None:
+            sr = sr + self.skip(lr)
         return sr, weights.reshape(self.weights_shape)
