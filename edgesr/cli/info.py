@@ -105,7 +105,7 @@ def without_torch(model: str, lr_size: int | None, slots: int | None, known: boo
 
 def show(facts: dict[str, Any], asked: str) -> None:
     """The facts for people; ``asked`` is how they named the network."""
-    network, hr_size = facts["model"], facts["lr_size"] * facts["scale"]
+    hr_size = facts["lr_size"] * facts["scale"]
     output.write(f"{facts['name']}: {facts['lr_size']} -> {hr_size} px (x{facts['scale']}), {facts['slots']} slots")
     output.write(f"  parameters     {facts['parameters']:,}")
     output.write(f"  GMACs          encode {facts['gmacs_encode']:.3f} (an exemplar, once per photo in the gallery)")
