@@ -269,7 +269,7 @@ def test_a_gallery_without_fitting_embeddings_is_refused(gallery: Array) -> None
 def test_a_tiny_face_is_known_among_six_people(mobilefacenet: OnnxEmbedder) -> None:
     """At 32 pixels, restored with no exemplar: nobody is taken for another, and others are noticed nearly always."""
     model = edgesr.load("hime-small-x4")
-    none = np.zeros((0, 32, 32, model.config.feature_channels), np.float32)
+    none = np.zeros((0, 32, 32, model.interface.feature_maps[0].channels), np.float32)
     samples = sample_faces(128)
     galleries = [embedded(mobilefacenet, sample.exemplar)[None] for sample in samples]
     noticed = []

@@ -21,7 +21,7 @@ from edgesr.convert.pipeline import convert, plan  # noqa: E402
 from edgesr.files.atomic import folder_aside  # noqa: E402
 from edgesr.models.checkpoint import SHIPPED, load_checkpoint  # noqa: E402
 from edgesr.models.description import WEIGHTS, sha256_of, shipped_names  # noqa: E402
-from edgesr.models.hime.complexity import complexity  # noqa: E402
+from edgesr.models.registry import architecture_of  # noqa: E402
 from edgesr.models.shipped import PHOTO_NETWORKS  # noqa: E402
 from edgesr.runtime.shipped import FOLDER  # noqa: E402
 
@@ -60,7 +60,8 @@ def make(name: str) -> None:
         bundle = Path(scratch) / "onnx"
         chosen = plan("onnx", checkpoint=name, precision=precision, output=bundle)
         manifest = convert(chosen, report=lambda stage: say(f"{name}: {stage}"))
-        cost = complexity(chosen.checkpoint.model.config)
+        config = chosen.checkpoint.model.config
+        cost = architecture_of(config).complexity(config)
         manifest["info"] = {
             "parameters": cost.parameters,
             "gmacs_encode": cost.macs_encode / 1e9,
