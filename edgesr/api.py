@@ -224,7 +224,7 @@ class Model:
                 f"the gallery is for networks of feature space {theirs}; {self.name} is of {{}}, x{{}}, {{}} px".format(
                     *ours
                 ),
-                "build the gallery with this network, or restore with one that it was built with",
+                f"name no --model, or make one: edgesr gallery build PHOTOS -m {self.name} -o GALLERY",
             )
         if other := gallery.sections[found].differs(self.section()):
             raise GalleryError(

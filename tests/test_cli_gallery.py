@@ -177,7 +177,7 @@ def test_list_inspect_add_remove_and_wipe(
 
     precious = tmp_path / "holiday.jpg"
     precious.write_bytes(b"precious")
-    assert run(["gallery", "wipe", str(precious)]) == 2
+    assert run(["gallery", "wipe", str(precious)]) == 5
     assert precious.read_bytes() == b"precious"
     assert answer(capsys, "gallery", "wipe", built)["bytes"] > 0
     assert not built.exists()

@@ -22,7 +22,7 @@ from edgesr.enhance.heatmap import compare_sheet, heatmap_sheet, jet, overlay
 from edgesr.enhance.noise import noise_of
 from edgesr.enhance.paste import feather, paste, scaled, upscale
 from edgesr.enhance.regions import factor_for, network_for, pair_networks
-from edgesr.errors import UsageError
+from edgesr.errors import GalleryError, UsageError
 from edgesr.evaluation.metrics import psnr
 from edgesr.faces.face import Face
 from edgesr.gallery.build import empty_gallery
@@ -254,9 +254,9 @@ def test_galleries_meet_their_networks() -> None:
     both = empty_gallery([large, small])
     assert [(n.lr_size, n.gallery is both) for n in pair_networks([small, large], [both])] == [(8, True), (16, True)]
     assert [n.lr_size for n in pair_networks([large], [both])] == [16], "a section may go without its network"
-    with pytest.raises(UsageError, match="fits none of"):
+    with pytest.raises(GalleryError, match="fits none of"):
         pair_networks([small], galleries[:1])
-    with pytest.raises(UsageError, match="no gallery fits"):
+    with pytest.raises(GalleryError, match="no gallery fits"):
         pair_networks([small, large], galleries[:1])
     with pytest.raises(UsageError, match="one network serves a gallery"):
         pair_networks([large, tiny_model(16)], galleries[:1])

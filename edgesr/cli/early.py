@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgesr.errors import InputOutputError, UsageError
-from edgesr.files.places import expanded
+from edgesr.files.places import expanded, refuse_own_output
 
 
 def network(name: str | Path) -> None:
@@ -105,11 +105,9 @@ def absent(*paths: Path | None, force: bool) -> None:
 
 def no_input(targets: Iterable[Path], inputs: Iterable[Path | None]) -> None:
     """Raises UsageError: an output would take the place of what it is made of; nothing is worth a user's own photo."""
-    given = [path for path in inputs if path is not None and path.exists()]
-    for target in filter(Path.exists, targets):
-        for path in given:
-            if target.samefile(path):
-                raise UsageError(f"{path} would be replaced by its own output", "give another file")
+    given = [path for path in inputs if path is not None]
+    for target in targets:
+        refuse_own_output(target, *given)
 
 
 def faces(folder: Path, split: str | None = None, list_file: Path | None = None) -> None:

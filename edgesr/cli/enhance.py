@@ -198,7 +198,10 @@ def attempt(job: Job, run: Run) -> dict[str, Any]:
         if before is not None and not options["force"]:
             return {**row, "faces": before["faces"], "status": "skipped"}
         if job.target.exists() and not options["force"] and not journal.unfinished(job):
-            raise UsageError(f"{job.target} already exists and was not made by this run", "pass --force to replace it")
+            if why := journal.other(job):
+                hint = "--force makes it anew, as it is asked for now; or give another folder"
+                raise UsageError(f"{job.target} {why}", hint)
+            raise UsageError(f"{job.target} already exists and was not made by edgesr", "pass --force to replace it")
         result = enhance_one(job, run)
         journal.finish(job, result)
         return row | result

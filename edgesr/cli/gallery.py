@@ -10,7 +10,7 @@ import click
 from edgesr.cli import output
 from edgesr.cli.gallery_build import add, build
 from edgesr.cli.group import Group
-from edgesr.errors import GalleryError, UsageError
+from edgesr.errors import GalleryError
 
 if TYPE_CHECKING:
     from edgesr.gallery.format import Entry, Gallery
@@ -122,7 +122,7 @@ def wipe(gallery: Path, force: bool, as_json: bool) -> None:
         try:
             read_gallery(gallery)
         except GalleryError as error:
-            raise UsageError(f"not wiped: {error.what}", "--force wipes whatever file it is") from error
+            raise GalleryError(f"not wiped: {error.what}", "--force wipes whatever file it is") from error
     count = erase(gallery)
     if as_json:
         output.write_json({"ok": True, "gallery": str(gallery), "bytes": count, "note": WIPED})

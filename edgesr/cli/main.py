@@ -112,6 +112,18 @@ def main() -> None:
     sys.exit(code)
 
 
+def mistake(error: click.UsageError) -> str:
+    """A mistake in the call as click tells it, but what is no number with the numbers that there may be."""
+    text = error.format_message()
+    kind = error.param.type if isinstance(error, click.BadParameter) and error.param is not None else None
+    if not isinstance(kind, click.FloatRange | click.IntRange):
+        return text
+    what = "number" if isinstance(kind, click.FloatRange) else "whole number"
+    least = "" if kind.min is None else f"{'above' if kind.min_open else 'from'} {kind.min:g}"
+    most = "" if kind.max is None else f"{'below' if kind.max_open else 'to' if least else 'up to'} {kind.max:g}"
+    return text.replace(f"is not a valid {kind.name}", f"is no {what} {least} {most}".rstrip().replace("  ", " "))
+
+
 def run(arguments: list[str]) -> int:
     """Run a command line and return its exit code; every error has been printed."""
     as_json = "--json" in arguments
@@ -130,7 +142,7 @@ def run(arguments: list[str]) -> int:
         return output.fail(error.what, error.hint, error.exit_code, as_json)
     except click.UsageError as error:
         hint = f"see: {error.ctx.command_path} --help" if error.ctx else "see: edgesr --help"
-        return output.fail(error.format_message(), hint, EXIT_USAGE, as_json)
+        return output.fail(mistake(error), hint, EXIT_USAGE, as_json)
     except click.ClickException as error:
         return output.fail(error.format_message(), "", EXIT_IO, as_json)
     except (KeyboardInterrupt, click.Abort) as error:

@@ -8,10 +8,13 @@ from edgesr.cli import output, progress
 
 
 @click.command("setup")
-@click.argument("what", type=click.Choice(["tflite"]))
+@click.argument("what", metavar="WHAT", type=click.Choice(["tflite"]))
 @output.json_option
 def command(what: str, as_json: bool) -> None:
-    """Make what a command needs; does nothing where it is ready.
+    """Make what a command needs; does nothing where it is ready. WHAT is tflite.
+
+    \b
+    edgesr setup tflite
 
     tflite: onnx2tf, which pins other versions than edgesr's, and tflite-runtime, which takes another numpy, from
     locked lists into a folder of their own (120 MB, seconds). EDGESR_TFLITE_ENV says where; without it, it lies

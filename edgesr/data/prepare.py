@@ -168,7 +168,10 @@ def crop_of(path: Path, detector: FaceDetector, *, least_side: float, largest: b
     except (UnavailableError, UsageError):
         raise
     except Exception as error:  # one odd photo must not cost the others
-        return f"cannot be read: {told(error, path.name)[0]}"
+        why = told(error, path.name)[0]
+        for said in (f"cannot read {path}: ", f"{path} is ", f"{path} has ", f"{path}: "):  # the photo is named beside
+            why = why.removeprefix(said)
+        return f"cannot be read: {why}"
     if isinstance(face, str):
         return face
     return Found(crop_face(photo, face.alignment, size), face.alignment.side, face.score)

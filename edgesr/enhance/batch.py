@@ -16,7 +16,7 @@ from typing import Any
 from edgesr.enhance.write import KINDS, SUFFIXES
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.files.atomic import cannot_write
-from edgesr.files.places import expanded
+from edgesr.files.places import expanded, refuse_own_output
 from edgesr.files.reading import read_text
 from edgesr.images.imaging import IMAGE_SUFFIXES
 
@@ -25,6 +25,8 @@ JOURNAL = ".edgesr-enhance.jsonl"
 
 FURTHER = re.compile(r"-(compare|heatmap|face\d+)\.png$")
 """How the names of files beside an output end."""
+ENDING = re.compile(r"\.[A-Za-z]{1,5}")
+"""How a file's name ends; a folder may be called ``2024.06``."""
 LONGEST_NAME = 255
 """Bytes that file systems take."""
 
@@ -101,7 +103,9 @@ def plan_jobs(photos: Sequence[tuple[Path, Path]], out: Path, kind: str | None) 
         jobs = [Job(photos[0][0], out)]
     elif out.suffix.lower() in KINDS:
         raise UsageError(f"{len(photos)} photos cannot all become {out.name}", "give a folder: -o sharp/")
-    elif out.suffix.lower() in IMAGE_SUFFIXES and not out.is_dir():  # else a folder of that name would be made
+    elif not out.is_dir() and (
+        out.suffix.lower() in IMAGE_SUFFIXES or (len(photos) == 1 and ENDING.fullmatch(out.suffix) and not out.exists())
+    ):  # else a folder of that name would be made
         raise UsageError(
             f"cannot write {out.suffix}: {out}", f"give a folder, or a name that ends in {', '.join(KINDS)}"
         )
@@ -117,8 +121,7 @@ def plan_jobs(photos: Sequence[tuple[Path, Path]], out: Path, kind: str | None) 
                 "enhance them into different folders",
             )
         seen[job.target] = job.source
-        if job.source.exists() and job.target.exists() and job.source.samefile(job.target):
-            raise UsageError(f"{job.source} would be replaced by its own output", "give another folder")
+        refuse_own_output(job.target, job.source, hint="give another folder")
     return labelled(jobs)
 
 
@@ -179,6 +182,16 @@ class Journal:
         """Whether a former run with these settings was stopped at this photo: what it left may be replaced."""
         row = self._begun(job)
         return row is not None and (row.get("result") is None or not _has_content(job.target))
+
+    def other(self, job: Job) -> str:
+        """Why what lies where the photo's output goes is not that output; empty where no former run made it."""
+        row = self._rows.get(self._name(job))
+        if row is None:
+            return ""
+        key, now = row.get("key"), self._key(job)
+        if isinstance(key, list) and key and now and key[0] != now[0]:
+            return "was made of another photo"
+        return "was made with other options" if key and key[:-1] == now[:-1] else "was made before the photo changed"
 
     def made(self, job: Job, path: Path) -> bool:
         """Whether a former run wrote ``path``, or was about to, as a further file of this photo."""

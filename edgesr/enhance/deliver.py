@@ -19,6 +19,7 @@ from edgesr.enhance.write import KINDS, check_size, mark, write_photo
 from edgesr.errors import UsageError
 from edgesr.faces.face import Detector
 from edgesr.files.atomic import file_aside
+from edgesr.files.places import refuse_own_output
 from edgesr.gallery.format import Gallery
 
 if TYPE_CHECKING:
@@ -121,5 +122,5 @@ def _refuse(target: Path, source: Path | None, force: bool) -> None:
         raise UsageError(f"cannot write {target.name!r} as a photo", f"use {', '.join(KINDS)}")
     if os.path.lexists(target) and not force:
         raise UsageError(f"{target} already exists", "pass force to replace it")
-    if source is not None and target.exists() and source.exists() and target.samefile(source):
-        raise UsageError(f"{source} would be replaced by its own output", "give another file")
+    if source is not None:
+        refuse_own_output(target, source)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from edgesr.errors import UsageError
+from edgesr.errors import GalleryError, UsageError
 
 if TYPE_CHECKING:
     from edgesr.api import Model
@@ -55,8 +55,8 @@ def pair_networks(models: Sequence[Model], galleries: Sequence[Gallery]) -> list
     """Each network with the gallery that has a section for it; without galleries each network alone.
 
     Raises:
-        UsageError: a gallery that none of the networks takes, a network without a gallery among others with one, or
-            two for one LR size.
+        GalleryError: a gallery that none of the networks takes, or a network without a gallery among others with one.
+        UsageError: two networks for one gallery's section, or for one LR size.
     """
     if not galleries:
         networks = [Network(model) for model in models]
@@ -69,10 +69,9 @@ def pair_networks(models: Sequence[Model], galleries: Sequence[Gallery]) -> list
             }
             if not fitting:
                 names = ", ".join(model.name for model in models)
-                spaces = "; ".join("{}, x{}, {} px".format(*section.key) for section in gallery.sections)
-                raise UsageError(
-                    f"a gallery of feature space {spaces} fits none of {names}",
-                    "build it with one of these networks, or name the network it was built with: --model",
+                raise GalleryError(
+                    f"a gallery for {serves(gallery)} fits none of {names}",
+                    f"leave --model out, or make one: edgesr gallery build PHOTOS -m {models[0].name} -o GALLERY",
                 )
             networks += [Network(fitting[section], gallery) for section in sorted(fitting)]
         for model in models:
@@ -84,11 +83,23 @@ def pair_networks(models: Sequence[Model], galleries: Sequence[Gallery]) -> list
                     f"one network serves a gallery, and {served[0]} and {model.name} are both named for it",
                     "name one of them: --model",
                 )
-            raise UsageError(f"no gallery fits {model.name}", "build one with it: edgesr gallery build --model")
+            every = " ".join(f"-m {one.name}" for one in models)
+            raise GalleryError(
+                f"no gallery fits {model.name}",
+                f"edgesr gallery build PHOTOS {every} -o GALLERY makes one that fits all",
+            )
     sizes = [network.lr_size for network in networks]
     if len(set(sizes)) < len(sizes):
         raise UsageError("two networks for one LR size", "several networks are for faces of several sizes")
     return sorted(networks, key=lambda network: network.lr_size)
+
+
+def serves(gallery: Gallery) -> str:
+    """What a gallery's sections are for: shipped networks by name, others by feature space, scale and LR size."""
+    from edgesr.models.shipped import shipped_for
+
+    found = [shipped_for(*section.key) or "{}, x{}, {} px".format(*section.key) for section in gallery.sections]
+    return " and ".join(dict.fromkeys(found))
 
 
 def section_for(model: Model, gallery: Gallery | None) -> int | None:

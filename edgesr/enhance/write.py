@@ -56,6 +56,8 @@ def write_photo(photo: Photo, path: Path, quality: int | None = None) -> tuple[s
         if photo.alpha is not None and kind == "JPEG":
             notes.append("JPEG has no transparency: it lies on white now")
         if kind == "PNG":
+            if quality is not None:
+                notes.append("PNG is without loss: --quality is for JPEG, WebP and HEIC")
             chunks = _png_chunks(photo, notes)
             with aside.open("wb") as stream:
                 if deep:

@@ -40,6 +40,13 @@ def refuse_nested(out: Path, source: Path) -> None:
         raise UsageError(f"{out} and {source} lie in each other", "give an output folder of its own")
 
 
+def refuse_own_output(target: Path, *sources: Path, hint: str = "give another file") -> None:
+    """Raises UsageError: an output would take the place of what it is made of; nothing is worth a user's own photo."""
+    for source in sources:
+        if target.exists() and source.exists() and target.samefile(source):
+            raise UsageError(f"{source} would be replaced by its own output", hint)
+
+
 def _homeless() -> Path:
     folder = Path(tempfile.gettempdir()) / f"edgesr-{os.getuid()}"
     try:

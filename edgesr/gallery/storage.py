@@ -20,7 +20,7 @@ import filelock
 
 from edgesr.errors import EdgesrError, InputOutputError
 from edgesr.files import exchange
-from edgesr.files.atomic import cannot_write, refuse_special
+from edgesr.files.atomic import cannot_write, make_folder, refuse_special, remove_empty
 
 PRIVATE = 0o600
 CHUNK = 1 << 20
@@ -59,10 +59,12 @@ def locked(path: Path) -> Iterator[None]:
         return
     file = _beside(path, "lock")
     lock = filelock.FileLock(file, mode=PRIVATE, thread_local=False, poll_interval=PATIENCE)
+    made: list[Path] = []
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        made = make_folder(path.parent)
         lock.acquire()
     except OSError as error:
+        remove_empty(made)
         raise cannot_write(path, error) from error
     counts[path] = 1
     try:
@@ -72,6 +74,7 @@ def locked(path: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):
             file.unlink()  # while it is still held: whoever waits for it notices and takes a new one
         lock.release()
+        remove_empty(made)  # where nothing came of it
 
 
 def write_private(path: Path, chunks: Sequence[bytes | memoryview], *, erase_old: bool = False) -> None:

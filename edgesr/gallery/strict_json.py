@@ -37,6 +37,8 @@ def parse(written: bytes | str, what: str) -> Any:
             parse_float=refused,
             parse_constant=refused,
         )
+    except UnicodeDecodeError as error:
+        raise GalleryError(f"its {what} is no text: it is damaged, or no gallery") from error
     except (ValueError, RecursionError) as error:
         raise GalleryError(f"its {what} cannot be read: {str(error)[:100]!r}") from error
 
