@@ -17,7 +17,7 @@ struct PhotoChooser: View {
         .task(id: picked) {
             guard let item = picked else { return }
             await choose(await item.photo())
-            picked = nil
+            if picked == item { picked = nil }
         }
     }
 }

@@ -71,6 +71,8 @@ import Observation
         for _ in 0..<unreadable { refuse("", .noImage) }
         do {
             try await learnAll(photos)
+        } catch is CancellationError {
+            // The screen has gone; what was learned by then is kept.
         } catch {
             problem = Problem(error)
         }

@@ -146,15 +146,17 @@ struct GalleryView: View {
 
     private func learn() async {
         guard !picked.isEmpty else { return }
+        let items = picked
         var photos: [PickedPhoto] = [], unreadable = 0
-        for item in picked {
+        for item in items {
             switch await item.photo() {
             case .success(let photo): photos.append(photo)
             case .failure: unreadable += 1
             }
         }
         await model.learn(photos, unreadable: unreadable)
-        picked = []
+        // Others may have been picked meanwhile.
+        if picked == items { picked = [] }
     }
 
     private func leave(_ problem: Problem) {

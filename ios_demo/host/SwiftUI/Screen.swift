@@ -45,6 +45,7 @@
     public func until(_ seconds: Double = 60, _ condition: (Screen) -> Bool) async -> Bool {
         let end = ContinuousClock.now.advanced(by: .seconds(seconds))
         while ContinuousClock.now < end {
+            _ = tree  // a screen is drawn anew when something changes: tasks begin then
             if condition(self) { return true }
             try? await Task.sleep(for: .milliseconds(10))
         }
