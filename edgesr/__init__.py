@@ -75,9 +75,10 @@ def __getattr__(name: str) -> Any:
         if error.name is None or error.name.startswith("edgesr"):
             raise
         from edgesr.errors import UnavailableError
+        from edgesr.process.extras import install_hint, title
 
-        extra = "edgesr[train]" if name in ("train_network", "TrainConfig") else "edgesr[all]"
-        raise UnavailableError(f"edgesr.{name} needs {error.name}", f"pip install '{extra}'") from error
+        extra = {"train_network": "train", "TrainConfig": "train", "convert_network": "convert"}.get(name, "all")
+        raise UnavailableError(f"edgesr.{name} needs {title(error)}", install_hint(extra)) from error
 
 
 def __dir__() -> list[str]:

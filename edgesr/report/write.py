@@ -170,7 +170,8 @@ def refuse_early(output: str | Path, force: bool) -> dict[str, Path]:
     for file in files.values():
         if file.exists() and not force:
             raise UsageError(f"{file} already exists", "pass --force to replace it, or -o for another place")
-    for module, name in (("matplotlib", "matplotlib"), ("jinja2", "Jinja"), ("cattrs", "cattrs")):
+    needed = (("matplotlib", "matplotlib"), ("jinja2", "Jinja"), ("cattrs", "cattrs"), ("torch", "PyTorch"))
+    for module, name in needed:
         if importlib.util.find_spec(module) is None:
             raise UnavailableError(f"a report needs {name}", "pip install 'edgesr[report]'")
     return files
