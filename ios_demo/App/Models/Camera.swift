@@ -104,7 +104,9 @@ private final class PhotoDelegate: NSObject, AVCapturePhotoCaptureDelegate, @unc
         take()?.resume(returning: data)
     }
 
-    func photoOutput(_ output: AVCapturePhotoOutput, didFinishCaptureFor resolvedSettings: AVCaptureResolvedPhotoSettings, error: (any Error)?) {
+    func photoOutput(
+        _ output: AVCapturePhotoOutput, didFinishCaptureFor resolvedSettings: AVCaptureResolvedPhotoSettings, error: (any Error)?
+    ) {
         // Comes last, and alone where no photo came.
         fail(Problem.cameraBusy)
     }

@@ -13,10 +13,11 @@ struct Storage: Sendable {
     init(folder: URL, caches: URL, freeBytes: (@Sendable () -> Int)? = nil) {
         self.folder = folder
         self.caches = caches
-        self.freeBytes = freeBytes ?? {
-            let values = try? FileManager.default.attributesOfFileSystem(forPath: folder.deletingLastPathComponent().path)
-            return (values?[.systemFreeSize] as? NSNumber)?.intValue ?? .max
-        }
+        self.freeBytes =
+            freeBytes ?? {
+                let values = try? FileManager.default.attributesOfFileSystem(forPath: folder.deletingLastPathComponent().path)
+                return (values?[.systemFreeSize] as? NSNumber)?.intValue ?? .max
+            }
     }
 
     /// Application Support, and a caches folder for compiled models.

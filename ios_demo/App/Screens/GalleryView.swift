@@ -38,7 +38,9 @@ struct GalleryView: View {
             Button("Delete", role: .destructive) { Task { await model.wipe() } }
             Button("Cancel", role: .cancel) {}
         } message: {
-            Text("All that was learned from \(model.tiles?.count ?? 0) photos is overwritten and deleted, with the last photo that was restored. Your own photos stay where they are.")
+            Text(
+                "All that was learned from \(model.tiles?.count ?? 0) photos is overwritten and deleted, with the last photo that was restored. Your own photos stay where they are."
+            )
         }
     }
 
@@ -47,8 +49,10 @@ struct GalleryView: View {
             if tiles.isEmpty {
                 empty
             } else {
-                Text("This is how each photo is remembered: the picture is what the stored description amounts to, and the photo itself is not kept.")
-                    .foregroundStyle(Color.ink2)
+                Text(
+                    "This is how each photo is remembered: the picture is what the stored description amounts to, and the photo itself is not kept."
+                )
+                .foregroundStyle(Color.ink2)
                 LazyVGrid(columns: [GridItem(.adaptive(minimum: 96), spacing: Space.one)], spacing: Space.two) {
                     ForEach(tiles) { tile in cell(tile) }
                 }

@@ -73,7 +73,9 @@ struct ResultView: View {
                 .buttonStyle(.tonal)
                 .disabled(model.saved || model.shown == .why)
                 if let picture = model.picture {
-                    ShareLink(item: picture, preview: SharePreview("A restored face", image: Image(decorative: restoration.after.image, scale: 1))) {
+                    ShareLink(
+                        item: picture, preview: SharePreview("A restored face", image: Image(decorative: restoration.after.image, scale: 1))
+                    ) {
                         Label("Share", systemImage: "square.and.arrow.up")
                     }
                     .buttonStyle(.filled)
@@ -132,9 +134,13 @@ struct ResultView: View {
                 .font(.caption)
                 .foregroundStyle(Color.ink2)
         }
-        Text(outcome.isFirst ? "\(outcome.millis, specifier: "%.1f") ms on this device, for the first time" : "\(outcome.millis, specifier: "%.1f") ms on this device")
-            .font(.subheadline)
-            .foregroundStyle(Color.ink2)
+        Text(
+            outcome.isFirst
+                ? "\(outcome.millis, specifier: "%.1f") ms on this device, for the first time"
+                : "\(outcome.millis, specifier: "%.1f") ms on this device"
+        )
+        .font(.subheadline)
+        .foregroundStyle(Color.ink2)
     }
 
     private func explanation(_ outcome: Outcome) -> LocalizedStringKey {

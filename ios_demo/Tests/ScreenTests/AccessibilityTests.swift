@@ -12,7 +12,8 @@ extension AppTests {
         private func check(_ screen: Screen, _ name: String) {
             let tree = screen.tree
             func words(_ node: Node) -> Bool {
-                node.attributes["label"]?.isEmpty == false || node.all.contains { $0.kind == "text" && !$0.text.isEmpty && $0.attributes["unseen"] == nil }
+                node.attributes["label"]?.isEmpty == false
+                    || node.all.contains { $0.kind == "text" && !$0.text.isEmpty && $0.attributes["unseen"] == nil }
             }
             /// What VoiceOver stops at: an element that stands for its children hides them.
             func stops(_ node: Node) -> [Node] {

@@ -24,7 +24,9 @@ extension AppTests {
         @Test func homeLeadsEverywhere() async throws {
             let stage = try Stage()
             #expect(await stage.reads("None yet. Two or three sharp ones are enough."))
-            for (title, route) in [("Take a photo", Route.camera), ("Photos to learn from", .gallery), ("Measurements", .measure), ("Golden vectors", .golden)] {
+            for (title, route) in [
+                ("Take a photo", Route.camera), ("Photos to learn from", .gallery), ("Measurements", .measure), ("Golden vectors", .golden),
+            ] {
                 #expect(stage.screen.press(title), "\(title)")
                 #expect(stage.booth.path == [route])
                 #expect(stage.screen.press("Back (the system's)"))
@@ -34,7 +36,8 @@ extension AppTests {
 
         @Test func severalPhotosAreLearnedAndOthersRefusedWithReasons() async throws {
             let stage = try Stage()
-            await stage.pick("portrait-0027_1.jpg", "ten.jpg", "no-dark.jpg", "no-face.jpg", "no-image.jpg", "no-too-large.jpg", "portrait-0027_2.jpg")
+            await stage.pick(
+                "portrait-0027_1.jpg", "ten.jpg", "no-dark.jpg", "no-face.jpg", "no-image.jpg", "no-too-large.jpg", "portrait-0027_2.jpg")
             #expect(await stage.reads("Who is it?"))
             #expect(stage.screen.texts.contains("ten.jpg shows 10 people. Choose the one to learn from."))
             #expect(stage.screen.press("Leave this photo out"))
@@ -84,7 +87,8 @@ extension AppTests {
             let kept = stage.gallery?.entries.last?.label.photoSha256
             stage.booth.path = [.gallery]
             #expect(await stage.settled(2))
-            let first = try #require(stage.screen.tree.all.first { $0.attributes["label"]?.hasPrefix("Photo 1, sharpness") == true && $0.action != nil })
+            let first = try #require(
+                stage.screen.tree.all.first { $0.attributes["label"]?.hasPrefix("Photo 1, sharpness") == true && $0.action != nil })
             first.action?()
             #expect(stage.screen.texts.contains("Forget this photo?"))
             #expect(stage.gallery?.entries.count == 2)
@@ -92,7 +96,10 @@ extension AppTests {
             #expect(await stage.settled(1))
             #expect(stage.gallery?.entries.map(\.label.photoSha256) == kept.map { [$0] })
             #expect(stage.screen.press("Delete everything"))
-            #expect(stage.screen.texts.contains("All that was learned from 1 photo is overwritten and deleted, with the last photo that was restored. Your own photos stay where they are."))
+            #expect(
+                stage.screen.texts.contains(
+                    "All that was learned from 1 photo is overwritten and deleted, with the last photo that was restored. Your own photos stay where they are."
+                ))
             #expect(stage.screen.press("Cancel"))
             #expect(stage.gallery?.entries.count == 1)
             try stage.booth.pipeline.storage.take(Data([1, 2, 3]))

@@ -20,7 +20,8 @@ import Testing
     static let galleries = root.appendingPathComponent("../tests/data/galleries").standardized
     private static let caches = FileManager.default.temporaryDirectory.appendingPathComponent("caches-\(UUID().uuidString)")
     static let vectors: Json = {
-        guard let content = try? Data(contentsOf: testdata.appendingPathComponent("vectors.json")), let json = try? Json.parse(content) else {
+        guard let content = try? Data(contentsOf: testdata.appendingPathComponent("vectors.json")), let json = try? Json.parse(content)
+        else {
             fatalError("no testdata/vectors.json: make ios-assets puts it there")
         }
         return json

@@ -35,7 +35,8 @@ public func CGImageSourceCreateWithData(_ data: CFData, _ options: CFDictionary?
 public func CGImageSourceGetCount(_ source: CGImageSource) -> Int { 1 }
 /// https://developer.apple.com/documentation/imageio/cgimagesourcecopypropertiesatindex(_:_:_:)
 public func CGImageSourceCopyPropertiesAtIndex(_ source: CGImageSource, _ index: Int, _ options: CFDictionary?) -> Any? {
-    [kCGImagePropertyPixelWidth: NSNumber(value: source.width), kCGImagePropertyPixelHeight: NSNumber(value: source.height)] as [String: Any]
+    [kCGImagePropertyPixelWidth: NSNumber(value: source.width), kCGImagePropertyPixelHeight: NSNumber(value: source.height)]
+        as [String: Any]
 }
 /// At most so large, and upright where it is asked for.
 /// https://developer.apple.com/documentation/imageio/cgimagesourcecreatethumbnailatindex(_:_:_:)

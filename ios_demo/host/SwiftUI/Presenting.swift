@@ -24,7 +24,9 @@ extension NavigationStack {
         self.root = root()
         self.path = path
         last = { path.wrappedValue.last.map { AnyHashable($0) } }
-        pop = { if !path.wrappedValue.isEmpty { path.wrappedValue.remove(at: path.wrappedValue.index(before: path.wrappedValue.endIndex)) } }
+        pop = {
+            if !path.wrappedValue.isEmpty { path.wrappedValue.remove(at: path.wrappedValue.index(before: path.wrappedValue.endIndex)) }
+        }
     }
 }
 
@@ -75,7 +77,9 @@ extension View {
         let actions = actions(), message = message()
         return Modified(self) { host, path, nodes in
             guard isPresented.wrappedValue else { return nodes }
-            return nodes + [host.alert(titleKey, isPresented, host.nodes(message, path + ".message"), host.nodes(actions, path + ".actions"))]
+            return nodes + [
+                host.alert(titleKey, isPresented, host.nodes(message, path + ".message"), host.nodes(actions, path + ".actions"))
+            ]
         }
     }
     /// https://developer.apple.com/documentation/swiftui/view/alert(_:ispresented:presenting:actions:message:)-8584l
