@@ -9,7 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import pytest
+from platformdirs.macos import MacOS
+from platformdirs.unix import Unix
 
 from edgesr.ablations.budget import FILE as BUDGET
 from edgesr.ablations.budget import read_budget
@@ -158,6 +161,18 @@ def test_closed_streams_are_not_taken_by_the_next_file(closed: str, tmp_path: Pa
     assert done.returncode == 7, done
     assert done.stdout == ("" if "1" in closed else "data\n")
     assert (tmp_path / "out").read_bytes() == b""
+
+
+def test_the_cache_lies_where_the_system_has_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("LOCALAPPDATA", raising=False)
+    assert places.cache_folder() == tmp_path / ".cache" / "edgesr"
+    for system, folder in ((MacOS, tmp_path / "Library" / "Caches" / "edgesr"), (Unix, tmp_path / ".cache" / "edgesr")):
+        monkeypatch.setattr(platformdirs, "PlatformDirs", system)
+        assert places.cache_folder() == folder
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
+    assert places.cache_folder() == tmp_path / "other" / "edgesr"
 
 
 def test_without_a_home_the_cache_is_this_users_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

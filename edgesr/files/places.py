@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 import tempfile
 from pathlib import Path
+
+import platformdirs
 
 from edgesr.errors import UsageError
 
 
 def cache_folder() -> Path:
-    """The folder for what can be made again; it need not exist.
+    """The folder for what can be made again, where the system has such, or XDG_CACHE_HOME says; it need not exist.
 
     Without a home it is a folder of this user alone in the system's temporary one. Where somebody else made that
     folder first, one inside it that nobody can use: files in it count as missing, and writing there fails.
     """
-    if sys.platform == "win32" and os.environ.get("LOCALAPPDATA"):
-        return Path(os.environ["LOCALAPPDATA"]) / "edgesr"
     if given := os.environ.get("XDG_CACHE_HOME"):
         return Path(given) / "edgesr"
-    below = {"win32": "AppData/Local", "darwin": "Library/Caches"}.get(sys.platform, ".cache")
     try:
-        return Path.home() / below / "edgesr"
+        Path.home()
     except RuntimeError:  # no HOME, and a user without an entry
-        return _homeless()
+        if hasattr(os, "getuid"):
+            return _homeless()
+    return Path(platformdirs.user_cache_dir("edgesr", appauthor=False, opinion=False))
 
 
 def expanded(path: str | Path) -> Path:
