@@ -21,6 +21,9 @@ from edgesr.files.atomic import cannot_write, make_folder, refuse_special, remov
 MOST = 4096
 """Bytes that a claim says of its process."""
 
+SWEEPING = 0.1
+"""Seconds that a claim is tried for: whoever sweeps its folder may hold it for a moment."""
+
 CLAIM = re.compile(r"\.edgesr-[0-9a-f]{12}\.claim")
 
 _mine: dict[tuple[int, Path], int] = {}
@@ -54,11 +57,11 @@ def claimed(output: Path, wait: bool = False) -> Iterator[None]:
 def _locked(output: Path, wait: bool) -> Iterator[None]:
     file = output.with_name(f".edgesr-{hashlib.sha256(os.fsencode(output.name)).hexdigest()[:12]}.claim")
     made: list[Path] = []
-    lock = filelock.FileLock(file, blocking=wait, thread_local=False)
+    lock = filelock.FileLock(file, thread_local=False)
     try:
         made = make_folder(output.parent)
         _sweep(output.parent, file)
-        lock.acquire()
+        lock.acquire(timeout=-1 if wait else SWEEPING, poll_interval=0.02)
         _sign(file)
     except filelock.Timeout as error:
         raise InputOutputError(
