@@ -43,6 +43,8 @@ import Observation
     /// Photos that are looked at, and the one of them that is.
     private(set) var progress: (done: Int, all: Int)?
     private(set) var question: Question?
+    /// From the first photo to the new list of tiles: others wait so long.
+    private(set) var isLearning = false
     private var answer: CheckedContinuation<Set<Int>, Never>?
     private let booth: Booth
 
@@ -67,6 +69,9 @@ import Observation
 
     /// Looks at one photo after the other; of those that nothing here can judge, asks at the end.
     func learn(_ photos: [PickedPhoto], unreadable: Int = 0) async {
+        guard !isLearning else { return }
+        isLearning = true
+        defer { isLearning = false }
         notUsed = []
         for _ in 0..<unreadable { refuse("", .noImage) }
         do {

@@ -71,11 +71,11 @@ struct GalleryView: View {
                 Label("Add photos", systemImage: "plus")
             }
             .buttonStyle(.filled)
-            .disabled(model.progress != nil)
+            .disabled(model.isLearning)
             if !tiles.isEmpty {
                 Button("Delete everything", role: .destructive) { asksToWipe = true }
                     .frame(minHeight: 44)
-                    .disabled(model.progress != nil)
+                    .disabled(model.isLearning)
             }
         }
     }
