@@ -1,6 +1,7 @@
 import BoothCore
 import Foundation
 import Observation
+import PhotosUI
 
 /// The photos that were learned from: add several, see why one was refused, forget one, delete everything.
 @MainActor @Observable final class GalleryModel {
@@ -43,7 +44,7 @@ import Observation
     /// Photos that are looked at, and the one of them that is.
     private(set) var progress: (done: Int, all: Int)?
     private(set) var question: Question?
-    /// From the first photo to the new list of tiles: others wait so long.
+    /// From the choice of photos, which may come from afar, to the new list of tiles: nothing else is chosen so long.
     private(set) var isLearning = false
     private var answer: CheckedContinuation<Set<Int>, Never>?
     private let booth: Booth
@@ -67,15 +68,14 @@ import Observation
         await booth.refresh()
     }
 
-    /// Looks at one photo after the other; of those that nothing here can judge, asks at the end.
-    func learn(_ photos: [PickedPhoto], unreadable: Int = 0) async {
+    /// Loads photos and looks at one after the other; of those that nothing here can judge, asks at the end.
+    func learn(_ items: [PhotosPickerItem]) async {
         guard !isLearning else { return }
         isLearning = true
         defer { isLearning = false }
         notUsed = []
-        for _ in 0..<unreadable { refuse("", .noImage) }
         do {
-            try await learnAll(photos)
+            try await learnAll(try await load(items))
         } catch is CancellationError {
             // The screen has gone; what was learned by then is kept.
         } catch {
@@ -84,6 +84,20 @@ import Observation
         progress = nil
         question = nil
         if problem == nil { await refresh() } else { await booth.refresh() }
+    }
+
+    private func load(_ items: [PhotosPickerItem]) async throws -> [PickedPhoto] {
+        var photos: [PickedPhoto] = []
+        for item in items {
+            let loaded = await item.photo()
+            // What is broken off looks like what cannot be read.
+            try Task.checkCancellation()
+            switch loaded {
+            case .success(let photo): photos.append(photo)
+            case .failure: refuse("", .noImage)
+            }
+        }
+        return photos
     }
 
     private func learnAll(_ photos: [PickedPhoto]) async throws {

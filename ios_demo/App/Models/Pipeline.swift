@@ -131,7 +131,11 @@ actor Pipeline {
         // A copy of a picture that was learned shows whom that one shows.
         if twin == nil, !sure { return .unsure(crop) }
         let features = try await engine.encode(exemplar: crop.unit).value
-        let rest = twin.map { gallery.removing($0.label.photoSha256) } ?? gallery
+        // Meanwhile other photos may have been learned or forgotten, or everything deleted and the screen left.
+        try Task.checkCancellation()
+        let now = try storage.gallery.read() ?? manifest.emptyGallery
+        if now.contains(hash) { return .refused(.known) }
+        let rest = twin.map { now.removing($0.label.photoSha256) } ?? now
         let ours = try manifest.check(rest)
         let entry = rest.entry(section: ours, features: try rest.sections[ours].pack(features), descriptor: descriptor, label: label)
         try storage.store(rest.adding(entry))

@@ -26,7 +26,8 @@ struct GalleryView: View {
         .navigationTitle("Photos to learn from")
         .navigationBarTitleDisplayMode(.inline)
         .task { await model.refresh() }
-        .task(id: picked) { await learn() }
+        // The choice as it was drawn: when this begins, another may have been made, which has a task of its own.
+        .task(id: picked) { [picked] in await learn(picked) }
         .sheet(item: $model.presented) { QuestionView(question: $0, answer: model.reply) }
         .alert("Forget this photo?", isPresented: $asksToForget, presenting: toForget) { tile in
             Button("Delete", role: .destructive) { Task { await model.forget(tile) } }
@@ -148,18 +149,9 @@ struct GalleryView: View {
         .background(Color.surface, in: RoundedRectangle(cornerRadius: Space.radius))
     }
 
-    private func learn() async {
-        guard !picked.isEmpty else { return }
-        let items = picked
-        var photos: [PickedPhoto] = [], unreadable = 0
-        for item in items {
-            switch await item.photo() {
-            case .success(let photo): photos.append(photo)
-            case .failure: unreadable += 1
-            }
-        }
-        await model.learn(photos, unreadable: unreadable)
-        // Others may have been picked meanwhile.
+    private func learn(_ items: [PhotosPickerItem]) async {
+        guard !items.isEmpty else { return }
+        await model.learn(items)
         if picked == items { picked = [] }
     }
 

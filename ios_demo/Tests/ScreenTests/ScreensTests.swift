@@ -72,6 +72,29 @@ extension AppTests {
             #expect(stage.gallery?.entries.count == 2)
         }
 
+        @Test func twoPhotosThatAreLearnedAtOnceAreBothKept() async throws {
+            let stage = try Stage()
+            let pipeline = stage.booth.pipeline, precision = stage.booth.precision
+            let photos = try ["portrait-0027_1.jpg", "portrait-0036_1.jpg"].map { try Data(contentsOf: Stage.photo($0)) }
+            async let one = pipeline.learn(photos[0], with: precision, sure: true)
+            async let other = pipeline.learn(photos[1], with: precision, sure: true)
+            _ = try await (one, other)
+            #expect(Set(stage.gallery?.entries.map(\.label.photoSha256) ?? []) == Set(photos.map { sha256(of: $0) }))
+        }
+
+        @Test func aCopyIsLearnedOnceAndNobodyIsAskedAboutIt() async throws {
+            let stage = try Stage()
+            let pipeline = stage.booth.pipeline, precision = stage.booth.precision
+            let photos = try ["portrait-0027_1.jpg", "copy-0027_1.jpg"].map { try Data(contentsOf: Stage.photo($0)) }
+            _ = try await pipeline.learn(photos[0], with: precision, sure: true)
+            // The better of both stays.
+            switch try await pipeline.learn(photos[1], with: precision) {
+            case .learned, .refused(.known): break
+            case let other: Issue.record("a copy is \(other)")
+            }
+            #expect(stage.gallery?.entries.count == 1)
+        }
+
         @Test func ofSeveralPeopleTheChosenOneIsLearned() async throws {
             let stage = try Stage()
             await stage.pick("ten.jpg")
