@@ -145,7 +145,7 @@ def save_checkpoint(
     if quantization is not None:
         described["quantization"] = quantization
     recover(folder)
-    if folder.exists() and not (folder / CONFIG).is_file() and (not folder.is_dir() or not is_empty(folder)):
+    if folder.exists() and not (folder / CONFIG).is_file() and not _awaits_weights(folder):
         raise UsageError(f"{folder} exists and is no checkpoint", "only checkpoints are replaced: choose another place")
     with folder_aside(folder) as aside:
         safetensors.torch.save_file(state, aside / WEIGHTS, metadata={"format": "pt"})
@@ -154,6 +154,11 @@ def save_checkpoint(
             (aside / CARD).write_text(card)
         elif (folder / CARD).is_file():
             shutil.copy(folder / CARD, aside / CARD)
+
+
+def _awaits_weights(folder: Path) -> bool:
+    """Whether there is nothing in it yet, or its card alone, which is written before the first weights are shipped."""
+    return folder.is_dir() and (is_empty(folder) or [p.name for p in folder.iterdir()] == [CARD])
 
 
 def mint_feature_space(name: str, model: Network) -> str:

@@ -29,8 +29,9 @@ WRITTEN = ROOT / ".build" / "written"
 DATA = (REPOSITORY / "web_demo" / "tools" / "vectors.py", TOOLS / "assets.py")
 """What makes the tests' data: for every booth, and for this one."""
 
-SCRIPTS = ("project.py", "drawings.py")
-"""Checks of their own, beside this one: the project's files, and drawings of the pages that the screen tests wrote."""
+SCRIPTS = (("project.py",), ("drawings.py", str(ROOT / ".work" / "drawn")))
+"""Checks of their own, beside this one: the project's files, and drawings of the pages that the screen tests
+wrote, which are not those of the README: browsers draw letters a little differently."""
 
 FORMATTED = ("Package.swift", "Sources", "Tests", "App", "host")
 STRICT = ("-Xswiftc", "-warnings-as-errors")
@@ -78,8 +79,8 @@ def main() -> int:
     if not code.returncode:
         tests(tally, only)
     if not only:
-        for name in SCRIPTS:
-            run_script(tally, TOOLS / name)
+        for name, *arguments in SCRIPTS:
+            run_script(tally, TOOLS / name, *arguments)
     sys.stdout.write(f"{tally.passed} passed, {tally.failed} failed\n")
     return int(tally.failed > 0 or tally.passed == 0)
 
@@ -163,10 +164,10 @@ def read_back(path: Path) -> bool:
     return len(gallery) > 0 and b"".join(encode_gallery(gallery)) == path.read_bytes()
 
 
-def run_script(tally: Tally, path: Path) -> None:
+def run_script(tally: Tally, path: Path, *arguments: str) -> None:
     """A check of its own: what it counts in its last line, or else one, and none where it cannot be had here."""
     start = time.monotonic()
-    done = subprocess.run([sys.executable, path], stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run([sys.executable, path, *arguments], stdout=subprocess.PIPE, text=True, check=False)
     lines = done.stdout.splitlines() or [""]
     found = COUNTS.fullmatch(lines[-1])
     passed, failed = (int(found[1]), int(found[2])) if found else (int(not done.returncode), 0)

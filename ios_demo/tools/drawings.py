@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Drawings of the app's screens: the pages that the screen tests wrote, as PNG, by Chromium.
 
+drawings.py [FOLDER]: into ios_demo/drawings, where the README shows them, unless told otherwise.
+
 They show what stands on each screen and in which order, in a browser's fonts: drawings, and no screenshots of iOS.
 """
 
@@ -30,18 +32,19 @@ def main() -> None:
         what = "no Chromium" if browser is None else f"no pages in {PAGES}: the screen tests write them"
         print(f"ios: no drawings: {what}", file=sys.stderr)
         sys.exit(3)
-    DRAWINGS.mkdir(exist_ok=True)
+    drawings = Path(sys.argv[1]) if len(sys.argv) > 1 else DRAWINGS
+    drawings.mkdir(parents=True, exist_ok=True)
     for page in pages:
         if page.stem.startswith("problem-"):
             continue  # all alike: one is among the screens
         for dark in (False, True) if page.stem in DARK else (False,):
-            draw(browser, options(), page, dark)
-    print(f"{len(list(DRAWINGS.glob('*.png')))} drawings in {DRAWINGS}")
+            draw(browser, options(), page, dark, drawings)
+    print(f"{len(list(drawings.glob('*.png')))} drawings in {drawings}")
 
 
-def draw(browser: Path, options: list[str], page: Path, dark: bool) -> None:
+def draw(browser: Path, options: list[str], page: Path, dark: bool, drawings: Path) -> None:
     size = "1000,760" if page.stem in WIDE else "390,844"
-    output = DRAWINGS / f"{page.stem}-{'dark' if dark else 'light'}.png"
+    output = drawings / f"{page.stem}-{'dark' if dark else 'light'}.png"
     with tempfile.TemporaryDirectory() as profile:
         command = [browser, *options, f"--user-data-dir={profile}", "--hide-scrollbars", f"--window-size={size}"]
         if dark:
