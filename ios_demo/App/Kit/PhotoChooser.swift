@@ -14,10 +14,14 @@ struct PhotoChooser: View {
             Label(title, systemImage: symbol)
         }
         .buttonStyle(isFilled ? WideButtonStyle.filled : .tonal)
-        .task(id: picked) {
+        // The choice as it was drawn: when this begins, another may have been made, which has a task of its own.
+        .task(id: picked) { [picked] in
             guard let item = picked else { return }
-            await choose(await item.photo())
-            if picked == item { picked = nil }
+            let photo = await item.photo()
+            // What is broken off looks like what cannot be read.
+            guard !Task.isCancelled else { return }
+            await choose(photo)
+            if self.picked == item { self.picked = nil }
         }
     }
 }

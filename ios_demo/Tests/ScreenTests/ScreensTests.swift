@@ -184,6 +184,12 @@ extension AppTests {
             #expect(await stage.reads("With the features of 1 photo of yours."))
             #expect(stage.screen.press("Somebody else’s"))
             #expect(await stage.reads("Restored without your photos, since it is somebody else’s face."))
+            let pipeline = stage.booth.pipeline, looked = try await pipeline.look()
+            let fourth = try #require(looked.faces.dropFirst(3).first)
+            for own in [true, false] {
+                let outcome = try await pipeline.restore(fourth, of: looked.photo, with: .int8, own: own)
+                #expect(outcome.exemplars == (own ? [0] : []))
+            }
             #expect(stage.screen.press("Of my photos"))
             #expect(await stage.reads("With the features of 1 photo of yours."))
             await stage.restore("ten.jpg")
