@@ -302,7 +302,7 @@ def test_what_is_no_photo(tmp_path: Path, picture: Pixels) -> None:
 
 
 PANORAMA = """
-import resource, sys
+import sys
 import numpy as np
 from pathlib import Path
 from PIL import Image
@@ -313,6 +313,7 @@ Image.MAX_IMAGE_PIXELS = None
 from scenes import Place, faces
 from whole_photos import KnownFaces, composed, face_at
 from test_enhance import tiny_model
+from edgesr.benchmarking.worker import peak_bytes
 from edgesr.enhance import Enhancer, Network, read_photo, write_photo
 from edgesr.enhance.write import mark
 photo = read_photo(Path({path!r}))
@@ -320,7 +321,7 @@ assert photo.pixels.shape == ({height}, {width}, 3)
 done = Enhancer([Network(tiny_model())], KnownFaces(face_at(Place((15000.0, 40.0), 12.0)))).enhance(photo)
 assert done.faces[0].restored and done.factor == 1
 write_photo(done.photo.replace(exif=mark(done.photo.exif, done.photo.size)), Path({out!r}))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
+print(peak_bytes() >> 20)
 """
 
 

@@ -24,12 +24,18 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 def test_phone_2_makes_what_it_made_when_networks_were_trained_and_judged_with_it() -> None:
-    """The picture: the six sample faces at 64 pixels, x4, seeds 0 to 3, made before it could be misaligned."""
+    """The picture: the six sample faces at 64 pixels, x4, seeds 0 to 3, made before it could be misaligned.
+
+    Within 3 levels on average: on another processor a rounding becomes another JPEG coefficient, at most 1.4 levels a
+    face so far. Another seed's face is 5 levels away and more, a misaligned one 9.
+    """
     kept = np.asarray(Image.open(Path(__file__).parent / "data" / "phone-2.png"))
     hr = photos(64)
     for seed in range(4):
         levels = (lr_faces(hr, 4, "phone-2", generator(seed)) * 255).round().byte().permute(0, 2, 3, 1).numpy()
-        assert np.array_equal(kept[16 * seed : 16 * (seed + 1)], np.concatenate(list(levels), 1)), seed
+        faces = kept[16 * seed : 16 * (seed + 1)].reshape(16, len(levels), 16, 3).swapaxes(0, 1)
+        departures = np.abs(faces.astype(int) - levels).mean((1, 2, 3))
+        assert departures.max() < 3, (seed, departures)
 
 
 def test_without_jitter_it_is_phone_2(monkeypatch: pytest.MonkeyPatch) -> None:
