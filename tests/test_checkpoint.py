@@ -17,7 +17,7 @@ import torch
 from conftest import TINY, lively
 
 import edgesr
-from edgesr.errors import CheckpointError, InputOutputError
+from edgesr.errors import CheckpointError, InputOutputError, UsageError
 from edgesr.models import load_checkpoint, save_checkpoint
 from edgesr.models.checkpoint import CARD, CONFIG, WEIGHTS, mint_feature_space, sha256_of, shipped_names
 
@@ -233,6 +233,22 @@ def test_a_failing_write_leaves_the_old_checkpoint(
             save_checkpoint(target, "tiny", lively(TINY, seed=1), training={})
     assert load_checkpoint(target).sha256 == before
     assert [p.name for p in tmp_path.iterdir()] == ["tiny"]
+
+
+def test_a_folder_with_a_card_alone_awaits_its_weights(tmp_path: Path) -> None:
+    target = tmp_path / "tiny"
+    target.mkdir()
+    (target / "README.md").write_text("# Tiny\n")
+    save_checkpoint(target, "tiny", lively(TINY), training={})
+    assert (target / "README.md").read_text() == "# Tiny\n"
+    load_checkpoint(target)
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for name in ("README.md", "photo.jpg"):
+        (mine / name).write_text("mine")
+    with pytest.raises(UsageError, match="is no checkpoint"):
+        save_checkpoint(mine, "tiny", lively(TINY), training={})
+    assert sorted(p.name for p in mine.iterdir()) == ["README.md", "photo.jpg"]
 
 
 def test_ctrl_c_while_saving_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

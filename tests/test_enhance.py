@@ -18,7 +18,6 @@ from edgesr.enhance import Enhancer, Network, Photo, Settings, whose
 from edgesr.enhance.detail import keep_own_detail, resize_planes, signal
 from edgesr.enhance.faces import lr_crop, native_crop
 from edgesr.enhance.grain import add_grain, grain_for
-from edgesr.enhance.heatmap import compare_sheet, heatmap_sheet, jet, overlay
 from edgesr.enhance.noise import noise_of
 from edgesr.enhance.paste import feather, paste, scaled, upscale
 from edgesr.enhance.regions import factor_for, network_for, pair_networks
@@ -388,17 +387,3 @@ def test_a_photo_grows_by_the_one_bicubic_without_seams(factor: int, monkeypatch
     whole = np.asarray(Image.fromarray(photo).resize((16 * factor, 3000 * factor), Image.Resampling.BICUBIC))
     monkeypatch.setattr(module, "STRIP", 16 * factor * 200)
     np.testing.assert_array_equal(upscale(photo, factor), whole)
-
-
-def test_jet_and_overlay() -> None:
-    colours = jet(np.array([0.0, 0.5, 1.0]))
-    np.testing.assert_array_equal(colours, [[0, 0, 128], [128, 255, 128], [128, 0, 0]])
-    face = np.full((32, 32, 3), 128, np.uint8)
-    half = np.zeros((8, 8), np.float32)
-    half[:, 4:] = 1.0
-    seen = overlay(face, half, 2).astype(int)
-    assert seen[16, 2, 2] > seen[16, 2, 0], "blue where it has no weight"
-    assert seen[16, 29, 0] > seen[16, 29, 2], "red where it has all"
-    sheet = heatmap_sheet([(face, np.stack([half, 1 - half]), ["exemplar 1", "exemplar 4"])])
-    assert sheet.shape[1] > 3 * 192
-    assert compare_sheet(face, np.repeat(face, 2, axis=1), [(face, face)]).dtype == np.uint8

@@ -26,6 +26,8 @@ sys.path.insert(0, str(ROOT))
 
 from edgesr.errors import EdgesrError, UsageError  # noqa: E402
 from edgesr.files.atomic import file_aside  # noqa: E402
+from edgesr.models import PRESETS  # noqa: E402
+from edgesr.models.architecture import NetworkConfig  # noqa: E402
 from edgesr.models.description import SHIPPED, WEIGHTS, read_description, sha256_of, trained_for  # noqa: E402
 
 CARD = "README.md"
@@ -184,7 +186,7 @@ def training(folder: Path, card: str) -> str:
         f"split. LR faces are made by `{trained_for(record)}` ([what that is](../../../docs/evaluation.md)).",
         "",
         "```text",
-        command(described.name, record),
+        command(described.name, record, preset_of(described.config)),
         "```",
         "",
         f"{steps(record)} of {config['batch_size']} faces, averaged weights (EMA {config['ema']:g}), "
@@ -209,8 +211,13 @@ def steps(record: dict[str, Any]) -> str:
     return f"{done:,} steps" if done == planned else f"{done:,} of {planned:,} steps"
 
 
-def command(network: str, record: dict[str, Any]) -> str:
-    """The `edgesr train` that a record is of: what is not a default."""
+def preset_of(config: NetworkConfig) -> str | None:
+    """The name under which `edgesr train --network` knows this configuration."""
+    return next((name for name, known in PRESETS.items() if known == config), None)
+
+
+def command(network: str, record: dict[str, Any], preset: str | None = None) -> str:
+    """The `edgesr train` that a record is of: what is not a default. ``preset`` is the network's, where it has one."""
     from edgesr.cli.train import command as train
 
     config, start = record["train_config"], record.get("initialised_from")
@@ -220,6 +227,7 @@ def command(network: str, record: dict[str, Any]) -> str:
     chosen |= {"adversarial": weights.get("adv"), "perceptual": weights.get("per"), "correlation": weights.get("cor")}
     chosen |= {
         "name": network,
+        "network": preset,
         "init": "PROBE" if start and " " in start else start,
     }
     chosen |= {file: file.upper() for file in record.get("loss_files", {})}

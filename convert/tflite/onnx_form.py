@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from edgesr.errors import EdgesrError
+
 from ..onnx.int8 import drop_unused
 
 if TYPE_CHECKING:
@@ -114,7 +116,9 @@ def give_channels_last(model: onnx.ModelProto) -> None:
     shapes = _sizes(model)
     for output in model.graph.output:
         shape = [axis.dim_value for axis in output.type.tensor_type.shape.dim]
-        node = makers[output.name]
+        node = makers.get(output.name)
+        if node is None:
+            raise EdgesrError(f"nothing gives {output.name} in the form for TFLite", "another --precision may work")
         if len(shape) != 4 or node.op_type != "Add" or any(shapes.get(name) != shape for name in node.input):
             continue
         for i, name in enumerate(list(node.input)):

@@ -26,8 +26,8 @@ def conv(node: Node, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> T
     groups = node.attributes.get("group", 1)
     convolution = _CONVOLUTIONS[len(kernel)]
     if x.device.type == "cpu" and x.dtype is torch.bfloat16 and groups > 1 and max(strides) > 1:
-        # oneDNN has no quick gradient of a strided depthwise convolution in bfloat16: in float32 it is 5 to 200 times
-        # as fast, and three of them were more than half of a MobileFaceNet's backward pass.
+        # oneDNN has no quick gradient of a strided depthwise convolution in bfloat16: in float32 it is 3 to 25
+        # times as fast, conversions included, and three of them were more than half of a MobileFaceNet's backward pass.
         with torch.autocast("cpu", enabled=False):
             wide = (x.float(), weight.float(), None if bias is None else bias.float())
             return convolution(*wide, strides, padding, dilations, groups).to(x.dtype)
