@@ -26,14 +26,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from edgesr.alignment import Alignment
-from edgesr.detection import Detector, Face, open_detector
-from edgesr.imaging import Pixels, read_image
 from far_faces import Original, nearest, originals
 
 from edgesr.data.degradation import lr_faces
 from edgesr.data.optics import resize
 from edgesr.enhance.faces import find_faces
+from edgesr.faces.alignment import Alignment
+from edgesr.faces.detection import Detector, Face, open_detector
+from edgesr.images.imaging import Pixels, read_image
 
 AROUND = 4.0
 """Of a photo so many sides around the face are kept, where there are so many."""

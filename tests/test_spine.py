@@ -7,6 +7,8 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 import edgesr
 
 PACKAGE = Path(edgesr.__file__).parent
@@ -119,3 +121,21 @@ def test_an_architecture_is_named_in_its_own_folder_alone() -> None:
         if name != REGISTRY:
             named += [f"{name} -> {other}" for other in graph()[name] if other.startswith(OWN)]
     assert named == []
+
+
+ROOT = Path(__file__).resolve().parent.parent
+BESIDE = [
+    file
+    for folder in ("benchmarks", "tools", "android_demo/tools", "web_demo/tools", "ios_demo/tools")
+    for file in sorted((ROOT / folder).glob("*.py"))
+]
+
+
+@pytest.mark.parametrize("file", BESIDE, ids=lambda file: str(file.relative_to(ROOT)))
+def test_what_stands_beside_the_package_imports_what_there_is(file: Path) -> None:
+    """Benchmarks and tools are run by hand: a module that moved is noticed here."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        named = [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+        named += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        for name in named:
+            assert not name.startswith("edgesr.") or name in modules(), name

@@ -85,7 +85,7 @@ def test_a_face_passes_as_whom_it_is_near(pairs: list[EvalPair], restored: int, 
 class Painter(Runtime):
     """Gives back its first exemplar: everybody becomes whoever the gallery is of."""
 
-    name, config = "painter", TINY
+    name, interface = "painter", TINY.interface
 
     def encode(self, exemplar: Array) -> Array:
         return np.full((8, 8, 16), exemplar.mean(), np.float32)

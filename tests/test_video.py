@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Call, lively
+from conftest import TINY, Call, lively
 from scenes import Place, faces
 from test_enhance import tiny_model
 from whole_photos import KnownFaces, composed, face_at, gallery_of
@@ -162,7 +162,9 @@ def test_the_table_of_gaps(model: Model, clip: Path) -> None:
 @pytest.mark.slow
 def test_the_command(call: Call, clip: Path, model: Model, yunet: Path, tmp_path: Path) -> None:
     checkpoint = tmp_path / "tiny-32"
-    save_checkpoint(checkpoint, "tiny-32", lively(model.config), training={}, feature_scales=model.feature_scales)
+    save_checkpoint(
+        checkpoint, "tiny-32", lively(TINY.replace(lr_size=32)), training={}, feature_scales=model.feature_scales
+    )
     out = tmp_path / "out.mp4"
     command = ("enhance", clip, "--model", checkpoint, "--detector", yunet)
     code, answer, _ = call(*command, "-o", out)
