@@ -44,6 +44,11 @@ class BuildError(Exception):
         super().__init__(what)
         self.what, self.hint, self.code = what, hint, code
 
+    def told(self) -> int:
+        """Print it; the exit code."""
+        print(f"build: {self.what}\n  try: {self.hint}", file=sys.stderr)
+        return self.code
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -57,13 +62,9 @@ def main() -> int:
         if not arguments.force and built_from() == state:
             print("booth page: nothing has changed")
             return 0
-        npm, environment = node()
-        if not installed():
-            run([*npm, "ci", "--no-audit", "--no-fund"], environment, "npm cannot install the pinned packages", 3)
-        build(npm, environment, state)
+        build(*prepared(), state)
     except BuildError as error:
-        print(f"build: {error.what}\n  try: {error.hint}", file=sys.stderr)
-        return error.code
+        return error.told()
     size = sum(path.stat().st_size for path in SITE.rglob("*") if path.is_file())
     print(f"booth page: built into {SITE.relative_to(REPOSITORY)} ({size / 1e6:.1f} MB)")
     return 0
@@ -121,6 +122,14 @@ def node() -> tuple[list[str], dict[str, str]]:
     path = os.pathsep.join([str(folder / "bin"), os.environ.get("PATH", "")])
     npm_script = folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     return [str(folder / "bin" / "node"), str(npm_script)], {**os.environ, "PATH": path}
+
+
+def prepared() -> tuple[list[str], dict[str, str]]:
+    """How to call npm (`node`), in a project that has what its lockfile pins. Raises BuildError: it cannot be had."""
+    npm, environment = node()
+    if not installed():
+        run([*npm, "ci", "--no-audit", "--no-fund"], environment, "npm cannot install the pinned packages", 3)
+    return npm, environment
 
 
 def version_of(program: str) -> tuple[int, ...]:

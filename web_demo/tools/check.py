@@ -32,12 +32,15 @@ def main() -> int:
     if find_chromium() is None:
         print("web: no Chromium here: apt-get install chromium, or set EDGESR_CHROMIUM", file=sys.stderr)
         return 3
+    try:
+        npm, environment = build.prepared()  # a page that is built already needs no packages, and its checks do
+    except build.BuildError as error:
+        return error.told()
     kept_work.prepare()
     bundle = ["-m", "edgesr.cli", "convert", "--target", "web", "--output", BUNDLE, "--force"]
     for step in ([TOOLS / "build.py"], [TOOLS / "vectors.py"], bundle):
         if code := subprocess.run([sys.executable, *step], check=False).returncode:
             return code
-    npm, environment = build.node()
     for what in (["tsc", "--noEmit"], ["biome", "check", "--colors=off", "."]):
         print(f"== {what[0]}", flush=True)
         if subprocess.run([*npm, "exec", "--", *what], cwd=build.ROOT, env=environment, check=False).returncode:

@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { Looked, Outcome, Photo, Precision, Progress } from "../engine/protocol";
 import { useBooth } from "./booth";
+import { words } from "./words";
 
 /** A photo on its way from file to restored face. */
 export interface Restoring {
@@ -87,4 +88,12 @@ export function useRestoring(photo: Photo, precision: Precision): Restoring {
     }, []);
     const lookCloser = useCallback(() => void look(true), [look]);
     return { looked, face, owner, outcome, busy, pick: choose, own, lookCloser };
+}
+
+/** What is being done, in words. */
+export function labelOf({ stage, closer }: NonNullable<Restoring["busy"]>): string {
+    if (stage === "network") return words.result.opening;
+    if (stage === "restore") return words.result.restoring;
+    if (stage === "save") return words.result.saving;
+    return closer ? words.result.lookingCloser : words.result.looking;
 }

@@ -2,7 +2,7 @@ import { Plus, Search } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import type { Looked, Outcome, Photo } from "../../engine/protocol";
 import { useBooth } from "../booth";
-import type { Restoring } from "../restoring";
+import { labelOf, type Restoring } from "../restoring";
 import { go } from "../route";
 import { Action } from "../ui/Action";
 import { Busy } from "../ui/Busy";
@@ -12,7 +12,6 @@ import { PictureView } from "../ui/Picture";
 import { Segments } from "../ui/Segments";
 import { Strength } from "../ui/Strength";
 import { words } from "../words";
-import { labelOf } from "./Result";
 import { Save } from "./Save";
 import { Why } from "./Why";
 

@@ -1,6 +1,6 @@
 import type { Photo } from "../../engine/protocol";
 import { useBooth } from "../booth";
-import { type Restoring, useRestoring } from "../restoring";
+import { labelOf, useRestoring } from "../restoring";
 import { Busy } from "../ui/Busy";
 import { Screen } from "../ui/Screen";
 import { words } from "../words";
@@ -28,11 +28,4 @@ export function Result({ photo }: { photo: Photo }) {
             )}
         </Screen>
     );
-}
-
-export function labelOf({ stage, closer }: NonNullable<Restoring["busy"]>): string {
-    if (stage === "network") return words.result.opening;
-    if (stage === "restore") return words.result.restoring;
-    if (stage === "save") return words.result.saving;
-    return closer ? words.result.lookingCloser : words.result.looking;
 }
