@@ -48,6 +48,11 @@ from edgesr.process.extras import title
 @click.option("--augment", default=0.0, show_default=True, help="How far targets are warped and relit, 0 to 2.")
 @click.option("--wrong-gallery", default=0.0, show_default=True, help="Probability of somebody else's exemplars.")
 @click.option("--offset-learning-rate", default=1.0, show_default=True, help="Offset head's, over that of the rest.")
+@click.option(
+    "--pretraining-share",
+    type=click.FloatRange(0, 1, max_open=True),
+    help="First share of the run, of a network that learns known warps first.",
+)
 @click.option("--seed", default=0, show_default=True)
 @threads_option
 @click.option("--max-minutes", type=click.FloatRange(0, min_open=True), help="Stop and save after this time.")
@@ -77,6 +82,7 @@ def command(
     augment: float,
     wrong_gallery: float,
     offset_learning_rate: float,
+    pretraining_share: float | None,
     seed: int,
     max_minutes: float | None,
     validate_every: int,
@@ -140,6 +146,7 @@ def command(
         discriminator_learning_rate=loss["discriminator_learning_rate"],
         degradation=degradation or "bicubic",
         offset_learning_rate=offset_learning_rate,
+        pretraining_share=pretraining_share or 0.0,
     )
     prepared = prepare_run(
         data,

@@ -13,11 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from edgesr.data.degradation import lr_faces, preset
+from edgesr.data.degradation import MISALIGNED, lr_faces, preset
 from edgesr.data.faces import Faces
-from edgesr.data.optics import similarity
+from edgesr.data.optics import flow_of, similarity
 from edgesr.errors import UsageError
 from edgesr.layers.bicubic import bicubic_downsample, bicubic_upsample
+from edgesr.models.pretraining import KnownWarps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,10 +130,7 @@ class BatchSampler:
         Raises:
             UsageError: the processes cannot have equal parts.
         """
-        b = self.batch_size
-        if b % processes:
-            raise UsageError(f"a batch of {b} is not to be shared by {processes} processes", "give a multiple of them")
-        part = slice(rank * (b // processes), (rank + 1) * (b // processes))
+        b, part = self.batch_size, self._part(rank, processes)
         drawn = self._draw(step)
         random, slots, valid, wrong = drawn.random, drawn.slots, drawn.valid, drawn.wrong
         photos = self.faces.take(drawn.photos(part)).float().div(255)
@@ -150,10 +148,36 @@ class BatchSampler:
         foreign = wrong[part, None] & (valid > 0)
         return Batch(self._degrade(hr, random, part), hr, exemplars, valid.to(hr), foreign.to(hr.device))
 
+    def known_warps(self, step: int, rank: int = 0, processes: int = 1) -> KnownWarps:
+        """The part of process ``rank`` of ``processes`` of a step's faces, each with a copy whose warp is known.
+
+        Raises:
+            UsageError: the processes cannot have equal parts.
+        """
+        b, part = self.batch_size, self._part(rank, processes)
+        random = self._random(step)
+        target = torch.randint(len(self.faces), (b,), generator=random)
+        hr = self.faces.take(target[part]).float().div(255)
+        copies, theta = known_warp(hr, 1.0, random, b, part)
+        flow = flow_of(theta, hr.shape[-1] // self.scale)
+        # What cuts LR faces amiss leaves no warp known.
+        degradation = self.degradation.removesuffix(MISALIGNED)
+        lr = lr_faces(hr, self.scale, degradation, random, b, part)
+        return KnownWarps(lr, copies, flow.to(hr.device))
+
+    def _part(self, rank: int, processes: int) -> slice:
+        b = self.batch_size
+        if b % processes:
+            raise UsageError(f"a batch of {b} is not to be shared by {processes} processes", "give a multiple of them")
+        return slice(rank * (b // processes), (rank + 1) * (b // processes))
+
+    def _random(self, step: int) -> torch.Generator:
+        return torch.Generator().manual_seed((self.seed * 1_000_003 + step) * 4096)
+
     def _draw(self, step: int) -> _Drawn:
         """Which photos a step's batch is made of."""
         b = self.batch_size
-        random = torch.Generator().manual_seed((self.seed * 1_000_003 + step) * 4096)
+        random = self._random(step)
         probabilities = torch.tensor(self.curriculum.slot_probabilities, dtype=torch.float32)
         slots = int(torch.multinomial(probabilities, 1, generator=random))
         target = torch.randint(len(self.faces), (b,), generator=random)
@@ -234,6 +258,13 @@ def warp_and_relight(
 
     Where the faces are ``part`` of a batch of ``drawn``, the random numbers are drawn for all of it.
     """
+    return known_warp(face, amount, random, drawn, part)[0]
+
+
+def known_warp(
+    face: Tensor, amount: float, random: torch.Generator, drawn: int | None = None, part: slice = slice(None)
+) -> tuple[Tensor, Tensor]:
+    """As ``warp_and_relight``, and the transforms [B, 2, 3] as ``affine_grid`` takes them."""
     total = len(face) if drawn is None else drawn
 
     def normal(*shape: int, sigma: float) -> Tensor:
@@ -244,7 +275,7 @@ def warp_and_relight(
     grid = F.affine_grid(theta, list(face.shape), align_corners=False).to(face)
     warped = F.grid_sample(face, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
     gain, shift = 1 + normal(1, 1, 1, sigma=0.15), normal(3, 1, 1, sigma=0.06)
-    return ((warped - 0.5) * gain.to(face) + 0.5 + shift.to(face)).clamp(0, 1)
+    return ((warped - 0.5) * gain.to(face) + 0.5 + shift.to(face)).clamp(0, 1), theta
 
 
 def halve_detail(lr: Tensor) -> Tensor:

@@ -135,6 +135,8 @@ PHONES: dict[str, Callable[..., Tensor]] = {
     "phone-2": CameraDegradation(),
     "phone-2-misaligned": MisalignedCamera(),
 }
+MISALIGNED = "-misaligned"
+"""How the name of a camera's preset ends whose faces are cut where they are found."""
 NEWEST = "phone-2"
 """What ``phone`` means."""
 

@@ -25,6 +25,17 @@ def similarity(factor: Tensor, angle: Tensor, shift: Tensor) -> Tensor:
     return theta
 
 
+def flow_of(theta: Tensor, size: int) -> Tensor:
+    """The way [B, 2, size, size] in pixels, x before y, from each pixel to where images of ``size`` pixels that were
+    moved by ``theta`` [B, 2, 3] (as ``affine_grid`` takes it) show what lay there."""
+    centres = (torch.arange(size, dtype=torch.float64) * 2 + 1) / size - 1
+    y, x = torch.meshgrid(centres, centres, indexing="ij")
+    pixels = torch.stack((x, y)).flatten(1)  # 2, size * size
+    shift = theta[:, :, 2:].double()
+    moved = torch.linalg.solve(theta[:, :, :2].double(), pixels - shift)
+    return ((moved - pixels) * (size / 2)).unflatten(2, (size, size)).float()
+
+
 def point_spread(
     along: float,
     across: float,

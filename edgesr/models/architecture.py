@@ -82,6 +82,9 @@ class Architecture:
     offsets: str = ""
     """``module:function`` of (network, LR faces, features of an exemplar each) that reports its offsets against their
     bound, with ``to_dict``; empty where it has none."""
+    pretraining: str = ""
+    """``module:function`` of (network, ``edgesr.models.pretraining.KnownWarps``) that gives the loss of what it learns
+    before it learns to restore; empty where there is nothing."""
     training: str = ""
     """``module:class`` of a network that gives its graphs for batches, which int8 is trained in
     (``edgesr.quantize.network``); empty where its int8 networks are calibrated alone."""
@@ -106,6 +109,10 @@ class Architecture:
         """Of an architecture that has offsets: quantiles, histogram, share near the bound."""
         found: dict[str, Any] = _named(self.offsets)(model, lr, features).to_dict()
         return found
+
+    def pretraining_loss(self, model: Any, warps: Any) -> Any:
+        """Of an architecture that is pretrained: the loss of ``KnownWarps``."""
+        return _named(self.pretraining)(model, warps)
 
     def training_graphs(self, model: Any) -> Any:
         """Of an architecture that has them: a module of the parameters to train, with ``graphs`` and ``inputs`` for a

@@ -32,12 +32,17 @@ class TrainConfig:
     """What LR faces are made with: ``bicubic``, as the papers, or a preset of ``edgesr.data.degradation``."""
     offset_learning_rate: float = 1.0
     """Learning rate of the offset head, over that of the rest."""
+    pretraining_share: float = 0.0
+    """First share of the run that a network with something to learn first spends on it, at one learning rate for all
+    of it; the curriculum begins behind it. A run that starts from trained weights spends nothing."""
 
     def __post_init__(self) -> None:
         # ``phone`` means another preset tomorrow; what is recorded is the preset.
         object.__setattr__(self, "degradation", preset(self.degradation))
         if not 0 < self.offset_learning_rate <= 100:
             raise UsageError(f"the offset learning rate is {self.offset_learning_rate}", "a factor, at most 100")
+        if not 0 <= self.pretraining_share < 1:
+            raise UsageError(f"the pretraining's share is {self.pretraining_share}", "a share of the run, from 0 to 1")
 
     def identity(self) -> dict[str, Any]:
         """What a run must agree on to be resumed.
@@ -49,7 +54,7 @@ class TrainConfig:
             del fields["loss"], fields["discriminator_learning_rate"]
         elif fields["loss"]["charbonnier_epsilon"] == _default(self.loss, "charbonnier_epsilon"):
             del fields["loss"]["charbonnier_epsilon"]
-        for name in ("degradation", "offset_learning_rate"):
+        for name in ("degradation", "offset_learning_rate", "pretraining_share"):
             if fields[name] == _default(self, name):
                 del fields[name]
         for name in ("detail_drop", "augment", "wrong_gallery"):

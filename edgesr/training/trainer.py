@@ -76,7 +76,10 @@ class Trainer:
         self.fabric = fabric or make_fabric(config.precision)
         self.data_identity = digest({**faces.fingerprint(), **(init or {})}, [name, *faces.names])
         torch.manual_seed(config.seed)
-        self.network = network
+        self.network, self.architecture = network, architecture_of(network)
+        if config.pretraining_share and not self.architecture.pretraining:
+            raise UsageError(f"{name} has nothing to learn first", "leave the pretraining's share at 0")
+        self.pretraining_steps = 0 if init else round(config.steps * config.pretraining_share)
         model = self.build(init)
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         groups = parameter_groups(model, config.offset_learning_rate)
@@ -108,7 +111,7 @@ class Trainer:
 
     def build(self, init: dict[str, Tensor] | None) -> nn.Module:
         """The network to train: takes what a batch holds and gives SR faces first; a subclass may have another."""
-        model: Network = architecture_of(self.network).build(self.network)
+        model: Network = self.architecture.build(self.network)
         if init is not None:
             model.load_state_dict(init)
         return model
@@ -117,6 +120,16 @@ class Trainer:
         """SR faces of a batch, the loss to descend, and its terms for the log."""
         sr, _ = self.wrapped(batch.lr, batch.exemplars, batch.valid)
         return sr, *self.objective(sr, batch.hr, batch.exemplars, batch.foreign)
+
+    def _pretrain(self, rank: int, processes: int) -> Tensor:
+        """Gradients of a step of pretraining, outside DDP, whose forward pass is the whole network; returns loss."""
+        with self.fabric.autocast():
+            warps = self.sampler.known_warps(self.step, rank, processes)
+            loss: Tensor = self.architecture.pretraining_loss(self.model, warps)
+        self.optimizer.zero_grad()
+        loss.backward()
+        average_gradients(self.fabric, self.model)
+        return loss
 
     @property
     def _state_file(self) -> Path:
@@ -137,21 +150,28 @@ class Trainer:
 
     def train_step(self) -> Tensor:
         """One step of the optimizer; returns the loss, still on the device, as ``terms`` are."""
-        progress, fabric = self.step / self.config.steps, self.fabric
-        batch = self.sampler.batch(self.step, progress, fabric.global_rank, fabric.world_size)
+        fabric, first = self.fabric, self.pretraining_steps
+        of_processes = (fabric.global_rank, fabric.world_size)
+        pretraining = self.step < first
         for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate(self.step) * group["factor"]
-        sr, loss, terms = self.compute(batch)
-        self.optimizer.zero_grad()
-        fabric.backward(loss)
+            group["lr"] = self.learning_rate(self.step) * (1.0 if pretraining else group["factor"])
+        self.terms = {}
+        if pretraining:
+            loss = self._pretrain(*of_processes)
+        else:
+            progress = (self.step - first) / (self.config.steps - first)
+            batch = self.sampler.batch(self.step, progress, *of_processes)
+            sr, loss, terms = self.compute(batch)
+            self.optimizer.zero_grad()
+            fabric.backward(loss)
+            self.terms = terms if len(terms) > 1 else {}
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
-        self.terms = terms if len(terms) > 1 else {}
-        if self.discriminator is not None:
+        if self.discriminator is not None and not pretraining:
             self.terms["discriminator"] = self._judge(sr, batch.hr)
         # Weights, averages and step belong together: interrupted between them, a run could not be resumed exactly.
         with uninterrupted(), torch.no_grad():
             self.optimizer.step()
-            if self.discriminator is not None:
+            if self.discriminator is not None and not pretraining:
                 self.discriminator_optimizer.step()
             self.step += 1
             # Early averages would otherwise remember the initialisation.
@@ -199,7 +219,7 @@ class Trainer:
                 validate = validation is not None and (
                     self.step % validate_every == 0 or self.step == self.config.steps
                 )
-                if self.step % LOG_EVERY == 0 or validate:
+                if self.step % LOG_EVERY == 0 or validate or self.step == self.pretraining_steps:
                     loss, terms = self._read(means)
                     rate = (self.step - first) * self.config.batch_size / (now - started)
                     progress = Progress(self.step, self.config.steps, loss, rate, terms)
@@ -241,7 +261,7 @@ class Trainer:
 
     def averaged_model(self) -> Network:
         """A copy of the network with the averaged weights, on the CPU."""
-        model: Network = architecture_of(self.network).build(self.network)
+        model: Network = self.architecture.build(self.network)
         model.load_state_dict({k: v.cpu() for k, v in self.average.items()})
         return model.eval().requires_grad_(False)
 
@@ -326,7 +346,8 @@ class Trainer:
             "learning_rate": self.learning_rate(progress.step - 1),
             "samples_per_second": progress.samples_per_second,
         }
-        self.log.append("log", progress.step, row)
+        # Another loss, of other terms: a file of its own.
+        self.log.append("log" if progress.step > self.pretraining_steps else "pretraining", progress.step, row)
         if progress.validation:
             self.log.append("validation", progress.step, progress.validation)
 
