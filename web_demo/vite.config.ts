@@ -28,7 +28,11 @@ export default defineConfig({
     base: "./",
     plugins: [react(), runtimeFiles()],
     // The builds of onnxruntime-web that fetch their WASM from `ort/` instead of having Vite copy it once more.
-    resolve: { conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser", "development|production"] },
+    resolve: {
+        conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser", "development|production"],
+        // The page uses the library as anybody does, by its name; tools/library.py makes the package of the same sources.
+        alias: { "edgesr-web/booth": resolve(import.meta.dirname, "src/library/booth.ts") },
+    },
     worker: { format: "es" },
     build: {
         target: "es2023",

@@ -20,7 +20,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +166,8 @@ def build(npm: list[str], environment: Mapping[str, str], state: str) -> None:
         run([*npm, "run", "--silent", "build", *outdir], environment, "the page does not build", 1)
         if missing := [name for name in ROOTS if not (new / name).is_file()]:
             raise BuildError(f"Vite built no {missing[0]}", "is it an input in web_demo/vite.config.ts?")
-        (new / LICENCES).write_text(licences())
+        first = "The booth's page contains code of these packages, and finds faces with YuNet."
+        (new / LICENCES).write_text(licences(first))
         runtime = packages(ROOT / "package-lock.json")["node_modules/onnxruntime-web"]["version"]
         (new / DESCRIPTION).write_text(json.dumps({"digest": state, "onnxruntime_web": runtime}, indent=2) + "\n")
         if SITE.exists():
@@ -184,15 +185,17 @@ def run(command: list[str], environment: Mapping[str, str], failure: str, code: 
         raise BuildError(failure, "see its messages above", code)
 
 
-def licences() -> str:
-    """Licences of the packages whose code is in the page, and of the face detector that lies beside it."""
-    texts = ["The booth's page contains code of these packages, and finds faces with YuNet.\n"]
+def licences(first: str, names: Collection[str] | None = None) -> str:
+    """Licences of the face detector and of the packages whose code is in the page, or of those ``names`` alone; the
+    ``first`` sentence says what for."""
+    texts = [f"{first}\n"]
     texts += [f"{'=' * 80}\nYuNet (MIT)\n{'=' * 80}\n", (REPOSITORY / DETECTOR_LICENCE).read_text().strip() + "\n"]
     for name, package in sorted(packages(ROOT / "package-lock.json").items()):
         folder = ROOT / name
-        if package.get("dev") or not folder.is_dir():
+        title = name.removeprefix("node_modules/")
+        if package.get("dev") or not folder.is_dir() or (names is not None and title not in names):
             continue
-        title = f"{name.removeprefix('node_modules/')} {package['version']} ({package.get('license', 'see below')})"
+        title += f" {package['version']} ({package.get('license', 'see below')})"
         found = [path for path in sorted(folder.iterdir()) if re.match(r"(?i)(licen[cs]e|notice)", path.name)]
         texts.append(f"{'=' * 80}\n{title}\n{'=' * 80}\n")
         texts += [path.read_text(errors="replace").strip() + "\n" for path in found if path.is_file()]

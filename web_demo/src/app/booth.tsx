@@ -1,8 +1,18 @@
+import {
+    BoothClient,
+    CancelledError,
+    checkBrowser,
+    eraseDatabase,
+    type GalleryState,
+    type GpuTrial,
+    type Photo,
+    type Precision,
+    type Problem,
+    problemOf,
+    readSetting,
+    writeSetting,
+} from "edgesr-web/booth";
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useRef, useState } from "react";
-import { BoothClient, checkBrowser } from "../engine/client";
-import { CancelledError, type Problem, problemOf } from "../engine/problems";
-import type { GalleryState, GpuTrial, Photo, Precision } from "../engine/protocol";
-import { eraseDatabase, readSetting, writeSetting } from "../engine/store";
 import { Offline, type OfflineState } from "./offline";
 import { go } from "./route";
 
@@ -57,7 +67,7 @@ export function useBooth(): BoothContext {
 export const BASE = new URL(".", document.baseURI).href;
 
 export function BoothProvider({ children }: { children: ReactNode }) {
-    const [client] = useState(() => new BoothClient({ base: BASE, lasting: true }));
+    const [client] = useState(() => new BoothClient({ manifest: `${BASE}booth.json`, lasting: true }));
     const [offline] = useState(() => new Offline(BASE));
     const [offlineState, setOfflineState] = useState<OfflineState>(offline.state);
     const [consented, setConsented] = useState<boolean | null>(null);

@@ -1,4 +1,4 @@
-import { ProblemError } from "../engine/problems";
+import { ProblemError } from "edgesr-web/booth";
 
 /** Larger pictures gain nothing: the booth is for small faces. */
 const IDEAL = { width: { ideal: 1280 }, height: { ideal: 720 } };

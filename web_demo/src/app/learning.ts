@@ -1,6 +1,5 @@
+import { CancelledError, type Learned, type Photo, type Picture, type Refusal, type SeenFace } from "edgesr-web/booth";
 import { useCallback, useEffect, useRef, useState } from "react";
-import { CancelledError } from "../engine/problems";
-import type { Learned, Photo, Picture, Refusal, SeenFace } from "../engine/protocol";
 import { useBooth } from "./booth";
 import { words } from "./words";
 

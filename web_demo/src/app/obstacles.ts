@@ -1,5 +1,4 @@
-import type { Problem } from "../engine/problems";
-import type { Refusal } from "../engine/protocol";
+import type { Problem, Refusal } from "edgesr-web/booth";
 
 /** What the page says of everything that can stand in the way. */
 

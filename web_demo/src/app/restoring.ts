@@ -1,5 +1,5 @@
+import type { Looked, Outcome, Photo, Precision, Progress } from "edgesr-web/booth";
 import { useCallback, useEffect, useRef, useState } from "react";
-import type { Looked, Outcome, Photo, Precision, Progress } from "../engine/protocol";
 import { useBooth } from "./booth";
 import { words } from "./words";
 

@@ -4,10 +4,10 @@ import { blend, pasteInto, sideOf } from "../core/enhance";
 import { FaceError } from "../core/errors";
 import { findFaces } from "../core/faces";
 import { encodeGallery, type Gallery } from "../core/gallery";
+import { sha256Of } from "../core/manifest";
 import { fromRgba, type Pixels } from "../core/pixels";
 import { factorFor } from "../core/regions";
 import { alignmentOf, type Face } from "../core/yunet";
-import { sha256 } from "./bundle";
 import { bytesOf, checkPixels, decode, toPicture, toPreview } from "./decode";
 import { encodePicture } from "./encode";
 import { enlarge, MOST_SAVED } from "./enlarge";
@@ -21,7 +21,10 @@ import { heatmap } from "./pictures";
 import { CancelledError, problemOf } from "./problems";
 import type {
     Calls,
+    Chosen,
     Configuration,
+    FaceOutcome,
+    GalleryContent,
     Kind,
     Learned,
     Looked,
@@ -38,7 +41,14 @@ import { type RestoredFace, restoreFace } from "./restore";
 
 export interface Answer {
     value: unknown;
+    /** Of a question that came with one. */
+    gallery?: GalleryContent;
     transfer: Transferable[];
+}
+
+/** Who asks, and which gallery it is about. */
+interface Asking extends Asked {
+    galleries: Galleries;
 }
 
 interface LookedAt {
@@ -63,18 +73,20 @@ export class Booth {
     readonly galleries: Galleries;
 
     constructor(configuration: Configuration) {
-        this.networks = new Networks(configuration.base);
-        this.galleries = new Galleries(configuration.lasting);
+        this.networks = new Networks(configuration);
+        this.galleries = Galleries.kept(configuration.lasting);
     }
 
     async answer(question: Question, asked: Asked): Promise<Answer> {
-        const call = this.calls[question.kind] as (args: unknown, asked: Asked) => Promise<unknown>;
-        const value = await call(question.args, asked);
+        const call = this.calls[question.kind] as (args: unknown, asked: Asking) => Promise<unknown>;
+        const brought = question.gallery === undefined ? null : Galleries.brought(question.gallery);
+        const value = await call(question.args, { ...asked, galleries: brought ?? this.galleries });
         await this.networks.releaseIdle();
-        return { value, transfer: transferable(value) };
+        const transfer = transferable(value);
+        return brought ? { value, transfer, gallery: await brought.content() } : { value, transfer };
     }
 
-    private readonly calls: { [K in Kind]: (args: Calls[K]["args"], asked: Asked) => Promise<Calls[K]["answer"]> } = {
+    private readonly calls: { [K in Kind]: (args: Calls[K]["args"], asked: Asking) => Promise<Calls[K]["answer"]> } = {
         open: async ({ precision }, asked) => {
             const network = await this.networks.get(precision, asked);
             await this.networks.faces(asked);
@@ -91,24 +103,30 @@ export class Booth {
                 slots,
             };
         },
-        gallery: async (_, asked) => this.galleries.state(await this.gallery(asked)),
+        gallery: async (_, asked) => asked.galleries.state(await this.gallery(asked)),
         learn: (wanted, asked) => this.learn(wanted, asked),
         forget: async ({ index }, asked) => {
             const gallery = await this.gallery(asked);
             const entry = gallery.entries[index];
-            return this.galleries.keep(entry ? gallery.removing(entry.label.photoSha256) : gallery);
+            return asked.galleries.keep(entry ? gallery.removing(entry.label.photoSha256) : gallery);
         },
         export: async (_, asked) =>
             new Blob([encodeGallery(await this.gallery(asked))], { type: "application/octet-stream" }),
         import: async ({ content }, asked) =>
-            this.galleries.keep(await this.galleries.opened(content, await this.networks.described(asked))),
-        wipe: async () => {
+            asked.galleries.keep(await asked.galleries.opened(content, await this.networks.described(asked))),
+        wipe: async (_, asked) => {
             this.looked = null;
-            await this.galleries.erase();
+            await asked.galleries.erase();
             return null;
         },
         look: ({ photo, thorough }, asked) => this.look(photo, thorough, asked),
         restore: (wanted, asked) => this.restore(wanted, asked),
+        restoreFace: async (wanted, asked) => {
+            const looked = await this.lookedAt(wanted.photo, wanted.thorough, asked);
+            const { result, network } = await this.restored(looked, wanted, asked);
+            return this.outcome(looked, wanted, result, network, asked);
+        },
+        enhance: (wanted, asked) => this.enhance(wanted, asked),
         save: (wanted, asked) => this.save(wanted, asked),
         restoreAligned: async ({ lr, precision }, asked) => {
             const gallery = await this.gallery(asked);
@@ -124,7 +142,7 @@ export class Booth {
             const fitting = bundle.fitting(precision);
             asked.progress({ stage: "gpu", share: -1 });
             const wasm = await this.networks.on(fitting, "wasm", asked);
-            const trial = await tryGpu(bundle, wasm, fitting, again);
+            const trial = await tryGpu(bundle, wasm, fitting, { again, remember: this.galleries.lasting });
             this.networks.useGpu(fitting, trial.used);
             return trial;
         },
@@ -134,7 +152,7 @@ export class Booth {
         },
     };
 
-    private async learn({ photo, face: which, sure }: Calls["learn"]["args"], asked: Asked): Promise<Learned> {
+    private async learn({ photo, face: which, sure }: Calls["learn"]["args"], asked: Asking): Promise<Learned> {
         const gallery = await this.gallery(asked);
         const network = await this.networks.get((await this.networks.files(asked)).index.defaultPrecision, asked);
         const detector = await this.networks.faces(asked);
@@ -147,7 +165,7 @@ export class Booth {
             if (!reason) throw error;
             return { kind: "refused", reason };
         }
-        const hash = await sha256(await bytesOf(photo.content)); // its size was checked by now
+        const hash = await sha256Of(await bytesOf(photo.content)); // its size was checked by now
         if (gallery.has(hash)) return { kind: "refused", reason: "duplicate" };
         await this.step("faces", -1, asked);
         const found = candidates(await detector.detect(pixels));
@@ -161,7 +179,7 @@ export class Booth {
         // A copy of a picture that was learned shows whom that one shows.
         if (!sure && !candidate.twin) return { kind: "unsure", face: toPicture(candidate.crop) };
         const grown = await this.learner.take(candidate, gallery, network);
-        return { kind: "learned", gallery: await this.galleries.keep(grown) };
+        return { kind: "learned", gallery: await asked.galleries.keep(grown) };
     }
 
     private async look(photo: Photo, thorough: boolean, asked: Asked): Promise<Looked> {
@@ -201,9 +219,14 @@ export class Booth {
 
     private async restored(
         looked: LookedAt,
-        { face, own, precision }: Wanted,
-        asked: Asked,
+        { face, own, precision }: Chosen & { precision: Precision },
+        asked: Asking,
     ): Promise<{ result: RestoredFace; network: Network }> {
+        if (!looked.faces[face])
+            throw new FaceError(
+                `there is no face ${face} of ${looked.faces.length}`,
+                "count those that were found from 0",
+            );
         const gallery = await this.gallery(asked);
         const network = await this.networks.get(precision, asked);
         const result = await restoreFace(looked.photo, looked.faces[face], gallery, own, network, () =>
@@ -213,16 +236,26 @@ export class Booth {
         return { result, network };
     }
 
-    private async restore(wanted: Wanted, asked: Asked): Promise<Outcome> {
+    private async restore(wanted: Wanted, asked: Asking): Promise<Outcome> {
         const looked = await this.lookedAt(wanted.photo, wanted.thorough, asked);
         const { result, network } = await this.restored(looked, wanted, asked);
-        const { face, own } = wanted;
-        const square = alignmentOf(looked.faces[face]);
-        const factor = factorOf(looked.photo, square, network.manifest.hrSize);
+        const square = alignmentOf(looked.faces[wanted.face]);
+        const factor = factorOf(looked.photo, [square], network.manifest.hrSize);
         const large = await enlarge(looked.photo, factor, () => this.step("restore", -1, asked));
         const photoBefore = await toPreview(large, PREVIEW);
         pasteInto(large, result.after, square.scaled(factor));
         const photoAfter = await toPreview(large, PREVIEW);
+        const face = await this.outcome(looked, wanted, result, network, asked);
+        return { ...face, photoBefore, photoAfter, photoWidth: large.width, photoHeight: large.height };
+    }
+
+    private async outcome(
+        looked: LookedAt,
+        { face, own }: Chosen,
+        result: RestoredFace,
+        network: Network,
+        asked: Asked,
+    ): Promise<FaceOutcome> {
         const heatmaps = result.exemplars.map((exemplar, slot) => {
             const { map, share } = heatmap(
                 result.after,
@@ -242,12 +275,8 @@ export class Booth {
             provider: network.provider,
             before: toPicture(result.before),
             after: toPicture(result.after),
-            photoBefore,
-            photoAfter,
-            photoWidth: large.width,
-            photoHeight: large.height,
             heatmaps,
-            side: square.side,
+            side: alignmentOf(looked.faces[face]).side,
             lrSize: network.manifest.lrSize,
             millis: result.millis,
             medianMillis: median,
@@ -255,7 +284,7 @@ export class Booth {
         };
     }
 
-    private async save(wanted: Calls["save"]["args"], asked: Asked): Promise<Blob> {
+    private async save(wanted: Calls["save"]["args"], asked: Asking): Promise<Blob> {
         const { photo, thorough, face, own, precision, what, type, strength } = wanted;
         const looked = await this.lookedAt(photo, thorough, asked);
         const last = looked.restored;
@@ -263,11 +292,34 @@ export class Booth {
         const result = fits ? last.result : (await this.restored(looked, wanted, asked)).result;
         const version = (await this.networks.files(asked)).index.version;
         if (what === "face") return encodePicture(blend(result.before, result.after, strength), type, version);
-        const square = alignmentOf(looked.faces[face]);
-        const factor = factorOf(looked.photo, square, result.after.width);
-        const large = await enlarge(looked.photo, factor, (share) => this.step("save", share, asked));
-        pasteInto(large, result.after, square.scaled(factor), strength);
-        return encodePicture(large, type, version);
+        return encodePicture(await this.pasted(looked, [{ face, result }], strength, asked), type, version);
+    }
+
+    private async enhance(wanted: Calls["enhance"]["args"], asked: Asking): Promise<Blob> {
+        const looked = await this.lookedAt(wanted.photo, wanted.thorough, asked);
+        const done: { face: number; result: RestoredFace }[] = [];
+        for (const { face, own } of wanted.faces) {
+            const { result } = await this.restored(looked, { face, own, precision: wanted.precision }, asked);
+            done.push({ face, result });
+        }
+        const large = await this.pasted(looked, done, wanted.strength, asked);
+        return encodePicture(large, wanted.type, (await this.networks.files(asked)).index.version);
+    }
+
+    /** The photo, as much larger as the faces need, with them in it. */
+    private async pasted(
+        { photo, faces }: LookedAt,
+        done: readonly { face: number; result: RestoredFace }[],
+        strength: number,
+        asked: Asked,
+    ): Promise<Pixels> {
+        const squares = done.map(({ face }) => alignmentOf(faces[face]));
+        const factor = factorOf(photo, squares, done[0]?.result.after.width ?? 0);
+        const large = await enlarge(photo, factor, (share) => this.step("save", share, asked));
+        for (const [i, { result }] of done.entries()) {
+            pasteInto(large, result.after, squares[i].scaled(factor), strength);
+        }
+        return large;
     }
 
     /** Say how far it is, and let a cancellation in. */
@@ -277,14 +329,15 @@ export class Booth {
         if (signal.aborted) throw new CancelledError();
     }
 
-    private async gallery(asked: Asked): Promise<Gallery> {
-        return this.galleries.read(await this.networks.described(asked));
+    private async gallery(asked: Asking): Promise<Gallery> {
+        return asked.galleries.read(await this.networks.described(asked));
     }
 }
 
-/** How many times larger the photo is saved, so that the restored face shows. */
-function factorOf({ width, height }: Pixels, square: Alignment, restored: number): number {
-    return factorFor([{ side: sideOf(square), restored }], width, height, MOST_SAVED).factor;
+/** How many times larger the photo is saved, so that the restored faces show. */
+function factorOf({ width, height }: Pixels, squares: readonly Alignment[], restored: number): number {
+    const faces = squares.map((square) => ({ side: sideOf(square), restored }));
+    return factorFor(faces, width, height, MOST_SAVED).factor;
 }
 
 /** Why a photo cannot be read, or null where the photo is not to blame. */

@@ -1,9 +1,9 @@
 import type { BoothError } from "../core/errors";
 import { CancelledError, ProblemError } from "./problems";
-import type { Calls, Configuration, FromWorker, Kind, Progress, ToWorker } from "./protocol";
+import type { Calls, Configuration, FromWorker, GalleryContent, Kind, Progress, ToWorker } from "./protocol";
 
 interface Waiting {
-    resolve(value: unknown): void;
+    resolve(answer: { value: unknown; gallery: GalleryContent }): void;
     reject(error: Error): void;
     progress: ((progress: Progress) => void) | undefined;
 }
@@ -32,8 +32,26 @@ export class BoothClient {
     ) {}
 
     /** @throws ProblemError what went wrong; @throws CancelledError where `signal` said so. */
-    ask<K extends Kind>(kind: K, args: Calls[K]["args"], options: AskOptions = {}): Promise<Calls[K]["answer"]> {
-        const { signal, progress } = options;
+    async ask<K extends Kind>(kind: K, args: Calls[K]["args"], options: AskOptions = {}): Promise<Calls[K]["answer"]> {
+        return (await this.send(kind, args, undefined, options)).value;
+    }
+
+    /** `ask` about a gallery of one's own, which comes back as it is afterwards. */
+    askWith<K extends Kind>(
+        gallery: GalleryContent,
+        kind: K,
+        args: Calls[K]["args"],
+        options: AskOptions = {},
+    ): Promise<{ value: Calls[K]["answer"]; gallery: GalleryContent }> {
+        return this.send(kind, args, gallery, options);
+    }
+
+    private send<K extends Kind>(
+        kind: K,
+        args: Calls[K]["args"],
+        gallery: GalleryContent | undefined,
+        { signal, progress }: AskOptions,
+    ): Promise<{ value: Calls[K]["answer"]; gallery: GalleryContent }> {
         if (signal?.aborted) return Promise.reject(new CancelledError());
         const id = this.next++;
         return new Promise((resolve, reject) => {
@@ -45,9 +63,9 @@ export class BoothClient {
             const done = () => signal?.removeEventListener("abort", cancel);
             signal?.addEventListener("abort", cancel);
             this.waiting.set(id, {
-                resolve: (value) => {
+                resolve: ({ value, gallery: after }) => {
                     done();
-                    resolve(value as Calls[K]["answer"]);
+                    resolve({ value: value as Calls[K]["answer"], gallery: after });
                 },
                 reject: (error) => {
                     done();
@@ -55,7 +73,7 @@ export class BoothClient {
                 },
                 progress,
             });
-            this.running().postMessage({ id, kind, args } as ToWorker);
+            this.running().postMessage({ id, kind, args, ...(gallery !== undefined && { gallery }) } as ToWorker);
         });
     }
 
@@ -105,7 +123,7 @@ export class BoothClient {
             return;
         }
         this.waiting.delete(message.id);
-        if (message.ok) one.resolve(message.value);
+        if (message.ok) one.resolve({ value: message.value, gallery: message.gallery ?? null });
         else if (message.problem === "cancelled") one.reject(new CancelledError());
         else one.reject(new ProblemError(message.problem, message.message, message.hint));
     }

@@ -4,15 +4,25 @@ import type { Manifest } from "../core/manifest";
 import { bytesOf, toPicture } from "./decode";
 import { remembered } from "./pictures";
 import { ProblemError } from "./problems";
-import type { GalleryState } from "./protocol";
+import type { GalleryContent, GalleryState } from "./protocol";
 import { type GalleryStore, LastingStore, PassingStore } from "./store";
 
-/** The one gallery of this browser: read, replaced whole, opened from a file, erased. */
+/** One gallery, this browser's or one that came with a question: read, replaced whole, opened from a file, erased. */
 export class Galleries {
-    private store: GalleryStore;
+    private constructor(private store: GalleryStore) {}
 
-    constructor(lasting: boolean) {
-        this.store = lasting ? new LastingStore() : new PassingStore();
+    /** The one that is kept here: in the browser, or in this worker's memory. */
+    static kept(lasting: boolean): Galleries {
+        return new Galleries(lasting ? new LastingStore() : new PassingStore());
+    }
+
+    /** The one that somebody brings, and takes along again. */
+    static brought(content: GalleryContent): Galleries {
+        return new Galleries(new PassingStore(content));
+    }
+
+    get lasting(): boolean {
+        return this.store.lasting;
     }
 
     set lasting(lasting: boolean) {
@@ -44,6 +54,11 @@ export class Galleries {
     async keep(gallery: Gallery): Promise<GalleryState> {
         await this.store.write(encodeGallery(gallery));
         return this.state(gallery);
+    }
+
+    /** Its file. */
+    content(): Promise<GalleryContent> {
+        return this.store.read();
     }
 
     erase(): Promise<void> {

@@ -21,20 +21,25 @@ interface Remembered extends GpuTrial {
  * Whether WebGPU may run the network here: its face must be WebAssembly's, and come sooner. Asked once per device,
  * network and runtime, and remembered.
  */
-export async function tryGpu(bundle: Bundle, wasm: Network, precision: Precision, again: boolean): Promise<GpuTrial> {
+export async function tryGpu(
+    bundle: Bundle,
+    wasm: Network,
+    precision: Precision,
+    { again, remember }: { again: boolean; remember: boolean },
+): Promise<GpuTrial> {
     const no = { adapter: false, agrees: false, psnr: 0, wasmMillis: 0, gpuMillis: 0, used: false };
     if (!gpuPossible(bundle)) return { ...no, why: "no WebGPU in this browser" };
     const adapter = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" }).catch(() => null);
     if (!adapter) return { ...no, why: "no WebGPU adapter" };
     const { vendor, architecture } = adapter.info;
-    const key = [vendor, architecture, navigator.userAgent, bundle.index.buildId, bundle.index.runtime.version].join(
-        "|",
-    );
-    const before = (await readSetting(`gpu-${precision}`).catch(() => null)) as Remembered | null;
-    if (!again && before?.key === key) return before;
+    const { buildId, runtime } = bundle.index;
+    const key = [vendor, architecture, navigator.userAgent, buildId, runtime?.version ?? ""].join("|");
+    const kept = remember && !again ? await readSetting(`gpu-${precision}`).catch(() => null) : null;
+    if ((kept as Remembered | null)?.key === key) return kept as Remembered;
     if (!again && adapter.info.isFallbackAdapter) return { ...no, adapter: true, why: "WebGPU by software alone" };
     const result = await trial(bundle, wasm, precision);
-    await writeSetting(`gpu-${precision}`, { ...result, key }).catch(() => undefined); // it is asked again, then
+    // Where it cannot be kept it is asked again.
+    if (remember) await writeSetting(`gpu-${precision}`, { ...result, key }).catch(() => undefined);
     return result;
 }
 

@@ -3,7 +3,7 @@ import { decodeManifest, type Manifest } from "../core/manifest";
 import { Bundle } from "./bundle";
 import { OrtFaceNetwork } from "./faceNetwork";
 import { Network } from "./network";
-import type { Precision, Progress, Provider } from "./protocol";
+import type { Precision, Progress, Provider, Sources } from "./protocol";
 
 /** Who asks: whether they still want it, and how to tell them how far it is. */
 export interface Asked {
@@ -23,10 +23,10 @@ export class Networks {
     /** Where WebGPU was tried, and found to agree and to be faster. */
     private readonly onGpu = new Set<Precision>();
 
-    constructor(private readonly base: string) {}
+    constructor(private readonly sources: Sources) {}
 
     async files({ signal }: Asked): Promise<Bundle> {
-        this.bundle ??= await Bundle.open(this.base, signal);
+        this.bundle ??= await Bundle.open(this.sources, signal);
         return this.bundle;
     }
 

@@ -37,6 +37,7 @@ export class ProblemError extends BoothError {
         options?: ErrorOptions,
     ) {
         super(message, hint, options);
+        this.name = "ProblemError"; // a bundler may have renamed the class
     }
 }
 

@@ -34,7 +34,7 @@ export interface SeenFace {
 }
 
 export interface Opened {
-    /** Of edgesr. */
+    /** Of the edgesr that converted the networks. */
     version: string;
     name: string;
     available: Precision[];
@@ -86,7 +86,7 @@ export interface Heatmap {
 }
 
 /** A restored face and how it came about. */
-export interface Outcome {
+export interface FaceOutcome {
     face: number;
     own: boolean;
     precision: Precision;
@@ -96,12 +96,6 @@ export interface Outcome {
     /** The face before, enlarged plainly, and after: what the slider compares. */
     before: Picture;
     after: Picture;
-    /** The photo with and without the restored face, scaled down to what a screen shows. */
-    photoBefore: ImageBitmap;
-    photoAfter: ImageBitmap;
-    /** Of the photo as it is saved. */
-    photoWidth: number;
-    photoHeight: number;
     heatmaps: Heatmap[];
     /** Side of the face's square in photo pixels, and of what the network takes. */
     side: number;
@@ -110,6 +104,16 @@ export interface Outcome {
     millis: number;
     medianMillis: number;
     runs: number;
+}
+
+/** A restored face in its photo. */
+export interface Outcome extends FaceOutcome {
+    /** The photo with and without the restored face, scaled down to what a screen shows. */
+    photoBefore: ImageBitmap;
+    photoAfter: ImageBitmap;
+    /** Of the photo as it is saved. */
+    photoWidth: number;
+    photoHeight: number;
 }
 
 export interface GpuTrial {
@@ -134,14 +138,24 @@ export interface Measured {
     runs: number;
 }
 
-/** A face among those that were found in a photo, by the same search, and the network that restores it. */
-export interface Wanted {
-    photo: Photo;
-    thorough: boolean;
+/** A face among those that were found in a photo. */
+export interface Chosen {
     face: number;
     /** Whether it is the gallery's person, as somebody said: nobody else gets the gallery's features. */
     own: boolean;
+}
+
+/** A face of a photo, by the same search, and the network that restores it. */
+export interface Wanted extends Chosen {
+    photo: Photo;
+    thorough: boolean;
     precision: Precision;
+}
+
+/** How a picture is saved; `strength` from 0, as it was, to 1. */
+export interface Saved {
+    type: "png" | "jpeg";
+    strength: number;
 }
 
 /** Every question that the page asks, with what it brings and what comes back. */
@@ -156,29 +170,49 @@ export interface Calls {
     wipe: { args: Record<string, never>; answer: null };
     look: { args: { photo: Photo; thorough: boolean }; answer: Looked };
     restore: { args: Wanted; answer: Outcome };
+    restoreFace: { args: Wanted; answer: FaceOutcome };
     /** An aligned LR face as it is, with the gallery: as `edgesr restore` does it, and what is held against it. */
     restoreAligned: { args: { lr: Picture; precision: Precision }; answer: { face: Picture; exemplars: number[] } };
-    save: { args: Wanted & { what: "face" | "photo"; type: "png" | "jpeg"; strength: number }; answer: Blob };
+    save: { args: Wanted & Saved & { what: "face" | "photo" }; answer: Blob };
+    /** The whole photo with several faces restored. */
+    enhance: { args: Omit<Wanted, keyof Chosen> & Saved & { faces: Chosen[] }; answer: Blob };
     tryGpu: { args: { precision: Precision; again: boolean }; answer: GpuTrial };
     measure: { args: { precision: Precision; runs: number }; answer: Measured[] };
 }
 
 export type Kind = keyof Calls;
 
-export type Question = { [K in Kind]: { id: number; kind: K; args: Calls[K]["args"] } }[Kind];
+/** A `.gallery` file's content; null for a person of whom nothing was learned. */
+export type GalleryContent = Uint8Array<ArrayBuffer> | null;
+
+/**
+ * With a gallery the question is about that one, and the answer brings it back, changed or not; the one that is kept here
+ * is not touched.
+ */
+export type Question = {
+    [K in Kind]: { id: number; kind: K; args: Calls[K]["args"]; gallery?: GalleryContent };
+}[Kind];
 
 export type ToWorker = Question | { cancel: number } | { configure: Configuration };
 
+/** Where networks, detector and runtime lie: absolute addresses. */
+export interface Sources {
+    /** `booth.json` of a web bundle or `manifest.json` of an ONNX one, with its files beside it. */
+    manifest: string;
+    /** YuNet, which a web bundle names itself. */
+    detector?: string;
+    /** onnxruntime-web's module, where no bundler has put it into the worker. */
+    runtime?: string;
+}
+
 /** What the page tells the worker before anything else. */
-export interface Configuration {
-    /** Where `booth.json` lies. */
-    base: string;
+export interface Configuration extends Sources {
     /** False after "use without remembering". */
     lasting: boolean;
 }
 
 export type FromWorker =
-    | { id: number; ok: true; value: unknown }
+    | { id: number; ok: true; value: unknown; gallery?: GalleryContent }
     | { id: number; ok: false; problem: Problem | "cancelled"; message: string; hint: string }
     | { id: number; progress: Progress };
 

@@ -26,22 +26,44 @@ export function runtimeFor(provider: Provider, bundle: Bundle): Promise<Runtime>
 
 /** Whether WebGPU may be asked for an adapter at all. */
 export function gpuPossible(bundle: Bundle): boolean {
-    return bundle.index.runtime.webgpu !== null && "gpu" in navigator;
+    const { runtime } = bundle.index;
+    return (runtime ? runtime.webgpu !== null : bundle.runtimeModule === null) && "gpu" in navigator;
 }
 
 async function load(provider: Provider, bundle: Bundle): Promise<Runtime> {
-    const files = provider === "webgpu" ? bundle.index.runtime.webgpu : bundle.index.runtime.wasm;
-    if (!files) throw new ProblemError("model-missing", "the booth came without WebGPU's runtime", "it works without");
-    const [wasm] = await Promise.all([bundle.read(files.wasm), bundle.read(files.mjs)]);
-    const ort: OrtModule =
-        provider === "webgpu" ? await import("onnxruntime-web/webgpu") : await import("onnxruntime-web/wasm");
+    const { runtime } = bundle.index;
+    const files = provider === "webgpu" ? runtime?.webgpu : runtime?.wasm;
+    if (runtime && !files)
+        throw new ProblemError("model-missing", "the booth came without WebGPU's runtime", "it works without");
+    const ort = await module(provider, bundle.runtimeModule);
     ort.env.logLevel = "error";
     ort.env.wasm.numThreads = 1; // more would need headers that static hosts do not send, and gains little
-    ort.env.wasm.wasmPaths = { mjs: bundle.url(files.mjs), wasm: bundle.url(files.wasm) };
-    ort.env.wasm.wasmBinary = wasm.buffer;
+    if (runtime && files) {
+        const { web } = ort.env.versions;
+        if (web !== runtime.version) {
+            const what = `the bundle's runtime is onnxruntime-web ${runtime.version}, and the program's is ${web}`;
+            throw new ProblemError("model-other", what, "take both from one version of edgesr");
+        }
+        const [wasm] = await Promise.all([bundle.read(files.wasm), bundle.read(files.mjs)]);
+        ort.env.wasm.wasmPaths = { mjs: bundle.url(files.mjs), wasm: bundle.url(files.wasm) };
+        ort.env.wasm.wasmBinary = wasm.buffer;
+    }
     return {
         provider,
         session: (model) => ort.InferenceSession.create(model, { executionProviders: [provider], logSeverityLevel: 3 }),
         tensor: (values, shape) => new ort.Tensor("float32", values, shape),
     };
+}
+
+/** onnxruntime-web's JavaScript: as a bundler found it, or from an address, where there was no bundler. */
+async function module(provider: Provider, address: string | null): Promise<OrtModule> {
+    if (address === null) {
+        return provider === "webgpu" ? await import("onnxruntime-web/webgpu") : await import("onnxruntime-web/wasm");
+    }
+    try {
+        return await import(/* @vite-ignore */ /* webpackIgnore: true */ address);
+    } catch (error) {
+        const what = `onnxruntime-web did not come from ${address}: ${String(error)}`;
+        throw new ProblemError("offline", what, "say where its ort.wasm.min.mjs lies", { cause: error });
+    }
 }

@@ -1,5 +1,6 @@
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import { ProblemError } from "./problems";
+import type { GalleryContent } from "./protocol";
 
 /** Everything that the booth keeps of anybody lies here, and nowhere else. */
 export const DATABASE = "edgesr-booth";
@@ -14,7 +15,7 @@ interface Schema extends DBSchema {
 /** Where a gallery's bytes are kept. */
 export interface GalleryStore {
     readonly lasting: boolean;
-    read(): Promise<Uint8Array | null>;
+    read(): Promise<GalleryContent>;
     /** Replace it whole, or not at all. @throws ProblemError `storage-full`. */
     write(content: Uint8Array): Promise<void>;
     erase(): Promise<void>;
@@ -24,7 +25,7 @@ export interface GalleryStore {
 export class LastingStore implements GalleryStore {
     readonly lasting = true;
 
-    async read(): Promise<Uint8Array | null> {
+    async read(): Promise<GalleryContent> {
         return (await using((db) => db.get("galleries", MINE))) ?? null;
     }
 
@@ -45,14 +46,15 @@ export class LastingStore implements GalleryStore {
 /** In this worker's memory, where the browser keeps nothing. */
 export class PassingStore implements GalleryStore {
     readonly lasting = false;
-    private content: Uint8Array | null = null;
 
-    async read(): Promise<Uint8Array | null> {
+    constructor(private content: GalleryContent = null) {}
+
+    async read(): Promise<GalleryContent> {
         return this.content;
     }
 
     async write(content: Uint8Array): Promise<void> {
-        this.content = content;
+        this.content = new Uint8Array(content);
     }
 
     async erase(): Promise<void> {

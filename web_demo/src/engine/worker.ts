@@ -34,8 +34,8 @@ async function answer(question: Question, signal: AbortSignal): Promise<void> {
     try {
         if (signal.aborted) throw new CancelledError();
         if (!booth) throw new Error("the worker was not configured");
-        const { value, transfer } = await booth.answer(question, { signal, progress });
-        send({ id, ok: true, value }, transfer);
+        const { transfer, ...answer } = await booth.answer(question, { signal, progress });
+        send({ id, ok: true, ...answer }, transfer);
     } catch (error) {
         if (error instanceof CancelledError) {
             send({ id, ok: false, problem: "cancelled", message: "", hint: "" });

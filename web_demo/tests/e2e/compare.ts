@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Page } from "playwright-core";
+import { expect } from "vitest";
 import { TESTDATA } from "./browser";
 
 export interface Raster {
@@ -16,6 +17,12 @@ export function psnr(a: Raster, b: Raster): number {
     }
     const squares = a.rgb.reduce((sum, level, i) => sum + (level - b.rgb[i]) ** 2, 0);
     return squares === 0 ? 120 : 10 * Math.log10(255 ** 2 / (squares / a.rgb.length));
+}
+
+/** The figure is printed as well: how far above the floor it lies says more than that it does. */
+export function agrees(decibels: number, least: number): void {
+    console.info(`${expect.getState().currentTestName}: ${decibels.toFixed(1)} dB`);
+    expect(decibels).toBeGreaterThanOrEqual(least);
 }
 
 /** A picture's file, decoded by the browser. */

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launch, photo, TESTDATA, Visit } from "./browser";
-import { decode, enhancedByPython, psnr } from "./compare";
+import { agrees, decode, enhancedByPython, psnr } from "./compare";
 import { exifOf, textOf } from "./metadata";
 import { Server } from "./server";
 
@@ -18,12 +18,6 @@ afterAll(async () => {
     await browser?.close();
     await server?.stop();
 });
-
-/** The figure is printed as well: how far above the floor it lies says more than that it does. */
-function agrees(decibels: number, least: number): void {
-    console.info(`${expect.getState().currentTestName}: ${decibels.toFixed(1)} dB`);
-    expect(decibels).toBeGreaterThanOrEqual(least);
-}
 
 const NAMES = { int8: "int8", fp32: "float" } as const;
 
@@ -79,7 +73,8 @@ describe.each(["int8", "fp32"] as const)("%s", (precision) => {
                         });
                         worker.postMessage({ id: mine, kind, args });
                     });
-                worker.postMessage({ configure: { base: document.baseURI, lasting: false } });
+                const manifest = new URL("booth.json", document.baseURI).href;
+                worker.postMessage({ configure: { manifest, lasting: false } });
                 const content = new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]);
                 await ask("import", { content });
                 const rgba = new Uint8ClampedArray(width * height * 4).fill(255);

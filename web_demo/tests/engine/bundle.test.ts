@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { BundleError } from "../../src/core/errors";
-import { decodeIndex } from "../../src/engine/bundle";
+import { decodeIndex } from "../../src/engine/boothIndex";
 import { Latency } from "../../src/engine/latency";
 import { problemOf } from "../../src/engine/problems";
 

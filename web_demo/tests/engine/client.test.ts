@@ -25,7 +25,7 @@ class FakeWorker {
 
 let workers: FakeWorker[];
 const client = (lasting = true) =>
-    new BoothClient({ base: "https://example.test/", lasting }, () => {
+    new BoothClient({ manifest: "https://example.test/booth.json", lasting }, () => {
         workers.push(new FakeWorker());
         return workers[workers.length - 1] as unknown as Worker;
     });
@@ -46,7 +46,7 @@ test("answers find their questions in any order, progress on the way", async () 
     const second = booth.ask("export", {});
     const [worker] = workers;
     expect(workers.length).toBe(1);
-    expect(worker.heard[0]).toEqual({ configure: { base: "https://example.test/", lasting: true } });
+    expect(worker.heard[0]).toEqual({ configure: { manifest: "https://example.test/booth.json", lasting: true } });
     worker.say({ id: 2, ok: true, value: "two" });
     worker.say({ id: 1, progress: { stage: "network", share: -1 } });
     worker.say({ id: 1, ok: true, value: "one" });

@@ -35,3 +35,23 @@ test("no file imports itself by way of others", () => {
     expect(circles(imports)).toEqual([]);
     expect(circles(new Map([...imports, ["a", ["b"]], ["b", ["a"]]]))).toEqual(["a", "b"]);
 });
+
+/** What each folder may import of the others; the page uses the library by its name, as anybody does. */
+const STOREYS: Record<string, string[]> = {
+    core: ["core"],
+    engine: ["core", "engine"],
+    library: ["core", "engine", "library"],
+    app: ["app"],
+    verify: ["verify"],
+};
+
+test("folders import what stands below them alone", () => {
+    const folder = (file: string) => file.split("/")[0];
+    const wrong = [...imports].flatMap(([file, names]) =>
+        names.filter((name) => !STOREYS[folder(file)]?.includes(folder(name))).map((name) => `${file} -> ${name}`),
+    );
+    expect(wrong).toEqual([]);
+    const page = [...imports.keys()].filter((file) => folder(file) === "app");
+    const named = page.flatMap((file) => readFileSync(join(SOURCES, file), "utf8").match(/"edgesr-web[^"]*"/g) ?? []);
+    expect(new Set(named)).toEqual(new Set(['"edgesr-web/booth"']));
+});

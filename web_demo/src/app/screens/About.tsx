@@ -1,6 +1,5 @@
+import { type GpuTrial, type Measured, type Opened, PRECISIONS } from "edgesr-web/booth";
 import { useEffect, useState } from "react";
-import type { GpuTrial, Measured, Opened } from "../../engine/protocol";
-import { PRECISIONS } from "../../engine/protocol";
 import { useBooth } from "../booth";
 import { Action } from "../ui/Action";
 import { Busy } from "../ui/Busy";

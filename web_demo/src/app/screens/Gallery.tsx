@@ -1,7 +1,7 @@
+import type { GalleryState } from "edgesr-web/booth";
 import { Images, Plus, X } from "lucide-react";
 import { useEffect, useState } from "react";
 import { DropZone, FileTrigger, isFileDropItem, Text } from "react-aria-components";
-import type { GalleryState } from "../../engine/protocol";
 import { useBooth } from "../booth";
 import { type Learning, useLearning } from "../learning";
 import { Action } from "../ui/Action";

@@ -1,5 +1,5 @@
+import type { Refusal } from "edgesr-web/booth";
 import { TriangleAlert } from "lucide-react";
-import type { Refusal } from "../../engine/protocol";
 import { refusals } from "../obstacles";
 import { words } from "../words";
 

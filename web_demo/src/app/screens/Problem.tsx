@@ -1,3 +1,4 @@
+import type { Problem as Kind } from "edgesr-web/booth";
 import {
     Ban,
     CameraOff,
@@ -9,7 +10,6 @@ import {
     ScanFace,
     TriangleAlert,
 } from "lucide-react";
-import type { Problem as Kind } from "../../engine/problems";
 import { type Obstacle, useBooth } from "../booth";
 import { problems } from "../obstacles";
 import { go } from "../route";

@@ -1,6 +1,6 @@
+import type { Looked, Outcome, Photo } from "edgesr-web/booth";
 import { Plus, Search } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
-import type { Looked, Outcome, Photo } from "../../engine/protocol";
 import { useBooth } from "../booth";
 import { labelOf, type Restoring } from "../restoring";
 import { go } from "../route";

@@ -1,4 +1,4 @@
-import type { Photo } from "../../engine/protocol";
+import type { Photo } from "edgesr-web/booth";
 import { useBooth } from "../booth";
 import { labelOf, useRestoring } from "../restoring";
 import { Busy } from "../ui/Busy";

@@ -1,6 +1,6 @@
+import type { Looked, Outcome, Photo } from "edgesr-web/booth";
 import { Download, Share2 } from "lucide-react";
 import { useState } from "react";
-import type { Looked, Outcome, Photo } from "../../engine/protocol";
 import { useBooth } from "../booth";
 import { saveFile } from "../saveFile";
 import { Action } from "../ui/Action";

@@ -1,6 +1,6 @@
+import type { Looked } from "edgesr-web/booth";
 import { Search, UserX } from "lucide-react";
 import { Button } from "react-aria-components";
-import type { Looked } from "../../engine/protocol";
 import { useBooth } from "../booth";
 import type { Restoring } from "../restoring";
 import { Action } from "../ui/Action";

@@ -1,4 +1,4 @@
-import type { Outcome } from "../../engine/protocol";
+import type { Outcome } from "edgesr-web/booth";
 import { PictureView } from "../ui/Picture";
 import { words } from "../words";
 

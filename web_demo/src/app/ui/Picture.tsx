@@ -1,5 +1,5 @@
+import type { Picture } from "edgesr-web/booth";
 import { type CanvasHTMLAttributes, useLayoutEffect, useRef } from "react";
-import type { Picture } from "../../engine/protocol";
 
 interface Props extends CanvasHTMLAttributes<HTMLCanvasElement> {
     picture: Picture | ImageBitmap;
