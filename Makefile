@@ -1,5 +1,5 @@
 # Everything goes through ./bootstrap, which needs no make; these are the usual names for it.
-.PHONY: help demo test env check lint docs wheel bench release fuzz kills android-assets android-apk android-check ios-assets ios-check web web-check clean
+.PHONY: help demo test env check lint docs wheel bench release fuzz kills android-assets android-apk android-check ios-assets ios-check web web-check libraries clean
 
 FACES ?= ../shared/faces
 SECONDS ?= 60
@@ -48,5 +48,7 @@ web:            ## the web booth's page, into edgesr/booth/site
 	.venv/bin/python web_demo/tools/build.py
 web-check:      ## build the page, check it, run its tests in a real browser
 	.venv/bin/python web_demo/tools/check.py
+libraries:      ## the booths' engines as libraries for other apps, into dist/libraries
+	.venv/bin/python web_demo/tools/library.py || [ $$? -eq 3 ]
 clean:          ## remove what was made, but the environments
 	rm -rf build dist out *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -23,8 +23,8 @@ from edgesr.images.imaging import Pixels
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-LANGUAGES = {"sh", "python", "json", "text"}
-"""``sh`` and ``python`` are run, ``json`` is a file's content, ``text`` is anything else to look at."""
+LANGUAGES = {"sh", "python", "html", "json", "text"}
+"""``sh`` and ``python`` are run, ``html`` and ``json`` are a file's content, ``text`` is anything else to look at."""
 
 FENCE = re.compile(r"^\s*```(.*)$")
 NO_RUN = re.compile(r"<!-- no-run: (.+) -->")

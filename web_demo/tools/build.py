@@ -32,7 +32,7 @@ LICENCES = "licences.txt"
 DETECTOR_LICENCE = "edgesr/weights/face_detection_yunet.LICENSE"
 LEAST_NODE = (20, 19)
 """What Vite asks for."""
-NOT_SOURCES = ("node_modules", "dist", "tests", "testdata", "tools")
+NOT_SOURCES = ("node_modules", "dist", "example", "tests", "testdata", "tools")
 """Folders of the project that the page is not built from."""
 ROOTS = ("index.html", "verify.html")
 

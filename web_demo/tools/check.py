@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks the web booth whole: page, types, lint, the core against Python's vectors, and the page in a real browser.
+"""Checks the web booth whole: page, types, lint, the core against Python's vectors, the page in a real browser, and the
+library in an app that installs it.
 
     python web_demo/tools/check.py
 
@@ -38,7 +39,7 @@ def main() -> int:
         return error.told()
     kept_work.prepare()
     bundle = ["-m", "edgesr.cli", "convert", "--target", "web", "--output", BUNDLE, "--force"]
-    for step in ([TOOLS / "build.py"], [TOOLS / "vectors.py"], bundle):
+    for step in ([TOOLS / "build.py"], [TOOLS / "library.py"], [TOOLS / "vectors.py"], bundle):
         if code := subprocess.run([sys.executable, *step], check=False).returncode:
             return code
     for what in (["tsc", "--noEmit"], ["biome", "check", "--colors=off", "."]):

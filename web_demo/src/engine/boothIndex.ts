@@ -40,11 +40,11 @@ export function decodeIndex(content: Uint8Array): BoothIndex {
     try {
         fields = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(content));
     } catch (error) {
-        throw new BundleError("booth.json cannot be read", "make it again: edgesr convert --target web", {
+        throw new BundleError("the manifest is no JSON that can be read", "is it at this address? else convert again", {
             cause: error,
         });
     }
-    if (fields?.format !== "edgesr-booth") throw new BundleError("this is no edgesr booth");
+    if (fields?.format !== "edgesr-booth") throw new BundleError("this is no edgesr booth or bundle");
     if (fields.format_version !== FORMAT_VERSION) {
         throw new ProblemError(
             "model-other",

@@ -54,7 +54,7 @@ test("the example, as it stands and without a bundler, makes Python's face", asy
     const { page } = visit;
     await page.waitForFunction(() => document.querySelector<HTMLInputElement>("#tiny")?.onchange);
     await page.locator("#mine").setInputFiles(photo("portrait-0027_1.jpg"));
-    await page.getByText("1 photos are remembered").waitFor();
+    await page.getByText("remembered: 1").waitFor();
     await page.locator("#tiny").setInputFiles(photo("small.jpg"));
     await page.waitForFunction(() => document.querySelector("canvas")?.width === 128);
     const rgb = await page.evaluate(() => {

@@ -41,7 +41,7 @@ export async function tour() {
     const waiting = problem(engine.find(ten, { thorough: true }));
     engine.dispose();
     // @ts-expect-error a face is said by its place, and not by its picture
-    const misused = engine.restore(small, faces[0]);
+    const misused = problem(engine.restore(small, faces[0]));
     return {
         network: engine.network,
         learned: first.learned,
@@ -56,7 +56,7 @@ export async function tour() {
         enhanced: Array.from(new Uint8Array(await enhanced.arrayBuffer())),
         stages: [...stages].sort(),
         ...reasons,
-        disposed: [await waiting, await problem(misused)],
+        disposed: [await waiting, await misused],
         nowhere: await problem(Engine.open({ manifest: "/nowhere/manifest.json" })),
     };
 }
