@@ -25,9 +25,10 @@ from edgesr.files.leftovers import work_folder
 from edgesr.layers.blocks import Stage
 from edgesr.layers.lowerings import Sampling
 from edgesr.layers.skip import ConvSkip, MatmulSkip, skip_named
+from edgesr.models.interface import joined, separate
 from edgesr.models.network import planar
 from edgesr.quantize.layers import ADDITION, exported
-from edgesr.runtime.base import Array, joined, separate
+from edgesr.runtime.base import Array
 
 from .int8 import CONVOLUTIONS, DEQUANTIZE, QUANTIZE, is_operation
 from .parity import FP32_MAX_ABS_ERROR
@@ -90,8 +91,7 @@ class Prefix(nn.Module):
         alive = torch.cat(means).sum(0, keepdim=True) * KEEP_ALIVE
         seen = self._project(self._at_the_end(*inputs)) + alive  # 1 or n, 1, h, w
         if self.name == "encode":
-            outputs = [_spread(seen, shape) for shape in self.kept]
-            return outputs[0] if len(outputs) == 1 else tuple(outputs)
+            return joined([_spread(seen, shape) for shape in self.kept])
         return self.skip(inputs[0]), seen[:, 0] * torch.ones(self.out_shape)
 
     def _at_the_end(self, *inputs: Tensor) -> Tensor:
@@ -296,8 +296,7 @@ def _wanted(graphs: Graphs, graph: GraphName, inputs: dict[str, Array]) -> Array
 
     given = [nchw(name) for name in graphs.input_names(graph)]
     if graph == "encode":
-        kept = graphs.encode(*given)
-        first: Tensor = kept[0] if not isinstance(kept, tuple) else kept[0][0]
+        first: Tensor = separate(graphs.encode(*given))[0][0]
         out = first.permute(1, 2, 0) if first.ndim == 3 else first
     else:
         out = graphs.restore(*given)[1]

@@ -100,14 +100,17 @@ POST_PROCESSING = ["clamp sr to [0, 1]", "multiply by 255 and round"]
 
 
 def describe_features(checkpoint: Checkpoint, interface: Interface) -> dict[str, Any]:
-    """How features are stored, the same for every target: layout, channels, int8 steps.
+    """How features are stored, the same for every target: layout, maps and codes, int8 steps of the maps' parts.
 
-    ``shape`` is that of a network's one map; of several maps and codes ``kept`` has the shape of each.
+    ``maps`` and ``codes`` are those of a gallery's section. ``shape`` of a network's one map is for apps that know no
+    more.
     """
-    shapes = {name: list(shape) for name, shape in interface.kept.items()}
+    shapes = [list(shape) for shape in interface.kept.values()]
     return {
         "stored_layout": "NHWC",
-        **({"shape": next(iter(shapes.values()))} if len(shapes) == 1 else {"kept": shapes}),
+        **({"shape": shapes[0]} if len(shapes) == 1 else {}),
+        "maps": [one.to_list() for one in interface.feature_maps],
+        "codes": [one.to_list() for one in interface.codes],
         "parts": [
             {"name": name, "channels": channels, "int8_scale": checkpoint.feature_scales.get(name)}
             for name, channels in interface.parts.items()

@@ -13,8 +13,8 @@ from edgesr.data.samples import sample_faces
 from edgesr.evaluation.methods import degrade
 from edgesr.evaluation.metrics import psnr_unit
 from edgesr.images.imaging import to_unit
-from edgesr.models.interface import Interface
-from edgesr.runtime.base import Array, Features, Runtime, fill_slots, joined, separate
+from edgesr.models.interface import Interface, joined, separate
+from edgesr.runtime.base import Array, Features, Runtime, fill_slots
 
 from .precision import PRECISIONS
 

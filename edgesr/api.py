@@ -17,13 +17,14 @@ from edgesr.gallery.section import DType, Section
 from edgesr.images.arrays import as_rgb
 from edgesr.images.imaging import Pixels, read_image, to_pixels, to_unit
 from edgesr.models.description import trained_for
+from edgesr.models.interface import separate
 from edgesr.process import extras
 
 if TYPE_CHECKING:
     from edgesr.faces.face import Detector
     from edgesr.models.architecture import NetworkConfig
     from edgesr.models.interface import Interface
-    from edgesr.runtime.base import Array, Runtime
+    from edgesr.runtime.base import Array, Features, Runtime
 
 Photo = str | Path | npt.NDArray[Any]
 
@@ -68,8 +69,11 @@ class Model:
         aligned: bool = False,
         detector: Detector | None = None,
         report: Callable[[str], None] = lambda _: None,
-    ) -> Array:
+    ) -> Features:
         """Features of sharp photos, computed once and kept: float32 [N, h, w, C].
+
+        Of a network that keeps several maps and codes of a photo they are a tuple of all, each [N, h, w, C] or
+        [N, length], in the order of its ``interface``.
 
         In a photo's file the one clear face is found and aligned, unless ``aligned`` says that the files are aligned
         crops. Arrays are aligned crops. A crop is ``hr_size`` square, or larger (then it is scaled down). ``report`` is
@@ -82,7 +86,7 @@ class Model:
         """
         from PIL import Image
 
-        from edgesr.runtime.base import feature_shape, only_map
+        from edgesr.runtime.base import stacked
 
         size = self.interface.hr_size
         features = []
@@ -106,22 +110,22 @@ class Model:
                 )
             if height > size:
                 image = np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
-            features.append(only_map(self.runtime.encode(to_unit(image))))
-        return np.stack(features) if features else np.zeros((0, *feature_shape(self.interface)), np.float32)
+            features.append(self.runtime.encode(to_unit(image)))
+        return stacked(features, self.interface)
 
-    def restore(self, lr: Photo, features: Array | Gallery) -> tuple[Pixels, Array]:
+    def restore(self, lr: Photo, features: Features | Gallery) -> tuple[Pixels, Array]:
         """The sharp face uint8 [H, W, 3], and each exemplar's weight at each LR pixel, [N, h, w] in [0, 1].
 
-        ``lr`` is ``lr_size`` square; ``features`` [N, h, w, C] from ``encode``, or a gallery, of which the exemplars
-        that serve this face best are taken (``choose`` says which, in the order of the weights). N = 0 is plain
-        super-resolution.
+        ``lr`` is ``lr_size`` square; ``features`` of N exemplars as ``encode`` gives them, or a gallery, of which the
+        exemplars that serve this face best are taken (``choose`` says which, in the order of the weights). N = 0 is
+        plain super-resolution.
 
         Raises:
             InputOutputError: ``lr`` is unreadable or of another size.
             GalleryError: a gallery without a section for this network.
             UsageError: more exemplars than slots, or features of another network.
         """
-        from edgesr.runtime.base import feature_shape, fill_slots
+        from edgesr.runtime.base import fill_slots, unstacked
 
         image, slots = self._lr_pixels(lr), self.interface.slots
         if isinstance(features, Gallery):
@@ -130,18 +134,23 @@ class Model:
             filled = self.features_of(features, chosen, slots=slots)
             sr, weights = self.runtime.restore(to_unit(image), filled, valid)
             return to_pixels(sr), weights[: len(chosen)]
-        shape = feature_shape(self.interface)
-        if features.shape[1:] != shape:
+        count = self._count(features)
+        if count > slots:
             raise UsageError(
-                f"features have shape {features.shape}", f"{self.name} takes [N, {', '.join(map(str, shape))}]"
-            )
-        if len(features) > slots:
-            raise UsageError(
-                f"{len(features)} exemplars for {slots} slots",
+                f"{count} exemplars for {slots} slots",
                 "choose the best ones, load with least_slots, or convert with more --slots",
             )
-        sr, weights = self.runtime.restore(to_unit(image), *fill_slots(list(features), self.interface))
-        return to_pixels(sr), weights[: len(features)]
+        sr, weights = self.runtime.restore(to_unit(image), *fill_slots(unstacked(features), self.interface))
+        return to_pixels(sr), weights[:count]
+
+    def _count(self, features: Features) -> int:
+        """The number N of exemplars. Raises UsageError: they are not what this network keeps of exemplars."""
+        wanted, given = list(self.interface.kept.values()), [one.shape for one in separate(features)]
+        counts = {shape[:1] for shape in given}
+        if [shape[1:] for shape in given] != wanted or len(counts) > 1:
+            takes = ", ".join(f"[N, {', '.join(map(str, shape))}]" for shape in wanted)
+            raise UsageError(f"features have shape {', '.join(map(str, given))}", f"{self.name} takes {takes}")
+        return int(given[0][0])
 
     def choose(
         self, lr: Photo, gallery: Gallery, *, slots: int | None = None, landmarks: npt.ArrayLike | None = None
@@ -169,8 +178,8 @@ class Model:
         descriptors = np.stack([entry.descriptor for entry in entries])
         return [held[i] for i in choose(descriptors, describe(image, landmarks), slots, sharpness if known else None)]
 
-    def features_of(self, gallery: Gallery, indices: Sequence[int], *, slots: int | None = None) -> Array:
-        """Features of entries of a gallery as this network takes them, float32 [n, h, w, C]; zeros up to ``slots``.
+    def features_of(self, gallery: Gallery, indices: Sequence[int], *, slots: int | None = None) -> Features:
+        """Features of entries of a gallery as ``restore`` takes them; zeros up to ``slots``.
 
         Raises:
             GalleryError: a gallery without a section for this network, or an entry without features in it.
@@ -228,7 +237,7 @@ class Model:
             )
         if other := gallery.sections[found].differs(self.section()):
             raise GalleryError(
-                f"the gallery has {other} as {self.name} has",
+                f"the gallery {other} as {self.name} has",
                 "the gallery is damaged, or was made with another network: build it again",
             )
         described = gallery.entries[0].descriptor.size if gallery.entries else SIZE

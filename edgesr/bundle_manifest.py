@@ -144,6 +144,10 @@ def _check_features(path: Path, features: Any, interface: Interface) -> None:
     parts = features.get("parts") if isinstance(features, dict) else None
     if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
         raise BundleError(f"{path} has no proper 'features'", AGAIN)
+    for key, kept in (("maps", interface.feature_maps), ("codes", interface.codes)):
+        # Bundles of before networks of several maps say nothing of them: they have one, whose parts are looked at.
+        if (said := features.get(key)) is not None and said != [one.to_list() for one in kept]:
+            raise BundleError(f"{path} has features of other {key} than its network: {said!r:.120}", AGAIN)
     channels = [(part.get("name"), part.get("channels")) for part in parts]
     scales = [part.get("int8_scale") for part in parts]
     if channels != list(interface.parts.items()) or not all(map(_is_scale, scales)):

@@ -12,10 +12,10 @@ from torch import Tensor
 from edgesr.deployment.graphs import GRAPHS, Graphs, deployed_graphs
 from edgesr.errors import CheckpointError
 from edgesr.models.checkpoint import Checkpoint
-from edgesr.models.interface import Interface
+from edgesr.models.interface import Interface, joined, separate
 from edgesr.models.network import Network
 from edgesr.process.exclusive import Exclusive
-from edgesr.runtime.base import Array, Features, Runtime, joined, separate
+from edgesr.runtime.base import Array, Features, Runtime
 
 from .layers import exported, find_layers, tensor_names
 from .points import Points
@@ -125,8 +125,7 @@ class GraphsRuntime(Runtime):
     @torch.inference_mode()
     def encode(self, exemplar: Array) -> Features:
         with self.exclusive():
-            features = self.graphs.encode(_tensor(exemplar).permute(2, 0, 1)[None])
-        kept = features if isinstance(features, tuple) else (features,)
+            kept = separate(self.graphs.encode(_tensor(exemplar).permute(2, 0, 1)[None]))
         return joined([_array(one[0].permute(1, 2, 0) if one.ndim == 4 else one[0]) for one in kept])
 
     @torch.inference_mode()

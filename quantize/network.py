@@ -10,6 +10,7 @@ from torch.fx import GraphModule
 
 from edgesr.errors import UsageError
 from edgesr.layers.bicubic import bicubic_upsample
+from edgesr.models.interface import separate
 from edgesr.models.network import Network
 from edgesr.models.registry import architecture_of
 from edgesr.process.quiet import quiet
@@ -69,8 +70,7 @@ class QATNetwork(nn.Module):
         features: Any = ()
         if n:
             features = graphs["encode"](exemplars.flatten(0, 1))
-            kept = features if isinstance(features, tuple) else (features,)
-            residual, _ = graphs["restore"](lr, *kept, valid)
+            residual, _ = graphs["restore"](lr, *separate(features), valid)
         else:
             residual, _ = graphs["restore"](lr)
         return residual.float() + bicubic_upsample(lr, self.interface.scale), features

@@ -66,6 +66,7 @@ LONG = {
     "test_tflite",
     "test_threads_safe",
     "test_toy_architecture",
+    "test_toy_maps",
     "test_toy_target",
     "test_training",
     "test_training_processes",

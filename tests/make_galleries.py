@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from edgesr.gallery.format import Gallery, read_gallery, write_gallery
+from edgesr.models.interface import separate
 
 FOLDER = Path(__file__).parent / "data" / "galleries"
 OLD = FOLDER / "v1"
@@ -30,8 +31,8 @@ def decoding(gallery: Gallery) -> dict[str, Any]:
             "scale": section.scale,
             "lr_size": section.lr_size,
             "dtype": section.dtype,
-            "maps": [[one.name, one.size, [list(part) for part in one.parts]] for one in section.maps],
-            "codes": [[code.name, code.length] for code in section.codes],
+            "maps": [one.to_list() for one in section.maps],
+            "codes": [code.to_list() for code in section.codes],
             "feature_scales": None if section.steps is None else {name: float(v) for name, v in section.steps.items()},
         }
         for section in gallery.sections
@@ -43,7 +44,7 @@ def decoding(gallery: Gallery) -> dict[str, Any]:
             if stored is None:
                 features.append(None)
                 continue
-            floats = [section.floats([stored], which=which)[0] for which in range(len(section.maps))]
+            floats = [one[0] for one in separate(section.floats([stored]))]
             features.append(
                 {
                     "stored_sha256": [hashlib.sha256(array.tobytes()).hexdigest() for array in stored],
@@ -93,9 +94,10 @@ def of_two_networks() -> Gallery:
 
 def make() -> None:
     from galleries import of_two_networks as of_two_maps
+    from make_toy_bundle import make as of_a_toy
 
     made = {path.stem: read_gallery(path) for path in sorted(OLD.glob("*.gallery"))}
-    made |= {"two-networks": of_two_networks(), "two-maps-and-a-code": of_two_maps(1, 2, 3)}
+    made |= {"two-networks": of_two_networks(), "two-maps-and-a-code": of_two_maps(1, 2, 3), "toy-maps": of_a_toy()}
     for name, gallery in made.items():
         write_gallery(FOLDER / f"{name}.gallery", gallery)
         (FOLDER / f"{name}.gallery").chmod(0o644)  # these are public

@@ -196,7 +196,7 @@ def test_a_gallery_with_other_descriptors_is_refused(tiny: Model, tmp_path: Path
         ({"scale": 8}, "x8"),
         ({"lr_size": 16}, "16 px"),
         ({"maps": (FeatureMap("features", 16, 8, (("f_ref", 4), ("g_ref", 12))),)}, "f_ref 4"),
-        ({"codes": (Code("style", 8),)}, "style 8"),
+        ({"codes": (Code("style", 8),)}, "style of 8 numbers"),
         ({"steps": {"f_ref": 10.0, "g_ref": 0.1}}, "step .* f_ref"),
         ({"steps": {"f_ref": 0.1, "g_ref": 0.10001}}, "g_ref"),
     ],

@@ -4,17 +4,16 @@ target, stored in galleries and reported."""
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 pytest.importorskip("lightning_fabric", reason="training needs lightning-fabric: pip install 'edgesr[train]'")
 pytest.importorskip("torchao", reason="quantization needs torchao: pip install 'edgesr[executorch]'")
 
+import toys
 from toy_architecture import ARCHITECTURE
 from toy_architecture.config import ToyConfig
 
@@ -24,8 +23,6 @@ from edgesr.cli.main import run
 from edgesr.convert.pipeline import convert, plan
 from edgesr.convert.targets import TARGETS
 from edgesr.convert.verify import verify
-from edgesr.data.batches import Curriculum
-from edgesr.data.faces import FaceSet
 from edgesr.data.samples import sample_faces
 from edgesr.errors import EXIT_OK, BundleError, EdgesrError
 from edgesr.evaluation.methods import degrade
@@ -33,17 +30,9 @@ from edgesr.faces.descriptor import describe
 from edgesr.gallery.build import empty_gallery
 from edgesr.gallery.format import Entry, read_gallery, write_gallery
 from edgesr.models import load_checkpoint
-from edgesr.models.registry import ARCHITECTURES, PRESETS
-from edgesr.quantize.checkpoint import save_quantized
 from edgesr.quantize.graphs import all_layers, quantization_of
-from edgesr.quantize.ptq import calibrate, calibration_faces
-from edgesr.training.config import TrainConfig
-from edgesr.training.trainer import Trainer
 
 CONFIG = ToyConfig()
-TRAINING = TrainConfig(
-    steps=6, batch_size=2, learning_rate=1e-2, warmup_steps=2, precision="32-true", curriculum=Curriculum(0.0)
-)
 NOT_YET = pytest.mark.xfail(
     strict=True,
     raises=EdgesrError,
@@ -55,59 +44,36 @@ NEEDS = {"tflite": (pytest.mark.tflite, NOT_YET), "web": pytest.mark.chromium}
 
 @pytest.fixture(scope="module", autouse=True)
 def _installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The toy as an installed package that names its record, for this process and for those that it starts."""
-    place = tmp_path_factory.mktemp("installed")
-    described = place / "toy_architecture-1.0.dist-info"
-    described.mkdir()
-    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-architecture\nVersion: 1.0\n")
-    (described / "entry_points.txt").write_text("[edgesr.architectures]\ntoy = toy_architecture:ARCHITECTURE\n")
-    paths = os.pathsep.join([str(place), str(Path(__file__).parent)])
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("PYTHONPATH", paths)
-        patched.syspath_prepend(str(place))
-        assert run(["info", "toy-x4"]) == EXIT_OK, "found by the preset's name"
+    with toys.installed(ARCHITECTURE, "toy_architecture", tmp_path_factory.mktemp("installed")):
         yield
-    del ARCHITECTURES[ARCHITECTURE.name]
-    del PRESETS["toy-x4"]
 
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample people's two photos each."""
-    folder = tmp_path_factory.mktemp("people")
-    for face in sample_faces(CONFIG.hr_size):
-        (folder / face.person).mkdir()
-        for name, photo in (("a", face.target), ("b", face.exemplar)):
-            Image.fromarray(photo).save(folder / face.person / f"{name}.png")
-    return folder
+    return toys.write_people(tmp_path_factory.mktemp("people"), CONFIG.hr_size)
 
 
 @pytest.fixture(scope="module")
 def trained(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run's folder."""
     folder = tmp_path_factory.mktemp("runs") / "toy"
-    Trainer(folder, "toy", CONFIG, TRAINING, FaceSet.read(people, None, CONFIG.hr_size)).fit()
+    toys.trainer(folder, "toy", CONFIG, people).fit()
     return folder
 
 
 @pytest.fixture(scope="module")
 def quantized(trained: Path, people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its calibrated int8 form."""
-    source = load_checkpoint(trained)
-    quantization = calibrate(source, calibration_faces(people, None, CONFIG.hr_size, CONFIG.slots, 6))
-    folder = tmp_path_factory.mktemp("quantized") / "toy-int8-ptq"
-    save_quantized(folder, "toy-int8-ptq", source.model, quantization, source)
-    return folder
+    return toys.quantize(tmp_path_factory.mktemp("quantized") / "toy-int8-ptq", trained, people)
 
 
 def test_it_is_trained_and_goes_on_where_it_was_interrupted(trained: Path, people: Path) -> None:
     checkpoint = load_checkpoint(trained)
     assert checkpoint.model.config == CONFIG
-    assert checkpoint.training["step"] == TRAINING.steps
+    assert checkpoint.training["step"] == toys.TRAINING.steps
     assert checkpoint.feature_scales.keys() == {"detail"}
     assert json.loads((trained / "checkpoint" / "config.json").read_text())["architecture"] == "toy"
-    again = Trainer(trained, "toy", CONFIG, TRAINING, FaceSet.read(people, None, CONFIG.hr_size))
-    assert again.step == TRAINING.steps
+    assert toys.trainer(trained, "toy", CONFIG, people).step == toys.TRAINING.steps
 
 
 def test_it_restores_a_face_from_its_name_alone(trained: Path) -> None:

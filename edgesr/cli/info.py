@@ -57,6 +57,7 @@ def command(model: str, lr_size: int | None, slots: int | None, as_json: bool) -
         "scale": config.scale,
         "lr_size": config.lr_size,
         "slots": config.slots,
+        "gallery_bytes": config.interface.gallery_bytes,
         "parameters": cost.parameters,
         "gmacs_encode": cost.macs_encode / 1e9,
         "gmacs_restore": cost.macs_restore / 1e9,
@@ -93,6 +94,7 @@ def without_torch(model: str, lr_size: int | None, slots: int | None, known: boo
         "scale": described.config.scale,
         "lr_size": described.config.lr_size,
         "slots": described.config.slots,
+        "gallery_bytes": described.config.interface.gallery_bytes,
         **graphs.manifest["info"],
         "checkpoint_sha256": graphs.manifest["checkpoint_sha256"],
         "feature_space": described.feature_space,
@@ -111,6 +113,7 @@ def show(facts: dict[str, Any], asked: str) -> None:
     output.write(f"  GMACs          encode {facts['gmacs_encode']:.3f} (an exemplar, once per photo in the gallery)")
     output.write(f"                 restore {facts['gmacs_restore']:.3f} (an LR face with {facts['slots']} exemplars)")
     output.write(f"                 {facts['gmacs_paper']:.3f} as the paper counts (nothing precomputed)")
+    output.write(f"  gallery        {facts['gallery_bytes'] / 1024:,.0f} KiB an exemplar, in int8")
     if facts["checkpoint_sha256"] is None:
         output.write(f"  no weights: edgesr train FOLDER --network {asked} makes some")
         return

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from edgesr.models.architecture import NetworkConfig
-from edgesr.models.interface import Interface
-from edgesr.models.network import Kept, Network, planar, separate
+from edgesr.models.interface import Interface, separate
+from edgesr.models.network import Kept, Network, planar
 from edgesr.models.registry import architecture_of
 
 GraphName = Literal["encode", "restore"]

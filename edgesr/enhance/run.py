@@ -26,6 +26,7 @@ from edgesr.gallery.format import Gallery, read_gallery
 from edgesr.images.imaging import Pixels, resize_bicubic
 from edgesr.images.photo_formats import LONGEST_SIDE
 from edgesr.release import DEFAULT_CHECKPOINT
+from edgesr.runtime.base import Features
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,11 +165,11 @@ class Enhancer:
         lr = lr_crop(native, network.lr_size)
         model, gallery = network.model, network.gallery
 
-        def restored(features: npt.NDArray[np.float32]) -> tuple[Pixels, npt.NDArray[np.float32]]:
+        def restored(features: Features) -> tuple[Pixels, npt.NDArray[np.float32]]:
             sr, weights = model.restore(lr, features)
             return (keep_own_detail(sr, native, network.lr_size) if self.settings.own_detail else sr), weights
 
-        none = functools.cache(lambda: restored(_no_exemplars(network))[0])
+        none = functools.cache(lambda: restored(model.encode([]))[0])
         sr, weights, chosen, other = None, None, [], None
         if gallery is not None and len(gallery):
             other = self.judge(native, none(), network) if self.judge else None
@@ -297,12 +298,6 @@ def open_networks(galleries: Sequence[Any], models: Sequence[Any], threads: int 
     served = dict.fromkeys(name for gallery in read for name in networks_of(gallery)) if not models else ()
     named = models or list(served) or [DEFAULT_CHECKPOINT]
     return pair_networks([one if isinstance(one, Model) else load(one, threads=threads) for one in named], read)
-
-
-def _no_exemplars(network: Network) -> npt.NDArray[np.float32]:
-    from edgesr.runtime.base import feature_shape
-
-    return np.zeros((0, *feature_shape(network.model.interface)), np.float32)
 
 
 def _several(one: Any) -> Sequence[Any]:

@@ -72,7 +72,7 @@ def temporal_table(
         )
     targets = [targets[round(i)] for i in np.linspace(0, len(targets) - 1, min(TARGETS, len(targets)))]
     blank = model.encode([np.full((size, size, 3), GREY, np.uint8)])
-    none = blank[:0]
+    none = model.encode([])
     names = ["bicubic", "none", "blank", *map(str, usable)]
     scores: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     for t in targets:

@@ -16,6 +16,8 @@ from edgesr.gallery.people import Threshold, group, in_doubt
 from edgesr.gallery.photos import Candidate, Rejection, stored_name
 from edgesr.gallery.quality import FINGERPRINT, Quality, duplicates
 from edgesr.gallery.section import DType
+from edgesr.models.interface import separate
+from edgesr.runtime.base import unstacked
 
 if TYPE_CHECKING:
     from edgesr.api import Model
@@ -164,7 +166,7 @@ def encode_entries(
     result = []
     for one in candidates:
         features = tuple(
-            section.pack([networks[i].encode([one.face])[0]]) if i in networks else None
+            section.pack(separate(unstacked(networks[i].encode([one.face]))[0])) if i in networks else None
             for i, section in enumerate(gallery.sections)
         )
         result.append(

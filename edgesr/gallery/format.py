@@ -19,8 +19,9 @@ import numpy.typing as npt
 from edgesr.errors import GalleryError, InputOutputError
 from edgesr.gallery.header import HASH_AT, MOST_HEADER, STEPS, Header, Label, decode, is_current, without_hash
 from edgesr.gallery.header_v1 import decode_v1
-from edgesr.gallery.section import LARGEST_INT8, NUMPY, Array, DType, Section, Stored, pack_features
+from edgesr.gallery.section import LARGEST_INT8, NUMPY, DType, Section, Stored, pack_features
 from edgesr.gallery.storage import locked, read_private, write_private
+from edgesr.runtime.base import Array, Features
 
 __all__ = ["DType", "Entry", "Gallery", "Section", "locked", "pack_features", "read_gallery", "write_gallery"]
 
@@ -73,10 +74,11 @@ class Gallery:
         section: int = 0,
         slots: int | None = None,
         planar: bool = False,
-    ) -> Array:
-        """The first map of a section as the network takes it, float32 [n, h, w, C], of the entries ``indices``.
+    ) -> Features:
+        """Features of the entries ``indices`` as a section's network takes them: its one map, float32 [n, h, w, C], or
+        all maps and codes in the order of its ``Interface``.
 
-        By default of all that the section holds; ``slots`` and ``planar`` as in ``Section.floats``.
+        By default of all entries that the section holds; ``slots`` and ``planar`` as in ``Section.floats``.
 
         Raises:
             GalleryError: the section does not hold one of the entries.

@@ -278,8 +278,8 @@ def _section_to_json(section: Section, rows: Sequence[int]) -> dict[str, Any]:
         "scale": section.scale,
         "lr_size": section.lr_size,
         "dtype": section.dtype,
-        "maps": [[one.name, one.size, [list(part) for part in one.parts]] for one in section.maps],
-        "codes": [[one.name, one.length] for one in section.codes],
+        "maps": [one.to_list() for one in section.maps],
+        "codes": [one.to_list() for one in section.codes],
         "entries": list(rows),
     }
 

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgesr.errors import GalleryError
-from edgesr.models.interface import Code, FeatureMap
+from edgesr.models.interface import Code, FeatureMap, joined
+from edgesr.runtime.base import Array, Features
 
 DType = Literal["int8", "fp16"]
-Array = npt.NDArray[np.float32]
 Stored = tuple[npt.NDArray[Any], ...]
 """What a section keeps of one exemplar: its maps [size, size, C] as int8 or fp16, and behind them its codes [length],
 float32."""
@@ -82,16 +82,22 @@ class Section:
             raise GalleryError("the codes hold values that are not finite", "the model is damaged: convert again")
         return (*maps, *codes)
 
-    def floats(
-        self, stored: Sequence[Stored], *, which: int = 0, slots: int | None = None, planar: bool = False
-    ) -> Array:
-        """A map of several exemplars as the network takes it, float32 [n, h, w, C].
+    def floats(self, stored: Sequence[Stored], *, slots: int | None = None, planar: bool = False) -> Features:
+        """Features of several exemplars as the network takes them, float32: maps [n, h, w, C], codes [n, length].
 
         ``slots``: room for so many, zeros behind the exemplars'. ``planar``: a channel's values lie together in memory,
         as graphs of layout NCHW want them, so that they are not copied once more.
         """
-        one = self.maps[which]
-        count, size, channels = len(stored) if slots is None else slots, one.size, one.channels
+        count = len(stored) if slots is None else slots
+        maps = [self._map_floats(which, stored, count, planar) for which in range(len(self.maps))]
+        codes = [np.zeros((count, code.length), np.float32) for code in self.codes]
+        for i, code in enumerate(codes, len(maps)):
+            for row, arrays in zip(code, stored, strict=False):
+                row[:] = arrays[i]
+        return joined([*maps, *codes])
+
+    def _map_floats(self, which: int, stored: Sequence[Stored], count: int, planar: bool) -> Array:
+        size, channels = self.maps[which].size, self.maps[which].channels
         steps = self.step_of_channel(which)
         result = np.zeros((count, channels, size, size) if planar else (count, size, size, channels), np.float32)
         for row, arrays in zip(result, stored, strict=False):
@@ -103,22 +109,34 @@ class Section:
         return result.transpose(0, 2, 3, 1) if planar else result
 
     def differs(self, other: Section) -> str | None:
-        """What keeps the features of two sections of one key from meaning the same; None where they do."""
+        """What a section lacks to hold the features that ``other`` of the same key describes, or has otherwise: what
+        follows on "the gallery"; None where they mean the same."""
         if (self.maps, self.codes) != (other.maps, other.codes):
-            return f"maps and codes {describe(self)}, not {describe(other)}"
+            ours, wanted = _described(self), _described(other)
+            for name in wanted:
+                if name not in ours:
+                    return f"has no {name} of {wanted[name]}"
+                if ours[name] != wanted[name]:
+                    return f"has {name} of {ours[name]}, not of {wanted[name]}"
+            if extra := [name for name in ours if name not in wanted]:
+                return f"has {extra[0]} of {ours[extra[0]]}, which is none of {', '.join(wanted)}"
+            return f"has {', '.join(ours)} in another order than {', '.join(wanted)}"
         if self.steps is not None:
             theirs = other.steps or {}
             for part, step in self.steps.items():
                 if part not in theirs or np.float32(theirs[part]) != np.float32(step):  # files hold float32
                     known = f"{theirs[part]:.6g}" if part in theirs else "none"
-                    return f"the int8 step {step:.6g} of {part}, not {known}"
+                    return f"has the int8 step {step:.6g} of {part}, not {known}"
         return None
 
 
-def describe(section: Section) -> str:
-    """Maps and codes for people: ``features 32x32 of f_ref 64 + g_ref 64``."""
-    maps = (f"{m.name} {m.size}x{m.size} of {' + '.join(f'{n} {c}' for n, c in m.parts)}" for m in section.maps)
-    return ", ".join((*maps, *(f"{code.name} {code.length}" for code in section.codes)))
+def _described(section: Section) -> dict[str, str]:
+    """Maps and codes for people, by name: ``32x32 pixels with f_ref 64 + g_ref 64``."""
+    maps = {
+        m.name: f"{m.size}x{m.size} pixels with {' + '.join(f'{part} {count}' for part, count in m.parts)}"
+        for m in section.maps
+    }
+    return maps | {code.name: f"{code.length} numbers" for code in section.codes}
 
 
 def pack_features(

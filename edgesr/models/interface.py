@@ -8,11 +8,24 @@ PyTorch: a network's own configuration derives its ``Interface``, and what lies 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 FEATURES = "features"
 """The graphs' tensor of a network with one map; of several maps and codes each has its own, ``features_NAME``."""
+
+One = TypeVar("One")
+"""A map's or a code's values, as arrays or as tensors."""
+
+
+def separate(kept: One | tuple[One, ...]) -> tuple[One, ...]:
+    """What is kept of exemplars, maps and codes one by one, also where there is but one map."""
+    return kept if isinstance(kept, tuple) else (kept,)
+
+
+def joined(kept: Sequence[One]) -> One | tuple[One, ...]:
+    """The inverse of ``separate``: the one map by itself, or a tuple of all maps and codes."""
+    return kept[0] if len(kept) == 1 else tuple(kept)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +46,10 @@ class FeatureMap:
         if sum(channels for _, channels in self.parts) != self.channels:
             raise ValueError(f"the parts of {self.name} have other than its {self.channels} channels: {self.parts}")
 
+    def to_list(self) -> list[Any]:
+        """As galleries and manifests describe it: name, side, and name and channels of each part."""
+        return [self.name, self.size, [list(part) for part in self.parts]]
+
 
 @dataclasses.dataclass(frozen=True)
 class Code:
@@ -40,6 +57,10 @@ class Code:
 
     name: str
     length: int
+
+    def to_list(self) -> list[Any]:
+        """As galleries and manifests describe it: name and length."""
+        return [self.name, self.length]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +97,12 @@ class Interface:
         if len(shapes) == 1:
             return {FEATURES: next(iter(shapes.values()))}
         return {f"{FEATURES}_{name}": shape for name, shape in shapes.items()}
+
+    @property
+    def gallery_bytes(self) -> int:
+        """Bytes of an exemplar's features in an int8 gallery; codes are float32 there."""
+        maps = sum(one.channels * one.size**2 for one in self.feature_maps)
+        return maps + 4 * sum(code.length for code in self.codes)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from edgesr.models.architecture import NetworkConfig
-from edgesr.models.interface import Interface
+from edgesr.models.interface import Interface, joined, separate
 
 Kept = Tensor | tuple[Tensor, ...]
 """What is kept of exemplars: the one map, or all maps and codes in the order of the network's ``Interface``."""
@@ -52,13 +52,3 @@ class Network(nn.Module, abc.ABC):
 def planar(shape: tuple[int, ...]) -> tuple[int, ...]:
     """A map's canonical shape [h, w, C] as networks have it, [C, h, w]; a code's as it is."""
     return (shape[2], *shape[:2]) if len(shape) == 3 else shape
-
-
-def separate(features: Kept) -> tuple[Tensor, ...]:
-    """Maps and codes one by one, also where there is but one map."""
-    return features if isinstance(features, tuple) else (features,)
-
-
-def joined(kept: list[Tensor]) -> Kept:
-    """The inverse of ``separate``."""
-    return kept[0] if len(kept) == 1 else tuple(kept)

@@ -79,6 +79,7 @@ def measure_report(
         scale=checkpoint.model.config.scale,
         lr_size=measuring.interface.lr_size,
         slots=measuring.interface.slots,
+        gallery_bytes=measuring.interface.gallery_bytes,
         date=date.isoformat(),
         split=Part(split.name, len(split.faces), split.of),
         degradation=next((face.degradation for face in split.faces), "bicubic"),

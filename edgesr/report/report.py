@@ -76,6 +76,8 @@ class Report:
     scale: int
     lr_size: int
     slots: int
+    gallery_bytes: int
+    """Of an exemplar's features in an int8 gallery."""
     date: str
     split: Part
     people: int

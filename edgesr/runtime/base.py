@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgesr.errors import UsageError
-from edgesr.models.interface import FEATURES, Interface
+from edgesr.models.interface import FEATURES, Interface, joined, separate
 from edgesr.process import threads as thread_choice
 from edgesr.process.exclusive import Exclusive
 
@@ -191,30 +190,17 @@ def restorer_inputs(interface: Interface, lr: Array, features: Features, valid: 
     return {"lr": lr, **dict(zip(interface.kept, separate(features), strict=True)), "valid": valid}
 
 
-def separate(features: Features) -> tuple[Array, ...]:
-    """Maps and codes one by one, also where there is but one map."""
-    return features if isinstance(features, tuple) else (features,)
+def stacked(features: Sequence[Features], interface: Interface) -> Features:
+    """What is kept of several exemplars in one: maps [N, h, w, C] and codes [N, length], N = 0 too."""
+    kept = [separate(one) for one in features]
+    return joined(
+        [
+            np.stack([one[i] for one in kept]) if kept else np.zeros((0, *shape), np.float32)
+            for i, shape in enumerate(interface.kept.values())
+        ]
+    )
 
 
-def joined(kept: Sequence[Array]) -> Features:
-    """The inverse of ``separate``."""
-    return kept[0] if len(kept) == 1 else tuple(kept)
-
-
-def only_map(features: Features) -> Array:
-    """The map of a network that keeps one.
-
-    Raises:
-        UsageError: it keeps more.
-    """
-    if isinstance(features, tuple):
-        raise UsageError(
-            f"the network keeps {len(features)} maps and codes of an exemplar, and this takes networks of one map",
-            "convert it, or call its runtime, which takes and gives all of them",
-        )
-    return features
-
-
-def feature_shape(interface: Interface) -> tuple[int, ...]:
-    """[h, w, C] of what is kept of an exemplar by a network of one map."""
-    return next(iter(interface.kept.values()))
+def unstacked(features: Features) -> list[Features]:
+    """The inverse of ``stacked``: what is kept of each exemplar."""
+    return [joined(one) for one in zip(*separate(features), strict=True)]

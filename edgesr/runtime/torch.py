@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from edgesr.models.interface import Interface
+from edgesr.models.interface import Interface, joined, separate
 from edgesr.models.network import Network
 from edgesr.process.exclusive import Exclusive
-from edgesr.runtime.base import Array, Features, Runtime, joined, separate
+from edgesr.runtime.base import Array, Features, Runtime
 
 
 class TorchRuntime(Runtime):
@@ -29,8 +29,7 @@ class TorchRuntime(Runtime):
     @torch.inference_mode()
     def encode(self, exemplar: Array) -> Features:
         with self.exclusive():
-            features = self.model.encode(self._planes(exemplar)[None])
-        kept = features if isinstance(features, tuple) else (features,)
+            kept = separate(self.model.encode(self._planes(exemplar)[None]))
         return joined([self._array(one[0].movedim(0, -1) if one.ndim == 4 else one[0]) for one in kept])
 
     @torch.inference_mode()
@@ -39,7 +38,7 @@ class TorchRuntime(Runtime):
         with self.exclusive():
             sr, weights = self.model.restore(
                 self._planes(lr)[None],
-                kept[0] if len(kept) == 1 else tuple(kept),
+                joined(kept),
                 self._tensor(valid)[None],
             )
         return self._array(sr[0].permute(1, 2, 0)), self._array(weights[0])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from edgesr.models.network import Network, separate
+from edgesr.models.interface import separate
+from edgesr.models.network import Network
 
 SAMPLE = 64
 PERCENTILE = 0.9999
