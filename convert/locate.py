@@ -206,13 +206,16 @@ def first_departing_module(
     def departs(name: str) -> bool:
         report(f"looking for the first module that departs: trying {graph}.{name}")
         with work_folder("locate") as folder:
-            conversion = convert(_ending_at(graphs, graph, name), folder)
+            prefix = _exported(_prefix(graphs, graph, name), graphs, graph)
+            ending = dataclasses.replace(graphs, **{graph: prefix, other: least})  # type: ignore[arg-type]
+            conversion = convert(ending, folder)
             got = _run(open_artifact(folder, conversion), graph, inputs)
-        wanted = _wanted(_ending_at(pristine, graph, name), graph, inputs)
+        correct = dataclasses.replace(pristine, **{graph: _prefix(pristine, graph, name)})  # type: ignore[arg-type]
+        wanted = _wanted(correct, graph, inputs)
         peak = np.float32(np.abs(wanted).max() or 1.0)
         if quantized:
             # Any last bit rounded otherwise grows to the noise that the int8 layers before have: that is no departure.
-            close = _wanted(_ending_at(pristine, graph, name), graph, _nearly(inputs))
+            close = _wanted(correct, graph, _nearly(inputs))
             allowed = min(FLOAT16_PSNR_DB, psnr_unit(close / peak, wanted / peak)) - INT8_MARGIN_DB
             return not psnr_unit(got / peak, wanted / peak) >= allowed
         if PRECISIONS[precision].psnr_db is None:
@@ -220,6 +223,9 @@ def first_departing_module(
         return not psnr_unit(got / peak, wanted / peak) >= FLOAT16_PSNR_DB
 
     quantized = isinstance(getattr(pristine, graph), GraphModule)
+    # The other graph has to be converted too; its own first module is the least work.
+    other: GraphName = "encode" if graph == "restore" else "restore"
+    least = _exported(_prefix(graphs, other, stages(graphs, other)[0]), graphs, other)
     low, high = 0, len(names) - 1
     if not departs(names[high]):
         if graph == "restore" and not quantized and departs(SKIP):
@@ -258,20 +264,14 @@ def _read_by(module: GraphModule, layer: str) -> list[str]:
     return list(found)
 
 
-def _ending_at(graphs: Graphs, graph: GraphName, module: str) -> Graphs:
-    # The other graph has to be converted too; its own first module is the least work.
-    other: GraphName = "encode" if graph == "restore" else "restore"
-    prefixes = {
-        name: _prefix(graphs, name, module if name == graph else stages(graphs, name)[0]) for name in (graph, other)
-    }
-    return dataclasses.replace(graphs, **prefixes)  # type: ignore[arg-type]
+def _prefix(graphs: Graphs, graph: GraphName, module: str) -> Prefix:
+    quantized = isinstance(getattr(graphs, graph), GraphModule)
+    return (QuantizedPrefix if quantized else Prefix)(graphs, graph, module)
 
 
-def _prefix(graphs: Graphs, graph: GraphName, module: str) -> nn.Module:
-    if not isinstance(getattr(graphs, graph), GraphModule):
-        return Prefix(graphs, graph, module)
-    # Exported, so that converters find a quantized graph in it.
-    return exported(QuantizedPrefix(graphs, graph, module), graphs.inputs(graph))
+def _exported(prefix: Prefix, graphs: Graphs, graph: GraphName) -> nn.Module:
+    """As converters take it, which find a quantized graph in what was exported."""
+    return exported(prefix, graphs.inputs(graph)) if isinstance(prefix, QuantizedPrefix) else prefix
 
 
 def _nearly(inputs: dict[str, Array]) -> dict[str, Array]:

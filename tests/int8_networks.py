@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch import nn
 from torch.fx import GraphModule
 
 from edgesr.convert.int8 import CONVOLUTIONS, count, int8_checks
+from edgesr.convert.locate import first_departing_module
 from edgesr.convert.parity import Case, Check, Expected, expected, measure_parity, real_cases
 from edgesr.convert.target import Conversion
 from edgesr.data.samples import sample_faces
@@ -23,8 +25,11 @@ from edgesr.models.checkpoint import load_checkpoint
 from edgesr.quantize.graphs import GraphsRuntime, quantize_graphs
 from edgesr.quantize.ptq import CalibrationFace, calibrate
 from edgesr.quantize.scheme import Quantization
-from edgesr.runtime.base import Runtime
+from edgesr.runtime.base import Runtime, fill_slots
 from edgesr.training.feature_scales import measure_feature_scales
+
+Convert = Callable[[Graphs, Path], Conversion]
+Open = Callable[[Path, Conversion], Runtime]
 
 METADATA: dict[str, str | int] = {"edgesr_scale": 4, "edgesr_feature_space": "tiny-0123"}
 
@@ -39,7 +44,6 @@ def faces() -> list[CalibrationFace]:
 def network() -> tuple[Checkpoint, Quantization]:
     """The float network and its scales."""
     import tempfile
-    from pathlib import Path
 
     model, photos = lively(TINY), torch.stack([face.target for face in faces()])
     with tempfile.TemporaryDirectory() as folder:
@@ -101,6 +105,24 @@ def with_other_weights(graphs: Graphs, layer: str) -> Graphs:
         setattr(owner, path.rpartition(".")[2], torch.nn.Buffer(module.get_buffer(path).flip(0)))
 
     return _with_restore(graphs, change)
+
+
+def found_by_prefixes(layer: str, lowering: str, convert: Convert, open_artifact: Open) -> str:
+    """What the search says of a layer of the restorer whose weights are other ones in what is converted: nothing but
+    the converted prefixes is looked at."""
+    correct = quantized(lowering)
+    case, features = truth(lowering)[0][1], truth(lowering)[1][1].features
+    stored, valid = fill_slots(features, correct.interface)
+    return first_departing_module(
+        with_other_weights(correct, layer),
+        correct,
+        "restore",
+        {"lr": case.lr, "features": stored, "valid": valid},
+        "int8",
+        convert=convert,
+        open_artifact=open_artifact,
+        report=lambda stage: None,
+    )
 
 
 def with_float_layer(graphs: Graphs) -> Graphs:

@@ -88,7 +88,7 @@ def test_nothing_but_the_look_ups_is_left_to_the_host(int8: Converted) -> None:
 def test_in_parts_it_computes_the_same(int8: Converted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a network of real size is sampled: equal to the bit, and the parts' product counts as one convolution."""
     graphs, whole, folder = int8
-    monkeypatch.setattr(xnnpack_rewrites, "PART_BYTES", 4096)
+    monkeypatch.setattr(xnnpack_rewrites, "PART_BYTES", 8192)
     conversion = convert(graphs, "int8", tmp_path, lambda stage: None)
     assert all(check.ok for check in int8_checks(conversion.convolutions, graphs))
     assert count(conversion.convolutions, graphs) == count(whole.convolutions, graphs)

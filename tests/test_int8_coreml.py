@@ -8,11 +8,10 @@ import pytest
 from int8_networks import (
     assert_every_int8_convolution_keeps_its_steps,
     failures,
+    found_by_prefixes,
     names,
     network,
     quantized,
-    truth,
-    with_other_weights,
     with_wrong_step,
 )
 
@@ -22,11 +21,9 @@ from edgesr.convert.coreml.conversion import convert
 from edgesr.convert.coreml.mil.evaluator import MILEvaluator
 from edgesr.convert.coreml.mil.program import load_program, operations
 from edgesr.convert.int8 import int8_checks
-from edgesr.convert.locate import first_departing_module
 from edgesr.convert.parity import expected, measure_parity, real_cases
 from edgesr.convert.target import Conversion
-from edgesr.deployment.graphs import Graphs, deployed_graphs
-from edgesr.runtime.base import fill_slots
+from edgesr.deployment.graphs import deployed_graphs
 from edgesr.runtime.torch import TorchRuntime
 
 LOWERING = "grid_sample"
@@ -68,28 +65,17 @@ def test_a_wrong_step_is_caught_by_name(tmp_path: Path) -> None:
     assert names(failed)[0].startswith("restore: int8 step of lr_extractor.")
 
 
-@pytest.mark.parametrize("layer", ["alignment.projection", "reconstructor.up1"])
-def test_a_departing_layer_of_the_program_is_found(layer: str) -> None:
-    """Its weights are other ones in what is converted: nothing but the evaluated prefixes is looked at."""
-    correct = quantized(LOWERING)
-    damaged = with_other_weights(correct, layer)
-    case, features = truth(LOWERING)[0][1], truth(LOWERING)[1][1].features
-    stored, valid = fill_slots(features, correct.interface)
-    inputs = {"lr": case.lr, "features": stored, "valid": valid}
-
-    def found_in(graphs: Graphs) -> str:
-        return first_departing_module(
-            graphs,
-            correct,
-            "restore",
-            inputs,
-            "int8",
-            convert=lambda prefix, folder: convert(prefix, "int8", folder, lambda stage: None),
-            open_artifact=lambda folder, made: MILEvaluator(folder, made.files, correct.interface, made.tensors),
-            report=lambda stage: None,
-        )
-
-    assert found_in(damaged) == f"restore.{layer}"
+def test_a_departing_layer_of_the_program_is_found() -> None:
+    layer = "alignment.projection"
+    found = found_by_prefixes(
+        layer,
+        LOWERING,
+        convert=lambda prefix, folder: convert(prefix, "int8", folder, lambda stage: None),
+        open_artifact=lambda folder, made: MILEvaluator(
+            folder, made.files, quantized(LOWERING).interface, made.tensors
+        ),
+    )
+    assert found == f"restore.{layer}"
 
 
 def test_weights_alone_can_be_int8(tmp_path: Path) -> None:
