@@ -1,4 +1,4 @@
-"""Commands at work: convert, verify, bench, train, restore, demo, and the README's lines."""
+"""Commands at work: convert, verify, bench, train, restore and demo."""
 
 from __future__ import annotations
 
@@ -8,16 +8,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from conftest import Call
 from PIL import Image
-from scenes import SIDE, Place, compose
-
-from edgesr.data.samples import sample_faces
-from edgesr.evaluation.methods import degrade
 
 
 def test_convert_verify_bench_promise_their_keys(call: Call, tiny_checkpoint: Path, tmp_path: Path) -> None:
@@ -137,26 +132,6 @@ def test_the_demo_converts_verifies_restores_and_draws(call: Call, tiny_checkpoi
         assert picture.width > 7 * 32
     code, answer, _ = call("demo", "-o", tmp_path, "-c", tiny_checkpoint)
     assert (code, "already exists" in answer["error"]) == (2, True)
-
-
-@pytest.mark.tflite
-def test_the_readmes_python_works_as_it_stands(tmp_path: Path, monkeypatch) -> None:
-    readme = (Path(__file__).parent.parent / "README.md").read_text()
-    code = readme.split("```python\n")[1].split("```")[0]
-    face, large = sample_faces(128)[0], sample_faces(SIDE)[0]
-    for name in ("me-1.jpg", "me-2.jpg"):
-        Image.fromarray(face.exemplar).save(tmp_path / name)
-    Image.fromarray(degrade(face.target, 4)).save(tmp_path / "tiny-face.png")
-    (tmp_path / "my-photos").mkdir()
-    photo = compose((640, 480), [(large.exemplar, Place((320, 240), 260, 0.05))])
-    Image.fromarray(photo).save(tmp_path / "my-photos" / "summer.jpg")
-    Image.fromarray(compose((480, 320), [(large.target, Place((130, 150), 40))])).save(tmp_path / "party.jpg")
-    monkeypatch.chdir(tmp_path)
-    names: dict[str, Any] = {}
-    exec(compile(code, "README.md", "exec"), names)
-    assert Image.open(tmp_path / "party-sharp.jpg").width > 480, "enlarged, so that the restored face shows"
-    assert names["sr"].shape == (128, 128, 3)
-    assert names["weights"].shape == (2, 32, 32)
 
 
 def test_verify_says_no_with_exit_code_1(call: Call, tiny_bundle: Path, tmp_path: Path) -> None:
