@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from PIL import Image
 from whole_photos import PLACE, KnownFaces, face_at
 
@@ -103,12 +105,36 @@ def lively(config: HIMEConfig, seed: int = 0) -> HIME:
     return model.eval().requires_grad_(False)
 
 
+Once = Callable[[str, Callable[[Path], object]], Path]
+
+
 @pytest.fixture(scope="session")
-def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Makes a folder once for all of pytest's workers: ``once("name", make)``, where ``make`` writes the folder that it
+    is given. It is not to be changed."""
+    own = tmp_path_factory.getbasetemp()
+    root = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "once"
+    root.mkdir(exist_ok=True)
+
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        folder, unfinished = root / name, root / f"{name}-unfinished"
+        with FileLock(root / f"{name}.lock"):
+            if not folder.exists():
+                shutil.rmtree(unfinished, ignore_errors=True)
+                make(unfinished)
+                unfinished.rename(folder)
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(once: Once) -> Path:
     """A checkpoint folder of a tiny network."""
-    folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
-    save_checkpoint(folder, "tiny", lively(TINY), training={}, feature_scales={"f_ref": 0.1, "g_ref": 0.1})
-    return folder
+    scales = {"f_ref": 0.1, "g_ref": 0.1}
+    return once(
+        "tiny", lambda folder: save_checkpoint(folder, "tiny", lively(TINY), training={}, feature_scales=scales)
+    )
 
 
 def pytest_configure() -> None:
@@ -205,9 +231,32 @@ def known(monkeypatch: pytest.MonkeyPatch) -> KnownFaces:
 
 
 @pytest.fixture(scope="session")
-def tiny_bundle(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bundles") / "tiny-onnx"
-    convert(plan("onnx", checkpoint=tiny_checkpoint, output=folder))
+def tiny_bundle(tiny_checkpoint: Path, once: Once) -> Path:
+    return once("tiny-onnx", lambda folder: convert(plan("onnx", checkpoint=tiny_checkpoint, output=folder)))
+
+
+@pytest.fixture(scope="session")
+def tiny_booth(tiny_checkpoint: Path, once: Once) -> Path:
+    """The tiny float network as a web bundle, made without a browser; not to be changed."""
+
+    def make(folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("EDGESR_CHROMIUM", "none")
+            convert(plan("web", checkpoint=tiny_checkpoint, output=folder))
+
+    return once("tiny-web", make)
+
+
+@pytest.fixture(scope="session")
+def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two people with three photos of noise each, as large as the tiny network's faces."""
+    folder = tmp_path_factory.mktemp("made-up")
+    random = np.random.default_rng(0)
+    for person in ("ann", "bob"):
+        (folder / person).mkdir()
+        for i in range(3):
+            photo = random.integers(0, 256, (TINY.hr_size, TINY.hr_size, 3), np.uint8)
+            Image.fromarray(photo).save(folder / person / f"{i}.png")
     return folder
 
 

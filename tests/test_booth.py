@@ -18,7 +18,6 @@ import pytest
 from edgesr.booth import site
 from edgesr.booth.cache import cache_folder
 from edgesr.booth.server import HEADERS, POLICY, FolderServer, listed
-from edgesr.convert.pipeline import convert, plan
 from edgesr.errors import InputOutputError
 
 SCRIPT = b"console.log('booth');\n" * 100
@@ -202,20 +201,10 @@ def start(*arguments: object, **environment: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.fixture(scope="module")
-def booth_bundle(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A web bundle of a tiny network, made without a browser: that is test_web_target's."""
-    output = tmp_path_factory.mktemp("booth") / "bundle"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EDGESR_CHROMIUM", "none")
-        convert(plan("web", checkpoint=tiny_checkpoint, output=output))
-    return output
-
-
 @pytest.mark.chromium
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_serves_a_bundle_until_it_is_ended(sent: signal.Signals, booth_bundle: Path) -> None:
-    booth = start("--bundle", booth_bundle, "--port", 0)
+def test_the_command_serves_a_bundle_until_it_is_ended(sent: signal.Signals, tiny_booth: Path) -> None:
+    booth = start("--bundle", tiny_booth, "--port", 0)
     assert booth.stdout is not None
     address = booth.stdout.readline().strip()
     connection = http.client.HTTPConnection(address.removeprefix("http://").strip("/"), timeout=10)
@@ -229,8 +218,8 @@ def test_the_command_serves_a_bundle_until_it_is_ended(sent: signal.Signals, boo
 
 
 @pytest.mark.chromium
-def test_json_is_one_object(booth_bundle: Path) -> None:
-    booth = start("--bundle", booth_bundle, "--json", "--port", 0)
+def test_json_is_one_object(tiny_booth: Path) -> None:
+    booth = start("--bundle", tiny_booth, "--json", "--port", 0)
     assert booth.stdout is not None
     text = ""
     while not text.endswith("}\n"):
@@ -239,18 +228,18 @@ def test_json_is_one_object(booth_bundle: Path) -> None:
     rest, _ = booth.communicate(timeout=20)
     said = json.loads(text + rest)
     assert said["ok"]
-    assert said["bundle"] == str(booth_bundle)
+    assert said["bundle"] == str(tiny_booth)
     assert said["address"].startswith("http://127.0.0.1:")
 
 
 @pytest.mark.chromium
 def test_a_checkpoint_that_was_opened_before_opens_at_once(
-    booth_bundle: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_booth: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     kept = cache_folder(str(tiny_checkpoint))
     kept.parent.mkdir(parents=True)
-    kept.symlink_to(booth_bundle)
+    kept.symlink_to(tiny_booth)
     code = (
         "import sys; from edgesr.cli.booth import cached_booth; "
         f"print(cached_booth({str(tiny_checkpoint)!r})); print('torch' in sys.modules)"

@@ -34,28 +34,13 @@ from edgesr.runtime.torch import TorchRuntime
 
 
 @pytest.fixture(scope="module")
-def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two people with three made-up photos each."""
-    from PIL import Image
-
-    folder = tmp_path_factory.mktemp("people")
-    random = np.random.default_rng(0)
-    for person in ("ann", "bob"):
-        (folder / person).mkdir()
-        for i in range(3):
-            photo = random.integers(0, 256, (TINY.hr_size, TINY.hr_size, 3), np.uint8)
-            Image.fromarray(photo).save(folder / person / f"{i}.png")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def source(tiny_checkpoint: Path) -> Checkpoint:
     return load_checkpoint(tiny_checkpoint)
 
 
 @pytest.fixture(scope="module")
-def quantization(source: Checkpoint, people: Path) -> Quantization:
-    return calibrate(source, calibration_faces(people, None, TINY.hr_size, TINY.slots, 4))
+def quantization(source: Checkpoint, made_up: Path) -> Quantization:
+    return calibrate(source, calibration_faces(made_up, None, TINY.hr_size, TINY.slots, 4))
 
 
 @pytest.fixture(scope="module")
@@ -144,30 +129,30 @@ def test_the_network_given_is_left_as_it_is(source: Checkpoint, quantization: Qu
     assert all(torch.equal(tensor, before[name]) for name, tensor in source.model.state_dict().items())
 
 
-def test_a_layer_in_float_has_no_integers(source: Checkpoint, people: Path) -> None:
+def test_a_layer_in_float_has_no_integers(source: Checkpoint, made_up: Path) -> None:
     kept = "restore.reconstructor.up2"
     recipe = policy_of(TINY).keep_float([kept], "mine")
-    quantization = calibrate(source, calibration_faces(people, None, TINY.hr_size, TINY.slots, 2), recipe=recipe)
+    quantization = calibrate(source, calibration_faces(made_up, None, TINY.hr_size, TINY.slots, 2), recipe=recipe)
     found = steps(quantize_graphs(deployed_graphs(source.model, "rows"), quantization))["restore"]
     assert "reconstructor.up2" not in found
     assert "reconstructor.up1" in found
     assert f"{kept}:out" not in quantization.points
 
 
-def test_everything_can_be_int8(source: Checkpoint, people: Path) -> None:
-    faces = calibration_faces(people, None, TINY.hr_size, TINY.slots, 2)
+def test_everything_can_be_int8(source: Checkpoint, made_up: Path) -> None:
+    faces = calibration_faces(made_up, None, TINY.hr_size, TINY.slots, 2)
     quantization = calibrate(source, faces, recipe=EVERYTHING)
     found = steps(quantize_graphs(deployed_graphs(source.model, "rows"), quantization))["restore"]
     assert {"alignment.offset_y", "alignment.offset_x", "aggregation.u", "aggregation.v"} <= set(found)
 
 
-def test_calibration_is_the_same_each_time(source: Checkpoint, people: Path, quantization: Quantization) -> None:
-    again = calibrate(source, calibration_faces(people, None, TINY.hr_size, TINY.slots, 4))
+def test_calibration_is_the_same_each_time(source: Checkpoint, made_up: Path, quantization: Quantization) -> None:
+    again = calibrate(source, calibration_faces(made_up, None, TINY.hr_size, TINY.slots, 4))
     assert again.points == quantization.points
 
 
-def test_calibration_faces_have_exemplars_of_the_same_person_or_none(people: Path) -> None:
-    counts = [len(face.exemplars) for face in calibration_faces(people, None, TINY.hr_size, 2, 6)]
+def test_calibration_faces_have_exemplars_of_the_same_person_or_none(made_up: Path) -> None:
+    counts = [len(face.exemplars) for face in calibration_faces(made_up, None, TINY.hr_size, 2, 6)]
     assert set(counts) == {0, 1, 2}
 
 
@@ -179,16 +164,16 @@ def test_a_folder_without_faces_is_an_error(tmp_path: Path, photos: str) -> None
         calibration_faces(folder, None, 32, 2)
 
 
-def test_a_network_without_feature_scales_is_refused(source: Checkpoint, people: Path) -> None:
+def test_a_network_without_feature_scales_is_refused(source: Checkpoint, made_up: Path) -> None:
     bare = dataclasses.replace(source, feature_scales={})
     with pytest.raises(CheckpointError, match="no feature_scales"):
-        calibrate(bare, calibration_faces(people, None, TINY.hr_size, TINY.slots, 1))
+        calibrate(bare, calibration_faces(made_up, None, TINY.hr_size, TINY.slots, 1))
 
 
-def test_a_recipe_of_another_network_is_refused(source: Checkpoint, people: Path) -> None:
+def test_a_recipe_of_another_network_is_refused(source: Checkpoint, made_up: Path) -> None:
     recipe = Recipe("mine", (Rule("restore.reconstructor.blocks.7.conv1", "float"),))
     with pytest.raises(UsageError, match="no such layer"):
-        calibrate(source, calibration_faces(people, None, TINY.hr_size, TINY.slots, 1), recipe=recipe)
+        calibrate(source, calibration_faces(made_up, None, TINY.hr_size, TINY.slots, 1), recipe=recipe)
 
 
 def test_a_quantization_of_another_network_is_refused(quantization: Quantization) -> None:
@@ -330,10 +315,10 @@ def test_conversion_says_what_is_missing(
 
 
 def test_the_command_makes_a_checkpoint(
-    tiny_checkpoint: Path, people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny_checkpoint: Path, made_up: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "made"
-    arguments = ["quantize", str(tiny_checkpoint), "--data", str(people), "--method", "ptq", "--faces", "2"]
+    arguments = ["quantize", str(tiny_checkpoint), "--data", str(made_up), "--method", "ptq", "--faces", "2"]
     assert run([*arguments, "-o", str(out), "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["ok"]

@@ -28,20 +28,11 @@ Measured = tuple[Checkpoint, Bench, list[LayerSensitivity]]
 
 
 @pytest.fixture(scope="module")
-def measured(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Measured:
-    from PIL import Image
-
-    folder = tmp_path_factory.mktemp("people")
-    random = np.random.default_rng(0)
-    for person in ("ann", "bob"):
-        (folder / person).mkdir()
-        for i in range(3):
-            image = random.integers(0, 256, (TINY.hr_size, TINY.hr_size, 3), np.uint8)
-            Image.fromarray(image).save(folder / person / f"{i}.png")
+def measured(tiny_checkpoint: Path, made_up: Path) -> Measured:
     source = load_checkpoint(tiny_checkpoint)
-    faces = calibration_faces(folder, None, TINY.hr_size, TINY.slots, 4)
+    faces = calibration_faces(made_up, None, TINY.hr_size, TINY.slots, 4)
     everything = calibrate(source, faces, recipe=EVERYTHING)
-    photos = {p.name: sorted(p.iterdir()) for p in sorted(folder.iterdir())}
+    photos = {p.name: sorted(p.iterdir()) for p in sorted(made_up.iterdir())}
     pairs = [EvalPair(name, found[0], tuple(found[1:])) for name, found in photos.items()]
     return source, Bench(source, everything, pairs), measure(source, everything, pairs)
 

@@ -46,20 +46,10 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
-@pytest.fixture(scope="module")
-def made_without(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny float network as a web bundle, made without a browser; not to be changed."""
-    output = tmp_path_factory.mktemp("web") / "tiny"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EDGESR_CHROMIUM", "none")
-        convert(plan("web", checkpoint=tiny_checkpoint, output=output))
-    return output
-
-
 @pytest.fixture
-def tiny(made_without: Path, tmp_path: Path) -> Path:
+def tiny(tiny_booth: Path, tmp_path: Path) -> Path:
     """A copy of it."""
-    return Path(shutil.copytree(made_without, tmp_path / "tiny"))
+    return Path(shutil.copytree(tiny_booth, tmp_path / "tiny"))
 
 
 def read(folder: Path, name: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from filelock import FileLock
+from conftest import Once
 from packaging.requirements import Requirement
 from PIL import Image
 
@@ -48,16 +48,15 @@ def run(*command: object, cwd: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    own = tmp_path_factory.getbasetemp()
-    # One for all of pytest's workers: a source distribution is put together inside the checkout.
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "wheel"
-    folder.mkdir(exist_ok=True)
-    with FileLock(folder / "lock"):
-        if not list(folder.glob("*.whl")):
-            # Built from the source distribution, so that both are known to be complete.
-            run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
-    return next(folder.glob("*.whl"))
+def wheel(once: Once) -> Path:
+    """One for all of pytest's workers: a source distribution is put together inside the checkout."""
+
+    def build(folder: Path) -> None:
+        folder.mkdir()
+        # Built from the source distribution, so that both are known to be complete.
+        run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
+
+    return next(once("wheel", build).glob("*.whl"))
 
 
 def test_the_wheel_holds_the_package_and_nothing_beside_it(wheel: Path) -> None:
