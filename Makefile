@@ -14,7 +14,7 @@ env:            ## set up .venv and the TFLite environment
 	./bootstrap env
 check:          ## before a commit, in two minutes: lint, types, tests that convert and train nothing
 check: lint
-	OMP_NUM_THREADS=1 .venv/bin/pytest --numprocesses 2 -m "not long and not slow and not tflite and not chromium"
+	OMP_NUM_THREADS=1 .venv/bin/pytest --numprocesses 2 --dist worksteal -m "not long and not slow and not tflite and not chromium"
 lint:           ## lint and types only
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 docs:           ## the documentation as a site, into build/docs
