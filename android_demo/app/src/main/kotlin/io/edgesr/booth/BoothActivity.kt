@@ -9,6 +9,7 @@ import android.provider.Settings
 import android.view.View
 import io.edgesr.booth.ui.StateView
 import io.edgesr.booth.ui.screen
+import io.edgesr.engine.PhotoDecoder
 
 /** What all screens share: asking the picker, and showing a problem with its way out. */
 abstract class BoothActivity : Activity() {

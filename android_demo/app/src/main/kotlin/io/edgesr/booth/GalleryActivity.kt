@@ -27,6 +27,7 @@ import io.edgesr.booth.ui.size
 import io.edgesr.booth.ui.text
 import io.edgesr.core.Gallery
 import io.edgesr.core.Pixels
+import io.edgesr.engine.PhotoDecoder
 
 /** The photos that were learned from: add several, see why one was refused, forget one, delete everything. */
 class GalleryActivity : BoothActivity() {

@@ -4,6 +4,7 @@ import io.edgesr.core.BundleException
 import io.edgesr.core.FaceException
 import io.edgesr.core.GalleryException
 import io.edgesr.engine.EngineException
+import io.edgesr.engine.PhotoException
 import java.io.IOException
 
 /** What can stand in the way: each has a title, a sentence, and a way out. */
@@ -30,6 +31,7 @@ enum class Problem(val title: Int, val text: Int, val action: Int, val wayOut: W
         /** What an error means to whoever holds the phone. */
         fun of(error: Throwable): Problem = when (error) {
             is ProblemException -> error.problem
+            is PhotoException -> if (error.reason == PhotoException.Reason.TOO_LARGE) TOO_LARGE else NO_IMAGE
             is EngineException -> RUNTIME
             is BundleException -> when {
                 "missing" in error.what -> MODEL_MISSING

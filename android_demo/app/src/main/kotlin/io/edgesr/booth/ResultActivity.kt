@@ -29,6 +29,7 @@ import io.edgesr.booth.ui.text
 import io.edgesr.core.Bicubic
 import io.edgesr.core.Enhance
 import io.edgesr.core.Pixels
+import io.edgesr.engine.PhotoDecoder
 import java.io.File
 
 /** One photo: whose face, the face before and after, the photo before and after, and which exemplar counted where. */
@@ -162,7 +163,7 @@ class ResultActivity : BoothActivity() {
 
     private fun compare(outcome: Outcome): View = CompareView(this).apply {
         id = R.id.compare
-        val (before, after) = if (view == R.id.view_photo) Pair(outcome.photoBefore, outcome.photoAfter) else Pair(outcome.before, outcome.after)
+        val (before, after) = if (view == R.id.view_photo) Pair(outcome.photo.before, outcome.photo.after) else Pair(outcome.face.before, outcome.face.after)
         show(PhotoDecoder.toBitmap(before), PhotoDecoder.toBitmap(after), reveal = fresh)
     }
 
@@ -170,16 +171,16 @@ class ResultActivity : BoothActivity() {
         val content = column(R.dimen.two)
         content.id = R.id.heatmaps
         content.add(heading(text(R.style.Text_Title, R.string.why_title)))
-        if (outcome.exemplars.isEmpty()) {
+        if (outcome.face.exemplars.isEmpty()) {
             content.add(text(R.style.Text_Body, R.string.why_empty))
             return content
         }
         content.add(text(R.style.Text_Body, R.string.why_text).apply { setTextColor(getColor(R.color.ink_2)) })
         val maps = row(R.dimen.one)
         maps.gravity = Gravity.TOP
-        val slots = outcome.weights.size / (outcome.lr.width * outcome.lr.height)
-        outcome.exemplars.forEachIndexed { i, index ->
-            val (map, mean) = Pictures.heatmap(outcome.after, outcome.weights, i, slots, outcome.exemplars.size)
+        val slots = outcome.face.weights.size / (outcome.face.lr.width * outcome.face.lr.height)
+        outcome.face.exemplars.forEachIndexed { i, index ->
+            val (map, mean) = Pictures.heatmap(outcome.face.after, outcome.face.weights, i, slots, outcome.face.exemplars.size)
             val percent = (mean * 100 + 0.5f).toInt()
             val one = column(R.dimen.half)
             val tile = Tile(this, PhotoDecoder.toBitmap(map), smooth = true)
@@ -201,9 +202,9 @@ class ResultActivity : BoothActivity() {
     }
 
     private fun explanation(outcome: Outcome): TextView {
-        val count = outcome.exemplars.size
+        val count = outcome.face.exemplars.size
         val said = when {
-            outcome.side > 3 * outcome.lr.width -> getString(R.string.used_large)
+            outcome.face.isLarge -> getString(R.string.used_large)
             !outcome.own && outcome.remembered > 0 -> getString(R.string.used_other)
             count == 0 -> getString(R.string.used_none)
             else -> resources.getQuantityString(R.plurals.used, count, count)
@@ -213,7 +214,7 @@ class ResultActivity : BoothActivity() {
 
     private fun switch(looked: Looked, outcome: Outcome): View {
         val line = row(R.dimen.two)
-        val latency = text(R.style.Text_Label, getString(R.string.latency, outcome.millis))
+        val latency = text(R.style.Text_Label, getString(R.string.latency, outcome.face.millis))
         latency.id = R.id.latency
         latency.setTextColor(getColor(R.color.ink_2))
         if (booth.available.size < 2) {
@@ -230,7 +231,7 @@ class ResultActivity : BoothActivity() {
         return line
     }
 
-    private fun result(): Bitmap? = outcome?.let { PhotoDecoder.toBitmap(if (view == R.id.view_photo) it.photoAfter else it.after) }
+    private fun result(): Bitmap? = outcome?.let { PhotoDecoder.toBitmap(if (view == R.id.view_photo) it.photo.after else it.face.after) }
 
     private fun save() = startActivityForResult(
         Intent(Intent.ACTION_CREATE_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("image/png").putExtra(Intent.EXTRA_TITLE, "face.png"), SAVE,

@@ -2,6 +2,7 @@ package io.edgesr.booth
 
 import io.edgesr.core.Gallery
 import io.edgesr.core.Vectors
+import io.edgesr.engine.PhotoDecoder
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
@@ -30,11 +31,11 @@ class InferenceTest {
             Stage.answer(home, Stage.photo("small.jpg"))
             val activity = Stage.open<ResultActivity>().get()
             val outcome = activity.outcome ?: error("problem ${activity.problem}")
-            val lr = Vectors.psnr(Vectors.pixels(32, expected["lr"]), outcome.lr)
-            val sr = Vectors.psnr(Vectors.pixels(128, expected["sr"]), outcome.sr)
+            val lr = Vectors.psnr(Vectors.pixels(32, expected["lr"]), outcome.face.lr)
+            val sr = Vectors.psnr(Vectors.pixels(128, expected["sr"]), outcome.face.sr)
             println("     ${name(precision)} from the JPEG: LR ${"%.1f".format(lr)} dB, restored ${"%.1f".format(sr)} dB to Python (TFLite 2.18)")
             assertTrue("restored $sr dB", sr >= 40)
-            assertEquals(listOf(0), outcome.exemplars)
+            assertEquals(listOf(0), outcome.face.exemplars)
             assertTrue("the text of the latency", Regex("[0-9]").containsMatchIn(Stage.text(activity, R.id.latency)))
         }
     }

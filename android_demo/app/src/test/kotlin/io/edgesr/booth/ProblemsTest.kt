@@ -11,6 +11,8 @@ import android.view.View
 import io.edgesr.core.Vectors
 import io.edgesr.engine.BundleSource
 import io.edgesr.engine.FolderSource
+import io.edgesr.engine.PhotoDecoder
+import io.edgesr.engine.PhotoException
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNotNull
@@ -120,8 +122,8 @@ class ProblemsTest {
         val endless = object : java.io.InputStream() {
             override fun read() = 1
         }
-        val error = assertThrows(ProblemException::class.java) { PhotoDecoder.bounded(endless, most = 1 shl 20) }
-        assertEquals(Problem.TOO_LARGE, error.problem)
+        val error = assertThrows(PhotoException::class.java) { PhotoDecoder.bounded(endless, most = 1 shl 20) }
+        assertEquals(PhotoException.Reason.TOO_LARGE, error.reason)
         assertEquals(70_000, PhotoDecoder.bounded(java.io.ByteArrayInputStream(ByteArray(70_000)), most = 1 shl 20).size)
     }
 

@@ -8,6 +8,7 @@ import android.view.View
 import io.edgesr.booth.ui.CompareView
 import io.edgesr.core.Json
 import io.edgesr.core.Vectors
+import io.edgesr.engine.PhotoDecoder
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNotNull
@@ -135,17 +136,17 @@ class ScreensTest {
         assertNotNull(result.findViewById<View>(R.id.none))
         result.findViewById<android.widget.GridLayout>(R.id.faces).getChildAt(3).performClick()
         Stage.settle()
-        assertEquals(1, result.outcome!!.exemplars.size)
+        assertEquals(1, result.outcome!!.face.exemplars.size)
         Stage.click(result, R.id.whose_other)
-        assertTrue(result.outcome!!.exemplars.isEmpty())
+        assertTrue(result.outcome!!.face.exemplars.isEmpty())
         assertEquals(result.getString(R.string.used_other), Stage.text(result, R.id.caption))
         Stage.click(result, R.id.whose_mine)
-        assertEquals(1, result.outcome!!.exemplars.size)
+        assertEquals(1, result.outcome!!.face.exemplars.size)
         val other = Stage.restore("ten.jpg").get()
         Stage.click(other, R.id.none)
         other.findViewById<android.widget.GridLayout>(R.id.faces).getChildAt(3).performClick()
         Stage.settle()
-        assertTrue(other.outcome!!.exemplars.isEmpty())
+        assertTrue(other.outcome!!.face.exemplars.isEmpty())
     }
 
     @Test
@@ -201,10 +202,10 @@ class ScreensTest {
         Stage.learn("portrait-0027_1.jpg", "portrait-0036_1.jpg")
         val result = Stage.restore("small.jpg").get()
         val outcome = result.outcome!!
-        assertTrue("exemplars count", outcome.exemplars.isNotEmpty())
-        assertTrue("the face changes", Vectors.psnr(outcome.before, outcome.after) < 40)
-        assertTrue("the photo changes in the face only", outcome.photoBefore.at(2, 2, 0) == outcome.photoAfter.at(2, 2, 0))
-        assertTrue(Vectors.psnr(outcome.photoBefore, outcome.photoAfter) < 60)
+        assertTrue("exemplars count", outcome.face.exemplars.isNotEmpty())
+        assertTrue("the face changes", Vectors.psnr(outcome.face.before, outcome.face.after) < 40)
+        assertTrue("the photo changes in the face only", outcome.photo.before.at(2, 2, 0) == outcome.photo.after.at(2, 2, 0))
+        assertTrue(Vectors.psnr(outcome.photo.before, outcome.photo.after) < 60)
         val compare = result.findViewById<CompareView>(R.id.compare)
         compare.split = 0.2f
         assertEquals("Before and after, the line is at 20 percent. Swipe to move it.", compare.contentDescription)
@@ -238,7 +239,7 @@ class ScreensTest {
         val before = result.outcome!!
         Stage.click(result, if (before.precision == Precision.INT8) R.id.precision_float else R.id.precision_int8)
         assertFalse(before.precision == result.outcome!!.precision)
-        assertTrue(Vectors.psnr(before.sr, result.outcome!!.sr) > 30)
+        assertTrue(Vectors.psnr(before.face.sr, result.outcome!!.face.sr) > 30)
     }
 
     @Test
@@ -257,7 +258,7 @@ class ScreensTest {
         Stage.learn("portrait-0027_1.jpg")
         val controller = Stage.restore("small.jpg")
         Stage.click(controller.get(), R.id.view_photo)
-        val before = controller.get().outcome!!.after
+        val before = controller.get().outcome!!.face.after
         RuntimeEnvironment.setQualifiers("+land")
         controller.recreate()
         Stage.settle()
@@ -267,7 +268,7 @@ class ScreensTest {
         controller.saveInstanceState(state).pause().stop().destroy()
         val reborn = Robolectric.buildActivity(ResultActivity::class.java).create(state).start().restoreInstanceState(state).resume().visible()
         Stage.settle()
-        assertEquals(before, reborn.get().outcome!!.after)
+        assertEquals(before, reborn.get().outcome!!.face.after)
         assertTrue(reborn.get().findViewById<View>(R.id.view_photo).isSelected)
     }
 

@@ -8,6 +8,7 @@ import android.view.ViewGroup
 import android.widget.ImageView
 import io.edgesr.booth.ui.CompareView
 import io.edgesr.core.Vectors
+import io.edgesr.engine.PhotoDecoder
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.junit.runner.RunWith

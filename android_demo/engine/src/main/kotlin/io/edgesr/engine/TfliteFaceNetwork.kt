@@ -42,7 +42,11 @@ class TfliteFaceNetwork private constructor(model: ByteBuffer, private val sides
         if (signature == "detect") given["mask"] = mask(side, (picture.width + 31) / 32 * 32, (picture.height + 31) / 32 * 32)
         val results = outputs.getValue(signature)
         results.values.forEach { it.rewind() }
-        interpreter.runSignature(given, results.mapValues { it.value as Any }, signature)
+        try {
+            interpreter.runSignature(given, results.mapValues { it.value as Any }, signature)
+        } catch (error: IllegalArgumentException) {
+            throw EngineException("TFLite refused to run the face detector", "it is not the one that its description describes", error)
+        }
         return results.mapValues { (_, buffer) ->
             buffer.rewind()
             FloatArray(buffer.capacity() / 4).also { buffer.asFloatBuffer().get(it) }
@@ -64,8 +68,14 @@ class TfliteFaceNetwork private constructor(model: ByteBuffer, private val sides
     companion object {
         private val STRIDES = listOf(8, 16, 32)
         private val CHANNELS = mapOf("cls" to 1, "obj" to 1, "bbox" to 4, "kps" to 10)
+        private val SIGNATURES = listOf("detect", "look")
 
-        /** @throws BundleException where the detector is missing or damaged. */
+        /**
+         * Open the detector after checking its hash.
+         *
+         * @throws BundleException where it is missing or damaged.
+         * @throws EngineException where TFLite does not run on this device, or refuses the model.
+         */
         fun open(source: BundleSource, threads: Int = 2): TfliteFaceNetwork {
             val described = source.read("detector.json")
             val fields = try {
@@ -75,7 +85,10 @@ class TfliteFaceNetwork private constructor(model: ByteBuffer, private val sides
             }
             val model = source.read("detector.tflite")
             if (Manifest.sha256Of(model) != fields["sha256"]) throw BundleException("the face detector is damaged", "install the app again")
-            val sides = (fields["signatures"] as Map<*, *>).entries.associate { Pair(it.key as String, (it.value as Long).toInt()) }
+            val named = fields["signatures"] as? Map<*, *> ?: emptyMap<Any, Any>()
+            val sides = SIGNATURES.associateWith {
+                (named[it] as? Long)?.toInt() ?: throw BundleException("detector.json has no side of $it", "install the app again")
+            }
             return TfliteFaceNetwork(model.order(ByteOrder.nativeOrder()), sides, threads)
         }
     }

@@ -57,5 +57,13 @@ class DetectorTest {
         assertThrows(BundleException::class.java) {
             TfliteFaceNetwork.open(BundleSource { if (it == "detector.json") FolderSource(folder).open(it) else ByteBuffer.allocateDirect(64) })
         }
+        val described = File(folder, "detector.json").readText()
+        for (damaged in listOf("{", "[]", described.replace("\"signatures\"", "\"signature\""), described.replace("\"look\"", "\"peek\""))) {
+            assertThrows(damaged, BundleException::class.java) {
+                TfliteFaceNetwork.open(BundleSource { if (it == "detector.json") direct(damaged) else FolderSource(folder).open(it) })
+            }
+        }
     }
+
+    private fun direct(text: String): ByteBuffer = text.toByteArray().let { ByteBuffer.allocateDirect(it.size).put(it).apply { rewind() } }
 }

@@ -3,9 +3,9 @@ package io.edgesr.booth.ui
 import android.app.Activity
 import android.view.View
 import android.widget.GridLayout
-import io.edgesr.booth.PhotoDecoder
 import io.edgesr.booth.R
 import io.edgesr.core.Pixels
+import io.edgesr.engine.PhotoDecoder
 
 /** Faces to press, in rows; [press] gets the face's number and its tile. */
 internal fun Activity.faceGrid(faces: List<Pixels>, name: (Int) -> String, press: (Int, View) -> Unit): GridLayout {

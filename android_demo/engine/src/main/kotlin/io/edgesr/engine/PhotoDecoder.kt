@@ -1,10 +1,11 @@
-package io.edgesr.booth
+package io.edgesr.engine
 
 import android.content.ContentResolver
 import android.graphics.Bitmap
 import android.graphics.ColorSpace
 import android.graphics.ImageDecoder
 import android.net.Uri
+import io.edgesr.core.EdgesrException
 import io.edgesr.core.Pixels
 import java.io.ByteArrayOutputStream
 import java.io.File
@@ -12,6 +13,14 @@ import java.io.IOException
 import java.io.InputStream
 import java.nio.ByteBuffer
 import java.security.MessageDigest
+
+/** A photo's file cannot be used: [reason] says why. */
+class PhotoException(val reason: Reason, cause: Throwable? = null) : EdgesrException(reason.what, reason.hint, cause) {
+    enum class Reason(internal val what: String, internal val hint: String) {
+        UNREADABLE("this is no image that Android reads", "choose another photo"),
+        TOO_LARGE("the photo has more than 120 megapixels or 256 MB", "choose a smaller one"),
+    }
+}
 
 /** Photos of any format that Android reads, upright, in sRGB, at most [MOST_DECODED] pixels. */
 object PhotoDecoder {
@@ -23,14 +32,14 @@ object PhotoDecoder {
 
     private const val MOST_BYTES = 256 shl 20
 
-    /** The file behind [uri]. @throws ProblemException where it cannot be read. */
+    /** The file behind [uri]. @throws PhotoException where it cannot be read. */
     fun read(resolver: ContentResolver, uri: Uri): ByteArray = try {
         val stream = resolver.openInputStream(uri) ?: throw IOException("no stream")
         stream.use { bounded(it) }
     } catch (error: IOException) {
-        throw ProblemException(Problem.NO_IMAGE, error)
+        throw PhotoException(PhotoException.Reason.UNREADABLE, error)
     } catch (error: SecurityException) {
-        throw ProblemException(Problem.NO_IMAGE, error)
+        throw PhotoException(PhotoException.Reason.UNREADABLE, error)
     }
 
     /** All bytes of [stream], which is left as soon as it gives more than any photo has. */
@@ -40,31 +49,31 @@ object PhotoDecoder {
         while (true) {
             val count = stream.read(part)
             if (count < 0) return content.toByteArray()
-            if (content.size() + count > most) throw ProblemException(Problem.TOO_LARGE)
+            if (content.size() + count > most) throw PhotoException(PhotoException.Reason.TOO_LARGE)
             content.write(part, 0, count)
         }
     }
 
     fun decode(file: File): Pixels = decode(file.readBytes())
 
-    /** @throws ProblemException where [content] is no image, or too large. */
+    /** @throws PhotoException where [content] is no image, or too large. */
     fun decode(content: ByteArray): Pixels {
         val bitmap = try {
             ImageDecoder.decodeBitmap(ImageDecoder.createSource(ByteBuffer.wrap(content))) { decoder, info, _ ->
                 val count = info.size.width.toLong() * info.size.height
-                if (count > MOST_PIXELS) throw ProblemException(Problem.TOO_LARGE)
+                if (count > MOST_PIXELS) throw PhotoException(PhotoException.Reason.TOO_LARGE)
                 decoder.allocator = ImageDecoder.ALLOCATOR_SOFTWARE
                 decoder.setTargetColorSpace(ColorSpace.get(ColorSpace.Named.SRGB))
                 var sample = 1
                 while (count / (sample * sample) > MOST_DECODED) sample++
                 if (sample > 1) decoder.setTargetSampleSize(sample)
             }
-        } catch (error: ProblemException) {
+        } catch (error: PhotoException) {
             throw error
         } catch (error: IOException) {
-            throw ProblemException(Problem.NO_IMAGE, error)
+            throw PhotoException(PhotoException.Reason.UNREADABLE, error)
         } catch (error: RuntimeException) {
-            throw ProblemException(Problem.NO_IMAGE, error)
+            throw PhotoException(PhotoException.Reason.UNREADABLE, error)
         }
         return toPixels(bitmap).also { bitmap.recycle() }
     }
