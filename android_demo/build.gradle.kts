@@ -4,3 +4,11 @@ plugins {
     alias(libs.plugins.kotlin.android) apply false
     alias(libs.plugins.kotlin.jvm) apply false
 }
+
+// The version of all of edgesr stands in one place; the app and the libraries have it.
+val release = Regex("""__version__ = "(.+)"""").find(file("../edgesr/release.py").readText())!!.groupValues[1]
+
+subprojects {
+    group = "io.edgesr"
+    version = release
+}

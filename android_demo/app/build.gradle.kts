@@ -11,7 +11,7 @@ android {
         minSdk = libs.versions.minSdk.get().toInt()
         targetSdk = libs.versions.targetSdk.get().toInt()
         versionCode = libs.versions.versionCode.get().toInt()
-        versionName = libs.versions.versionName.get()
+        versionName = project.version.toString()
         ndk { abiFilters += listOf("arm64-v8a", "x86_64") }
     }
     androidResources { noCompress += "tflite" } // so that models are mapped and not copied

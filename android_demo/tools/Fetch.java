@@ -16,7 +16,8 @@ import org.codehaus.plexus.classworlds.ClassWorld;
 
 /**
  * Resolves the dependencies of a POM's profiles by Maven's own libraries, as they came with the system, into a repository
- * of its own: {@code Fetch POM REPOSITORY PROFILE...}. Prints a line for each: profile, tab, file. Maven's command would do
+ * of its own: {@code Fetch POM REPOSITORY PROFILE...}. Prints a line for each: profile, file and scope between tabs.
+ * With {@code -Doffline=true} nothing is fetched that is not there. Maven's command would do
  * it by a plugin, which is fetched and run before anybody could check it.
  */
 public final class Fetch {
@@ -38,6 +39,7 @@ public final class Fetch {
                 request, container.lookup(SettingsBuilder.class).build(settings).getEffectiveSettings());
         request.setLocalRepositoryPath(new File(arguments[1]));
         request.setLocalRepository(null);
+        request.setOffline(Boolean.getBoolean("offline"));
         populator.populateDefaults(request);
         request.setSystemProperties(System.getProperties());
         var session = container.lookup(DefaultRepositorySystemSessionFactory.class).newRepositorySession(request);
@@ -53,7 +55,7 @@ public final class Fetch {
                 throw new IllegalStateException(built.getDependencyResolutionResult().getResolutionErrors(failed.get(0)).toString());
             }
             for (Artifact artifact : built.getProject().getArtifacts()) {
-                System.out.println(profile + "\t" + artifact.getFile());
+                System.out.println(profile + "\t" + artifact.getFile() + "\t" + artifact.getScope());
             }
         }
     }

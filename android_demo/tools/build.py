@@ -11,6 +11,7 @@ import argparse
 import sys
 from collections.abc import Iterable
 
+import consumer
 import package
 import testing
 from compiling import Compiler
@@ -50,6 +51,10 @@ def main() -> None:
     show(checks)
     passed = failed = 0
     if arguments.job == "check":
+        if not arguments.only:
+            built = consumer.check(compiler)
+            show(built)
+            checks += built
         passed, failed = testing.run_tests(compiler, arguments.only)
         if not arguments.only:
             read = testing.read_back()

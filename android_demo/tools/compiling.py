@@ -13,9 +13,13 @@ import pom
 import system
 from steps import ASSETS, MODELS, QUICK, ROOT, WORK, attempt, changed, fresh, path_of, run, say
 
+from edgesr.release import __version__
+
 PACKAGE = "io.edgesr.booth"
 MODULES = {"core": [], "engine": ["core"], "app": ["core", "engine"]}
 """Modules that are compiled here, with what each may use. ``engine-executorch`` is not: its runtime cannot be had."""
+LIBRARIES = {"core": "edgesr-core", "engine": "edgesr-android"}
+"""Modules that other apps take, too, and what they are called there."""
 
 
 class Compiler:
@@ -40,12 +44,14 @@ class Compiler:
                     archive.extractall(folder)
             self.tflite.append(folder / "classes.jar")
 
-    def kotlinc(self, name: str, sources: Sequence[Path], classpath: Iterable[object], output: Path) -> None:
+    def kotlinc(
+        self, name: str, sources: Sequence[Path], classpath: Iterable[object], output: Path, module: str = "main"
+    ) -> None:
         """Note a module to be compiled; ``compile_noted`` does it, all in one warm JVM."""
         parts = [str(p) for p in classpath]
         outside = [Path(p) for p in parts if not Path(p).is_dir()]
         self.digest.update(repr(sorted(sources)).encode() + b"".join(s.read_bytes() for s in sources))
-        done = changed(name, outside, f"{parts}{self.digest.hexdigest()}")
+        done = changed(name, outside, f"{parts}{module}{self.digest.hexdigest()}")
         if done is None and output.is_dir() and not self.noted:
             return
         fresh(output)
@@ -55,6 +61,8 @@ class Compiler:
             "-jvm-target",
             "1.8",
             "-Xnullability-annotations=@android.annotation:ignore",
+            "-module-name",
+            module,
         ]
         arguments = WORK / f"{name}.arguments"
         arguments.write_text("\n".join([*options, "-cp", path_of(parts), "-d", str(output), *map(str, sources)]))
@@ -81,7 +89,7 @@ class Compiler:
         """The app's manifest with what Gradle adds: package, versions."""
         v = self.versions
         source = (ROOT / "app" / "src" / "main" / "AndroidManifest.xml").read_text()
-        named = f'android:versionCode="{v["versionCode"]}" android:versionName="{v["versionName"]}"'
+        named = f'android:versionCode="{v["versionCode"]}" android:versionName="{__version__}"'
         head = f'<manifest package="{PACKAGE}" {named}'
         sdk = f'<uses-sdk android:minSdkVersion="{v["minSdk"]}" android:targetSdkVersion="{v["targetSdk"]}"/>'
         merged = re.sub(r"<manifest\b", head, source, count=1)
@@ -105,20 +113,24 @@ class Compiler:
             done()
         return packed
 
-    def modules(self) -> None:
-        """Note the app's modules."""
-        self.resources()
-        for module, uses in MODULES.items():
+    def modules(self, names: Iterable[str] = MODULES) -> None:
+        """Note these modules, each after those that it uses."""
+        names = list(names)
+        if "app" in names:
+            self.resources()
+        for module in names:
+            uses = MODULES[module]
             classpath: list[object] = [*(WORK / "classes" / one for one in uses)]
             if module != "core":
                 classpath += [*self.tflite, *self.sdk]
             if module == "app":
                 classpath.insert(0, WORK / "r")
             sources = sorted((ROOT / module / "src" / "main" / "kotlin").rglob("*.kt"))
-            self.kotlinc(module, sources, [*classpath, self.stdlib], WORK / "classes" / module)
+            output = WORK / "classes" / module
+            self.kotlinc(module, sources, [*classpath, self.stdlib], output, LIBRARIES.get(module, "main"))
 
-    def tests(self) -> None:
-        """Note the tests, and compile what stands in for Android's TFLite on this machine."""
+    def host(self) -> Path:
+        """Classes of what stands in for Android's TFLite on this machine."""
         host = WORK / "classes" / "host"
         sources = [ROOT / "host" / "src"]
         done = changed("host", sources)
@@ -139,6 +151,11 @@ class Compiler:
                 *sources[0].rglob("*.java"),
             )
             done()
+        return host
+
+    def tests(self) -> None:
+        """Note the tests."""
+        host = self.host()
         classes = [WORK / "classes" / module for module in MODULES]
         libraries: list[object] = [
             *classes,

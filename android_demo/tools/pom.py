@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def fetch() -> dict[str, list[Path]]:
         stamp.write_text(state)
     found: dict[str, list[Path]] = {group: [] for group in groups()}
     for line in fetched.read_text().splitlines():
-        group, path = line.split("\t")
+        group, path = line.split("\t")[:2]
         # Robolectric brings androidx.test in some repositories only: host/ has the few classes that it names.
         if not Path(path).name.startswith(("monitor-", "espresso-", "annotation-1")):
             found[group].append(Path(path))
@@ -117,16 +118,22 @@ def lock() -> None:
 
 
 def _resolve(pom: Path) -> str:
-    """Have Maven fetch every group; a line for each jar: group, tab, path."""
+    """Have Maven fetch every group; a line for each jar: group, path, scope, between tabs."""
+    code, said, problem = resolve(pom, REPOSITORY, groups())
+    if code:
+        print(f"{problem[-3000:]}\nandroid: Maven cannot fetch the jars", file=sys.stderr)
+        sys.exit(3)
+    return said
+
+
+def resolve(pom: Path, repository: Path, profiles: Iterable[str], *settings: str) -> tuple[int, str, str]:
+    """Have Maven put what the profiles of a POM depend on into a repository: exit code, stdout, stderr."""
     mvn = Path(shutil.which("mvn") or "mvn").resolve()
     home = mvn.parent.parent
     classpath = os.pathsep.join(str(home / folder / "*") for folder in ("lib", "boot"))
-    program = ["java", f"-Dmaven.home={home}", "-cp", classpath, ROOT / "tools" / "Fetch.java"]
-    done = subprocess.run([*program, pom, REPOSITORY, *groups()], capture_output=True, text=True, check=False)
-    if done.returncode:
-        print(f"{done.stderr[-3000:]}\nandroid: Maven cannot fetch the jars", file=sys.stderr)
-        sys.exit(3)
-    return done.stdout
+    program = ["java", *settings, f"-Dmaven.home={home}", "-cp", classpath, ROOT / "tools" / "Fetch.java"]
+    done = subprocess.run([*program, pom, repository, *profiles], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
 
 
 def _contents() -> list[tuple[str, Path]]:

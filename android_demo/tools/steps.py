@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pom import ROOT, WORK
 
+REPOSITORY = ROOT.parent
 ASSETS = ROOT / "app" / "src" / "main" / "assets"
 MODELS = ASSETS / "models"
 SCREENSHOTS = ROOT / "out" / "screenshots"

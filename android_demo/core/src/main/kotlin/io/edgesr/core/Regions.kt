@@ -5,9 +5,6 @@ import kotlin.math.max
 
 /** Which faces gain from a network, and how large the photo must be for it to show: the rules of `edgesr enhance`. */
 object Regions {
-    /** Megapixels up to which a photo is enlarged. */
-    const val MOST_MEGAPIXELS = Rules.Regions.MOST_MEGAPIXELS
-
     /** The side of a face's square in whole photo pixels, rounded up: what all rules go by. */
     fun sideOf(alignment: Alignment): Int = max(1, ceil(alignment.side - Rules.Alignment.TOLERANCE).toInt())
 
@@ -21,7 +18,7 @@ object Regions {
      * How many times larger a photo of [width] x [height] is to become: the smallest factor at which each of its faces, by
      * their [sides] in the photo, shows 3/4 of [hrSize] pixels a side; at most 4, and no more than [megapixels] allow.
      */
-    fun factor(sides: List<Int>, hrSize: Int, width: Int, height: Int, megapixels: Double = MOST_MEGAPIXELS): Int {
+    fun factor(sides: List<Int>, hrSize: Int, width: Int, height: Int, megapixels: Double): Int {
         val factors = Rules.Regions.FACTORS
         var factor = sides.maxOfOrNull { side -> factors.firstOrNull { it * side >= Rules.Regions.SHOWN * hrSize } ?: factors.last() } ?: 1
         while (factor > 1 && width.toDouble() * height * factor * factor > megapixels * 1e6) factor--

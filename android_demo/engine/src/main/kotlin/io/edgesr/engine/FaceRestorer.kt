@@ -124,7 +124,7 @@ class FaceRestorer private constructor(val engine: Engine, private val detector:
      * @param gallery of one person's photos; without it faces are restored from the photo alone.
      * @param faces of the photo, where they are known already.
      * @param person which of [faces] is the gallery's person.
-     * @param megapixels the photo is enlarged so that its restored faces show, up to so many.
+     * @param megapixels the photo is enlarged so that its restored faces show, up to so many; it is never made smaller.
      * @throws io.edgesr.core.GalleryException where the gallery is another network's.
      * @throws EngineException where the network or the detector does not run.
      */
@@ -133,7 +133,7 @@ class FaceRestorer private constructor(val engine: Engine, private val detector:
         gallery: Gallery? = null,
         faces: List<Face>? = null,
         person: Face? = null,
-        megapixels: Double = Regions.MOST_MEGAPIXELS,
+        megapixels: Double = EnhancedPhoto.MOST_MEGAPIXELS,
     ): EnhancedPhoto = alone {
         val found = faces ?: faces(photo)
         val meant = person ?: found.singleOrNull()

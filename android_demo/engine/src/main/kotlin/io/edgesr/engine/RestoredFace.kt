@@ -38,8 +38,11 @@ class EnhancedPhoto(
     val faces: List<RestoredFace>,
 ) {
     companion object {
+        /** Unless told otherwise: those that [PhotoDecoder] decodes. On a desktop edgesr takes 50, which phones have no memory for. */
+        const val MOST_MEGAPIXELS = 16.0
+
         /** [photo] so large that the restored [faces] show, up to so many [megapixels], with them pasted in. */
-        fun of(photo: Pixels, faces: List<RestoredFace>, megapixels: Double = Regions.MOST_MEGAPIXELS): EnhancedPhoto {
+        fun of(photo: Pixels, faces: List<RestoredFace>, megapixels: Double = MOST_MEGAPIXELS): EnhancedPhoto {
             val sides = faces.map { Regions.sideOf(it.face.alignment) }
             val factor = if (faces.isEmpty()) 1 else Regions.factor(sides, faces[0].sr.width, photo.width, photo.height, megapixels)
             val before = if (factor == 1) photo else Bicubic.resize(photo, photo.width * factor, photo.height * factor)
