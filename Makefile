@@ -51,5 +51,6 @@ web-check:      ## build the page, check it, run its tests in a real browser
 libraries:      ## the booths' engines as libraries for other apps, into dist/libraries
 	.venv/bin/python android_demo/tools/library.py || [ $$? -eq 3 ]
 	.venv/bin/python web_demo/tools/library.py || [ $$? -eq 3 ]
+	.venv/bin/python ios_demo/tools/library.py
 clean:          ## remove what was made, but the environments
 	rm -rf build dist out *.egg-info .pytest_cache .mypy_cache .ruff_cache

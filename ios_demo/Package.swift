@@ -21,18 +21,22 @@ var targets: [Target] = [
     let host: [SwiftSetting] = [.swiftLanguageMode(.v5)] + fast
     // Stand-ins for Apple's frameworks, under the same names: what the app uses of them, and nothing else.
     targets.append(.target(name: "CoreML", path: "host/CoreML", swiftSettings: fast))
-    for target in targets where ["BoothEngine", "BoothEngineTests"].contains(target.name) { target.dependencies.append("CoreML") }
+    for target in targets where ["BoothEngine", "BoothEngineTests"].contains(target.name) {
+        target.dependencies += ["CoreML", "ImageIO", "UniformTypeIdentifiers"]
+    }
     targets += [
         .target(name: "CoreGraphics", path: "host/CoreGraphics", swiftSettings: host),
-        .target(name: "ImageIO", dependencies: ["BoothCore", "CoreGraphics"], path: "host/ImageIO", swiftSettings: host),
+        .target(name: "ImageIO", dependencies: ["CoreGraphics"], path: "host/ImageIO", swiftSettings: host),
         .target(name: "UniformTypeIdentifiers", path: "host/UniformTypeIdentifiers", swiftSettings: host),
         .target(
             name: "CoreTransferable", dependencies: ["UniformTypeIdentifiers"], path: "host/CoreTransferable", swiftSettings: host),
         .target(name: "Photos", path: "host/Photos", swiftSettings: host),
-        .target(name: "SwiftUI", dependencies: ["CoreGraphics", "CoreTransferable"], path: "host/SwiftUI", swiftSettings: host),
-        .target(name: "UIKit", dependencies: ["SwiftUI"], path: "host/UIKit", swiftSettings: host),
+        .target(name: "QuartzCore", path: "host/QuartzCore", swiftSettings: host),
+        .target(name: "UIKit", dependencies: ["QuartzCore"], path: "host/UIKit", swiftSettings: host),
+        .target(
+            name: "SwiftUI", dependencies: ["CoreGraphics", "CoreTransferable", "UIKit"], path: "host/SwiftUI", swiftSettings: host),
         .target(name: "PhotosUI", dependencies: ["SwiftUI"], path: "host/PhotosUI", swiftSettings: host),
-        .target(name: "AVFoundation", dependencies: ["UIKit"], path: "host/AVFoundation", swiftSettings: host),
+        .target(name: "AVFoundation", dependencies: ["QuartzCore"], path: "host/AVFoundation", swiftSettings: host),
         .target(
             name: "BoothApp",
             dependencies: [
@@ -42,7 +46,7 @@ var targets: [Target] = [
             exclude: ["Resources"],
             swiftSettings: fast
         ),
-        .testTarget(name: "ScreenTests", dependencies: ["BoothApp", "SwiftUI", "PhotosUI", "Photos", "AVFoundation"]),
+        .testTarget(name: "ScreenTests", dependencies: ["BoothApp", "CoreML", "SwiftUI", "PhotosUI", "Photos", "AVFoundation"]),
     ]
 #endif
 

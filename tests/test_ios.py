@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,99 @@ def test_a_run_is_counted_as_it_ended(output: str, returned: int, expected: tupl
     import check
 
     assert check.counted(output, returned) == expected
+
+
+EXAMPLE = ROOT / "Examples" / "RestoreFace" / "Sources" / "RestoreFace" / "RestoreFace.swift"
+
+
+def test_the_page_shows_the_example_that_is_built() -> None:
+    page = (ROOT.parent / "docs" / "tasks" / "swift-library.md").read_text()
+    shown = re.findall(r"^```swift\n(.*?)^```$", page, re.M | re.S)
+    assert shown == [EXAMPLE.read_text()]
+    assert len([line for line in shown[0].splitlines() if line.strip() and not line.strip().startswith("//")]) <= 20
+
+
+def test_every_name_of_the_page_is_public() -> None:
+    page = (ROOT.parent / "docs" / "tasks" / "swift-library.md").read_text()
+    public = "\n".join(re.findall(r"\b(?:public|case)\b.*", "\n".join(sources("Sources").values())))
+    rows = "\n".join(line for line in page.splitlines() if line.startswith("| `"))
+    words = set(re.findall(r"(?<=`)\.?(\w+)", rows))
+    assert len(words) > 15
+    assert {word for word in words if not re.search(rf"\b{word}\b", public)} == set()
+
+
+def test_the_library_is_a_package_of_the_apps_own_sources(tmp_path: Path) -> None:
+    import library
+
+    from edgesr.release import __version__
+
+    archive = library.write(tmp_path)
+    assert archive.name == f"EdgeSR-{__version__}.zip"
+    again = library.write(tmp_path / "again")
+    assert archive.read_bytes() == again.read_bytes(), "the same sources are the same bytes"
+    with zipfile.ZipFile(archive) as opened:
+        held = {name: opened.read(name).decode() for name in opened.namelist()}
+    assert {name.split("/")[0] for name in held} == {"EdgeSR"}
+    wanted = {"Package.swift", "README.md", "Resources.md", "NOTICE", "LICENSE"}
+    assert wanted <= {name.removeprefix("EdgeSR/") for name in held}
+    for path, text in sources("Sources").items():
+        assert held[f"EdgeSR/{path.relative_to(ROOT)}"] == text
+    assert not [name for name in held if "host" in name or "Tests" in name]
+    texts = "\n".join(held[f"EdgeSR/{name}"] for name in wanted)
+    assert "{version}" not in texts
+    assert f"EdgeSR {__version__}" in texts
+    ours, app = held["EdgeSR/Package.swift"], (ROOT / "Package.swift").read_text()
+    assert "unsafeFlags" not in ours, "a package with them cannot be taken by its version"
+    for pattern in (r"platforms: .*", r"\.library\(.*", r"swift-tools-version: .*", r"swiftLanguageModes: .*"):
+        assert re.findall(pattern, ours) == re.findall(pattern, app), pattern
+
+
+@pytest.mark.parametrize(
+    ("text", "bare"),
+    [
+        ("/// https://developer.apple.com/documentation/x/one\npublic struct One {\n    public let a = 1\n}\n", 0),
+        ("public struct One {\n    public let a = 1\n}\n", 2),
+        ("/// Not Apple's.\npublic enum One {\n    public struct Two {}\n}\n", 1),
+        ("/// https://developer.apple.com/documentation/x/v\nextension View {\n    public func f() {}\n}\n", 1),
+        (
+            "extension View {\n    /// https://developer.apple.com/documentation/x/f\n    public func f() {}\n}\n",
+            0,
+        ),
+        ("struct Hidden {\n    func f() {}\n}\n", 0),
+        ("@MainActor public protocol One {}\n", 1),
+    ],
+)
+def test_a_stand_in_without_its_page_is_found(tmp_path: Path, text: str, bare: int) -> None:
+    import standins
+
+    file = tmp_path / "File.swift"
+    file.write_text(text)
+    assert sum(one.page is None for one in standins.declarations(file)) == bare
+
+
+def test_stand_ins_follow_apples_pages() -> None:
+    import standins
+
+    assert [(what, detail) for what, good, detail in standins.checks() if not good] == []
+
+
+def test_a_build_without_models_ends_with_a_sentence_that_names_the_command(tmp_path: Path) -> None:
+    import project
+
+    objects = project.parse_project(project.PROJECT.read_text())["objects"]
+    (phase,) = [one for one in objects.values() if one["isa"] == "PBXShellScriptBuildPhase"]
+
+    def build() -> subprocess.CompletedProcess[str]:
+        environment = {"SRCROOT": str(tmp_path), "PATH": os.environ["PATH"]}
+        command = ["/bin/sh", "-c", phase["shellScript"]]
+        return subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, check=False)
+
+    for path in sorted(project.models_made()):
+        missing = build()
+        assert missing.returncode != 0
+        assert missing.stdout.startswith("error: ")
+        assert "make ios-assets" in missing.stdout
+        made = tmp_path / "App" / path
+        made.parent.mkdir(parents=True)
+        made.write_text("{}")
+    assert build().returncode == 0

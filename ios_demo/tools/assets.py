@@ -9,11 +9,14 @@ checkpoints nor the code have changed. ``--app`` makes what the app needs alone.
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import json
 import shutil
 import sys
+import zlib
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 REPOSITORY = ROOT.parent
@@ -128,21 +131,39 @@ def test_data() -> None:
     import booth_vectors
 
     booth_vectors.write(TESTDATA, twins)
+    (TESTDATA / "enhanced.json").write_text(
+        json.dumps({name: enhanced(name, folder, "small.jpg") for name, folder in twins.items()})
+    )
     decoded(TESTDATA / "photos", TESTDATA / "decoded")
     stamp.write_text(state)
     print(f"assets: test data in {TESTDATA.relative_to(REPOSITORY)}")
 
 
+def enhanced(name: str, twin: Path, photo: str) -> dict[str, Any]:
+    """A whole photo as ``edgesr enhance`` makes it with a twin and the gallery of one portrait."""
+    import edgesr
+    from edgesr.enhance.run import Enhancer, Network, Photo
+    from edgesr.faces.detection import FaceDetector
+    from edgesr.gallery.format import read_gallery
+    from edgesr.images.imaging import read_image
+
+    network = Network(edgesr.load(twin), read_gallery(TESTDATA / f"python-{name}.gallery"))
+    done = Enhancer([network], FaceDetector()).enhance(Photo(read_image(TESTDATA / "photos" / photo)))
+    height, width = done.image.shape[:2]
+    rgb = base64.b64encode(done.image.tobytes()).decode()
+    return {"factor": done.factor, "size": [width, height], "rgb": rgb}
+
+
 def decoded(photos: Path, folder: Path) -> None:
-    """What each photo's file holds, by its SHA-256: size, EXIF orientation, and the pixels as they are stored. It is
-    all that the tests' stand-in for ImageIO knows of JPEG."""
+    """What each photo's file holds, by its length and CRC-32: size, EXIF orientation, and the pixels as stored.
+    It is all that the tests' stand-in for ImageIO knows of JPEG."""
     from PIL import Image, UnidentifiedImageError
 
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     for path in sorted(photos.iterdir()):
         content = path.read_bytes()
-        name = hashlib.sha256(content).hexdigest()
+        name = f"{len(content)}-{zlib.crc32(content)}"
         try:
             with Image.open(path) as image:
                 width, height = image.size

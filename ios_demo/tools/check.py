@@ -29,11 +29,12 @@ WRITTEN = ROOT / ".build" / "written"
 DATA = (REPOSITORY / "web_demo" / "tools" / "vectors.py", TOOLS / "assets.py")
 """What makes the tests' data: for every booth, and for this one."""
 
-SCRIPTS = (("project.py",), ("drawings.py", str(ROOT / ".work" / "drawn")))
-"""Checks of their own, beside this one: the project's files, and drawings of the pages that the screen tests
-wrote, which are not those of the README: browsers draw letters a little differently."""
+SCRIPTS = (("project.py",), ("standins.py",), ("example.py",), ("drawings.py", str(ROOT / ".work" / "drawn")))
+"""Checks of their own, beside this one: the project's files, what stand-ins follow, the library's example, and drawings
+of the pages that the screen tests wrote, which are not those of the README: browsers draw letters a little
+differently."""
 
-FORMATTED = ("Package.swift", "Sources", "Tests", "App", "host")
+FORMATTED = ("Package.swift", "Sources", "Tests", "App", "host", "Examples", "library")
 STRICT = ("-Xswiftc", "-warnings-as-errors")
 SUITES = ("BoothCoreTests", "BoothEngineTests", "ScreenTests")
 MOST_SECONDS = 1200

@@ -55,7 +55,7 @@ enum Route: Hashable, Sendable { case gallery, camera, result, measure, golden }
     func take(_ content: Data) async {
         let storage = pipeline.storage
         do {
-            guard content.count <= PhotoDecoder.mostBytes else { throw Problem.tooLarge }
+            guard content.count <= PhotoCoder.mostBytes else { throw Problem.tooLarge }
             try await background { try storage.take(content) }
             problem = nil
             photos += 1

@@ -2,6 +2,7 @@ import BoothCore
 import Foundation
 import Observation
 import PhotosUI
+import SwiftUI
 
 /// The photos that were learned from: add several, see why one was refused, forget one, delete everything.
 @MainActor @Observable final class GalleryModel {
@@ -47,6 +48,8 @@ import PhotosUI
     /// From the choice of photos, which may come from afar, to the new list of tiles: nothing else is chosen so long.
     private(set) var isLearning = false
     private var answer: CheckedContinuation<Set<Int>, Never>?
+    /// Questions that were asked so far: the number of the last one.
+    private var asked = 0
     private let booth: Booth
 
     init(booth: Booth) { self.booth = booth }
@@ -57,7 +60,7 @@ import PhotosUI
             tiles = await background {
                 gallery.entries.enumerated().map { i, entry in
                     let sharpness = min(max((entry.label.quality["sharpness"] ?? 0) / 10, 0), 100)
-                    let picture = (try? Remembered.picture(of: entry.descriptor)).flatMap(PhotoDecoder.bitmap)
+                    let picture = (try? Remembered.picture(of: entry.descriptor)).flatMap(Bitmap.init)
                     return Tile(id: entry.label.photoSha256, number: i + 1, sharpness: sharpness, picture: picture)
                 }
             }
@@ -113,7 +116,7 @@ import PhotosUI
             var which: Int?
             var examined = try await pipeline.learn(photo.content, with: precision, sure: sure)
             if case .several(let faces) = examined {
-                which = await ask(.whose(name: photo.name, faces: faces.map(PhotoDecoder.bitmap))).first
+                which = try await ask(.whose(name: photo.name, faces: faces.map(Bitmap.init))).first
                 if let which {
                     examined = try await pipeline.learn(photo.content, with: precision, which: which, sure: sure)
                 } else {
@@ -131,8 +134,8 @@ import PhotosUI
         var chosen = Set(unsure.indices)
         // A single photo that comes to an empty gallery needs no comparison.
         if !unsure.isEmpty, unsure.count > 1 || remembered + added > 0 {
-            let faces = unsure.map { PhotoDecoder.bitmap($0.face) }
-            chosen = await ask(.alike(names: unsure.map(\.photo.name), faces: faces, remembered: remembered + added > 0))
+            let faces = unsure.map { Bitmap($0.face) }
+            chosen = try await ask(.alike(names: unsure.map(\.photo.name), faces: faces, remembered: remembered + added > 0))
         }
         for (i, one) in unsure.enumerated() {
             progress = (i, unsure.count)
@@ -146,11 +149,27 @@ import PhotosUI
     }
 
     /// Puts a question on the screen and waits for its answer.
-    private func ask(_ question: Question) async -> Set<Int> {
-        await withCheckedContinuation { continuation in
-            answer = continuation
-            self.question = question
+    ///
+    /// - Throws: `CancellationError` where the screen goes: nobody can answer any more.
+    private func ask(_ question: Question) async throws -> Set<Int> {
+        try Task.checkCancellation()
+        asked += 1
+        let number = asked
+        let chosen = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                answer = continuation
+                self.question = question
+            }
+        } onCancel: {
+            Task { @MainActor in abandon(number) }
         }
+        try Task.checkCancellation()
+        return chosen
+    }
+
+    /// Ends the wait for an answer that cannot come, unless another question has been asked since.
+    private func abandon(_ number: Int) {
+        if asked == number { reply([]) }
     }
 
     /// The question on the screen; putting it away answers it with nobody.

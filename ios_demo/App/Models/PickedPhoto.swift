@@ -1,3 +1,4 @@
+import BoothEngine
 import CoreTransferable
 import Foundation
 import UniformTypeIdentifiers
@@ -10,7 +11,7 @@ struct PickedPhoto: Transferable, Sendable {
     static var transferRepresentation: some TransferRepresentation {
         FileRepresentation(importedContentType: .image) { received in
             let size = try received.file.resourceValues(forKeys: [.fileSizeKey]).fileSize ?? 0
-            guard size <= PhotoDecoder.mostBytes else { throw Problem.tooLarge }
+            guard size <= PhotoCoder.mostBytes else { throw Problem.tooLarge }
             return PickedPhoto(name: received.file.lastPathComponent, content: try Data(contentsOf: received.file))
         }
     }

@@ -26,8 +26,7 @@ enum Examined: Sendable {
     case unsure(Pixels)
 }
 
-/// What the app does, without a screen: decoding, finding, aligning, learning, restoring. One thing at a time, and never
-/// on the main actor.
+/// What the app does, without a screen: the library's `FaceRestorer`, with what is kept of whom. Never on the main actor.
 actor Pipeline {
     nonisolated let storage: Storage
     /// The folder with a folder for each network, and the detector's.
@@ -39,8 +38,6 @@ actor Pipeline {
     /// Of the photos that were learned since the app started, by their SHA-256; pictures in effect, so never stored.
     private var fingerprints: [String: [Float]] = [:]
 
-    /// A face may turn out so much larger at a closer look.
-    private static let firstLook = 0.75
     static let tile = 128
     private static let mostEnlarged = 4.0
 
@@ -74,6 +71,10 @@ actor Pipeline {
 
     nonisolated func bundle(_ precision: Precision) -> ModelFolder { ModelFolder(models.appendingPathComponent(precision.rawValue)) }
 
+    private func restorer(_ precision: Precision) async throws -> FaceRestorer {
+        FaceRestorer(engine: try await engine(precision), detector: try await detector())
+    }
+
     private func detector() async throws -> FaceDetector {
         if let detectorNetwork { return FaceDetector(detectorNetwork) }
         let opened = try await DetectorNetwork(folder: ModelFolder(models.appendingPathComponent("detector")), compiled: compiled)
@@ -98,48 +99,42 @@ actor Pipeline {
     ///
     /// - Throws: ``Problem`` where it cannot be stored.
     func learn(_ content: Data, with precision: Precision, which: Int? = nil, sure: Bool = false) async throws -> Examined {
-        let engine = try await engine(precision), manifest = engine.manifest
         let gallery = try await gallery(precision)
         let hash = sha256(of: content)
         if gallery.contains(hash) { return .refused(.known) }
         let photo: Pixels
         do {
-            photo = try PhotoDecoder.decode(content)
-        } catch Problem.tooLarge {
+            photo = try PhotoCoder.decode(content)
+        } catch PhotoError.tooLarge {
             return .refused(.huge)
         } catch {
             return .refused(.noImage)
         }
-        let detector = try await detector()
-        let found = try candidates(try await detector.detect(photo))
+        let restorer = try await restorer(precision)
+        let found = try await restorer.candidates(in: photo)
         guard let largest = found.first else { return .refused(.noFace) }
         if found.count > 1, which == nil { return .several(try found.map { try $0.alignment.crop(photo, size: Self.tile) }) }
         let chosen = which.flatMap { found.indices.contains($0) ? found[$0] : nil } ?? largest
-        let face = try await detector.refine(photo, chosen)
-        let square = try face.alignment, size = manifest.hrSize
-        let crop = square.crop(photo, size: size), landmarks = square.cropLandmarks(face.landmarks, size: size)
-        let quality = try Quality.judge(crop, landmarks: landmarks, sizePx: square.side)
-        if let refusal = quality.refusals.first { return .refused(Unused(refusal)) }
-        let label = try Label(photoSha256: hash, quality: quality)
-        let descriptor = try Descriptor.of(crop, landmarks: landmarks)
-        let fingerprint = Duplicates.fingerprint(photo)
-        let twin = gallery.entries.first { same($0, descriptor, fingerprint) }
-        if let twin, fingerprints[twin.label.photoSha256] == nil || worth(twin.label) >= worth(label) {
+        let portrait: Portrait
+        do {
+            portrait = try await restorer.portrait(of: chosen, in: photo, photoSha256: hash)
+        } catch LearningError.refused(let refusal) {
+            return .refused(Unused(refusal))
+        }
+        let twin = gallery.entries.first { same($0, portrait) }
+        if let twin, fingerprints[twin.label.photoSha256] == nil || Portrait.worth(twin.label) >= Portrait.worth(portrait.label) {
             // What was learned in an earlier session stays; of copies that come together the better one does.
             return .refused(.known)
         }
         // A copy of a picture that was learned shows whom that one shows.
-        if twin == nil, !sure { return .unsure(crop) }
-        let features = try await engine.encode(exemplar: crop.unit).value
+        if twin == nil, !sure { return .unsure(portrait.crop) }
+        let exemplar = try await restorer.exemplar(of: portrait)
         // Meanwhile other photos may have been learned or forgotten, or everything deleted and the screen left.
         try Task.checkCancellation()
-        let now = try storage.gallery.read() ?? manifest.emptyGallery
+        let now = try storage.gallery.read() ?? restorer.emptyGallery
         if now.contains(hash) { return .refused(.known) }
-        let rest = twin.map { now.removing($0.label.photoSha256) } ?? now
-        let ours = try manifest.check(rest)
-        let entry = rest.entry(section: ours, features: try rest.sections[ours].pack(features), descriptor: descriptor, label: label)
-        try storage.store(rest.adding(entry))
-        fingerprints[hash] = fingerprint
+        try storage.store(restorer.adding(exemplar, to: twin.map { now.removing($0.label.photoSha256) } ?? now))
+        fingerprints[hash] = portrait.fingerprint
         return .learned
     }
 
@@ -154,21 +149,9 @@ actor Pipeline {
         fingerprints = [:]
     }
 
-    /// Those of the faces, the largest first, that can be learned from; where none can, the largest, to say why.
-    private func candidates(_ faces: [Face]) throws -> [Face] {
-        let large = try faces.filter { try $0.alignment.side >= Self.firstLook * Rules.Quality.leastSize }
-        return large.isEmpty ? Array(faces.prefix(1)) : large
-    }
-
-    private func same(_ entry: Entry, _ descriptor: [Float], _ fingerprint: [Float]) -> Bool {
-        if let known = fingerprints[entry.label.photoSha256] { return Duplicates.samePhoto(known, fingerprint) }
-        return Duplicates.sameFace(entry.descriptor, descriptor)
-    }
-
-    /// Ranks copies of one photo: the larger first, by steps of 40 %, then the sharper.
-    private func worth(_ label: Label) -> Double {
-        let side = Double(label.quality["size_px"] ?? 0) / 1000, sharpness = Double(label.quality["sharpness"] ?? 0) / 1000
-        return (2 * log2(max(side, 1))).rounded(.toNearestOrEven) + min(sharpness, 0.99)
+    private func same(_ entry: Entry, _ portrait: Portrait) -> Bool {
+        if let known = fingerprints[entry.label.photoSha256] { return Duplicates.samePhoto(known, portrait.fingerprint) }
+        return Duplicates.sameFace(entry.descriptor, portrait.descriptor)
     }
 
     // MARK: restoring
@@ -180,7 +163,7 @@ actor Pipeline {
         let content = try storage.taken()
         let key = sha256(of: content)
         if let looked, looked.key == key { return looked.value }
-        let photo = try PhotoDecoder.decode(content)
+        let photo = try PhotoCoder.decode(content)
         let detector = try await detector()
         var faces: [Face] = []
         for face in try await detector.detect(photo) {
@@ -195,75 +178,26 @@ actor Pipeline {
 
     /// Restores a face; with the gallery only if it is its `own` person.
     func restore(_ face: Face, of photo: Pixels, with precision: Precision, own: Bool) async throws -> Outcome {
-        let engine = try await engine(precision), manifest = engine.manifest
         let gallery = try await gallery(precision)
-        let square = try face.alignment, lrSize = manifest.lrSize
-        let native = Enhance.nativeCrop(photo, square), lr = Enhance.lrCrop(native, lrSize: lrSize)
-        let section = try manifest.check(gallery)
-        let query = try Descriptor.of(lr, landmarks: square.cropLandmarks(face.landmarks, size: lrSize))
-        let chosen = own ? try gallery.choose(section: section, query: query, slots: manifest.slots) : []
-        let slot = lrSize * lrSize * manifest.channels
-        var features: [Float] = []
-        for entry in chosen { features += try gallery.floats(section: section, entry: entry) }
-        features += [Float](repeating: 0, count: (manifest.slots - chosen.count) * slot)
-        let valid = (0..<manifest.slots).map { Float($0 < chosen.count ? 1 : 0) }
-        let restored = try await engine.restore(lr: lr.unit, features: features, valid: valid)
-        let hr = manifest.hrSize
-        let sr = try Pixels(width: hr, height: hr, unit: restored.value.face)
-        let after = Enhance.keepOwnDetail(sr, native: native, lrSize: lrSize)
-        let (factor, _) = Regions.factor(
-            faces: [(square.wholeSide, hr)], width: photo.width, height: photo.height, megapixels: Self.mostEnlarged)
-        let enlarged = factor == 1 ? photo : Bicubic.resize(photo, width: photo.width * factor, height: photo.height * factor)
-        let place = square.scaled(Double(factor))
-        var pasted = enlarged
-        Enhance.paste(after, into: &pasted, place)
+        let restored = try await restorer(precision).restore(face, of: photo, gallery: own ? gallery : nil)
         return Outcome(
-            lr: lr, sr: sr, before: Bicubic.resize(native, width: hr, height: hr), after: after, photoBefore: enlarged,
-            photoAfter: pasted, exemplars: chosen, weights: restored.value.weights, side: square.side, millis: restored.millis,
-            isFirst: restored.isFirst, precision: precision, own: own, remembered: gallery.entries.count)
+            face: restored, photo: EnhancedPhoto(photo, faces: [restored], megapixels: Self.mostEnlarged), precision: precision, own: own,
+            remembered: gallery.entries.count)
     }
 }
 
 /// A restored face and how it came about.
 struct Outcome: Sendable {
-    let lr: Pixels
-    /// The network's own result.
-    let sr: Pixels
-    /// The face before, enlarged plainly, and after: what the slider compares.
-    let before: Pixels
-    let after: Pixels
-    let photoBefore: Pixels
-    let photoAfter: Pixels
-    /// Indices into the gallery, the best first, and how much each counted, [slots, h, w].
-    let exemplars: [Int]
-    let weights: [Float]
-    /// Side of the face's square in photo pixels.
-    let side: Double
-    let millis: Double
-    /// Whether the graph ran for the first time: its time says nothing of the next.
-    let isFirst: Bool
+    let face: RestoredFace
+    let photo: EnhancedPhoto
     let precision: Precision
     /// Whether it is the gallery's person, as somebody said, and how many photos the gallery remembers.
     let own: Bool
     let remembered: Int
 
-    /// Whether the face is so large that there was little to add.
-    var isLarge: Bool { side > Rules.Regions.most * Double(lr.width) }
-
     /// The face, or the whole photo, with so much of the result in it, 0 to 1.
     func picture(whole: Bool, strength: Double) throws -> Pixels {
-        try Enhance.blend(under: whole ? photoBefore : before, over: whole ? photoAfter : after, share: strength)
-    }
-
-    /// Over the face how much the nth of the chosen exemplars counted where, and its share of all on average.
-    func heatmap(_ n: Int) throws -> (picture: Pixels, share: Double) {
-        let area = lr.width * lr.height
-        guard (n + 1) * area <= weights.count else { throw Problem.unknown }
-        func of(_ k: Int) -> ArraySlice<Float> { weights[k * area..<(k + 1) * area] }
-        let total = exemplars.indices.reduce(0.0) { sum, k in sum + of(k).reduce(0.0) { $0 + Double($1) } }
-        let share = total > 0 ? of(n).reduce(0.0) { $0 + Double($1) } / total : 0
-        let picture = try Heatmap.over(after, weights: Array(of(n)), side: lr.width, count: exemplars.count)
-        return (picture, share)
+        try whole ? photo.picture(strength: strength) : face.picture(strength: strength)
     }
 }
 

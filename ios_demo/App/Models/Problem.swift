@@ -20,6 +20,12 @@ enum Problem: String, Error, CaseIterable, Sendable {
             case .other: self = .modelOther
             case .refused: self = .runtime
             }
+        case let error as PhotoError:
+            switch error {
+            case .unreadable: self = .noImage
+            case .tooLarge: self = .tooLarge
+            case .unwritable: self = .storage
+            }
         case is BundleError: self = .modelDamaged
         case let error as GalleryError:
             let isOther = error.what.contains("another network") || error.what.contains("another version")

@@ -1,4 +1,6 @@
 import BoothCore
+import BoothEngine
+import CoreGraphics
 import Foundation
 import Observation
 
@@ -54,7 +56,7 @@ import Observation
     func ask(others: Bool) async {
         guard let looked else { return }
         let tiles = await background {
-            looked.faces.map { face in (try? face.alignment.crop(looked.photo, size: Pipeline.tile)).flatMap(PhotoDecoder.bitmap) }
+            looked.faces.map { face in (try? face.alignment.crop(looked.photo, size: Pipeline.tile)).flatMap(Bitmap.init) }
         }
         phase = .who(faces: tiles, others: others)
     }
@@ -108,7 +110,7 @@ import Observation
     var picture: SharedPicture? {
         guard case .done(let restoration) = phase else { return nil }
         let whole = shown == .photo, strength = strength, outcome = restoration.outcome
-        return SharedPicture { try PhotoDecoder.png(try outcome.picture(whole: whole, strength: strength)) }
+        return SharedPicture { try PhotoCoder.png(try outcome.picture(whole: whole, strength: strength)) }
     }
 
     /// Adds what is shown to the photo library.
@@ -138,14 +140,14 @@ struct Restoration: Sendable {
     let counted: [Counted]
 
     init(_ outcome: Outcome) throws {
-        guard let before = PhotoDecoder.bitmap(outcome.before), let after = PhotoDecoder.bitmap(outcome.after),
-            let photoBefore = PhotoDecoder.bitmap(outcome.photoBefore), let photoAfter = PhotoDecoder.bitmap(outcome.photoAfter)
+        guard let before = Bitmap(outcome.face.before), let after = Bitmap(outcome.face.after),
+            let photoBefore = Bitmap(outcome.photo.before), let photoAfter = Bitmap(outcome.photo.after)
         else { throw Problem.unknown }
         self.outcome = outcome
         (self.before, self.after, self.photoBefore, self.photoAfter) = (before, after, photoBefore, photoAfter)
-        counted = try outcome.exemplars.enumerated().map { n, entry in
-            let (picture, share) = try outcome.heatmap(n)
-            return Counted(id: n, number: entry + 1, percent: Int((share * 100).rounded()), picture: PhotoDecoder.bitmap(picture))
+        counted = try outcome.face.exemplars.enumerated().map { n, entry in
+            let (picture, share) = try outcome.face.heatmap(n)
+            return Counted(id: n, number: entry + 1, percent: Int((share * 100).rounded()), picture: Bitmap(picture))
         }
     }
 }

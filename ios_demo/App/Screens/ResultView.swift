@@ -135,17 +135,17 @@ struct ResultView: View {
                 .foregroundStyle(Color.ink2)
         }
         Text(
-            outcome.isFirst
-                ? "\(outcome.millis, specifier: "%.1f") ms on this device, for the first time"
-                : "\(outcome.millis, specifier: "%.1f") ms on this device"
+            outcome.face.isFirst
+                ? "\(outcome.face.millis, specifier: "%.1f") ms on this device, for the first time"
+                : "\(outcome.face.millis, specifier: "%.1f") ms on this device"
         )
         .font(.subheadline)
         .foregroundStyle(Color.ink2)
     }
 
     private func explanation(_ outcome: Outcome) -> LocalizedStringKey {
-        let count = outcome.exemplars.count
-        if outcome.isLarge { return "This face is large in the photo already, so there was little to add." }
+        let count = outcome.face.exemplars.count
+        if outcome.face.isLarge { return "This face is large in the photo already, so there was little to add." }
         if !outcome.own, outcome.remembered > 0 { return "Restored without your photos, since it is somebody else’s face." }
         if count == 0 { return "Restored without photos of this person. Add some to bring back their own features." }
         return "With the features of \(count) photos of yours."

@@ -1,4 +1,5 @@
 import BoothCore
+import BoothEngine
 import Foundation
 import Testing
 
@@ -26,14 +27,14 @@ extension AppTests {
             let looked = try await pipeline.look()
             let face = try #require(looked.faces.first)
             let outcome = try await pipeline.restore(face, of: looked.photo, with: precision, own: true)
-            let lr = Stage.psnr(outcome.lr, try Stage.pixels(expected["lr"], 32))
-            let sr = Stage.psnr(outcome.sr, try Stage.pixels(expected["sr"], 128))
-            let detailed = Stage.psnr(outcome.after, try Stage.pixels(expected["detailed"], 128))
+            let lr = Stage.psnr(outcome.face.lr, try Stage.pixels(expected["lr"], 32))
+            let sr = Stage.psnr(outcome.face.sr, try Stage.pixels(expected["sr"], 128))
+            let detailed = Stage.psnr(outcome.face.after, try Stage.pixels(expected["detailed"], 128))
             print("\(precision.rawValue) from the JPEG: LR \(lr), restored \(sr), with own detail \(detailed) dB to Python")
             // Without its own detail the face is at 44 dB.
             #expect(lr >= 60 && sr >= 48 && detailed >= 48)
-            #expect(outcome.exemplars == [0])
-            let counted = outcome.weights.chunked(outcome.lr.width * outcome.lr.height).map { $0.map(abs).max() ?? 0 }
+            #expect(outcome.face.exemplars == [0])
+            let counted = outcome.face.weights.chunked(outcome.face.lr.width * outcome.face.lr.height).map { $0.map(abs).max() ?? 0 }
             #expect(counted.count > 1 && counted[0] > 0.1)
             #expect(counted.dropFirst().allSatisfy { $0 < 1e-3 }, "slots that are empty count: \(counted)")
             #expect(await stage.reads("With the features of 1 photo of yours."))
@@ -52,17 +53,17 @@ extension AppTests {
         }
 
         @Test func photosAreTurnedAsTheirExifSays() throws {
-            let turned = try PhotoDecoder.decode(Data(contentsOf: Stage.photo("turned.jpg")))
-            let upright = try PhotoDecoder.decode(Data(contentsOf: Stage.photo("portrait-0027_1.jpg")))
+            let turned = try PhotoCoder.decode(Data(contentsOf: Stage.photo("turned.jpg")))
+            let upright = try PhotoCoder.decode(Data(contentsOf: Stage.photo("portrait-0027_1.jpg")))
             #expect((turned.width, turned.height) == (upright.width, upright.height))
             #expect(Stage.psnr(turned, upright) > 30)
         }
 
         @Test func aHundredMegapixelsAreDecodedSmallerAndMoreAreRefused() throws {
-            let huge = try PhotoDecoder.decode(Data(contentsOf: Stage.photo("no-huge.jpg")))
-            #expect((4_000_000...PhotoDecoder.mostDecoded).contains(huge.width * huge.height))
-            #expect(throws: Problem.tooLarge) { try PhotoDecoder.decode(Data(contentsOf: Stage.photo("no-too-large.jpg"))) }
-            #expect(throws: Problem.noImage) { try PhotoDecoder.decode(Data(contentsOf: Stage.photo("no-image.jpg"))) }
+            let huge = try PhotoCoder.decode(Data(contentsOf: Stage.photo("no-huge.jpg")))
+            #expect((4_000_000...PhotoCoder.mostDecoded).contains(huge.width * huge.height))
+            #expect(throws: PhotoError.tooLarge) { try PhotoCoder.decode(Data(contentsOf: Stage.photo("no-too-large.jpg"))) }
+            #expect(throws: PhotoError.unreadable) { try PhotoCoder.decode(Data(contentsOf: Stage.photo("no-image.jpg"))) }
         }
     }
 }

@@ -1,6 +1,7 @@
 import AVFoundation
 import BoothCore
 import BoothEngine
+import CoreML
 import Foundation
 import Photos
 import PhotosUI
@@ -35,6 +36,9 @@ extension AppTests {
             #expect(Problem(GalleryError("made with another network")) == .galleryOther)
             #expect(Problem(GalleryError("of another version")) == .galleryOther)
             #expect(Problem(FaceError("none")) == .noFace)
+            #expect(Problem(PhotoError.unreadable) == .noImage)
+            #expect(Problem(PhotoError.tooLarge) == .tooLarge)
+            #expect(Problem(PhotoError.unwritable) == .storage)
             #expect(Problem(CocoaError(.fileWriteOutOfSpace)) == .storage)
             #expect(Problem(Problem.cameraBusy) == .cameraBusy)
             #expect(Problem(CancellationError()) == .unknown)
@@ -80,18 +84,15 @@ extension AppTests {
         }
 
         @Test func theRuntimeRefusesTheModel() async throws {
-            let folder = try copy()
-            // The stand-in knows a package's twin by the folder it lies in.
-            try FileManager.default.moveItem(at: folder.appendingPathComponent("int8"), to: folder.appendingPathComponent("strange"))
-            try FileManager.default.createSymbolicLink(
-                at: folder.appendingPathComponent("int8"), withDestinationURL: folder.appendingPathComponent("strange"))
-            let stage = try Stage(models: folder)
-            let bundle = ModelFolder(folder.appendingPathComponent("strange"))
-            await #expect(throws: EngineError.self) {
-                try await CoreMLEngine(bundle: bundle, compiled: CompiledModels(folder: folder.appendingPathComponent("caches")))
-            }
-            #expect(Problem(EngineError.refused("the model")) == .runtime)
-            _ = stage
+            HostCoreML.refuses = true
+            defer { HostCoreML.refuses = false }
+            let stage = try Stage()
+            await stage.restore("small.jpg")
+            await shows(stage, .runtime)
+            HostCoreML.refuses = false
+            #expect(stage.screen.press("Back"))
+            await stage.restore("small.jpg")
+            #expect(await stage.restored())
         }
 
         @Test func galleryDamagedOrFromAnotherNetwork() async throws {

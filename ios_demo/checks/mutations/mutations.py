@@ -105,27 +105,31 @@ BY_COMPILER = (
 )
 
 PIPELINE, STORAGE, RESULT = "App/Models/Pipeline.swift", "App/Models/Storage.swift", "App/Models/ResultModel.swift"
+CODER, RESTORER = "Sources/BoothEngine/PhotoCoder.swift", "Sources/BoothEngine/FaceRestorer.swift"
 ALL = ""  # Every filter of the mistakes: what they name passes where nothing is changed.
 BY_TESTS = (
-    Mutant("nothing changed", "App/Models/PhotoDecoder.swift", "width * height <= mostPixels", "height * width <= mostPixels",
+    Mutant("nothing changed", CODER, "width * height <= mostPixels", "height * width <= mostPixels",
            ALL),
     Mutant("somebody else gets the gallery's features", PIPELINE,
-           "own ? try gallery.choose(section: section, query: query, slots: manifest.slots) : []",
-           "try gallery.choose(section: section, query: query, slots: manifest.slots)",
+           "own ? gallery : nil", "gallery as Gallery?",
            "ofSeveralFacesOnlyThePersonGetsTheGallery"),
-    Mutant("empty slots count as full", PIPELINE, "Float($0 < chosen.count ? 1 : 0)", "Float(1)", "aPickedJpegIsRestored"),
-    Mutant("own detail is not put back", PIPELINE,
+    Mutant("empty slots count as full", RESTORER, "Float($0 < chosen.count ? 1 : 0)", "Float(1)", "aPickedJpegIsRestored"),
+    Mutant("own detail is not put back", RESTORER,
            "Enhance.keepOwnDetail(sr, native: native, lrSize: lrSize)", "sr", "aPickedJpegIsRestored"),
-    Mutant("photos are not turned", "App/Models/PhotoDecoder.swift",
+    Mutant("of several people all get the gallery", RESTORER,
+           "face == meant ? gallery : nil", "gallery as Gallery?", "ofSeveralFacesNoneGetsTheGallery"),
+    Mutant("photos are not turned", CODER,
            "kCGImageSourceCreateThumbnailWithTransform: true", "kCGImageSourceCreateThumbnailWithTransform: false",
            "photosAreTurned"),
     Mutant("somebody is learned unasked", PIPELINE, "!sure", "false", "whoeverComesToAGallery"),
-    Mutant("a copy is learned too", PIPELINE, "gallery.entries.first { same($0, descriptor, fingerprint) }",
+    Mutant("a copy is learned too", PIPELINE, "gallery.entries.first { same($0, portrait) }",
            "Optional<Entry>.none", "aCopyIsLearnedOnce"),
     Mutant("what was learned meanwhile is lost", PIPELINE, "twin.map { now.removing($0.label.photoSha256) } ?? now",
            "twin.map { gallery.removing($0.label.photoSha256) } ?? gallery", "twoPhotosThatAreLearnedAtOnce"),
     Mutant("a choice is read when its task begins", "App/Screens/GalleryView.swift", "learn(picked)", "learn(self.picked)",
            "whoeverComesToAGallery"),
+    Mutant("a question outlives its screen", "App/Models/GalleryModel.swift", "if asked == number {", "if false {",
+           "aQuestionWhoseScreenGoes"),
     Mutant("a full device is not noticed", STORAGE, "freeBytes() >= Self.room + count", "true", "theDeviceIsFull"),
     Mutant("the photo stays when all is deleted", STORAGE,
            "FileManager.default.fileExists(atPath: photo.path)", "false", "onePhotoIsForgotten"),
@@ -167,8 +171,9 @@ def main() -> None:
             results += found_by_tests()
     finally:
         shutil.rmtree(WORK, ignore_errors=True)
+    print("| by | mistake | found |\n|---|---|---|")
     for kind, name, found in results:
-        print(f"{'found    ' if found else 'not found'}  {kind:8} {name}")
+        print(f"| {kind} | {name} | {'yes' if found else 'no'} |")
     unchanged = [found for _, name, found in results if name == "nothing changed"]
     mistakes = [found for _, name, found in results if name != "nothing changed"]
     print(f"{sum(mistakes)} of {len(mistakes)} mistakes found")
@@ -185,14 +190,20 @@ def change(top: Path, mutant: Mutant, new: str | None = None) -> None:
 
 
 def copy(parts: tuple[str, ...]) -> None:
+    """A checkout to change, of these parts; models are linked."""
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
     for part in parts:
         if (ROOT / part).is_dir():
-            shutil.copytree(ROOT / part, WORK / part, ignore=shutil.ignore_patterns("Models.bundle", ".build"))
+            shutil.copytree(ROOT / part, WORK / part, ignore=models)
         else:
             (WORK / part).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / part, WORK / part)
+
+
+def models(folder: str, names: list[str]) -> list[str]:
+    """What of a folder is not copied."""
+    return [name for name in names if name == "Models" and Path(folder).name == "Resources"]
 
 
 def found_by_project(mutant: Mutant) -> bool:
@@ -214,7 +225,9 @@ def found_by_compiler(mutant: Mutant) -> bool:
 
 def found_by_tests() -> list[tuple[str, str, bool]]:
     """All mutants in one build, each behind a switch; then for each the tests that should find it."""
-    copy(("App", "Sources", "host", "Tests", "Package.swift", "testdata"))
+    copy(("App", "Sources", "host", "Tests", "Package.swift"))
+    for data in ("testdata", "App/Resources/Models"):
+        (WORK / data).symlink_to(ROOT / data)
     switch = 'import Foundation\n\nlet mutant = ProcessInfo.processInfo.environment["EDGESR_MUTANT"]\n'
     for folder in ("App/Models", "Sources/BoothEngine"):
         (WORK / folder / "Mutant.swift").write_text(switch)

@@ -1,9 +1,17 @@
 // Stands in for CoreGraphics on Linux: pictures of 8-bit RGBA, which is all that the app draws.
-@_exported import Foundation
+import Foundation
+
+@_exported import struct Foundation.CGFloat
+@_exported import struct Foundation.CGPoint
+@_exported import struct Foundation.CGRect
+@_exported import struct Foundation.CGSize
 
 // Core Foundation's types are bridged to Swift's by Apple; here they are Swift's own.
+/// https://developer.apple.com/documentation/corefoundation/cfdata
 public typealias CFData = Data
+/// https://developer.apple.com/documentation/corefoundation/cfstring
 public typealias CFString = String
+/// https://developer.apple.com/documentation/corefoundation/cfdictionary
 public typealias CFDictionary = [String: Any]
 
 /// https://developer.apple.com/documentation/coregraphics/cgcolorspace

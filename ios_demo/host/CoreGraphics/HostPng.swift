@@ -39,10 +39,13 @@ public enum HostPng {
         (0..<8).reduce(UInt32(n)) { value, _ in value & 1 == 1 ? 0xedb8_8320 ^ value >> 1 : value >> 1 }
     }
 
+    /// CRC-32 as PNG and zlib reckon it.
+    public static func crc(_ data: Data) -> UInt32 {
+        ~data.withUnsafeBytes { bytes in bytes.reduce(UInt32.max) { table[Int(($0 ^ UInt32($1)) & 255)] ^ $0 >> 8 } }
+    }
+
     private static func chunk(_ type: String, _ data: Data) -> Data {
         let body = Data(type.utf8) + data
-        var crc: UInt32 = 0xffff_ffff
-        body.withUnsafeBytes { bytes in for byte in bytes { crc = table[Int((crc ^ UInt32(byte)) & 255)] ^ crc >> 8 } }
-        return Data(big(UInt32(data.count))) + body + Data(big(~crc))
+        return Data(big(UInt32(data.count))) + body + Data(big(crc(body)))
     }
 }

@@ -1,6 +1,6 @@
 // Stands in for CoreTransferable on Linux.
 import Foundation
-@_exported import UniformTypeIdentifiers
+import UniformTypeIdentifiers
 
 /// https://developer.apple.com/documentation/coretransferable/transferable
 public protocol Transferable: Sendable {

@@ -1,7 +1,6 @@
 // Stands in for ImageIO on Linux. It decodes nothing itself: what a file holds, Python has written beside it, by the file's
-// SHA-256 (`tools/assets.py`, decoded): size, EXIF orientation, pixels as they are stored. Unknown files are no images.
+// length and CRC-32 (`tools/assets.py`, decoded): size, EXIF orientation, pixels as they are stored. Unknown files are no images.
 @_exported import CoreGraphics
-import BoothCore
 import Foundation
 
 /// https://developer.apple.com/documentation/imageio/cgimagesource
@@ -9,7 +8,7 @@ public final class CGImageSource {
     let width: Int, height: Int, orientation: Int, stored: (width: Int, height: Int), pixels: URL
     init?(_ data: Data) {
         let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .appendingPathComponent("../../testdata/decoded/\(sha256(of: data))").standardized
+            .appendingPathComponent("../../testdata/decoded/\(data.count)-\(HostPng.crc(data))").standardized
         guard let json = try? Data(contentsOf: file.appendingPathExtension("json")),
             let said = try? JSONSerialization.jsonObject(with: json) as? [String: Any], let width = said["width"] as? Int,
             let height = said["height"] as? Int, let orientation = said["orientation"] as? Int, let stored = said["stored"] as? [Int]
@@ -19,14 +18,23 @@ public final class CGImageSource {
     }
 }
 
+/// https://developer.apple.com/documentation/imageio/kcgimagesourceshouldcache
 public let kCGImageSourceShouldCache: CFString = "kCGImageSourceShouldCache"
+/// https://developer.apple.com/documentation/imageio/kcgimagesourceshouldcacheimmediately
 public let kCGImageSourceShouldCacheImmediately: CFString = "kCGImageSourceShouldCacheImmediately"
+/// https://developer.apple.com/documentation/imageio/kcgimagesourcecreatethumbnailfromimagealways
 public let kCGImageSourceCreateThumbnailFromImageAlways: CFString = "kCGImageSourceCreateThumbnailFromImageAlways"
+/// https://developer.apple.com/documentation/imageio/kcgimagesourcecreatethumbnailwithtransform
 public let kCGImageSourceCreateThumbnailWithTransform: CFString = "kCGImageSourceCreateThumbnailWithTransform"
+/// https://developer.apple.com/documentation/imageio/kcgimagesourcethumbnailmaxpixelsize
 public let kCGImageSourceThumbnailMaxPixelSize: CFString = "kCGImageSourceThumbnailMaxPixelSize"
+/// https://developer.apple.com/documentation/imageio/kcgimagepropertypixelwidth
 public let kCGImagePropertyPixelWidth: CFString = "PixelWidth"
+/// https://developer.apple.com/documentation/imageio/kcgimagepropertypixelheight
 public let kCGImagePropertyPixelHeight: CFString = "PixelHeight"
+/// https://developer.apple.com/documentation/imageio/kcgimagepropertypngdictionary
 public let kCGImagePropertyPNGDictionary: CFString = "{PNG}"
+/// https://developer.apple.com/documentation/imageio/kcgimagepropertypngdescription
 public let kCGImagePropertyPNGDescription: CFString = "Description"
 
 /// https://developer.apple.com/documentation/imageio/cgimagesourcecreatewithdata(_:_:)

@@ -8,6 +8,7 @@ public struct Label<Title: View, Icon: View> {
     @MainActor func nodes(_ host: Screen, _ path: String) -> [Node] { host.nodes(icon, path + ".i") + host.nodes(title, path + ".t") }
 }
 
+/// https://developer.apple.com/documentation/swiftui/label
 extension Label where Title == Text, Icon == Image {
     public init(_ titleKey: LocalizedStringKey, systemImage name: String) {
         title = Text(titleKey)
@@ -39,6 +40,7 @@ public struct Button<Label: View> {
     }
 }
 
+/// https://developer.apple.com/documentation/swiftui/button
 extension Button where Label == Text {
     @preconcurrency public init(_ titleKey: LocalizedStringKey, action: @escaping @MainActor () -> Void) {
         self.init(action: action) { Text(titleKey) }
@@ -48,6 +50,7 @@ extension Button where Label == Text {
     }
 }
 
+/// Not Apple's.
 extension Screen {
     /// A control that is drawn by the button style around it. For the other stand-ins too.
     public func button<Label: View>(_ label: Label, _ path: String, action: (@MainActor () -> Void)?) -> Node {
@@ -63,6 +66,7 @@ extension Screen {
 
 /// https://developer.apple.com/documentation/swiftui/buttonstyleconfiguration
 public struct ButtonStyleConfiguration {
+    /// https://developer.apple.com/documentation/swiftui/buttonstyleconfiguration/label-swift.struct
     public struct Label {
         let made: @MainActor (Screen, String) -> [Node]
         init(_ made: @escaping @MainActor (Screen, String) -> [Node]) { self.made = made }
@@ -82,12 +86,15 @@ public struct ButtonStyleConfiguration {
 
 /// https://developer.apple.com/documentation/swiftui/primitivebuttonstyle
 @MainActor @preconcurrency public protocol PrimitiveButtonStyle {}
+/// https://developer.apple.com/documentation/swiftui/plainbuttonstyle
 public struct PlainButtonStyle: PrimitiveButtonStyle { nonisolated public init() {} }
+/// https://developer.apple.com/documentation/swiftui/primitivebuttonstyle
 extension PrimitiveButtonStyle where Self == PlainButtonStyle {
     nonisolated public static var plain: PlainButtonStyle { PlainButtonStyle() }
 }
 
 extension View {
+    /// https://developer.apple.com/documentation/swiftui/view/buttonstyle(_:)-7qx1
     nonisolated public func buttonStyle<S: ButtonStyle>(_ style: S) -> some View {
         nonisolated(unsafe) let style = style
         return within { values in
@@ -100,6 +107,7 @@ extension View {
             }
         }
     }
+    /// https://developer.apple.com/documentation/swiftui/view/buttonstyle(_:)-66fbx
     nonisolated public func buttonStyle<S: PrimitiveButtonStyle>(_ style: S) -> some View { within { $0.buttonStyle = nil } }
 }
 
@@ -166,6 +174,7 @@ public struct Picker<Label: View, Selection: Hashable, Content: View> {
     }
 }
 
+/// https://developer.apple.com/documentation/swiftui/picker
 extension Picker where Label == Text {
     public init(_ titleKey: LocalizedStringKey, selection: Binding<Selection>, @ViewBuilder content: () -> Content) {
         label = Text(titleKey)
@@ -176,12 +185,15 @@ extension Picker where Label == Text {
 
 /// https://developer.apple.com/documentation/swiftui/pickerstyle
 @MainActor @preconcurrency public protocol PickerStyle {}
+/// https://developer.apple.com/documentation/swiftui/segmentedpickerstyle
 public struct SegmentedPickerStyle: PickerStyle { nonisolated public init() {} }
+/// https://developer.apple.com/documentation/swiftui/pickerstyle
 extension PickerStyle where Self == SegmentedPickerStyle {
     nonisolated public static var segmented: SegmentedPickerStyle { SegmentedPickerStyle() }
 }
 
 extension View {
+    /// https://developer.apple.com/documentation/swiftui/view/pickerstyle(_:)
     nonisolated public func pickerStyle<S: PickerStyle>(_ style: S) -> some View { attribute("style", "segmented") }
     /// https://developer.apple.com/documentation/swiftui/view/tag(_:includeoptional:)
     nonisolated public func tag<V: Hashable>(_ tag: V, includeOptional: Bool = true) -> some View {
@@ -212,9 +224,11 @@ public struct ShareLink<Label: View> {
 
 /// https://developer.apple.com/documentation/swiftui/sharepreview
 public struct SharePreview<PreviewImage, PreviewIcon> {}
+/// https://developer.apple.com/documentation/swiftui/sharepreview
 extension SharePreview where PreviewImage == Never, PreviewIcon == Never {
     public init(_ titleKey: LocalizedStringKey) { _ = titleKey.shown }
 }
+/// https://developer.apple.com/documentation/swiftui/sharepreview
 extension SharePreview where PreviewIcon == Never {
     public init(_ titleKey: LocalizedStringKey, image: PreviewImage) { _ = titleKey.shown }
 }

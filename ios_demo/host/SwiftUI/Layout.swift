@@ -18,6 +18,7 @@ public struct Alignment: Equatable, Sendable {
 /// https://developer.apple.com/documentation/swiftui/edge
 public enum Edge: Int8, CaseIterable, Sendable {
     case top, leading, bottom, trailing
+    /// https://developer.apple.com/documentation/swiftui/edge/set
     public struct Set: OptionSet, Sendable {
         public let rawValue: Int8
         public init(rawValue: Int8) { self.rawValue = rawValue }
@@ -78,6 +79,7 @@ public struct Spacer {
 
 /// https://developer.apple.com/documentation/swiftui/griditem
 public struct GridItem: Sendable {
+    /// https://developer.apple.com/documentation/swiftui/griditem/size-swift.enum
     public enum Size: Sendable {
         case fixed(CGFloat)
         case flexible(minimum: CGFloat = 10, maximum: CGFloat = .infinity)
@@ -113,6 +115,7 @@ public struct ForEach<Data: RandomAccessCollection, ID: Hashable, Content: View>
     @MainActor func nodes(_ host: Screen, _ path: String) -> [Node] { data.flatMap { host.nodes(content($0), "\(path).[\(id($0))]") } }
 }
 
+/// https://developer.apple.com/documentation/swiftui/foreach
 extension ForEach where ID == Data.Element.ID, Data.Element: Identifiable {
     public init(_ data: Data, @ViewBuilder content: @escaping (Data.Element) -> Content) {
         self.data = data
@@ -121,6 +124,7 @@ extension ForEach where ID == Data.Element.ID, Data.Element: Identifiable {
     }
 }
 
+/// https://developer.apple.com/documentation/swiftui/foreach
 extension ForEach {
     public init(_ data: Data, id path: KeyPath<Data.Element, ID>, @ViewBuilder content: @escaping (Data.Element) -> Content) {
         self.data = data
@@ -130,15 +134,22 @@ extension ForEach {
 }
 
 extension View {
+    /// https://developer.apple.com/documentation/swiftui/view/padding(_:)-68shk
     nonisolated public func padding(_ length: CGFloat) -> some View { unchanged }
+    /// https://developer.apple.com/documentation/swiftui/view/padding(_:_:)
     nonisolated public func padding(_ edges: Edge.Set = .all, _ length: CGFloat? = nil) -> some View { unchanged }
+    /// https://developer.apple.com/documentation/swiftui/view/frame(width:height:alignment:)
     nonisolated public func frame(width: CGFloat? = nil, height: CGFloat? = nil, alignment: Alignment = .center) -> some View { unchanged }
+    /// https://developer.apple.com/documentation/swiftui/view/frame(minwidth:idealwidth:maxwidth:minheight:idealheight:maxheight:alignment:)
     nonisolated public func frame(
         minWidth: CGFloat? = nil, idealWidth: CGFloat? = nil, maxWidth: CGFloat? = nil, minHeight: CGFloat? = nil,
         idealHeight: CGFloat? = nil, maxHeight: CGFloat? = nil, alignment: Alignment = .center
     ) -> some View { unchanged }
+    /// https://developer.apple.com/documentation/swiftui/view/aspectratio(_:contentmode:)-771ow
     nonisolated public func aspectRatio(_ ratio: CGFloat? = nil, contentMode: ContentMode) -> some View { unchanged }
+    /// https://developer.apple.com/documentation/swiftui/view/offset(x:y:)
     nonisolated public func offset(x: CGFloat = 0, y: CGFloat = 0) -> some View { unchanged }
+    /// https://developer.apple.com/documentation/swiftui/view/ignoressafearea(_:edges:)
     nonisolated public func ignoresSafeArea() -> some View { unchanged }
     /// https://developer.apple.com/documentation/swiftui/view/safeareainset(edge:alignment:spacing:content:)-4s51l
     nonisolated public func safeAreaInset<V: View>(
@@ -147,13 +158,16 @@ extension View {
         let inset = content()
         return Modified(self) { host, path, nodes in nodes + [Node("foot", "", host.nodes(inset, path + ".inset"))] }
     }
+    /// https://developer.apple.com/documentation/swiftui/view/overlay(alignment:content:)
     nonisolated public func overlay<V: View>(alignment: Alignment = .center, @ViewBuilder content: () -> V) -> some View {
         let over = content()
         return Modified(self) { host, path, nodes in nodes + host.nodes(over, path + ".over") }
     }
+    /// https://developer.apple.com/documentation/swiftui/view/overlay(_:alignment:)
     nonisolated public func overlay<V: View>(_ overlay: V, alignment: Alignment = .center) -> some View {
         Modified(self) { host, path, nodes in nodes + host.nodes(overlay, path + ".over") }
     }
+    /// https://developer.apple.com/documentation/swiftui/view/mask(alignment:_:)
     nonisolated public func mask<Mask: View>(alignment: Alignment = .center, @ViewBuilder _ mask: () -> Mask) -> some View {
         attribute("masked", "yes")
     }

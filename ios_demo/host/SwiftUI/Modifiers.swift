@@ -4,11 +4,17 @@ public enum ControlSize: Sendable { case mini, small, regular, large }
 public enum TextAlignment: Sendable { case leading, center, trailing }
 
 extension View {
+    /// https://developer.apple.com/documentation/swiftui/view/font(_:)
     nonisolated public func font(_ font: Font?) -> some View { attribute("font", font?.name ?? "body") }
+    /// https://developer.apple.com/documentation/swiftui/view/controlsize(_:)
     nonisolated public func controlSize(_ size: ControlSize) -> some View { unchanged }
+    /// https://developer.apple.com/documentation/swiftui/view/multilinetextalignment(_:)
     nonisolated public func multilineTextAlignment(_ alignment: TextAlignment) -> some View { unchanged }
+    /// https://developer.apple.com/documentation/swiftui/view/linelimit(_:)-513mb
     nonisolated public func lineLimit(_ number: Int?) -> some View { unchanged }
+    /// https://developer.apple.com/documentation/swiftui/view/truncationmode(_:)
     nonisolated public func truncationMode(_ mode: Text.TruncationMode) -> some View { unchanged }
+    /// https://developer.apple.com/documentation/swiftui/view/disabled(_:)
     nonisolated public func disabled(_ disabled: Bool) -> some View {
         let inside = within { if disabled { $0.isEnabled = false } }
         return Modified(inside) { _, _, nodes in
@@ -16,6 +22,7 @@ extension View {
             return nodes
         }
     }
+    /// https://developer.apple.com/documentation/swiftui/view/id(_:)
     nonisolated public func id<ID: Hashable>(_ id: ID) -> some View {
         nonisolated(unsafe) let view = self, id = AnyHashable(id)
         return Late { host, path in host.nodes(view, "\(path).id(\(id))") }
@@ -37,7 +44,9 @@ extension View {
             return nodes
         }
     }
+    /// https://developer.apple.com/documentation/swiftui/view/ondisappear(perform:)
     nonisolated public func onDisappear(perform action: (() -> Void)? = nil) -> some View { unchanged }
+    /// https://developer.apple.com/documentation/swiftui/view/onchange(of:initial:_:)-4psgg
     nonisolated public func onChange<V: Equatable>(of value: V, initial: Bool = false, _ action: @escaping (V, V) -> Void) -> some View {
         nonisolated(unsafe) let value = value, action = action
         return Modified(self) { host, path, nodes in
@@ -63,15 +72,20 @@ extension View {
 
     // MARK: accessibility
 
+    /// https://developer.apple.com/documentation/swiftui/view/accessibilitylabel(_:)-1d7jv
     nonisolated public func accessibilityLabel(_ label: LocalizedStringKey) -> some View { attribute("label", label.shown) }
+    /// https://developer.apple.com/documentation/swiftui/view-accessibility
     nonisolated public func accessibilityValue(_ value: LocalizedStringKey) -> some View { attribute("value", value.shown) }
+    /// https://developer.apple.com/documentation/swiftui/view/accessibilityhint(_:)-3i2vu
     nonisolated public func accessibilityHint(_ hint: LocalizedStringKey) -> some View { attribute("hint", hint.shown) }
+    /// https://developer.apple.com/documentation/swiftui/view/accessibilityhidden(_:)
     nonisolated public func accessibilityHidden(_ hidden: Bool) -> some View {
         Modified(self) { _, _, nodes in
             if hidden { nodes.flatMap(\.all).forEach { $0.attributes["hidden"] = "true" } }
             return nodes
         }
     }
+    /// https://developer.apple.com/documentation/swiftui/view/accessibilityaddtraits(_:)
     nonisolated public func accessibilityAddTraits(_ traits: AccessibilityTraits) -> some View {
         Modified(self) { _, _, nodes in
             for node in nodes where traits.rawValue != 0 { node.attributes["traits"] = traits.names }
@@ -106,6 +120,7 @@ extension View {
 }
 
 extension Text {
+    /// https://developer.apple.com/documentation/swiftui/text/truncationmode
     public enum TruncationMode: Sendable { case head, middle, tail }
 }
 
@@ -138,6 +153,7 @@ public enum AccessibilityAdjustmentDirection: Sendable { case increment, decreme
 
 /// https://developer.apple.com/documentation/swiftui/draggesture
 public struct DragGesture: Sendable {
+    /// https://developer.apple.com/documentation/swiftui/draggesture/value
     public struct Value: Equatable, Sendable { public var location: CGPoint }
     nonisolated(unsafe) var changed: ((Value) -> Void)?
     public init(minimumDistance: CGFloat = 10) {}

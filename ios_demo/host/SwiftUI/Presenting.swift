@@ -18,6 +18,7 @@ public struct NavigationStack<Data, Root: View> {
     }
 }
 
+/// https://developer.apple.com/documentation/swiftui/navigationstack
 extension NavigationStack {
     public init(path: Binding<Data>, @ViewBuilder root: () -> Root)
     where Data: MutableCollection & RandomAccessCollection & RangeReplaceableCollection, Data.Element: Hashable {
@@ -30,10 +31,14 @@ extension NavigationStack {
     }
 }
 
-/// https://developer.apple.com/documentation/swiftui/navigationbaritem/titledisplaymode
-public enum NavigationBarItem { public enum TitleDisplayMode: Sendable { case automatic, inline, large } }
+/// https://developer.apple.com/documentation/swiftui/navigationbaritem
+public enum NavigationBarItem {
+    /// https://developer.apple.com/documentation/swiftui/navigationbaritem/titledisplaymode
+    public enum TitleDisplayMode: Sendable { case automatic, inline, large }
+}
 
 extension View {
+    /// https://developer.apple.com/documentation/swiftui/view/navigationdestination(for:destination:)
     nonisolated public func navigationDestination<D: Hashable, C: View>(
         for data: D.Type, @ViewBuilder destination: @escaping (D) -> C
     ) -> some View {
@@ -45,13 +50,16 @@ extension View {
             return nodes
         }
     }
+    /// https://developer.apple.com/documentation/swiftui/configure-your-apps-navigation-titles
     nonisolated public func navigationTitle(_ titleKey: LocalizedStringKey) -> some View {
         Modified(self) { host, path, nodes in
             let title = host.nodes(Text(titleKey), path + ".title")
             return [Node("title", "", title)] + nodes
         }
     }
+    /// https://developer.apple.com/documentation/swiftui/view/navigationbartitledisplaymode(_:)
     nonisolated public func navigationBarTitleDisplayMode(_ displayMode: NavigationBarItem.TitleDisplayMode) -> some View { unchanged }
+    /// https://developer.apple.com/documentation/swiftui/view/interactivedismissdisabled(_:)
     nonisolated public func interactiveDismissDisabled(_ isDisabled: Bool = true) -> some View { attribute("kept", "\(isDisabled)") }
 
     /// https://developer.apple.com/documentation/swiftui/view/sheet(item:ondismiss:content:)
@@ -120,7 +128,9 @@ extension Screen {
     @SceneBuilder @MainActor @preconcurrency var body: Self.Body { get }
     @MainActor @preconcurrency init()
 }
+/// https://developer.apple.com/documentation/swiftui/app
 extension App { public static func main() {} }
+/// https://developer.apple.com/documentation/swiftui/scenebuilder
 @resultBuilder public enum SceneBuilder { public static func buildBlock<S: Scene>(_ scene: S) -> S { scene } }
 /// https://developer.apple.com/documentation/swiftui/windowgroup
 public struct WindowGroup<Content: View>: Scene {

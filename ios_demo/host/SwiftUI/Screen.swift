@@ -80,7 +80,7 @@
 
     func nodes<V: View>(_ view: V, _ path: String) -> [Node] {
         if let primitive = view as? any Primitive { return primitive.nodes(self, path) }
-        if let foreign = view as? any HostRepresentable { return foreign.hostNodes() }
+        if let foreign = view as? any UIViewRepresentable { return foreign.hostNodes }
         let here = "\(path)/\(V.self)"
         adopt(view, here)
         return nodes(view.body, here)
@@ -90,6 +90,3 @@
         for child in Mirror(reflecting: value).children { (child.value as? any Stateful)?.adopt(self, "\(path).\(child.label ?? "")") }
     }
 }
-
-/// What other stand-ins draw themselves. Not Apple's.
-@MainActor @preconcurrency public protocol HostRepresentable { func hostNodes() -> [Node] }

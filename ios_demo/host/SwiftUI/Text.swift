@@ -120,6 +120,7 @@ public struct Image: Sendable {
         picture = cgImage
         isDecorative = true
     }
+    /// https://developer.apple.com/documentation/swiftui/image/orientation
     public enum Orientation: UInt8, Sendable { case up }
     public func resizable() -> Image { self }
     public func interpolation(_ interpolation: Interpolation) -> Image {

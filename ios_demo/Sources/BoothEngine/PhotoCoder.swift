@@ -4,25 +4,46 @@ import Foundation
 import ImageIO
 import UniformTypeIdentifiers
 
-/// Photos of any format that iOS reads, upright, in sRGB, and pictures on their way to files.
-enum PhotoDecoder {
-    /// Pixels beyond which a photo is refused, as edgesr does on a desktop.
-    static let mostPixels = 120_000_000
-    /// Larger photos are decoded smaller.
-    static let mostDecoded = 16_000_000
-    static let mostBytes = 256 << 20
+/// Why a photo's file cannot be used.
+public enum PhotoError: Error, Equatable, CustomStringConvertible {
+    /// It is no image that the system reads.
+    case unreadable
+    /// It has more pixels or bytes than ``PhotoCoder`` takes.
+    case tooLarge
+    /// The picture cannot be written as a PNG.
+    case unwritable
 
-    /// - Throws: ``Problem/noImage``, or ``Problem/tooLarge``: by its header, before it is decoded.
-    static func decode(_ content: Data) throws -> Pixels {
-        guard content.count <= mostBytes else { throw Problem.tooLarge }
+    public var description: String {
+        switch self {
+        case .unreadable: "this is no image that can be read: choose another photo"
+        case .tooLarge: "the photo has more than \(PhotoCoder.mostPixels / 1_000_000) megapixels: choose a smaller one"
+        case .unwritable: "the picture cannot be written: free some memory and try again"
+        }
+    }
+}
+
+/// Photos of any format that the system reads, upright, in sRGB; and pictures on their way to screens and files.
+public enum PhotoCoder {
+    /// Pixels beyond which a photo is refused, as edgesr does on a desktop.
+    public static let mostPixels = 120_000_000
+    /// Photos of more pixels than this are decoded smaller.
+    public static let mostDecoded = 16_000_000
+    /// Bytes beyond which a file is refused.
+    public static let mostBytes = 256 << 20
+
+    /// The pixels of a photo's file (JPEG, HEIC, PNG, whatever the system reads), turned as its EXIF says.
+    ///
+    /// - Throws: ``PhotoError/unreadable``, or ``PhotoError/tooLarge``: by its header, before it is decoded.
+    public static func decode(_ content: Data) throws -> Pixels {
+        guard content.count <= mostBytes else { throw PhotoError.tooLarge }
         let notCached = [kCGImageSourceShouldCache: false] as CFDictionary
         guard let source = CGImageSourceCreateWithData(content as CFData, notCached), CGImageSourceGetCount(source) > 0,
             let properties = CGImageSourceCopyPropertiesAtIndex(source, 0, notCached) as? [CFString: Any],
             let width = (properties[kCGImagePropertyPixelWidth] as? NSNumber)?.intValue,
             let height = (properties[kCGImagePropertyPixelHeight] as? NSNumber)?.intValue,
             width > 0, height > 0, width < 1 << 24, height < 1 << 24
-        else { throw Problem.noImage }
-        guard width * height <= mostPixels else { throw Problem.tooLarge }
+        else { throw PhotoError.unreadable }
+        guard width * height <= mostPixels else { throw PhotoError.tooLarge }
         let share = min(1, (Double(mostDecoded) / Double(width * height)).squareRoot())
         let options =
             [
@@ -31,12 +52,14 @@ enum PhotoDecoder {
                 kCGImageSourceThumbnailMaxPixelSize: Int((Double(max(width, height)) * share).rounded(.down)),
                 kCGImageSourceShouldCacheImmediately: true,
             ] as [CFString: Any] as CFDictionary
-        guard let image = CGImageSourceCreateThumbnailAtIndex(source, 0, options) else { throw Problem.noImage }
-        return try pixels(image)
+        guard let image = CGImageSourceCreateThumbnailAtIndex(source, 0, options) else { throw PhotoError.unreadable }
+        return try pixels(of: image)
     }
 
-    /// What is drawn of an image in sRGB.
-    private static func pixels(_ image: CGImage) throws -> Pixels {
+    /// What is drawn of an image in sRGB, as its pixels lie: an image knows nothing of EXIF.
+    ///
+    /// - Throws: ``PhotoError/unreadable`` where it cannot be drawn.
+    public static func pixels(of image: CGImage) throws -> Pixels {
         let width = image.width, height = image.height, row = width * 4
         var rgba = [UInt8](repeating: 0, count: row * height)
         let drawn = rgba.withUnsafeMutableBytes { bytes -> Bool in
@@ -48,14 +71,12 @@ enum PhotoDecoder {
             context.draw(image, in: CGRect(x: 0, y: 0, width: width, height: height))
             return true
         }
-        guard drawn else { throw Problem.noImage }
+        guard drawn else { throw PhotoError.unreadable }
         return try Pixels(width: width, height: height, rgba: rgba, bytesPerRow: row)
     }
 
-    /// A picture for the screen.
-    static func bitmap(_ picture: Pixels) -> Bitmap? { image(picture).map(Bitmap.init) }
-
-    private static func image(_ picture: Pixels) -> CGImage? {
+    /// A picture for the screen, opaque, in sRGB; nil where there is no memory for it.
+    public static func image(of picture: Pixels) -> CGImage? {
         guard let provider = CGDataProvider(data: Data(picture.rgba) as CFData), let space = CGColorSpace(name: CGColorSpace.sRGB) else {
             return nil
         }
@@ -67,20 +88,15 @@ enum PhotoDecoder {
 
     /// A PNG that says what was done to it, and nothing of where the photo came from.
     ///
-    /// - Throws: ``Problem/storage`` where it cannot be written.
-    static func png(_ picture: Pixels) throws -> Data {
+    /// - Throws: ``PhotoError/unwritable``.
+    public static func png(_ picture: Pixels) throws -> Data {
         let content = NSMutableData()
-        guard let image = image(picture),
+        guard let image = image(of: picture),
             let destination = CGImageDestinationCreateWithData(content as CFMutableData, UTType.png.identifier as CFString, 1, nil)
-        else { throw Problem.storage }
+        else { throw PhotoError.unwritable }
         let said = [kCGImagePropertyPNGDescription: "faces enhanced by edgesr" as CFString] as CFDictionary
         CGImageDestinationAddImage(destination, image, [kCGImagePropertyPNGDictionary: said] as CFDictionary)
-        guard CGImageDestinationFinalize(destination) else { throw Problem.storage }
+        guard CGImageDestinationFinalize(destination) else { throw PhotoError.unwritable }
         return Data(referencing: content)
     }
-}
-
-/// A picture for the screen, made anywhere: nothing changes a CGImage.
-struct Bitmap: @unchecked Sendable {
-    let image: CGImage
 }
