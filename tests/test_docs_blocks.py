@@ -29,8 +29,8 @@ from edgesr.images.imaging import Pixels
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LANGUAGES = {"sh", "python", "html", "json", "kotlin", "swift", "text"}
-"""``sh`` and ``python`` are run, ``html``, ``json`` and ``kotlin`` are a file's content, ``swift`` is an example that the
-iOS booth's check builds, ``text`` is anything else to look at."""
+"""``sh`` and ``python`` are run, ``html``, ``json`` and ``kotlin`` are a file's content, ``swift`` is an example that
+the iOS booth's check builds, ``text`` is anything else to look at."""
 
 FENCE = re.compile(r"^\s*```(.*)$")
 NO_RUN = re.compile(r"<!-- no-run: (.+) -->")
