@@ -25,7 +25,7 @@ from edgesr.errors import CheckpointError, UsageError
 from edgesr.evaluation.methods import degrade
 from edgesr.layers.bicubic import bicubic_downsample, bicubic_upsample
 from edgesr.training.config import TrainConfig
-from edgesr.training.parameters import parameter_groups
+from edgesr.training.parameters import equalising_groups, parameter_groups
 from edgesr.training.trainer import Trainer
 
 NETWORK = TINY.replace(lr_size=4)
@@ -152,6 +152,9 @@ SETTINGS: list[dict[str, Any]] = [
     {"curriculum": Curriculum(0.2, detail_drop=0.5)},
     {"curriculum": Curriculum(0.2, augment=0.5)},
     {"offset_learning_rate": 3.0},
+    {"betas": (0.0, 0.99)},
+    {"rates": (("cofa.", 0.1),)},
+    {"equalised": True},
 ]
 
 
@@ -178,7 +181,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(new_trainer: NewTrainer, chan
 
 def test_settings_at_their_defaults_leave_older_runs_resumable() -> None:
     identity = CONFIG.identity()
-    assert not {"degradation", "offset_learning_rate"} & set(identity)
+    assert not {"degradation", "offset_learning_rate", "betas", "rates", "equalised"} & set(identity)
     assert not {"detail_drop", "augment"} & set(identity["curriculum"])
     for changes in SETTINGS:
         assert dataclasses.replace(CONFIG, **changes).identity() != identity
@@ -197,9 +200,51 @@ def test_the_offset_head_alone_learns_at_its_own_rate(new_trainer: NewTrainer) -
         parameter_groups(type(trainer.model)(NETWORK.replace(alignment="convolution")), 3.0)
 
 
+def test_named_parameters_learn_at_rates_of_their_own(new_trainer: NewTrainer) -> None:
+    trainer = new_trainer("run", rates=(("cofa.", 0.25), ("rfa.offset", 4.0)))
+    trainer.train_step()
+    rates = {
+        id(p): group["lr"] / trainer.learning_rate(0)
+        for group in trainer.optimizer.param_groups
+        for p in group["params"]
+    }
+    for name, parameter in trainer.model.named_parameters():
+        wanted = 0.25 if name.startswith("cofa.") else 4.0 if name.startswith("rfa.offset") else 1.0
+        assert rates[id(parameter)] == pytest.approx(wanted), name
+    with pytest.raises(UsageError, match="no parameters flow"):
+        parameter_groups(trainer.model, rates=[("flow.", 0.1)])
+
+
+def test_an_equalised_rate_is_that_of_a_weight_of_variance_one_which_is_scaled_where_it_is_used() -> None:
+    """Adam's steps have the size of the rate, so w = c v may as well be moved by c times as much itself."""
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(8, 3)
+    scale = (2 / 8) ** 0.5
+    scaled = (layer.weight.detach() / scale).requires_grad_(True)
+    bias = layer.bias.detach().clone().requires_grad_(True)
+    ours = torch.optim.Adam(
+        [{**group, "lr": 3e-3 * group["factor"]} for group in equalising_groups(layer, True)], betas=(0.0, 0.99), eps=0
+    )
+    theirs = torch.optim.Adam([scaled, bias], 3e-3, betas=(0.0, 0.99), eps=0)
+    for step in range(20):
+        x = torch.randn(5, 8, generator=torch.Generator().manual_seed(step))
+        for optimizer, y in ((ours, layer(x)), (theirs, x @ (scale * scaled).T + bias)):
+            optimizer.zero_grad()
+            (y - x[:, :3]).square().sum().backward()
+            optimizer.step()
+    torch.testing.assert_close(layer.weight, scale * scaled)
+    torch.testing.assert_close(layer.bias, bias)
+
+
 @pytest.mark.parametrize(
     "wrong",
-    [{"degradation": "fog"}, {"offset_learning_rate": 0.0}, {"offset_learning_rate": 1000.0}],
+    [
+        {"degradation": "fog"},
+        {"offset_learning_rate": 0.0},
+        {"offset_learning_rate": 1000.0},
+        {"betas": (0.0, 1.0)},
+        {"rates": (("cofa.", 0.0),)},
+    ],
     ids=lambda changes: next(iter(changes)),
 )
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:

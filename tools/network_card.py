@@ -219,6 +219,8 @@ def preset_of(config: NetworkConfig) -> str | None:
 def command(network: str, record: dict[str, Any], preset: str | None = None) -> str:
     """The `edgesr train` that a record is of: what is not a default. ``preset`` is the network's, where it has one."""
     from edgesr.cli.train import command as train
+    from edgesr.training.config import TrainConfig
+    from edgesr.training.setup import settings_for
 
     config, start = record["train_config"], record.get("initialised_from")
     loss = config.get("loss", {})
@@ -230,13 +232,19 @@ def command(network: str, record: dict[str, Any], preset: str | None = None) -> 
         "network": preset,
         "init": "PROBE" if start and " " in start else start,
     }
-    chosen |= {file: file.upper() for file in record.get("loss_files", {})}
+    option_of = {"lpips": "lpips_linear"}
+    chosen |= {option_of.get(file, file): file.upper() for file in record.get("loss_files", {})}
+    own = settings_for(PRESETS[preset], {}) if preset else TrainConfig()
+    usual = {**vars(own), **vars(own.loss)}
+    del usual["degradation"]  # its default is that of --init
     words = ["edgesr", "train", "../shared/faces"]
     for option in train.params:
         value = chosen.get(option.name or "")
+        given = isinstance(option.default, int | float | str)
+        default = option.default if given else usual.get(option.name or "")
         if isinstance(value, list):
             value = ",".join(f"{number:g}" for number in value)
-        if value is None or isinstance(value, dict) or value == option.default:
+        if value is None or isinstance(value, dict) or value == default:
             continue
         words += [option.opts[0], f"{value:g}" if isinstance(value, float) else str(value)]
     return shlex.join(words)

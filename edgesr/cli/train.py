@@ -25,8 +25,12 @@ from edgesr.process.extras import title
 @click.option("--validation-split", help="Split of eval_list.csv to validate on. Default: val, where there is one.")
 @click.option("--validation-people", default=0, type=click.IntRange(0), help="Hold out so many people instead.")
 @click.option("--steps", default=16_000, show_default=True, type=click.IntRange(1))
-@click.option("--batch-size", default=16, show_default=True, type=click.IntRange(1))
-@click.option("--learning-rate", default=6e-4, show_default=True, type=click.FloatRange(0, 1, min_open=True))
+@click.option("--batch-size", type=click.IntRange(1), help="Default: the network's own, 16 where it has none.")
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Default: the network's own, 6e-4 where it has none.",
+)
 @click.option("--precision", default="bf16-mixed", show_default=True, type=click.Choice(["bf16-mixed", "32-true"]))
 @click.option("--copy-share", default=0.06, show_default=True, help="First share of the run that trains copying.")
 @click.option("--self-probability", default=1.0, show_default=True, help="Of a warped target in a slot; falls to 0.")
@@ -69,8 +73,8 @@ def command(
     validation_split: str | None,
     validation_people: int,
     steps: int,
-    batch_size: int,
-    learning_rate: float,
+    batch_size: int | None,
+    learning_rate: float | None,
     precision: str,
     copy_share: float,
     self_probability: float,
@@ -89,7 +93,7 @@ def command(
     as_json: bool,
     **loss: Any,
 ) -> None:
-    """Train HIME-small on DATA: a folder with one sub-folder of aligned photos per person.
+    """Train a network on DATA: a folder with one sub-folder of aligned photos per person.
 
     \b
     edgesr train my-faces --max-minutes 60
@@ -113,10 +117,9 @@ def command(
         start = read_description(find_checkpoint(init))
         degradation = degradation or trained_for(start.training)
     try:
-        from edgesr.training.config import TrainConfig
         from edgesr.training.processes import is_lead
         from edgesr.training.run import prepare_run, run_folder
-        from edgesr.training.setup import network_config
+        from edgesr.training.setup import network_config, settings_for
     except ImportError as error:
         raise UnavailableError(f"training needs {title(error)}", "pip install 'edgesr[train]'") from error
     from edgesr.cli.training_progress import fit
@@ -125,14 +128,15 @@ def command(
     lead, folder = is_lead(), run_folder(run, network)
     if lead:
         output.claim(folder)
-    loss_config, loss_files = losses(loss, network_config(network)[0].hr_size)
-    train_config = TrainConfig(
-        steps=steps,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        precision=precision,
-        seed=seed,
-        curriculum=Curriculum(
+    widths = network_config(network)[0]
+    loss_config, loss_files = losses(loss, widths)
+    given = {
+        "steps": steps,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "precision": precision,
+        "seed": seed,
+        "curriculum": Curriculum(
             copy_share,
             self_probability,
             self_until,
@@ -142,12 +146,13 @@ def command(
             augment,
             wrong_gallery,
         ),
-        loss=loss_config,
-        discriminator_learning_rate=loss["discriminator_learning_rate"],
-        degradation=degradation or "bicubic",
-        offset_learning_rate=offset_learning_rate,
-        pretraining_share=pretraining_share or 0.0,
-    )
+        "loss": loss_config,
+        "discriminator_learning_rate": loss["discriminator_learning_rate"],
+        "degradation": degradation or "bicubic",
+        "offset_learning_rate": offset_learning_rate,
+        "pretraining_share": pretraining_share,
+    }
+    train_config = settings_for(widths, given)
     prepared = prepare_run(
         data,
         folder,

@@ -11,6 +11,7 @@ import click
 from edgesr.errors import UsageError
 
 if TYPE_CHECKING:
+    from edgesr.models.architecture import NetworkConfig
     from edgesr.training.losses import LossConfig, LossFiles
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -19,20 +20,31 @@ _WEIGHT = click.FloatRange(0)
 _FILE = click.Path(path_type=Path)
 
 _OPTIONS = (
-    click.option("--charbonnier-epsilon", default=1e-3, show_default=True, help="eps of the reconstruction loss."),
+    click.option(
+        "--charbonnier-epsilon",
+        type=click.FloatRange(0, 1, min_open=True),
+        help="eps of the reconstruction loss. Default: the network's own, 1e-3 where it has none.",
+    ),
     click.option("--correlation", default=0.0, type=_WEIGHT, help="Weight of the correlation loss. Paper: 0.1."),
     click.option("--correlation-window", default=5, show_default=True, help="Its k, odd."),
     click.option("--adversarial", default=0.0, type=_WEIGHT, help="Weight of the GAN. Paper: 0.1."),
+    click.option(
+        "--gan",
+        type=click.Choice(["relativistic", "wgan-gp"]),
+        help="Default: the network's own paper's.",
+    ),
     click.option("--discriminator-channels", default=64, show_default=True, type=click.IntRange(1), help="CPU: 16."),
     click.option(
         "--discriminator-learning-rate",
-        default=1e-4,
-        show_default=True,
         type=click.FloatRange(0, 1, min_open=True),
-        help="Raise it where its loss stays at 1.39: it sees no difference.",
+        help="Default: the network's own, 1e-4 where it has none. Raise it where a relativistic GAN's loss stays at "
+        "1.39: it sees no difference.",
     ),
     click.option("--perceptual", default=0.0, type=_WEIGHT, help="Weight of VGG-19 features. Paper: 0.01."),
     click.option("--vgg19", type=_FILE, help="Its weights, safetensors."),
+    click.option("--lpips", default=0.0, type=_WEIGHT, help="Weight of LPIPS on VGG-16, PWAve's perceptual loss."),
+    click.option("--vgg16", type=_FILE, help="VGG-16's weights, safetensors."),
+    click.option("--lpips-linear", type=_FILE, help="LPIPS's own weights, safetensors."),
     click.option("--identity", default=0.0, type=_WEIGHT, help="Weight of the face embeddings' distance."),
     click.option(
         "--impostor",
@@ -57,39 +69,53 @@ def check_losses(options: dict[str, Any]) -> None:
     Raises:
         UsageError: a weight without the file it needs, a file without a weight, or a window that has no middle.
     """
-    for weights, file in ((("perceptual",), "vgg19"), (("identity", "impostor"), "embedder")):
+    needed_by = (
+        (("perceptual",), "vgg19"),
+        (("lpips",), "vgg16"),
+        (("lpips",), "lpips_linear"),
+        (("identity", "impostor"), "embedder"),
+    )
+    for weights, file in needed_by:
         weight = next((name for name in weights if options[name]), weights[0])
         if bool(options[weight]) != (options[file] is not None):
             given, needed = (weight, file) if options[weight] else (file, weight)
-            raise UsageError(f"--{given} is given without --{needed}", f"--{weight} WEIGHT --{file} FILE")
+            given, needed, option = (name.replace("_", "-") for name in (given, needed, file))
+            raise UsageError(f"--{given} is given without --{needed}", f"--{weight} WEIGHT --{option} FILE")
     window = options["correlation_window"]
     if options["correlation"] and window % 2 == 0:
         raise UsageError(f"the correlation window is {window}", "it must be an odd number of pixels: 1, 3, 5, 7, ...")
 
 
-def losses(options: dict[str, Any], hr_size: int) -> tuple[LossConfig, LossFiles]:
-    """The objective that the options describe; the reconstruction loss always has weight 1.
+def losses(options: dict[str, Any], network: NetworkConfig) -> tuple[LossConfig, LossFiles]:
+    """The objective that the options describe, for faces of the network's size; the reconstruction loss always has
+    weight 1. What is not given is as the network's architecture says.
 
     Raises:
         UsageError: a weight without the file it needs, or a file without a weight.
     """
+    from edgesr.models.registry import architecture_of
     from edgesr.training.losses import DiscriminatorConfig, LossConfig, LossFiles, LossWeights
 
     check_losses(options)
+    own = dict(architecture_of(network).settings.get("loss", {}))
+    own |= {name: options[name] for name in ("gan", "charbonnier_epsilon") if options[name] is not None}
     weights = LossWeights(
         adv=options["adversarial"],
         per=options["perceptual"],
         cor=options["correlation"],
+        lpips=options["lpips"],
         identity=options["identity"],
         impostor=options["impostor"],
     )
     discriminator = DiscriminatorConfig()
     if weights.adv:
-        discriminator = DiscriminatorConfig(hr_size, options["discriminator_channels"])
+        critic = own.get("gan") == "wgan-gp"
+        discriminator = DiscriminatorConfig(network.hr_size, options["discriminator_channels"], batch_norm=not critic)
     config = LossConfig(
         weights,
         options["correlation_window"],
         discriminator=discriminator,
-        charbonnier_epsilon=options["charbonnier_epsilon"],
+        **own,
     )
-    return config, LossFiles(vgg19=options["vgg19"], embedder=options["embedder"])
+    files = {name: options[name] for name in ("vgg19", "vgg16", "embedder")}
+    return config, LossFiles(**files, lpips=options["lpips_linear"])

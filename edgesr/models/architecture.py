@@ -85,9 +85,15 @@ class Architecture:
     pretraining: str = ""
     """``module:function`` of (network, ``edgesr.models.pretraining.KnownWarps``) that gives the loss of what it learns
     before it learns to restore; empty where there is nothing."""
+    edit: str = ""
+    """``module:function`` of (network, LR face, its own exemplars' features, others' features, strength) that gives an
+    SR face with the others' features; empty where there is no such thing."""
     training: str = ""
     """``module:class`` of a network that gives its graphs for batches, which int8 is trained in
     (``edgesr.quantize.network``); empty where its int8 networks are calibrated alone."""
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """How its networks are trained unless told otherwise: fields of ``edgesr.training.TrainConfig`` whose own defaults
+    do not suit it, those of the losses under ``loss``."""
     in_float: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Layers that its int8 networks keep in float unless told otherwise: pattern of names (as recipes have them) to
     why."""
@@ -113,6 +119,11 @@ class Architecture:
     def pretraining_loss(self, model: Any, warps: Any) -> Any:
         """Of an architecture that is pretrained: the loss of ``KnownWarps``."""
         return _named(self.pretraining)(model, warps)
+
+    def edited(self, model: Any, lr: Any, own: Any, others: Any, strength: float) -> Any:
+        """Of an architecture that edits: the SR face of ``lr`` [1, 3, h, w] with features as ``restore`` takes them;
+        ``strength`` 0 has its own alone, 1 the others' alone."""
+        return _named(self.edit)(model, lr, own, others, strength)
 
     def training_graphs(self, model: Any) -> Any:
         """Of an architecture that has them: a module of the parameters to train, with ``graphs`` and ``inputs`` for a

@@ -35,6 +35,13 @@ class TrainConfig:
     pretraining_share: float = 0.0
     """First share of the run that a network with something to learn first spends on it, at one learning rate for all
     of it; the curriculum begins behind it. A run that starts from trained weights spends nothing."""
+    betas: tuple[float, float] = (0.9, 0.99)
+    """Of Adam: how much of the gradient's and of its square's running means each step keeps."""
+    rates: tuple[tuple[str, float], ...] = ()
+    """Learning rates of the parameters whose names begin so, over that of the rest."""
+    equalised: bool = False
+    """Whether a weight's learning rate is that of the rest times sqrt(2 / fan-in), as if it were kept with variance 1
+    and scaled where it is used (Karras et al. 2018): what rates like 3e-3 are meant for."""
 
     def __post_init__(self) -> None:
         # ``phone`` means another preset tomorrow; what is recorded is the preset.
@@ -43,6 +50,10 @@ class TrainConfig:
             raise UsageError(f"the offset learning rate is {self.offset_learning_rate}", "a factor, at most 100")
         if not 0 <= self.pretraining_share < 1:
             raise UsageError(f"the pretraining's share is {self.pretraining_share}", "a share of the run, from 0 to 1")
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise UsageError(f"Adam's betas are {self.betas}", "two numbers from 0 to below 1")
+        if wrong := [name for name, factor in self.rates if not 0 < factor <= 100]:
+            raise UsageError(f"the learning rate of {wrong[0]} is none", "a factor above 0, at most 100")
 
     def identity(self) -> dict[str, Any]:
         """What a run must agree on to be resumed.
@@ -52,9 +63,13 @@ class TrainConfig:
         fields = dataclasses.asdict(self)
         if self.loss == LossConfig():
             del fields["loss"], fields["discriminator_learning_rate"]
-        elif fields["loss"]["charbonnier_epsilon"] == _default(self.loss, "charbonnier_epsilon"):
-            del fields["loss"]["charbonnier_epsilon"]
-        for name in ("degradation", "offset_learning_rate", "pretraining_share"):
+        else:
+            for name in ("charbonnier_epsilon", "gan", "gradient_penalty", "smaller_perceptual"):
+                if fields["loss"][name] == _default(self.loss, name):
+                    del fields["loss"][name]
+            if self.loss.discriminator.batch_norm:
+                del fields["loss"]["discriminator"]["batch_norm"]
+        for name in ("degradation", "offset_learning_rate", "pretraining_share", "betas", "rates", "equalised"):
             if fields[name] == _default(self, name):
                 del fields[name]
         for name in ("detail_drop", "augment", "wrong_gallery"):

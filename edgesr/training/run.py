@@ -13,7 +13,7 @@ from edgesr.models import load_checkpoint
 from edgesr.training.config import Progress, TrainConfig
 from edgesr.training.losses import LossFiles
 from edgesr.training.processes import is_lead
-from edgesr.training.setup import initial_weights, network_config, read_training_data
+from edgesr.training.setup import initial_weights, network_config, read_training_data, settings_for
 from edgesr.training.trainer import NO_FILES, Trainer
 
 Report = Callable[[str], None]
@@ -72,7 +72,7 @@ def train_network(
     Args:
         data: a folder with one sub-folder of aligned photos a person, or what ``edgesr data prepare`` made.
         run: the run's folder; by default ``runs/<network>``.
-        config: steps, batch size, learning rate, curriculum, losses; by default ``TrainConfig()``.
+        config: steps, batch size, learning rate, curriculum, losses; by default the network's own.
         network: a preset's name, or a JSON file with the widths.
         name: of the checkpoint; by default the network's.
         init: a checkpoint of the same widths to start from, with the same scale or twice that; by default at random.
@@ -173,7 +173,7 @@ def prepare_run(
         run,
         name or label,
         widths,
-        config or TrainConfig(),
+        config or settings_for(widths, {}),
         faces,
         init=initial,
         loss_files=loss_files,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -15,6 +17,8 @@ from edgesr.errors import UsageError
 from edgesr.models import Checkpoint
 from edgesr.models.architecture import NetworkConfig
 from edgesr.models.registry import PRESETS, architecture_of, preset, read_config
+from edgesr.training.config import TrainConfig
+from edgesr.training.losses import LossConfig
 
 DEFAULT_VALIDATION = "val"
 
@@ -77,6 +81,14 @@ def network_config(network: str) -> tuple[NetworkConfig, str]:
     if path.suffix != ".json":
         raise UsageError(f"unknown network {network!r}", f"presets: {', '.join(PRESETS)}; or a .json with the widths")
     return read_config(path), path.stem
+
+
+def settings_for(network: NetworkConfig, given: Mapping[str, Any]) -> TrainConfig:
+    """What a network is trained with: ``given`` where that is not None, else what its architecture says, else the
+    defaults of ``TrainConfig``."""
+    own = dict(architecture_of(network).settings)
+    loss = LossConfig(**own.pop("loss", {}))
+    return TrainConfig(**({"loss": loss} | own | {name: value for name, value in given.items() if value is not None}))
 
 
 def initial_weights(start: Checkpoint, config: NetworkConfig) -> dict[str, Tensor]:

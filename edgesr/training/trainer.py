@@ -35,7 +35,7 @@ from edgesr.training.config import Progress, TrainConfig
 from edgesr.training.feature_scales import SAMPLE, measure_feature_scales
 from edgesr.training.logs import Means, RunLog
 from edgesr.training.losses import LossFiles, PerceptionLoss
-from edgesr.training.parameters import parameter_groups
+from edgesr.training.parameters import equalising_groups, parameter_groups
 from edgesr.training.processes import any_process, average_gradients, check_same_step, make_fabric
 from edgesr.training.sample_sheet import sample_sheet
 from edgesr.training.state import (
@@ -49,7 +49,6 @@ from edgesr.training.state import (
     write_state,
 )
 
-BETAS = (0.9, 0.99)
 LOG_EVERY = 20
 NO_FILES = LossFiles()
 
@@ -82,8 +81,8 @@ class Trainer:
         self.pretraining_steps = 0 if init else round(config.steps * config.pretraining_share)
         model = self.build(init)
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        groups = parameter_groups(model, config.offset_learning_rate)
-        optimizer = torch.optim.Adam(groups, config.learning_rate, betas=BETAS)
+        groups = parameter_groups(model, config.offset_learning_rate, config.rates, config.equalised)
+        optimizer = torch.optim.Adam(groups, config.learning_rate, betas=config.betas)
         self.wrapped, self.optimizer = self.fabric.setup(model, optimizer)
         self.model: Any = model
         self.average = {k: v.detach().clone() for k, v in model.state_dict().items()}
@@ -93,8 +92,8 @@ class Trainer:
             self.objective.identity.to(torch.bfloat16).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.discriminator = self.objective.discriminator
         if self.discriminator is not None:
-            rate = config.discriminator_learning_rate
-            self.discriminator_optimizer = torch.optim.Adam(self.discriminator.parameters(), rate, betas=BETAS)
+            rate, groups = config.discriminator_learning_rate, equalising_groups(self.discriminator, config.equalised)
+            self.discriminator_optimizer = torch.optim.Adam(groups, rate, betas=config.betas)
         self.terms: dict[str, Tensor] = {}
         self.log = RunLog(run)
         of_batches = (config.batch_size, config.curriculum, config.seed, self.fabric.device, config.degradation)
@@ -118,8 +117,12 @@ class Trainer:
 
     def compute(self, batch: Batch) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """SR faces of a batch, the loss to descend, and its terms for the log."""
-        sr, _ = self.wrapped(batch.lr, batch.exemplars, batch.valid)
-        return sr, *self.objective(sr, batch.hr, batch.exemplars, batch.foreign)
+        sr, _, *smaller = self.wrapped(batch.lr, batch.exemplars, batch.valid)
+        loss, terms = self.objective(sr, batch.hr, batch.exemplars, batch.foreign)
+        for face in smaller:
+            own, named = self.objective.of_smaller(face, batch.hr)
+            loss, terms = loss + own, terms | {f"smaller_{name}": value for name, value in named.items()}
+        return sr, loss, terms
 
     def _pretrain(self, rank: int, processes: int) -> Tensor:
         """Gradients of a step of pretraining, outside DDP, whose forward pass is the whole network; returns loss."""
@@ -184,8 +187,12 @@ class Trainer:
         """Gradients of the discriminator, ready for its step; returns its loss."""
         assert self.discriminator is not None
         for group in self.discriminator_optimizer.param_groups:
-            group["lr"] = self.config.discriminator_learning_rate * self._schedule(self.step)
-        loss = self.objective.discriminator_loss(sr, hr)
+            group["lr"] = self.config.discriminator_learning_rate * self._schedule(self.step) * group["factor"]
+        # Of the step alone, so that a resumed run does the same.
+        random = torch.Generator().manual_seed(
+            (self.config.seed * 1_000_003 + self.step) * 64 + self.fabric.global_rank
+        )
+        loss = self.objective.discriminator_loss(sr, hr, random)
         self.discriminator_optimizer.zero_grad()
         loss.backward()
         average_gradients(self.fabric, self.discriminator)

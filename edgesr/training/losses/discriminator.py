@@ -22,6 +22,8 @@ class DiscriminatorConfig:
     """Width of the first layers; it doubles with each halving of the image, up to 8 times."""
     hidden: int = 100
     """Width between the two linear layers."""
+    batch_norm: bool = True
+    """Off for a gradient penalty, which is each face's own: batch norm would mix it with the others'."""
 
     def __post_init__(self) -> None:
         halvings = self.size // SMALLEST
@@ -46,8 +48,8 @@ class Discriminator(nn.Module):
         while size > SMALLEST:
             wider = width if size == config.size else min(2 * width, 8 * config.channels)
             if size < config.size:
-                layers += _block(width, wider, kernel=3, stride=1)
-            layers += _block(wider, wider, kernel=4, stride=2)
+                layers += _block(width, wider, kernel=3, stride=1, norm=config.batch_norm)
+            layers += _block(wider, wider, kernel=4, stride=2, norm=config.batch_norm)
             width, size = wider, size // 2
         self.features = nn.Sequential(*layers)
         self.judge = nn.Sequential(
@@ -68,9 +70,7 @@ class Discriminator(nn.Module):
         return self.judge(self.features(images).flatten(1)).squeeze(1)
 
 
-def _block(channels_in: int, channels_out: int, kernel: int, stride: int) -> list[nn.Module]:
-    return [
-        nn.Conv2d(channels_in, channels_out, kernel, stride, padding=1, bias=False),
-        nn.BatchNorm2d(channels_out, track_running_stats=False),
-        nn.LeakyReLU(0.2),
-    ]
+def _block(channels_in: int, channels_out: int, kernel: int, stride: int, norm: bool) -> list[nn.Module]:
+    conv = nn.Conv2d(channels_in, channels_out, kernel, stride, padding=1, bias=not norm)
+    between = [nn.BatchNorm2d(channels_out, track_running_stats=False)] if norm else []
+    return [conv, *between, nn.LeakyReLU(0.2)]

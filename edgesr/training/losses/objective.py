@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgesr.errors import UsageError
+from edgesr.layers.bicubic import bicubic_downsample
 from edgesr.training.losses import adversarial
 from edgesr.training.losses.correlation import check_window, correlation_loss
 from edgesr.training.losses.discriminator import Discriminator, DiscriminatorConfig
@@ -52,6 +53,9 @@ RECONSTRUCTION = LossWeights(adv=0.0, per=0.0, cor=0.0)
 """The weights of the reconstruction-oriented networks, HIME_rec."""
 
 
+GANS = ("relativistic", "wgan-gp")
+
+
 @dataclasses.dataclass(frozen=True)
 class LossConfig:
     """What a run's objective depends on, besides the weights of the networks it looks through."""
@@ -64,10 +68,25 @@ class LossConfig:
     embedder: EmbedderInput = EmbedderInput()
     charbonnier_epsilon: float = 1e-3
     """eps of L_rec, as in the paper. Errors well below it count by their square, those above by their size."""
+    gan: str = "relativistic"
+    """``relativistic`` (HIME paper), or ``wgan-gp`` (PWAve paper)."""
+    gradient_penalty: float = 10.0
+    """lambda_gp of WGAN-GP; the PWAve paper does not say, and this is that of Gulrajani et al."""
+    smaller_perceptual: float = 1.0
+    """lambda_3 of the PWAve paper's Eq. 6 over lambda_1: of a smaller face's perceptual terms."""
 
     def __post_init__(self) -> None:
         if not 0 < self.charbonnier_epsilon <= 1:
             raise UsageError(f"Charbonnier's eps is {self.charbonnier_epsilon}", "above 0 and at most 1")
+        if self.gan not in GANS:
+            raise UsageError(f"unknown GAN {self.gan!r}", f"known: {', '.join(GANS)}")
+        if self.weights.adv and (self.gan == "wgan-gp") == self.discriminator.batch_norm:
+            raise UsageError(
+                f"a {self.gan} GAN with batch_norm={self.discriminator.batch_norm} in its discriminator",
+                "the gradient penalty goes without batch norm, the relativistic GAN with it",
+            )
+        if self.gradient_penalty < 0 or self.smaller_perceptual < 0:
+            raise UsageError("a loss's weight is negative", "gradient_penalty and smaller_perceptual are 0 or more")
         check_window(self.correlation_window, self.correlation_dilation)
 
 
@@ -156,14 +175,34 @@ class PerceptionLoss(nn.Module):
         total = torch.stack([weights[name] * value for name, value in terms.items()]).sum()
         return total, {name: value.detach() for name, value in terms.items()}
 
-    def discriminator_loss(self, sr: Tensor, hr: Tensor) -> Tensor:
-        """L_D of Eq. 14; ``sr`` is taken as given, so that only the discriminator has gradients.
+    def of_smaller(self, face: Tensor, hr: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The same of a face [N, 3, s, s] that a network makes on its way: the second bracket of PWAve's Eq. 6.
+
+        It is compared with ``hr`` [N, 3, S, S] at its size (Eq. 2), without a GAN and without the correlation loss.
+        """
+        wanted = bicubic_downsample(hr, hr.shape[-1] // face.shape[-1])
+        weights = dataclasses.asdict(self.config.weights)
+        terms = {name: self._terms()[name](face, wanted) for name in ("rec", "per", "lpips") if weights[name]}
+        if self.identity is not None and weights["identity"]:
+            terms["identity"] = self.identity(face, wanted)
+        share = {name: 1.0 if name == "rec" else self.config.smaller_perceptual for name in terms}
+        total = torch.stack([weights[name] * share[name] * value for name, value in terms.items()]).sum()
+        return total, {name: value.detach() for name, value in terms.items()}
+
+    def discriminator_loss(self, sr: Tensor, hr: Tensor, random: torch.Generator | None = None) -> Tensor:
+        """L_D of Eq. 14, or WGAN-GP's; ``sr`` is taken as given, so that only the discriminator has gradients.
+
+        ``random`` draws the points of the gradient penalty.
 
         Raises:
             UsageError: the adversarial loss has weight 0, so there is no discriminator.
         """
         judge = self._judge()
-        return adversarial.discriminator_loss(judge(hr), judge(sr.detach()))
+        if self.config.gan == "relativistic":
+            return adversarial.discriminator_loss(judge(hr), judge(sr.detach()))
+        penalty = adversarial.gradient_penalty(judge, hr, sr, random or torch.Generator())
+        apart = adversarial.wasserstein_loss(judge(hr), judge(sr.detach()))
+        return apart + self.config.gradient_penalty * penalty
 
     def _terms(self) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
         return {
@@ -194,6 +233,8 @@ class PerceptionLoss(nn.Module):
         judge = self._judge()
         with _frozen(judge):
             c_sr = judge(sr)
+            if self.config.gan == "wgan-gp":
+                return -c_sr.mean()
             with torch.no_grad():
                 c_hr = judge(hr)
             return adversarial.generator_loss(c_hr, c_sr)
