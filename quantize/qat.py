@@ -82,7 +82,7 @@ class QATTrainer(Trainer):
         """Charbonnier to the original, and to what the float network makes of the same face."""
         self.model.freeze_steps(self.step >= FROZEN_FROM * self.config.steps)
         with torch.no_grad():
-            wanted, _ = self.teacher(batch.lr, batch.exemplars, batch.valid)
+            wanted, *_ = self.teacher(batch.lr, batch.exemplars, batch.valid)
         sr, _ = self.wrapped(batch.lr, batch.exemplars, batch.valid)
         rec, distilled = charbonnier(sr, batch.hr), charbonnier(sr, wanted)
         loss = rec + self.distil * distilled

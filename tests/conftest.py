@@ -15,6 +15,7 @@ import pytest
 import torch
 from filelock import FileLock
 from PIL import Image
+from pwave_networks import lively_pwave
 from whole_photos import PLACE, KnownFaces, face_at
 
 from edgesr.booth.chromium import find_chromium
@@ -60,6 +61,8 @@ LONG = {
     "test_onnx",
     "test_parity_gate",
     "test_progress",
+    "test_pwave_conversion",
+    "test_pwave_training",
     "test_qat",
     "test_quantize",
     "test_quantize_again",
@@ -135,6 +138,15 @@ def tiny_checkpoint(once: Once) -> Path:
     return once(
         "tiny", lambda folder: save_checkpoint(folder, "tiny", lively(TINY), training={}, feature_scales=scales)
     )
+
+
+@pytest.fixture(scope="session")
+def pwave_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint folder of a tiny PWAve."""
+    folder = tmp_path_factory.mktemp("checkpoints") / "tiny-pwave"
+    scales = {"f1": 0.05, "wnn1": 0.05, "f2": 0.05, "wnn2": 0.05}
+    save_checkpoint(folder, "tiny-pwave", lively_pwave(), training={}, feature_scales=scales)
+    return folder
 
 
 def pytest_configure() -> None:

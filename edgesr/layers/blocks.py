@@ -47,6 +47,14 @@ def icnr_(weight: Tensor, upscale: int) -> None:
         weight.copy_(kernels.repeat_interleave(upscale**2, dim=0))
 
 
+def sum_over_slots(x: Tensor) -> Tensor:
+    """[n, C, h, w] -> [1, C, h, w] for a static n, as additions: XNNPACK has no other sum over it."""
+    total = x[0:1]
+    for slot in range(1, len(x)):
+        total = total + x[slot : slot + 1]
+    return total
+
+
 class Stage(nn.Module):
     """Part of a deployed graph without weights of its own that shows whether a conversion departs there."""
 

@@ -131,7 +131,6 @@ def save_checkpoint(
         UsageError: ``folder`` holds something that is no checkpoint.
         InputOutputError: it cannot be written.
     """
-    state = {k: v.detach().to("cpu", torch.float32).contiguous() for k, v in model.state_dict().items()}
     described = {
         "format": "edgesr-checkpoint",
         "format_version": FORMAT_VERSION,
@@ -148,12 +147,23 @@ def save_checkpoint(
     if folder.exists() and not (folder / CONFIG).is_file() and not _awaits_weights(folder):
         raise UsageError(f"{folder} exists and is no checkpoint", "only checkpoints are replaced: choose another place")
     with folder_aside(folder) as aside:
-        safetensors.torch.save_file(state, aside / WEIGHTS, metadata={"format": "pt"})
+        (aside / WEIGHTS).write_bytes(_serialised(model))
         (aside / CONFIG).write_text(json.dumps(described, indent=2) + "\n")
         if card is not None:
             (aside / CARD).write_text(card)
         elif (folder / CARD).is_file():
             shutil.copy(folder / CARD, aside / CARD)
+
+
+def weights_sha256(model: Network) -> str:
+    """The SHA-256 that ``model.safetensors`` of these weights has."""
+    return hashlib.sha256(_serialised(model)).hexdigest()
+
+
+def _serialised(model: Network) -> bytes:
+    state = {k: v.detach().to("cpu", torch.float32).contiguous() for k, v in model.state_dict().items()}
+    stored: bytes = safetensors.torch.save(state, metadata={"format": "pt"})
+    return stored
 
 
 def _awaits_weights(folder: Path) -> bool:

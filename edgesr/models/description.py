@@ -13,7 +13,7 @@ from edgesr.files.leftovers import recover
 from edgesr.files.places import expanded
 from edgesr.files.reading import open_plain
 from edgesr.models.architecture import NetworkConfig
-from edgesr.models.registry import FIRST, architecture_named
+from edgesr.models.registry import FIRST, architecture_named, preset
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
@@ -67,6 +67,26 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
     raise CheckpointError(
         what, f"shipped: {', '.join(shipped_names()) or 'none'}; or give a folder with {WEIGHTS} and {CONFIG}"
     )
+
+
+def untrained(name_or_path: str | Path) -> NetworkConfig | None:
+    """The preset that a name means where there are no weights of that name; None for a checkpoint's name or path."""
+    name = str(name_or_path)
+    if name in shipped_names() or expanded(name_or_path).exists():
+        return None
+    return preset(name)
+
+
+def describe(name_or_path: str | Path) -> Description:
+    """``read_description`` of a checkpoint by name or path, or of a preset without weights what there is to say.
+
+    Raises:
+        CheckpointError: there is neither, or the description is damaged.
+    """
+    config = untrained(name_or_path)
+    if config is None:
+        return read_description(find_checkpoint(name_or_path))
+    return Description(str(name_or_path), config, "", {}, {}, None)
 
 
 def read_description(folder: Path) -> Description:

@@ -39,14 +39,19 @@ class Network(nn.Module, abc.ABC):
         [B, n, h, w].
         """
 
-    def forward(self, lr: Tensor, exemplars: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """``restore(lr, encode(exemplars), valid)`` with ``exemplars`` [B, n, 3, H, W]: the training form."""
+    def restore_and_more(self, lr: Tensor, features: Any, valid: Tensor) -> tuple[Tensor, ...]:
+        """What ``restore`` gives and, behind it, smaller faces [B, 3, h', w'] on the way to the SR face, which training
+        compares with the original at their size."""
+        return self.restore(lr, features, valid)
+
+    def forward(self, lr: Tensor, exemplars: Tensor, valid: Tensor) -> tuple[Tensor, ...]:
+        """``restore_and_more(lr, encode(exemplars), valid)`` with ``exemplars`` [B, n, 3, H, W]: the training form."""
         b, n = exemplars.shape[:2]
         if n:
             kept = separate(self.encode(exemplars.flatten(0, 1)))
-            return self.restore(lr, joined([one.unflatten(0, (b, n)) for one in kept]), valid)
+            return self.restore_and_more(lr, joined([one.unflatten(0, (b, n)) for one in kept]), valid)
         empty = [lr.new_zeros(b, 0, *planar(shape)) for shape in self.interface.kept.values()]
-        return self.restore(lr, joined(empty), valid)
+        return self.restore_and_more(lr, joined(empty), valid)
 
 
 def planar(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from edgesr.errors import CheckpointError, UsageError
 from edgesr.files.reading import read_json
-from edgesr.models import hime
+from edgesr.models import hime, pwave
 from edgesr.models.architecture import Architecture, NetworkConfig
 
 ARCHITECTURES: dict[str, Architecture] = {}
@@ -38,6 +38,7 @@ def register(architecture: Architecture) -> None:
 
 
 register(hime.ARCHITECTURE)
+register(pwave.ARCHITECTURE)
 
 
 def load_installed() -> None:

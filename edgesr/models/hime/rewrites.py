@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgesr.layers.blocks import Stage
+from edgesr.layers.blocks import Stage, sum_over_slots
 from edgesr.layers.convolution import convolution
 from edgesr.models.hime.network import MU_FLOOR, ContentConditionedAggregation
 
@@ -50,14 +50,6 @@ class FoldedAggregation(Stage):
         # Normalised before it is multiplied: a weight lies in [0, 1], where short floats are dense.
         weights = mu / (sum_over_slots(mu) + MU_FLOOR)
         return sum_over_slots(weights * aligned), weights
-
-
-def sum_over_slots(x: Tensor) -> Tensor:
-    """[n, C, h, w] -> [1, C, h, w] for a static n."""
-    total = x[0:1]
-    for slot in range(1, len(x)):
-        total = total + x[slot : slot + 1]
-    return total
 
 
 def _bias(conv: nn.Conv2d) -> Tensor:
