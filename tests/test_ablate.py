@@ -18,23 +18,25 @@ pytest.importorskip("lightning_fabric", reason="training needs lightning-fabric:
 
 from edgesr.ablations import budget as budgets
 from edgesr.ablations.budget import Budget, described, read_budget, step_seconds
-from edgesr.ablations.definitions import NETWORK, Row, load_row
+from edgesr.ablations.definitions import Row, load_row
 from edgesr.ablations.report import TableReport, text
 from edgesr.ablations.runs import RowResult
 from edgesr.ablations.tables import load_table, table_names
+from edgesr.cli.ablate import one_network
 from edgesr.data.batches import Curriculum
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.evaluation.methods import Evaluation
 from edgesr.models import PRESETS, load_checkpoint
 from edgesr.training.config import TrainConfig
-from edgesr.training.setup import initial_weights
+from edgesr.training.setup import initial_weights, settings_for
 from edgesr.training.trainer import Trainer
 
 MINUTES = 0.002
 
 
 def rows_of(table: str) -> dict[str, Row]:
-    return {e.label: load_row(e.row, PRESETS[NETWORK], TrainConfig()) for e in load_table(table).entries}
+    network = PRESETS[load_table(table).network]
+    return {e.label: load_row(e.row, network, settings_for(network, {})) for e in load_table(table).entries}
 
 
 # What is compared
@@ -49,7 +51,21 @@ def test_every_table_names_rows_that_differ_and_a_baseline_of_its_own(name: str)
     for row in rows.values():
         slots = row.training.curriculum.slot_probabilities
         assert [bool(p) for p in slots] == [n == row.exemplars for n in range(len(slots))]
-        assert (row.network.scale, row.network.lr_size) == (8, 16)
+        sizes = (16, 8) if "x16" in name else (8, 16)
+        assert (row.network.scale, row.network.lr_size) == sizes
+
+
+def test_exemplars_of_pwave_are_counted_to_five_by_both_ways_to_combine_them() -> None:
+    """PWAve paper, Fig. 8."""
+    for name in ("pwave-exemplars", "pwave-exemplars-x16"):
+        rows = rows_of(name)
+        found = {(row.exemplars, row.network.aggregation) for row in rows.values()}  # type: ignore[attr-defined]
+        assert found == {(0, "pwave"), *((k, how) for k in range(1, 6) for how in ("pwave", "average"))}
+        assert {row.training.betas for row in rows.values()} == {(0.0, 0.99)}
+    with_critic = rows_of("pwave-critic")["with"].training.loss
+    assert (with_critic.weights.adv, with_critic.gan, with_critic.discriminator.batch_norm) == (0.001, "wgan-gp", False)
+    with pytest.raises(UsageError, match="tables of hime-small-x8 and pwave-x8"):
+        one_network([load_table("alignment"), load_table("pwave-critic")])
 
 
 def test_the_papers_tables_are_there() -> None:

@@ -1,6 +1,6 @@
 """What is compared: tables, and the rows they are made of, read from the TOML files beside this module.
 
-``rows/<name>.toml`` is a configuration: HIME-small and TrainConfig's defaults with some fields changed, and the number
+``rows/<name>.toml`` is a configuration: a preset and its settings of training with some fields changed, and the number
 of exemplars it is evaluated with. ``tables/<name>.toml`` names rows and holds the paper's figures. Two tables that name
 one row share its run.
 
@@ -18,9 +18,6 @@ from edgesr.errors import UsageError
 from edgesr.models.architecture import NetworkConfig
 from edgesr.training.config import TrainConfig
 from edgesr.training.losses import RECONSTRUCTION, DiscriminatorConfig, LossConfig
-
-NETWORK = "hime-small-x8"
-"""What the papers' ablations are made with: (16, x8)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,16 +46,22 @@ def load_row(name: str, network: NetworkConfig, training: TrainConfig) -> Row:
     network = _changed(network, sections["network"])
     curriculum = _changed(training.curriculum, sections["curriculum"])
     training = _changed(training, sections["training"] | {"curriculum": curriculum})
-    return Row(name, about, exemplars, network, dataclasses.replace(training, loss=_loss(sections["loss"], network)))
+    return Row(
+        name,
+        about,
+        exemplars,
+        network,
+        dataclasses.replace(training, loss=_loss(sections["loss"], network, training.loss)),
+    )
 
 
-def _loss(fields: dict[str, Any], network: NetworkConfig) -> LossConfig:
+def _loss(fields: dict[str, Any], network: NetworkConfig, usual: LossConfig) -> LossConfig:
     """The loss that a row's ``[loss]`` describes; the discriminator sees faces of the network's size."""
     weights = _changed(RECONSTRUCTION, fields.pop("weights", {}))
     discriminator = DiscriminatorConfig()
     if weights.adv:
         discriminator = DiscriminatorConfig(size=network.hr_size, **fields.pop("discriminator", {}))
-    return _changed(LossConfig(), fields | {"weights": weights, "discriminator": discriminator})
+    return _changed(usual, fields | {"weights": weights, "discriminator": discriminator})
 
 
 def _changed(base: Any, changes: dict[str, Any]) -> Any:

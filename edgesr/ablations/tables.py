@@ -10,6 +10,8 @@ from typing import Any
 from edgesr.errors import UsageError
 
 FOLDER = Path(__file__).parent
+NETWORK = "hime-small-x8"
+"""What the HIME paper's ablations are made with: (16, x8)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Table:
     source: str
     baseline: str
     entries: tuple[Entry, ...]
+    network: str = NETWORK
+    """The preset that its rows change."""
 
 
 def table_names() -> list[str]:
@@ -47,7 +51,8 @@ def load_table(name: str) -> Table:
         raise UsageError(f"unknown table {name!r}", f"there are: {', '.join(table_names())}")
     fields = read("tables", name)
     entries = tuple(Entry(label, e["row"], e.get("paper", {})) for label, e in fields["rows"].items())
-    return Table(name, fields["title"], fields["source"], fields["baseline"], entries)
+    network = fields.get("network", NETWORK)
+    return Table(name, fields["title"], fields["source"], fields["baseline"], entries, network)
 
 
 def read(folder: str, name: str) -> dict[str, Any]:

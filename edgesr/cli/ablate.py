@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgesr.ablations.tables import load_table, table_names
+from edgesr.ablations.tables import NETWORK, load_table, table_names
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 from edgesr.errors import UnavailableError, UsageError
@@ -25,10 +25,12 @@ _path = click.Path(path_type=Path)
 @click.argument("tables", metavar="TABLE...", nargs=-1, required=True)
 @click.option("--data", type=_path, help="Folder with the splits train, val and test, as for train and eval.")
 @click.option("--minutes", default=8.0, show_default=True, type=click.FloatRange(0, min_open=True), help="A row.")
-@click.option("--output", "-o", "folder", default=Path("runs/ablate"), show_default=True, type=_path)
+@click.option(
+    "--output", "-o", "folder", type=_path, help="Default: runs/ablate, or runs/ablate-NETWORK of tables of another."
+)
 @click.option("--rows", metavar="ROW,ROW,...", help="Train only these; the table shows all that are finished.")
 @click.option("--report", is_flag=True, help="Train nothing: print what is finished, also beside a run that goes on.")
-@click.option("--network", default="hime-small-x8", show_default=True, help="A preset, or a config.json with widths.")
+@click.option("--network", help=f"A preset, or a config.json with widths. Default: the tables', mostly {NETWORK}.")
 @click.option("--init", help="Start every row from this checkpoint instead of at random.")
 @click.option("--seed", default=0, show_default=True)
 @threads_option
@@ -39,10 +41,10 @@ def command(
     tables: tuple[str, ...],
     data: Path | None,
     minutes: float,
-    folder: Path,
+    folder: Path | None,
     rows: str | None,
     report: bool,
-    network: str,
+    network: str | None,
     init: str | None,
     seed: int,
     identity: bool,
@@ -70,6 +72,9 @@ def command(
     if data is None:
         raise UsageError("no --data", "a folder with the splits train, val and test")
     wanted = [load_table(name) for name in dict.fromkeys(tables)]
+    apart = network is None and one_network(wanted) != NETWORK  # rows of other networks share their names
+    network = network or one_network(wanted)
+    folder = folder or Path(f"runs/ablate-{network}" if apart else "runs/ablate")
     early.architecture(network)
     if init:
         early.checkpoint(init)
@@ -86,12 +91,13 @@ def command(
     from edgesr.data.faces import FaceSet, read_eval_list
     from edgesr.faces.identity import open_meter
     from edgesr.models import load_checkpoint
-    from edgesr.training.config import TrainConfig
-    from edgesr.training.setup import network_config
+    from edgesr.training.setup import network_config, settings_for
 
     config, _ = network_config(network)
     known = {
-        entry.row: load_row(entry.row, config, TrainConfig(seed=seed)) for table in wanted for entry in table.entries
+        entry.row: load_row(entry.row, config, settings_for(config, {"seed": seed}))
+        for table in wanted
+        for entry in table.entries
     }
     pairs = {split: read_eval_list(data, split, config.hr_size) for split in ("val", "test")}
     meter = open_meter(True) if identity else None
@@ -109,6 +115,18 @@ def command(
     results = {row.name: result for row in known.values() if (result := ablation.result(row)) is not None}
     reports = [TableReport(table, results) for table in wanted]
     show(reports, minutes, seed, markdown, as_json)
+
+
+def one_network(tables: list[Table]) -> str:
+    """The network whose rows the tables compare.
+
+    Raises:
+        UsageError: tables of several.
+    """
+    networks = list(dict.fromkeys(table.network for table in tables))
+    if len(networks) > 1:
+        raise UsageError(f"tables of {' and '.join(networks)}", "ask for those of one network at a time")
+    return networks[0]
 
 
 def chosen(known: dict[str, Row], tables: list[Table], rows: str | None) -> list[Row]:

@@ -62,10 +62,10 @@ def conversion(
     """
     from edgesr.bundle import default_name, refuse_existing
     from edgesr.convert.targets import choose, precisions_of
-    from edgesr.models.description import find_checkpoint, read_description
+    from edgesr.models.description import describe
 
     record, chosen, rewriting = choose(target, precision, lowering, precisions_of(source))
-    described = read_description(find_checkpoint(source))
+    described = describe(source)
     config = described.config.replace(**{name: value for name, value in sizes.items() if value is not None})
     made_of = (described.quantization or {}).get("float_name") or described.name
     named = None if rewriting == record.lowerings[0] else rewriting

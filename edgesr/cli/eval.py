@@ -51,6 +51,7 @@ _path = click.Path(path_type=Path)
 @click.option("--by", metavar="SIZE,YAW,LIGHT", help="Tables by the sharp photos' size, yaw, light.")
 @click.option("--csv", "csv_file", type=_path, help="Write every image's figures to this file.")
 @click.option("--sheet", type=_path, help="Write a picture of the worst and of other targets by every method.")
+@click.option("--weights", type=_path, help="Write a picture of exemplars with the network's weights drawn over them.")
 @click.option("--worst", default=WORST_SHOWN, show_default=True, type=click.IntRange(0), help="Worst images to list.")
 @click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
 @threads_option
@@ -73,6 +74,7 @@ def command(
     by: str | None,
     csv_file: Path | None,
     sheet: Path | None,
+    weights: Path | None,
     worst: int,
     markdown: bool,
     force: bool,
@@ -99,7 +101,7 @@ def command(
     if lpips_linear and not lpips:
         raise UsageError("--lpips-linear needs --lpips", "give the backbone's weights too")
     wanted = groupings(by)
-    check_outputs(csv_file, sheet, force)
+    check_outputs(csv_file, sheet, weights, force=force)
     early.network(bundle or checkpoint or DEFAULT_CHECKPOINT)
     if no_exemplar_net:
         early.network(no_exemplar_net)
@@ -148,6 +150,12 @@ def command(
     )
     report = Report(result, pairs, methods, model.config, plain.config if plain else None)
     write_files(report, csv_file, sheet, worst)
+    if weights:
+        from edgesr.cli.eval_weights import weights_sheet
+        from edgesr.files.atomic import file_aside
+
+        with file_aside(weights) as aside:
+            weights_sheet(methods, pairs).save(aside)
     verified = None
     if verification:
         verified = verification.summary()
@@ -217,15 +225,16 @@ def _verifiable(methods: Methods, pairs: list[EvalPair]) -> bool:
     return methods.control > 0 and len({pair.person for pair in pairs}) > 1
 
 
-def check_outputs(csv_file: Path | None, sheet: Path | None, force: bool) -> None:
+def check_outputs(csv_file: Path | None, *pictures: Path | None, force: bool) -> None:
     """Refuse before any work what could not be written after it."""
     from PIL import Image
 
-    for file in (csv_file, sheet):
+    for file in (csv_file, *pictures):
         if file and file.exists() and not force:
             raise UsageError(f"{file} already exists", "pass --force to replace it")
-    if sheet and sheet.suffix.lower() not in Image.registered_extensions():
-        raise UsageError(f"cannot write {sheet.suffix or 'a picture without suffix'}", "use .png, .jpg or .webp")
+    for sheet in pictures:
+        if sheet and sheet.suffix.lower() not in Image.registered_extensions():
+            raise UsageError(f"cannot write {sheet.suffix or 'a picture without suffix'}", "use .png, .jpg or .webp")
 
 
 def open_plain(name: str, model: Model) -> Model:

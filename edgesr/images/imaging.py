@@ -132,8 +132,10 @@ def downsample_bicubic(image: Pixels, scale: int) -> Pixels:
     return np.rint(small.clip(0, 255)).astype(np.uint8)
 
 
-def write_image(image: Pixels, path: Path) -> None:
+def write_image(image: Pixels, path: Path, exif: bytes | None = None) -> None:
     """Write uint8 RGB as PNG, JPEG, WebP or what else the suffix says; complete or not at all.
+
+    ``exif`` is written where the format has a place for it, as those three do.
 
     Raises:
         UsageError: a suffix that no format has.
@@ -144,4 +146,5 @@ def write_image(image: Pixels, path: Path) -> None:
     if kind is None:
         raise UsageError(f"cannot write {path.name!r} as a picture", "use .png, .jpg or .webp")
     with file_aside(path) as aside:
-        Image.fromarray(image).save(aside, format=kind, quality=95)
+        described = {} if exif is None else {"exif": exif}
+        Image.fromarray(image).save(aside, format=kind, quality=95, **described)
