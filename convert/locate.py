@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -226,34 +227,53 @@ def first_departing_module(
     # The other graph has to be converted too; its own first module is the least work.
     other: GraphName = "encode" if graph == "restore" else "restore"
     least = _exported(_prefix(graphs, other, stages(graphs, other)[0]), graphs, other)
-    low, high = 0, len(names) - 1
-    if not departs(names[high]):
+
+    @cache
+    def network() -> GraphModule:
+        whole = getattr(pristine, graph)
+        return whole if quantized else exported(whole, pristine.inputs(graph))
+
+    # A graph may end in several places, none of which lies behind the others: two maps, or the face and its weights.
+    last = names[-1] if departs(names[-1]) else next(filter(departs, _ends(network(), names)), None)
+    if last is None:
         if graph == "restore" and not quantized and departs(SKIP):
             return f"{graph}.{SKIP}"
         return f"none alone (every prefix of {graph} agrees: the error builds up over the whole of it)"
+    low, high = 0, names.index(last)
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if departs(names[middle]) else (middle + 1, high)
-    if quantized:
-        return f"{graph}.{_earliest(getattr(pristine, graph), names[low], departs)}"
-    # Short branches run side by side (dy and dx, u and v), so one that departs may lie just before its neighbour.
-    return f"{graph}.{next(name for name in names[max(0, low - BRANCHES) : low + 1] if departs(name))}"
+    found = names[low]
+    if not quantized:
+        # Short branches run side by side (dy and dx, u and v), so one that departs may lie just before its neighbour.
+        found = next(name for name in names[max(0, low - BRANCHES) : low + 1] if departs(name))
+    return f"{graph}.{_earliest(network(), found, names, departs)}"
 
 
-def _earliest(module: GraphModule, layer: str, departs: Callable[[str], bool]) -> str:
+def _earliest(module: GraphModule, layer: str, known: Collection[str], departs: Callable[[str], bool]) -> str:
     """Go from a layer that departs back to one that departs of itself: branches run side by side in the list."""
-    while (found := next(filter(departs, _read_by(module, layer)), None)) is not None:
+    layers = _layers(module)
+    while layer in layers:
+        before = _read_by(module, layers[layer], known)
+        found = next(filter(departs, before), None)
+        if found is None:
+            break
         layer = found
     return layer
 
 
-def _read_by(module: GraphModule, layer: str) -> list[str]:
-    """The layers that this one computes from, without others between."""
-    layers = _layers(module)
-    names = {node: name for name, node in layers.items()}
+def _ends(module: GraphModule, known: Collection[str]) -> Iterator[str]:
+    """The layers that a graph ends in, the last ones first."""
+    (output,) = (node for node in module.graph.nodes if node.op == "output")
+    yield from reversed(_read_by(module, output, known))
+
+
+def _read_by(module: GraphModule, reader: Node, known: Collection[str]) -> list[str]:
+    """The ``known`` layers that a node computes from, without others between."""
+    names = {node: name for name, node in _layers(module).items() if name in known}
     found: dict[str, None] = {}
     seen: set[Node] = set()
-    waiting = list(layers[layer].all_input_nodes)
+    waiting = list(reader.all_input_nodes)
     while waiting:
         node = waiting.pop()
         if node in names:

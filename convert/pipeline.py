@@ -81,6 +81,8 @@ def plan(
             raise
         taken, notes = "fp32", (f"{error.what}: it is converted in float alone ({error.hint})",)
         loaded, quantization = choose_checkpoint(checkpoint, taken, None)
+    if loaded.training.get("untrained"):
+        notes += (f"{loaded.name} has no weights yet: random ones are converted, which restore nothing",)
     quantization = quantization_for(record, loaded, quantization)
     sizes = {name: value for name, value in (("lr_size", lr_size), ("slots", slots)) if value is not None}
     config = loaded.model.config.replace(**sizes)

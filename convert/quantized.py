@@ -11,8 +11,11 @@ from typing import Any
 from edgesr.deployment.graphs import Graphs
 from edgesr.errors import CheckpointError, UnavailableError, UsageError
 from edgesr.models import Checkpoint, load_checkpoint
-from edgesr.models.checkpoint import shipped_names
+from edgesr.models.checkpoint import mint_feature_space, shipped_names, weights_sha256
+from edgesr.models.description import untrained
 from edgesr.models.interface import Interface
+from edgesr.models.network import Network
+from edgesr.models.registry import architecture_of
 from edgesr.quantize.recipe import read_recipe
 from edgesr.quantize.scheme import Quantization
 from edgesr.runtime.base import Runtime
@@ -45,7 +48,7 @@ def choose_checkpoint(
         UsageError: the precision needs a quantization and there is none, with the ways to one.
         CheckpointError: the checkpoint is missing or damaged, or is of another precision.
     """
-    loaded = load_checkpoint(checkpoint, quantized=precision in QUANTIZED)
+    loaded = load_or_initialise(checkpoint, quantized=precision in QUANTIZED)
     if precision not in QUANTIZED:
         if calibration:
             takes = " or ".join(record.name for record in PRECISIONS.values() if record.calibrated)
@@ -76,6 +79,27 @@ def choose_checkpoint(
             f"--precision {own.precisions[0]}, or another --checkpoint",
         )
     return loaded, own
+
+
+def load_or_initialise(checkpoint: str | Path, quantized: bool) -> Checkpoint:
+    """``load_checkpoint``, or of a preset without weights random ones, the same each time: they restore nothing, and
+    show whether the network converts."""
+    config = untrained(checkpoint)
+    if config is None:
+        return load_checkpoint(checkpoint, quantized=quantized)
+    # Here alone: training stands on libraries that conversions of trained networks go without.
+    import torch
+
+    from edgesr.data.samples import sample_faces
+    from edgesr.training.feature_scales import measure_feature_scales
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model: Network = architecture_of(config).build(config).eval().requires_grad_(False)
+    photos = [torch.from_numpy(face.exemplar.copy()).permute(2, 0, 1) for face in sample_faces(config.hr_size)]
+    scales, name = measure_feature_scales(model, torch.stack(photos)), str(checkpoint)
+    space = f"{mint_feature_space(name, model)}-untrained"
+    return Checkpoint(name, model, space, scales, weights_sha256(model), {"untrained": True})
 
 
 def _shipped_twin(loaded: Checkpoint) -> Checkpoint:

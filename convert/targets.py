@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgesr.errors import UsageError
-from edgesr.models.description import find_checkpoint, read_description
+from edgesr.models.description import describe
 from edgesr.quantize.scheme import Quantization
 from edgesr.runtime.engines import ENGINES
 
@@ -78,5 +78,5 @@ def precisions_of(checkpoint: str | Path) -> tuple[str, ...]:
     Raises:
         CheckpointError: the checkpoint is missing, or its description is damaged.
     """
-    stored = read_description(find_checkpoint(checkpoint)).quantization
+    stored = describe(checkpoint).quantization
     return () if stored is None else Quantization.from_dict(stored).precisions

@@ -1,0 +1,113 @@
+"""PWAve converted: in float and in int8 as PyTorch computes it, and a damaged one is caught and named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torchao", reason="quantization needs torchao: pip install 'edgesr[executorch]'")
+
+from pwave_networks import TINY_PWAVE
+
+from edgesr.bundle import open_bundle
+from edgesr.convert import pipeline
+from edgesr.convert.pipeline import convert, make_graphs, plan
+from edgesr.convert.targets import TARGETS
+from edgesr.convert.verify import verify
+from edgesr.deployment.graphs import Graphs
+from edgesr.errors import ParityError
+from edgesr.models import load_checkpoint
+from edgesr.quantize.checkpoint import save_quantized
+from edgesr.quantize.graphs import all_layers
+from edgesr.quantize.ptq import calibrate, calibration_faces
+
+PARAMS = ("onnx",)
+"""Targets that it has been seen on."""
+FLOAT = ("restore.wnn1.weight", "restore.wnn2.weight")
+"""What its policy keeps in float."""
+
+
+@pytest.fixture(scope="module")
+def quantized(pwave_checkpoint: Path, people_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its calibrated int8 form."""
+    source = load_checkpoint(pwave_checkpoint)
+    faces = calibration_faces(people_folder, "train", TINY_PWAVE.hr_size, TINY_PWAVE.slots, 6)
+    folder = tmp_path_factory.mktemp("quantized") / "tiny-pwave-int8-ptq"
+    save_quantized(folder, "tiny-pwave-int8-ptq", source.model, calibrate(source, faces), source)
+    return folder
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8-ptq"])
+@pytest.mark.parametrize("target", PARAMS)
+def test_it_converts_and_verifies(
+    target: str, precision: str, pwave_checkpoint: Path, quantized: Path, tmp_path: Path
+) -> None:
+    if missing := TARGETS[target].missing():
+        pytest.skip(f"{target} needs {', '.join(missing)}")
+    if precision not in TARGETS[target].precisions:
+        pytest.skip(f"{target} has no {precision}")
+    source = pwave_checkpoint if precision == "fp32" else quantized
+    manifest = convert(plan(target, checkpoint=source, precision=precision, output=tmp_path / "bundle"))
+    if precision == "int8-ptq":
+        layers = all_layers(load_checkpoint(source, quantized=True).model)
+        convolutions = [name for name in layers if not name.endswith((".add", ".sum"))]
+        counted = {graph: found["int8"] for graph, found in manifest["int8_convs"].items()}
+        wanted = {graph: sum(name.startswith(graph) for name in convolutions) for graph in counted}
+        wanted["restore"] -= len(FLOAT)
+        assert counted == wanted
+    assert verify(tmp_path / "bundle", source).failed == ()
+    assert open_bundle(tmp_path / "bundle").interface == TINY_PWAVE.interface
+
+
+def scale_kernel(graphs: Graphs) -> None:
+    graphs.restore.fuse2.exemplars.weight[0] *= 1.3  # type: ignore[union-attr, operator, index]
+
+
+def swap_maps(graphs: Graphs) -> None:
+    """Two channels of the smaller map, swapped where they are made."""
+    weight = graphs.encode.encoder.f1.weight  # type: ignore[union-attr]
+    weight[:2] = weight[[1, 0]].clone()  # type: ignore[index, operator]
+
+
+def drop_guide(graphs: Graphs) -> None:
+    """I'_LR is the bicubic image."""
+    graphs.restore.guide.up.weight.zero_()  # type: ignore[union-attr, operator]
+    graphs.restore.guide.up.bias.zero_()  # type: ignore[union-attr, operator]
+
+
+DAMAGES: dict[Callable[[Graphs], None], str] = {
+    scale_kernel: "restore.fuse2.exemplars",
+    swap_maps: "encode.encoder.f1",
+    drop_guide: "restore.guide.up",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize("target", PARAMS)
+def test_a_damaged_one_is_caught_and_named(
+    target: str, damage: Callable[[Graphs], None], pwave_checkpoint: Path, tmp_path: Path, monkeypatch
+) -> None:
+    if missing := TARGETS[target].missing():
+        pytest.skip(f"{target} needs {', '.join(missing)}")
+    if target != "onnx":
+        if damage is not scale_kernel:
+            pytest.skip("one damage shows that this target's gate is awake; the quickest target tries them all")
+        monkeypatch.setattr(pipeline, "first_departing_module", lambda *args, **kwargs: DAMAGES[damage])
+    chosen = plan(target, checkpoint=pwave_checkpoint, precision="fp32", output=tmp_path / "bundle")
+    graphs = make_graphs(chosen)
+    damage(graphs)
+    with pytest.raises(ParityError) as caught:
+        convert(chosen, graphs=graphs)
+    assert caught.value.what.endswith(f"first module that departs: {DAMAGES[damage]}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_preset_without_weights_converts_with_a_warning(tmp_path: Path) -> None:
+    chosen = plan("onnx", checkpoint="pwave-x8", precision="fp32", output=tmp_path / "bundle")
+    assert any("has no weights yet" in note for note in chosen.notes)
+    manifest = convert(chosen)
+    assert manifest["name"] == "pwave-x8"
+    assert manifest["checkpoint_sha256"] == plan("onnx", checkpoint="pwave-x8", precision="fp32").checkpoint.sha256
+    assert [each["size"] for each in open_bundle(tmp_path / "bundle").interface.to_dict()["feature_maps"]] == [16, 32]
