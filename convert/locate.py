@@ -108,10 +108,12 @@ class Prefix(nn.Module):
 
     def _project(self, x: Tensor) -> Tensor:
         # A strided convolution and not PixelUnshuffle, which onnx2tf gets wrong.
-        stride = x.shape[-1] // self.size
+        stride = max(1, x.shape[-1] // self.size)
         count = x.shape[1] * stride**2
         weight = torch.cos(torch.arange(float(count))) / count**0.5
-        return F.conv2d(x, weight.reshape(1, x.shape[1], stride, stride), stride=stride)
+        seen = F.conv2d(x, weight.reshape(1, x.shape[1], stride, stride), stride=stride)
+        lacking = self.size - seen.shape[-1]  # of a map at a coarser level
+        return F.pad(seen, (0, lacking, 0, lacking)) if lacking else seen
 
 
 def _spread(seen: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -201,8 +201,14 @@ class Model:
         """What a gallery says of this network's features; by default int8 where it has int8 scales, else fp16.
 
         Raises:
-            UsageError: int8, and the network has no int8 scales; or it has no feature space.
+            UsageError: int8, and the network has no int8 scales; or it has no feature space; or what it keeps of a
+                photo shows it.
         """
+        if self.interface.pictures:
+            raise UsageError(
+                f"{self.name} keeps a small picture of each exemplar, and galleries hold none",
+                "give the photos themselves (restore --exemplars), or take its form with learned maps",
+            )
         if self.feature_space is None:
             raise UsageError(f"{self.name} has no feature space", "load it by edgesr.load")
         dtype = dtype or ("int8" if self.feature_scales else "fp16")

@@ -52,6 +52,8 @@ LONG = {
     "test_executorch_int8",
     "test_gallery_roundtrip",
     "test_gallery_store",
+    "test_hime_large_targets",
+    "test_hime_large_training",
     "test_int8_coreml",
     "test_int8_onnx",
     "test_int8_tflite",

@@ -13,7 +13,7 @@ from conftest import TINY, lively
 from torch import Tensor
 
 from edgesr.errors import UsageError
-from edgesr.layers.deform import TAPS, DeformableConv2d
+from edgesr.layers.deform import TAPS, Beyond, DeformableConv2d, warp
 from edgesr.layers.lowerings import LOWERINGS, Sampling, lowering_named
 from edgesr.models.hime.offsets import report_offsets
 
@@ -125,6 +125,42 @@ def test_a_dropped_offset_is_noticed(name: str) -> None:
     right = deform(x, interleaved(dy, dx))
     dy[:, 4] = 0
     assert (lowered(name, "tiny", x, dy, dx, deform) - right).abs().max() > 1e-2
+
+
+def warp_loop(x: Tensor, dy: Tensor, dx: Tensor, beyond: Beyond) -> npt.NDArray[np.float64]:
+    """A map read at p + d(p), pixel by pixel in float64."""
+    n, _, h, w = x.shape
+    maps, oy, ox = (t.double().numpy() for t in (x, dy, dx))
+    out = np.zeros(x.shape)
+    for i, row, column in np.ndindex(n, h, w):
+        y, x_ = row + oy[i, 0, row, column], column + ox[i, 0, row, column]
+        for y_near in (math.floor(y), math.floor(y) + 1):
+            for x_near in (math.floor(x_), math.floor(x_) + 1):
+                share = (1 - abs(y - y_near)) * (1 - abs(x_ - x_near))
+                at = min(max(y_near, 0), h - 1), min(max(x_near, 0), w - 1)
+                if beyond is Beyond.NEAREST or at == (y_near, x_near):
+                    out[i, :, row, column] += share * maps[i, :, at[0], at[1]]
+    return out
+
+
+@pytest.mark.parametrize("kind", OFFSETS)
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("beyond", Beyond)
+def test_warps_read_the_map_at_the_flow_with_zeros_or_the_nearest_pixel_beyond(
+    beyond: Beyond, size: str, kind: str
+) -> None:
+    """The plain form and every lowering's, of one tap and one group, against the definition."""
+    slots, channels, _, side, bound = SIZES[size]
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(slots, channels, side, side, generator=generator)
+    dy, dx = (make_offsets(kind, (slots, 1, side, side), bound, generator) for _ in range(2))
+    if kind == "outwards":
+        dy = dy.transpose(2, 3)
+    defined = warp_loop(x, dy, dx, beyond)
+    np.testing.assert_allclose(warp(x, torch.cat((dx, dy), 1), beyond).numpy(), defined, atol=1e-5)
+    for name in LOWERINGS:
+        sampling = lowering_named(name)(slots, channels, 1, side, bound, kernel=1, beyond=beyond)
+        np.testing.assert_allclose(sampling(x, dy, dx).numpy(), defined, atol=1e-5, err_msg=name)
 
 
 def test_unknown_lowering_lists_the_known_ones() -> None:

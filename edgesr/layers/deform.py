@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import enum
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 TAPS = 9
 """Taps of the 3x3 kernel, row by row: tap k lies at (k // 3 - 1, k % 3 - 1)."""
+
+
+class Beyond(enum.Enum):
+    """What is found beyond a map."""
+
+    ZEROS = "zeros"
+    NEAREST = "border"
+    """The nearest pixel of its border."""
 
 
 class DeformableConv2d(nn.Module):
@@ -58,3 +68,13 @@ def sample(x: Tensor, offset: Tensor, groups: int) -> Tensor:
         align_corners=True,
     )
     return sampled.reshape(n, c * TAPS, h, w)
+
+
+def warp(x: Tensor, flow: Tensor, beyond: Beyond = Beyond.ZEROS) -> Tensor:
+    """``x`` [N, C, h, w] read at p + flow(p), bilinearly; ``flow`` [N, 2, h, w] in pixels, right before down."""
+    h, w = x.shape[-2:]
+    flow = flow.float()
+    x_ = flow[:, 0] + torch.arange(w, dtype=flow.dtype, device=flow.device)
+    y = flow[:, 1] + torch.arange(h, dtype=flow.dtype, device=flow.device).reshape(h, 1)
+    grid = torch.stack((x_ * (2.0 / max(w - 1, 1)) - 1.0, y * (2.0 / max(h - 1, 1)) - 1.0), dim=-1)
+    return F.grid_sample(x.float(), grid, mode="bilinear", padding_mode=beyond.value, align_corners=True)

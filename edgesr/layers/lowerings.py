@@ -4,30 +4,49 @@ Each is a module that takes ``f_ref`` [n, C, h, w] and the offsets ``dy``, ``dx`
 (channel g * 9 + k holds tap k of group g) and returns columns [n, C * 9, h, w], which a 1x1 convolution
 turns into the aligned reference. The columns' order differs, so each lowering permutes the weights itself
 (``pointwise_weight``). Sizes are static: slots n, channels C, groups G, side of the map, bound R of the offsets.
+
+With a kernel of 1 there is one tap, where the pixel is, and the columns are the map itself, moved: the warp by a flow
+[n, 1, h, w] of one group. Beyond the map lie zeros, or with ``Beyond.NEAREST`` the nearest pixel of its border.
 """
 
 from __future__ import annotations
 
 import abc
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgesr.errors import UsageError
-from edgesr.layers.deform import TAPS
+from edgesr.layers.deform import Beyond
 
 
 class Sampling(nn.Module, abc.ABC):
     """What the lowerings share: their sizes, and the order of the weights."""
 
-    def __init__(self, slots: int, channels: int, groups: int, size: int, bound: float) -> None:
+    def __init__(
+        self,
+        slots: int,
+        channels: int,
+        groups: int,
+        size: int,
+        bound: float,
+        kernel: int = 3,
+        beyond: Beyond = Beyond.ZEROS,
+    ) -> None:
         super().__init__()
         self.slots = slots
         self.channels = channels
         self.groups = groups
         self.size = size
+        self.kernel = kernel
+        """Side of the kernel, odd."""
+        self.taps = kernel**2
+        self.rim = kernel // 2
+        """Pixels from the kernel's middle to its outermost tap."""
+        self.beyond = beyond
         self.reach = math.ceil(bound)
         """Whole pixels that no offset exceeds; R itself may be fractional."""
 
@@ -40,8 +59,41 @@ class Sampling(nn.Module, abc.ABC):
 
         Columns are ordered (group, tap, channel of the group) unless a lowering says otherwise.
         """
-        grouped = weight.reshape(len(weight), self.groups, -1, TAPS)
+        grouped = weight.reshape(len(weight), self.groups, -1, self.taps)
         return grouped.transpose(2, 3).reshape(len(weight), -1, 1, 1)
+
+    def taps_y(self) -> Tensor:
+        """Row of each tap at each pixel, undisplaced: [K, h, w] float, from -rim to h - 1 + rim."""
+        k, side = self.kernel, self.size
+        # ExecuTorch takes no constant whose axes lie in another order.
+        return self.taps_x().reshape(k, k, side, side).permute(1, 0, 3, 2).reshape(self.taps, side, side).contiguous()
+
+    def taps_x(self) -> Tensor:
+        """Column of each tap at each pixel, undisplaced: [K, h, w] float, from -rim to w - 1 + rim."""
+        tap = torch.arange(float(self.kernel)).repeat(self.kernel).reshape(self.taps, 1, 1) - self.rim
+        return (tap + torch.arange(float(self.size))).expand(self.taps, self.size, self.size).contiguous()
+
+
+class Clamp(nn.Module):
+    """Offsets that end at the map's border: with these, zeros beyond the map are never met, and what is found where
+    they would be is the nearest pixel. Taps are those of one group."""
+
+    def __init__(self, sampling: Sampling) -> None:
+        super().__init__()
+        last = float(sampling.size - 1)
+        taps = {"y": sampling.taps_y(), "x": sampling.taps_x()}
+        for axis, taps_at in taps.items():
+            self.register_buffer(f"least_{axis}", -taps_at[None], persistent=False)
+            self.register_buffer(f"most_{axis}", last - taps_at[None], persistent=False)
+        self.least_y: Tensor
+        self.most_y: Tensor
+        self.least_x: Tensor
+        self.most_x: Tensor
+
+    def forward(self, dy: Tensor, dx: Tensor) -> tuple[Tensor, Tensor]:
+        dy = torch.minimum(torch.maximum(dy, self.least_y), self.most_y)
+        dx = torch.minimum(torch.maximum(dx, self.least_x), self.most_x)
+        return dy, dx
 
 
 class GridSample(Sampling):
@@ -53,37 +105,30 @@ class GridSample(Sampling):
 
     padding_mode = "border"
 
-    def __init__(self, slots: int, channels: int, groups: int, size: int, bound: float) -> None:
-        super().__init__(slots, channels, groups, size, bound)
+    def __init__(self, *sizes: Any, **form: Any) -> None:
+        super().__init__(*sizes, **form)
         # Pixel p lies at p + 1 on the bordered map of size + 2, whose corners are at -1 and 1.
-        self.to_grid = 2.0 / (size + 1)
-        rows = (1, TAPS * size, size, 1)
-        self.register_buffer("base_y", ((self.taps_y() + 1.0) * self.to_grid - 1.0).reshape(rows), persistent=False)
-        self.register_buffer("base_x", ((self.taps_x() + 1.0) * self.to_grid - 1.0).reshape(rows), persistent=False)
+        self.border = 1 if self.beyond is Beyond.ZEROS else 0
+        self.to_grid = 2.0 / max(self.size - 1 + 2 * self.border, 1)
+        rows = (1, self.taps * self.size, self.size, 1)
+        for name, taps in (("base_y", self.taps_y()), ("base_x", self.taps_x())):
+            self.register_buffer(name, ((taps + self.border) * self.to_grid - 1.0).reshape(rows), persistent=False)
         self.base_y: Tensor
         self.base_x: Tensor
 
     def forward(self, f_ref: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
-        maps, side = self.slots * self.groups, self.size
-        y = dy.reshape(maps, TAPS * side, side, 1) * self.to_grid + self.base_y
-        x = dx.reshape(maps, TAPS * side, side, 1) * self.to_grid + self.base_x
-        bordered = F.pad(f_ref, (1, 1, 1, 1)).reshape(maps, self.channels // self.groups, side + 2, side + 2)
-        grid = torch.cat((x, y), dim=-1)  # n * G, 9 * h, w, 2
+        maps, side, p = self.slots * self.groups, self.size, self.border
+        y = dy.reshape(maps, self.taps * side, side, 1) * self.to_grid + self.base_y
+        x = dx.reshape(maps, self.taps * side, side, 1) * self.to_grid + self.base_x
+        bordered = F.pad(f_ref, (p, p, p, p)) if p else f_ref
+        bordered = bordered.reshape(maps, self.channels // self.groups, side + 2 * p, side + 2 * p)
+        grid = torch.cat((x, y), dim=-1)  # n * G, K * h, w, 2
         columns = F.grid_sample(bordered, grid, mode="bilinear", padding_mode=self.padding_mode, align_corners=True)
-        return columns.reshape(self.slots, self.channels * TAPS, side, side)
+        return columns.reshape(self.slots, self.channels * self.taps, side, side)
 
     def pointwise_weight(self, weight: Tensor) -> Tensor:
         """Columns are ordered (channel, tap), as the weights are."""
         return weight.reshape(len(weight), -1, 1, 1)
-
-    def taps_y(self) -> Tensor:
-        """Row of each tap at each pixel, undisplaced: [9, h, w] float, from -1 to h."""
-        return self.taps_x().reshape(3, 3, self.size, self.size).permute(1, 0, 3, 2).reshape(TAPS, self.size, self.size)
-
-    def taps_x(self) -> Tensor:
-        """Column of each tap at each pixel, undisplaced: [9, h, w] float, from -1 to w."""
-        tap = torch.arange(-1.0, 2.0).repeat(3).reshape(TAPS, 1, 1)
-        return (tap + torch.arange(float(self.size))).expand(TAPS, self.size, self.size).contiguous()
 
 
 class Rows(Sampling):
@@ -97,36 +142,40 @@ class Rows(Sampling):
     there is added, so that nothing is lost where floats are short.
     """
 
-    def __init__(self, slots: int, channels: int, groups: int, size: int, bound: float) -> None:
-        super().__init__(slots, channels, groups, size, bound)
-        # A tap reaches one pixel further than its offset, and the bilinear neighbour of an exact +R one more.
-        self.border = self.reach + 2
+    def __init__(self, *sizes: Any, **form: Any) -> None:
+        super().__init__(*sizes, **form)
+        slots, groups, size = self.slots, self.groups, self.size
+        # A tap reaches further than its offset, and the bilinear neighbour of an exact +R one more.
+        self.border = self.reach + self.rim + 1
         self.stride = size + 2 * self.border
-        tap = torch.arange(TAPS)
-        taps = ((tap // 3 - 1) * self.stride + tap % 3 - 1) * groups + torch.arange(groups).reshape(-1, 1)  # G, 9
+        self.clamp = Clamp(self) if self.beyond is Beyond.NEAREST else None
+        tap, side, rim = torch.arange(self.taps), self.kernel, self.rim
+        taps = ((tap // side - rim) * self.stride + tap % side - rim) * groups + torch.arange(groups).reshape(-1, 1)
         pixel = (torch.arange(size) + self.border).reshape(-1, 1) * self.stride + torch.arange(size) + self.border
         pixels = (torch.arange(slots).reshape(-1, 1) * self.stride**2 + pixel.reshape(1, -1)) * groups  # n, h * w
-        self.register_buffer("taps", taps.float().reshape(-1), persistent=False)
+        self.register_buffer("steps", taps.float().reshape(-1), persistent=False)  # G * K
         # Tensors and not Python integers: a quantizer turns `indices + 1` into an addition of floats.
         self.register_buffer("pixels", pixels.to(torch.int32).unsqueeze(-1), persistent=False)
         self.register_buffer("right", torch.tensor(groups, dtype=torch.int32), persistent=False)
         self.register_buffer("below", torch.tensor(groups * self.stride, dtype=torch.int32), persistent=False)
-        self.taps: Tensor
+        self.steps: Tensor
         self.pixels: Tensor
         self.right: Tensor
         self.below: Tensor
 
     def forward(self, f_ref: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
         p, width = self.border, self.channels // self.groups
+        if self.clamp is not None:
+            dy, dx = self.clamp(dy, dx)
         table = F.pad(f_ref, (p, p, p, p)).permute(0, 2, 3, 1)
         table = table.reshape(self.slots * self.stride**2 * self.groups, width)
-        shape = self.slots, self.size**2, self.groups * TAPS
+        shape = self.slots, self.size**2, self.groups * self.taps
         # By way of a flat tensor: else it is a view with strides of its own, and whatever is reshaped later a copy.
         dy, dx = (d.permute(0, 2, 3, 1).flatten(1).reshape(shape) for d in (dy, dx))
         y0, x0 = torch.floor(dy), torch.floor(dx)
         fy, fx = dy - y0, dx - x0
         gy, gx = 1.0 - fy, 1.0 - fx
-        from_pixel = y0 * float(self.stride * self.groups) + x0 * float(self.groups) + self.taps
+        from_pixel = y0 * float(self.stride * self.groups) + x0 * float(self.groups) + self.steps
         top_left = from_pixel.to(torch.int32) + self.pixels
         bottom_left = top_left + self.below
         samples = (
@@ -134,8 +183,8 @@ class Rows(Sampling):
             + F.embedding(top_left + self.right, table) * (gy * fx).unsqueeze(-1)
             + F.embedding(bottom_left, table) * (fy * gx).unsqueeze(-1)
             + F.embedding(bottom_left + self.right, table) * (fy * fx).unsqueeze(-1)
-        )  # n, h * w, G * 9, C / G
-        return samples.reshape(self.slots, self.size, self.size, self.channels * TAPS).permute(0, 3, 1, 2)
+        )  # n, h * w, G * K, C / G
+        return samples.reshape(self.slots, self.size, self.size, self.channels * self.taps).permute(0, 3, 1, 2)
 
 
 class Tent(Sampling):
@@ -145,14 +194,21 @@ class Tent(Sampling):
     have a weight, so it is exact. Its cost grows with R squared.
     """
 
+    def __init__(self, *sizes: Any, **form: Any) -> None:
+        super().__init__(*sizes, **form)
+        self.clamp = Clamp(self) if self.beyond is Beyond.NEAREST else None
+
     def forward(self, f_ref: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
         side, reach, width = self.size, self.reach, self.channels // self.groups
-        p = reach + 1
+        if self.clamp is not None:
+            dy, dx = self.clamp(dy, dx)
+        p = reach + self.rim
         span = side + 2 * reach
         bordered = F.pad(f_ref, (p, p, p, p)).reshape(self.slots * self.groups, width, side + 2 * p, side + 2 * p)
-        taps = [bordered[:, :, ky : ky + span, kx : kx + span] for ky in range(3) for kx in range(3)]
-        # Taps become part of the batch, so that one shift serves all of them: n * G * 9, C / G, span, span.
-        maps = torch.cat(taps, dim=1).reshape(self.slots * self.groups * TAPS, width, span, span)
+        offsets = range(self.kernel)
+        taps = [bordered[:, :, ky : ky + span, kx : kx + span] for ky in offsets for kx in offsets]
+        # Taps become part of the batch, so that one shift serves all of them: n * G * K, C / G, span, span.
+        maps = torch.cat(taps, dim=1).reshape(self.slots * self.groups * self.taps, width, span, span)
         dy, dx = dy.reshape(-1, 1, side, side), dx.reshape(-1, 1, side, side)
         shifts = range(-reach, reach + 1)
         tents_x = [F.relu(1.0 - torch.abs(dx - float(i))) for i in shifts]
@@ -167,7 +223,7 @@ class Tent(Sampling):
             row = row * F.relu(1.0 - torch.abs(dy - float(i)))
             columns = row if columns is None else columns + row
         assert columns is not None
-        return columns.reshape(self.slots, self.channels * TAPS, side, side)
+        return columns.reshape(self.slots, self.channels * self.taps, side, side)
 
 
 LOWERINGS: dict[str, type[Sampling]] = {"grid_sample": GridSample, "rows": Rows, "tent": Tent}

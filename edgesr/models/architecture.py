@@ -77,6 +77,9 @@ class Architecture:
     """Fields of a configuration that no weight depends on."""
     halve: str = ""
     """``module:function`` of a network that gives one of half its scale to train on from; empty where there is none."""
+    adopt: str = ""
+    """``module:function`` of (a network of another architecture, a fresh one of this) that gives the state to train on
+    from, or None of a network that has nothing to give; empty where there is no such start."""
     offset_head: tuple[str, ...] = ()
     """How the parameters begin that offsets are made with, which may have a learning rate of their own."""
     offsets: str = ""
@@ -105,6 +108,10 @@ class Architecture:
     def halved(self, model: Any) -> Any:
         """A network of half the scale to train on from."""
         return _named(self.halve)(model)
+
+    def adopted(self, start: Any, model: Any) -> Any:
+        """The state of ``model``, a fresh one, with what a network of another architecture has of it; or None."""
+        return _named(self.adopt)(start, model) if self.adopt else None
 
     def complexity(self, config: NetworkConfig) -> Complexity:
         """Parameters and MACs of the network that ``config`` describes."""

@@ -77,6 +77,8 @@ class Interface:
     """By exemplar, in the order in which the encoder returns them."""
     codes: tuple[Code, ...] = ()
     """By exemplar, behind the maps."""
+    pictures: bool = False
+    """Whether what is kept of an exemplar shows it, small: a gallery holds no pictures, and takes none of these."""
 
     @property
     def hr_size(self) -> int:
@@ -116,4 +118,4 @@ class Interface:
             for m in fields["feature_maps"]
         )
         codes = tuple(Code(**code) for code in fields["codes"])
-        return cls(fields["scale"], fields["lr_size"], fields["slots"], maps, codes)
+        return cls(fields["scale"], fields["lr_size"], fields["slots"], maps, codes, fields.get("pictures", False))

@@ -12,7 +12,7 @@ from typing import Any
 
 from edgesr.errors import CheckpointError, UsageError
 from edgesr.files.reading import read_json
-from edgesr.models import hime, pwave
+from edgesr.models import hime, hime_large, pwave
 from edgesr.models.architecture import Architecture, NetworkConfig
 
 ARCHITECTURES: dict[str, Architecture] = {}
@@ -38,6 +38,7 @@ def register(architecture: Architecture) -> None:
 
 
 register(hime.ARCHITECTURE)
+register(hime_large.ARCHITECTURE)
 register(pwave.ARCHITECTURE)
 
 
@@ -65,7 +66,7 @@ def architecture_named(name: Any) -> Architecture:
 
 def architecture_of(config: NetworkConfig) -> Architecture:
     """The one that a configuration belongs to."""
-    return next(one for one in ARCHITECTURES.values() if isinstance(config, one.config))
+    return next(one for one in ARCHITECTURES.values() if type(config) is one.config)
 
 
 def preset(name: str) -> NetworkConfig | None:

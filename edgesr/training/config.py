@@ -34,7 +34,7 @@ class TrainConfig:
     """Learning rate of the offset head, over that of the rest."""
     pretraining_share: float = 0.0
     """First share of the run that a network with something to learn first spends on it, at one learning rate for all
-    of it; the curriculum begins behind it. A run that starts from trained weights spends nothing."""
+    of it; the curriculum begins behind it. ``train_network`` spends nothing where weights of its kind are given."""
     betas: tuple[float, float] = (0.9, 0.99)
     """Of Adam: how much of the gradient's and of its square's running means each step keeps."""
     rates: tuple[tuple[str, float], ...] = ()

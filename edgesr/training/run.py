@@ -10,6 +10,7 @@ from typing import Any
 from edgesr.data.faces import EvalPair
 from edgesr.files.claims import claimed
 from edgesr.models import load_checkpoint
+from edgesr.models.registry import architecture_of
 from edgesr.training.config import Progress, TrainConfig
 from edgesr.training.losses import LossFiles
 from edgesr.training.processes import is_lead
@@ -169,11 +170,14 @@ def prepare_run(
         "people": len(faces.names),
         "initialised_from": start.name if start else None,
     }
+    settings = config or settings_for(widths, {})
+    if start and architecture_of(start.model.config) is architecture_of(widths):
+        settings = dataclasses.replace(settings, pretraining_share=0.0)  # it has learned that
     trainer = Trainer(
         run,
         name or label,
         widths,
-        config or settings_for(widths, {}),
+        settings,
         faces,
         init=initial,
         loss_files=loss_files,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from edgesr.data.faces import EvalPair, Faces, FaceSet, Track, eval_splits, read_eval_list
@@ -92,7 +93,8 @@ def settings_for(network: NetworkConfig, given: Mapping[str, Any]) -> TrainConfi
 
 
 def initial_weights(start: Checkpoint, config: NetworkConfig) -> dict[str, Tensor]:
-    """Weights of a checkpoint of the same widths; one of twice the scale is halved.
+    """Weights of a checkpoint of the same widths; one of twice the scale is halved, and of one of another architecture
+    what it has of this one is taken over.
 
     What no weight depends on may differ (an offsets' bound, say): training gets used to it.
 
@@ -100,7 +102,13 @@ def initial_weights(start: Checkpoint, config: NetworkConfig) -> dict[str, Tenso
         UsageError: it is another network.
     """
     model, architecture = start.model, architecture_of(config)
-    same = isinstance(model.config, architecture.config)
+    same = architecture_of(model.config) is architecture
+    if not same and architecture.adopt and model.config.scale == config.scale:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            adopted: dict[str, Tensor] | None = architecture.adopted(model, architecture.build(config))
+        if adopted is not None:
+            return adopted
     if same and architecture.halve and model.config.scale == config.scale * 2:
         model = architecture.halved(model)
     if not same or model.config.replace(**{name: getattr(config, name) for name in architecture.free}) != config:

@@ -78,7 +78,7 @@ class Trainer:
         self.network, self.architecture = network, architecture_of(network)
         if config.pretraining_share and not self.architecture.pretraining:
             raise UsageError(f"{name} has nothing to learn first", "leave the pretraining's share at 0")
-        self.pretraining_steps = 0 if init else round(config.steps * config.pretraining_share)
+        self.pretraining_steps = round(config.steps * config.pretraining_share)
         model = self.build(init)
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         groups = parameter_groups(model, config.offset_learning_rate, config.rates, config.equalised)

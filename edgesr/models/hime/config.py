@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 from edgesr.errors import CheckpointError
 from edgesr.models.interface import FeatureMap, Interface
@@ -22,6 +23,11 @@ class HIMEConfig:
     ``lr_size`` and ``slots`` are not baked into any weight: the network is fully convolutional and
     takes any number of exemplars. They are the sizes that a conversion uses unless told otherwise.
     """
+
+    variants: ClassVar[Mapping[str, tuple[str, ...]]] = VARIANTS
+    """Values of the fields that are names."""
+    bounds: ClassVar[tuple[str, ...]] = ("offset_bound",)
+    """Fields that bound offsets."""
 
     scale: int = 4
     """Upscaling factor s, a power of two of at least 2."""
@@ -55,13 +61,14 @@ class HIMEConfig:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.name in VARIANTS:
-                if value not in VARIANTS[field.name]:
-                    raise CheckpointError(f"{field.name} is {value!r}", f"known: {', '.join(VARIANTS[field.name])}")
-            elif field.name == "offset_bound":
+            if field.name in self.variants:
+                if value not in self.variants[field.name]:
+                    known = ", ".join(self.variants[field.name])
+                    raise CheckpointError(f"{field.name} is {value!r}", f"known: {known}")
+            elif field.name in self.bounds:
                 if not isinstance(value, int | float) or not 0 < value <= 16:
                     raise CheckpointError(
-                        f"offset_bound is {value!r}",
+                        f"{field.name} is {value!r}",
                         "it must be a number of LR pixels, above 0 and at most 16",
                     )
             elif not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= LARGEST:
@@ -110,9 +117,9 @@ class HIMEConfig:
     @property
     def deployable(self) -> bool:
         """Whether this is HIME itself, which conversions lower, and no ablation of it."""
-        return all(getattr(self, name) == known[0] for name, known in VARIANTS.items())
+        return all(getattr(self, name) == known[0] for name, known in self.variants.items())
 
-    def replace(self, **changes: Any) -> HIMEConfig:
+    def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed."""
         return dataclasses.replace(self, **changes)
 
@@ -120,7 +127,7 @@ class HIMEConfig:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> HIMEConfig:
+    def from_dict(cls, fields: dict[str, Any]) -> Self:
         """Build from ``config.json``; unknown fields are refused, since they would be ignored in silence."""
         known = {field.name for field in dataclasses.fields(cls)}
         unknown = sorted(set(fields) - known)

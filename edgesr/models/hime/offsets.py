@@ -25,9 +25,14 @@ class OffsetReport:
     """Share of offsets in each of ``BINS`` equal parts of [0, bound]."""
     near_bound: float
     """Share within 1 % of the bound: where this is more than a trace, the bound is too tight."""
+    parts: dict[str, OffsetReport] | None = None
+    """The same of each part, where offsets are a sum."""
 
     def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        fields = dataclasses.asdict(self)
+        if self.parts is None:
+            del fields["parts"]
+        return fields
 
 
 @torch.inference_mode()
@@ -35,8 +40,12 @@ def report_offsets(model: HIME, lr: Tensor, features: Tensor) -> OffsetReport:
     """Offsets on LR faces [N, 3, h, w], each aligned with one exemplar's ``features`` [N, C, h, w]."""
     parts = list(model.config.feature_parts.values())
     g_ref = torch.split(features, parts, dim=1)[1]
-    sizes = model.rfa.offsets(g_ref, model.rfa.g_lr(model.lr_extractor(lr))).abs().flatten()
-    bound = model.rfa.bound
+    return distribution(model.rfa.offsets(g_ref, model.rfa.g_lr(model.lr_extractor(lr))), model.rfa.bound)
+
+
+def distribution(offsets: Tensor, bound: float) -> OffsetReport:
+    """Of offsets of any shape, in LR pixels."""
+    sizes = offsets.abs().flatten()
     ranked = sizes.sort().values
     last = len(ranked) - 1
     return OffsetReport(

@@ -1,0 +1,39 @@
+"""What the flow learns before the network learns to restore: the known flow of the project's own warps."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from edgesr.models.hime_large.network import HIMELarge
+from edgesr.models.pretraining import KnownWarps
+
+
+def flow_loss(model: HIMELarge, warps: KnownWarps) -> Tensor:
+    """Mean distance in LR pixels between the flow of each level and the known one, over what the reference shows."""
+    flow = model.rfa.flow
+    estimated = flow.pyramid(flow.seen(warps.lr), flow.encode(warps.exemplars))
+    size = warps.flow.shape[-1]
+    shown = visible(warps.flow, model.config.flow_bound).float()
+    losses = []
+    for one in estimated:
+        at_size = _resized(one * (size / one.shape[-1]), size)
+        distance = (at_size - warps.flow).square().sum(1, keepdim=True).add(1e-6).sqrt()
+        losses.append((distance * shown).sum() / shown.sum().clamp(min=1))
+    return torch.stack(losses).mean()
+
+
+def visible(flow: Tensor, bound: float) -> Tensor:
+    """Where what lies at p + flow(p) is on the map and within the bound: [N, 1, h, w]."""
+    size = flow.shape[-1]
+    pixels = torch.arange(size, dtype=flow.dtype, device=flow.device)
+    at = torch.stack((flow[:, 0] + pixels, flow[:, 1] + pixels[:, None]), dim=1)
+    inside = (at >= 0) & (at <= size - 1) & (flow.abs() <= bound)
+    return inside.all(1, keepdim=True)
+
+
+def _resized(flow: Tensor, size: int) -> Tensor:
+    if flow.shape[-1] > size:
+        return F.avg_pool2d(flow, flow.shape[-1] // size)
+    return F.interpolate(flow, size=(size, size), mode="bilinear", align_corners=False)

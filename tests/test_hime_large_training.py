@@ -1,0 +1,145 @@
+"""HIME-large learns known flows first, then to restore."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import TINY
+from large import LARGE, large
+
+pytest.importorskip("lightning_fabric", reason="training needs lightning-fabric: pip install 'edgesr[train]'")
+
+from edgesr.data.batches import Curriculum
+from edgesr.data.faces import FaceSet
+from edgesr.data.samples import sample_faces
+from edgesr.errors import UsageError
+from edgesr.models import load_checkpoint, save_checkpoint
+from edgesr.models.hime.network import HIME
+from edgesr.models.hime_large.pretraining import visible
+from edgesr.training.config import TrainConfig
+from edgesr.training.run import prepare_run
+from edgesr.training.setup import initial_weights, settings_for
+from edgesr.training.trainer import Trainer
+
+NETWORK = LARGE.replace(lr_size=16, flow_levels=3, flow_channels=8, flow_bound=3.0)
+STEPS, FIRST = 80, 0.75
+TRAINING = TrainConfig(
+    steps=STEPS,
+    batch_size=8,
+    learning_rate=2e-3,
+    warmup_steps=20,
+    precision="32-true",
+    curriculum=Curriculum(0.0, slot_probabilities=(0.0, 1.0)),
+    ema=0.95,
+    pretraining_share=FIRST,
+)
+
+
+@pytest.fixture(scope="module")
+def faces() -> FaceSet:
+    """The sample people at 64 px, two photos each."""
+    photos = [photo for face in sample_faces(NETWORK.hr_size) for photo in (face.target, face.exemplar)]
+    images = torch.stack([torch.from_numpy(photo.copy()).permute(2, 0, 1) for photo in photos])
+    return FaceSet(images, torch.arange(6).repeat_interleave(2), list("abcdef"))
+
+
+@pytest.fixture(scope="module")
+def trained(faces: FaceSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run's folder."""
+    folder = tmp_path_factory.mktemp("runs") / "large"
+    Trainer(folder, "large", NETWORK, TRAINING, faces).fit()
+    return folder
+
+
+def test_pretraining_is_logged_apart_and_ends_where_restoring_begins(trained: Path) -> None:
+    first, then = ((trained / f"{name}.csv").read_text().splitlines()[1:] for name in ("pretraining", "log"))
+    ends = round(STEPS * FIRST)
+    assert [int(first[-1].split(",")[0]), int(then[0].split(",")[0])] == [ends, ends + 20]
+    assert float(first[-1].split(",")[1]) < float(first[0].split(",")[1]), "it learns"
+
+
+def test_the_flow_alone_is_pretrained_and_the_rest_with_it_afterwards(faces: FaceSet, tmp_path: Path) -> None:
+    config = dataclasses.replace(TRAINING, steps=4, warmup_steps=1, batch_size=2, pretraining_share=0.5)
+    trainer = Trainer(tmp_path, "large", NETWORK, config, faces)
+
+    def moved_by_a_step() -> set[str]:
+        before = {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
+        trainer.train_step()
+        return {name for name, p in trainer.model.named_parameters() if not torch.equal(before[name], p)}
+
+    for _ in range(2):
+        moved = moved_by_a_step()
+        assert moved
+        assert all(name.startswith("rfa.flow.") for name in moved)
+    assert any(name.startswith("reconstructor.") for name in moved_by_a_step())
+
+
+@pytest.fixture
+def start(tmp_path: Path, people_folder: Path) -> Callable[[Path], Trainer]:
+    """Prepares a run of the tiny network from a checkpoint."""
+    described = tmp_path / "widths.json"
+    described.write_text(json.dumps({"architecture": "hime-large", "model": LARGE.to_dict()}))
+
+    def prepared(init: Path) -> Trainer:
+        config = dataclasses.replace(TRAINING, batch_size=2)
+        return prepare_run(people_folder, tmp_path / init.name, config, network=described, init=init).trainer
+
+    return prepared
+
+
+def test_a_run_from_trained_weights_has_learned_flows_already(start: Callable[[Path], Trainer], tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "own", "own", large(), training={})
+    assert start(tmp_path / "own").pretraining_steps == 0
+
+
+def test_a_run_may_start_from_the_small_network_and_learns_flows_first(
+    start: Callable[[Path], Trainer], tiny_checkpoint: Path
+) -> None:
+    trainer, small = start(tiny_checkpoint), load_checkpoint(tiny_checkpoint).model.state_dict()
+    assert trainer.pretraining_steps == round(FIRST * STEPS)
+    state = trainer.model.state_dict()
+    for name in ("lr_extractor.conv.weight", "rfa.deform.weight", "cofa.g1.bias", "reconstructor.up2.weight"):
+        assert torch.equal(state[name], small[name]), name
+    assert torch.equal(state["rfa.g_ref.weight"], small["rfa.g_ref.weight"][:, :, 1:2, 1:2])
+    assert not state["rfa.offset.weight"].any(), "the flow is to lead, where the offsets did"
+
+
+def test_a_start_of_other_widths_is_refused(tmp_path: Path) -> None:
+    wider = HIME(TINY.replace(lr_channels=12))
+    save_checkpoint(tmp_path / "wider", "wider", wider, training={})
+    with pytest.raises(UsageError, match="another network"):
+        initial_weights(load_checkpoint(tmp_path / "wider"), LARGE)
+
+
+def test_a_network_without_anything_to_learn_first_says_so(faces: FaceSet, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nothing to learn first"):
+        Trainer(tmp_path, "tiny", TINY.replace(lr_size=16), TRAINING, faces)
+
+
+def test_what_is_beyond_the_reference_or_the_bound_is_not_asked_for() -> None:
+    flow = torch.zeros(1, 2, 4, 4)
+    assert visible(flow, 2.0).all()
+    flow[0, 0] = 1.0  # right: the last column leads beyond
+    assert visible(flow, 2.0)[0, 0].tolist() == [[True, True, True, False]] * 4
+    assert not visible(torch.full((1, 2, 8, 8), 3.0), 2.0).any()
+
+
+def test_the_flow_is_learned_first_and_then_at_a_quarter_of_the_rate_unless_told_otherwise(
+    faces: FaceSet, tmp_path: Path
+) -> None:
+    own = settings_for(LARGE, {})
+    assert own.pretraining_share == 0.1
+    assert settings_for(LARGE, {"pretraining_share": 0.0}).pretraining_share == 0.0
+    few = {"steps": 2, "warmup_steps": 1, "batch_size": 2, "precision": "32-true", "pretraining_share": 0.5}
+    trainer = Trainer(tmp_path, "large", NETWORK, settings_for(NETWORK, few), faces)
+    rest, flow = trainer.optimizer.param_groups
+    assert {id(p) for p in flow["params"]} == {id(p) for p in trainer.model.rfa.flow.parameters()}
+    trainer.train_step()
+    assert flow["lr"] == rest["lr"]
+    trainer.train_step()
+    assert flow["lr"] == pytest.approx(0.25 * rest["lr"])
