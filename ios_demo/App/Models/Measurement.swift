@@ -58,8 +58,8 @@ struct Latency: Equatable, Sendable {
                 let features = try await measure(engine, "encode") { exemplar, _ in try await engine.encode(exemplar: exemplar) }
                 busy = ("restore", precision)
                 _ = try await measure(engine, "restore") { _, lr in
-                    let slots = engine.manifest.slots, one = features ?? []
-                    let all = [Float]((0..<slots).map { _ in one }.joined())
+                    let slots = engine.manifest.slots
+                    let all = engine.manifest.slotted(Array(repeating: features, count: slots))
                     let restored = try await engine.restore(lr: lr, features: all, valid: [Float](repeating: 1, count: slots))
                     return Timed(value: restored.value.weights, millis: restored.millis, isFirst: restored.isFirst)
                 }
@@ -71,9 +71,9 @@ struct Latency: Equatable, Sendable {
         }
     }
 
-    private func measure(
-        _ engine: CoreMLEngine, _ graph: String, _ run: ([Float], [Float]) async throws -> Timed<[Float]>
-    ) async throws -> [Float]? {
+    private func measure<Value: Sendable>(
+        _ engine: CoreMLEngine, _ graph: String, _ run: ([Float], [Float]) async throws -> Timed<Value>
+    ) async throws -> Value {
         let manifest = engine.manifest
         let exemplar = noise(manifest.hrSize), lr = noise(manifest.lrSize)
         let first = try await run(exemplar, lr)

@@ -71,39 +71,55 @@ extension GalleryHeader {
         }
     }
 
-    private static func section(_ one: Json) throws -> (Section, [Int]) {
+    /// Reads what values of an object should hold.
+    private struct Reader {
+        let one: Json
+
         func no() -> GalleryError { GalleryError("a section is \(shown(one))") }
+
         func number(_ value: Json?) throws -> Int {
             guard let number = value?.integer, (0...Rules.Gallery.mostData).contains(number) else { throw no() }
             return number
         }
+
         func name(_ value: Json?) throws -> String {
             guard let text = value?.text else { throw no() }
             return text
         }
+
         func list(_ value: Json?, _ count: Int? = nil) throws -> [Json] {
             guard let items = value?.items, count == nil || items.count == count else { throw no() }
             return items
         }
-        let dtype = one["dtype"]?.text
-        guard Set((one.members ?? []).map(\.key)) == ofSection, dtype == "int8" || dtype == "fp16" else { throw no() }
-        let maps = try list(one["maps"]).map { each in
-            let fields = try list(each, 3)
-            let parts = try list(fields[2]).map { part in
-                let pair = try list(part, 2)
-                return FeaturePart(name: try name(pair[0]), channels: try number(pair[1]))
+    }
+
+    /// `maps` and `codes` of an object, as sections and manifests have them.
+    static func kept(_ one: Json) throws -> (maps: [FeatureMap], codes: [Code]) {
+        let read = Reader(one: one)
+        let maps = try read.list(one["maps"]).map { each in
+            let fields = try read.list(each, 3)
+            let parts = try read.list(fields[2]).map { part in
+                let pair = try read.list(part, 2)
+                return FeaturePart(name: try read.name(pair[0]), channels: try read.number(pair[1]))
             }
-            guard (1...Rules.Gallery.mostParts).contains(parts.count) else { throw no() }
-            return FeatureMap(name: try name(fields[0]), size: try number(fields[1]), parts: parts)
+            guard (1...Rules.Gallery.mostParts).contains(parts.count) else { throw read.no() }
+            return FeatureMap(name: try read.name(fields[0]), size: try read.number(fields[1]), parts: parts)
         }
-        let codes = try list(one["codes"]).map { each in
-            let pair = try list(each, 2)
-            return Code(name: try name(pair[0]), length: try number(pair[1]))
+        let codes = try read.list(one["codes"]).map { each in
+            let pair = try read.list(each, 2)
+            return Code(name: try read.name(pair[0]), length: try read.number(pair[1]))
         }
+        return (maps, codes)
+    }
+
+    private static func section(_ one: Json) throws -> (Section, [Int]) {
+        let read = Reader(one: one), dtype = one["dtype"]?.text
+        guard Set((one.members ?? []).map(\.key)) == ofSection, dtype == "int8" || dtype == "fp16" else { throw read.no() }
+        let (maps, codes) = try kept(one)
         let section = Section(
-            featureSpace: try name(one["feature_space"]), scale: try number(one["scale"]), lrSize: try number(one["lr_size"]),
-            maps: maps, codes: codes, half: dtype == "fp16", steps: nil)
-        return (section, try list(one["entries"]).map(number))
+            featureSpace: try read.name(one["feature_space"]), scale: try read.number(one["scale"]),
+            lrSize: try read.number(one["lr_size"]), maps: maps, codes: codes, half: dtype == "fp16", steps: nil)
+        return (section, try read.list(one["entries"]).map(read.number))
     }
 
     private static func columns(_ fields: Json, _ name: String) throws -> Int {

@@ -35,7 +35,7 @@ extension GalleryHeader {
         guard dataSize <= Limits.mostData else { throw GalleryError("it has \(dataSize) bytes", hint: "use fewer photos") }
     }
 
-    private static func check(_ section: Section) throws {
+    static func check(_ section: Section) throws {
         try checkText("feature_space", section.featureSpace)
         guard Limits.scales.contains(section.scale) else { throw GalleryError("its scale is \(section.scale)") }
         guard (Limits.leastLr...Limits.mostLr).contains(section.lrSize) else {

@@ -14,14 +14,17 @@ public struct Manifest: Equatable, Sendable {
 
     /// An input or output of a graph as the artifact has it.
     public struct TensorSpec: Equatable, Sendable {
-        /// Ours: exemplar, features, lr, valid, sr, weights.
+        /// Ours: exemplar, features (of several maps and codes features_NAME each), lr, valid, sr, weights.
         public let name: String
         /// The artifact's own name for it.
         public let fileName: String
         public let shape: [Int]
-        /// Order of the axes: NCHW, NHWC, N or NHW.
+        /// Order of the axes: NCHW, NHWC, N, NC or NHW.
         public let layout: String
         public let dtype: String
+
+        /// Numbers of the tensor.
+        public var count: Int { shape.reduce(1, *) }
     }
 
     public let name: String
@@ -29,14 +32,10 @@ public struct Manifest: Equatable, Sendable {
     public let target: String
     /// fp32, fp16 or int8.
     public let precision: String
-    public let scale: Int
-    public let lrSize: Int
     /// Most exemplars of one restoration.
     public let slots: Int
-    public let featureSpace: String
-    public let parts: [FeaturePart]
-    /// int8 steps of the stored features; nil where the network came without, then galleries are fp16.
-    public let steps: [Float]?
+    /// What this network's features are in a gallery; fp16 where the network came without int8 steps.
+    public let section: Section
     /// File or folder of each role.
     public let files: [String: String]
     /// Of every file in the bundle, 64 lower-case hex digits.
@@ -44,8 +43,29 @@ public struct Manifest: Equatable, Sendable {
     public let checkpointSha256: String
     let tensors: [Graph: [Side: [TensorSpec]]]
 
+    public var scale: Int { section.scale }
+    public var lrSize: Int { section.lrSize }
     public var hrSize: Int { lrSize * scale }
-    public var channels: Int { parts.reduce(0) { $0 + $1.channels } }
+    public var featureSpace: String { section.featureSpace }
+
+    /// The graphs' tensors of what is kept of an exemplar, in order: of its one map, or of each map and code.
+    public var kept: [String] { Self.names(of: section) }
+
+    static func names(of section: Section) -> [String] {
+        let names = section.maps.map(\.name) + section.codes.map(\.name)
+        return names.count == 1 ? [features] : names.map { "\(features)_\($0)" }
+    }
+
+    static let features = "features"
+
+    /// What the restorer takes of exemplars, each as `Gallery.floats` gives it: of each map and code [slots, ...], zeros in
+    /// the slots behind them.
+    public func slotted(_ exemplars: [[[Float]]]) -> [[Float]] {
+        section.counts.enumerated().map { which, count in
+            let given = exemplars.prefix(slots).flatMap { $0[which] }
+            return given + [Float](repeating: 0, count: count * slots - given.count)
+        }
+    }
 
     /// Inputs or outputs of a graph, in the graph's order.
     public func tensors(_ graph: Graph, _ side: Side) -> [TensorSpec] { tensors[graph]?[side] ?? [] }
@@ -76,13 +96,6 @@ public struct Manifest: Equatable, Sendable {
         }
     }
 
-    /// What this network's features are in a gallery.
-    public var section: Section {
-        Section(
-            featureSpace: featureSpace, scale: scale, lrSize: lrSize,
-            maps: [FeatureMap(name: "features", size: lrSize, parts: parts)], half: steps == nil, steps: steps)
-    }
-
     /// An empty gallery of this network's features.
     public var emptyGallery: Gallery { Gallery(sections: [section]) }
 
@@ -94,14 +107,8 @@ public struct Manifest: Equatable, Sendable {
         guard let found = gallery.index(of: section) else {
             throw GalleryError("the gallery was made with another network", hint: again)
         }
-        let theirs = gallery.sections[found]
-        guard theirs.maps == section.maps, theirs.codes == section.codes else {
-            throw GalleryError("the gallery's features have other parts than this network's", hint: again)
-        }
-        if let other = theirs.steps, other != steps {
-            throw GalleryError(
-                "the gallery's int8 steps are \(other), and this network's \(steps.map { "\($0)" } ?? "none")",
-                hint: "the gallery is damaged: build it again")
+        if let other = gallery.sections[found].differs(from: section) {
+            throw GalleryError("the gallery \(other) as the network \(name) has", hint: again)
         }
         guard gallery.entries.allSatisfy({ $0.descriptor.count == Descriptor.size }) else {
             throw GalleryError("the gallery's descriptors are of another version")

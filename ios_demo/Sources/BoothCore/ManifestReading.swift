@@ -26,11 +26,12 @@ extension Manifest {
                 "the bundle has format version \(shown(fields["format_version"]))", hint: "this app reads version \(Self.version)")
         }
         let model = fields["model"]
-        scale = try Self.whole(model, "scale", 2...16)
+        let scale = try Self.whole(model, "scale", 2...16)
         guard Rules.Gallery.scales.contains(scale) else { throw Self.lacks("scale", model?["scale"]) }
-        lrSize = try Self.whole(model, "lr_size", Rules.Gallery.leastLr...Rules.Gallery.mostLr)
+        let lrSize = try Self.whole(model, "lr_size", Rules.Gallery.leastLr...Rules.Gallery.mostLr)
         slots = try Self.whole(model, "slots", 1...Self.mostSlots)
-        (parts, steps) = try Self.parts(fields["features"])
+        section = try Self.section(
+            fields["features"], featureSpace: try Self.text(fields, "feature_space"), scale: scale, lrSize: lrSize)
         let sha256 = try Self.texts(fields, "sha256") { isInside($0) && isSha256($1) }
         files = try Self.texts(fields, "files") { isInside($1) }
         for (role, file) in files where !sha256.keys.contains(where: { $0 == file || $0.hasPrefix(file + "/") }) {
@@ -40,10 +41,13 @@ extension Manifest {
         name = try Self.text(fields, "name")
         target = try Self.text(fields, "target")
         precision = try Self.text(fields, "precision")
-        featureSpace = try Self.text(fields, "feature_space")
         checkpointSha256 = try Self.text(fields, "checkpoint_sha256")
-        let channels = parts.reduce(0) { $0 + $1.channels }
-        tensors = try Self.tensors(fields["tensors"], low: lrSize, high: lrSize * scale, slots: slots, channels: channels)
+        tensors = try Self.tensors(fields["tensors"], of: section, slots: slots)
+        for (graph, side) in [(Graph.encode, Side.outputs), (.restore, .inputs)] {
+            for name in kept where !tensors(graph, side).contains(where: { $0.name == name }) {
+                throw Self.lacks("\(side) of \(graph): \(name)", nil)
+            }
+        }
     }
 
     private static func lacks(_ what: String, _ value: Json?) -> BundleError {
@@ -70,6 +74,22 @@ extension Manifest {
         }
     }
 
+    /// What the features are; bundles that say nothing of maps are of networks of one map of the LR face's size.
+    private static func section(_ features: Json?, featureSpace: String, scale: Int, lrSize: Int) throws -> Section {
+        let (parts, steps) = try parts(features)
+        do {
+            let one = (maps: [FeatureMap(name: Self.features, size: lrSize, parts: parts)], codes: [Code]())
+            let (maps, codes) = try features?["maps"] == nil ? one : GalleryHeader.kept(features ?? .null)
+            let section = Section(
+                featureSpace: featureSpace, scale: scale, lrSize: lrSize, maps: maps, codes: codes, half: steps == nil, steps: steps)
+            try GalleryHeader.check(section)
+            guard section.parts == parts else { throw lacks("maps", features?["maps"]) }
+            return section
+        } catch let error as GalleryError {
+            throw BundleError("manifest.json has no proper features: \(error)")
+        }
+    }
+
     private static func parts(_ features: Json?) throws -> ([FeaturePart], [Float]?) {
         guard let listed = features?["parts"]?.items, (1...Rules.Gallery.mostParts).contains(listed.count) else {
             throw lacks("features", features)
@@ -88,17 +108,22 @@ extension Manifest {
 
     /// Every tensor that is described has the shape that the network's configuration asks for.
     private static func tensors(
-        _ described: Json?, low: Int, high: Int, slots: Int, channels: Int
+        _ described: Json?, of section: Section, slots: Int
     ) throws -> [Graph: [Side: [TensorSpec]]] {
+        let low = section.lrSize, high = section.lrSize * section.scale
         func image(_ side: Int) -> [String: [Int]] { ["NCHW": [1, 3, side, side], "NHWC": [1, side, side, 3]] }
         var result: [Graph: [Side: [TensorSpec]]] = [:]
         for graph in Graph.allCases {
             let n = graph == .encode ? 1 : slots
-            let shapes: Shapes = [
+            var shapes: Shapes = [
                 "exemplar": image(high), "lr": image(low), "sr": image(high), "valid": ["N": [slots]],
                 "weights": ["NHW": [slots, low, low]],
-                "features": ["NCHW": [n, channels, low, low], "NHWC": [n, low, low, channels]],
             ]
+            for (name, kept) in zip(names(of: section), section.tensors.map(\.tensor.shape)) {
+                shapes[name] =
+                    kept.count == 1
+                    ? ["NC": [n, kept[0]]] : ["NCHW": [n, kept[2], kept[0], kept[1]], "NHWC": [n, kept[0], kept[1], kept[2]]]
+            }
             for side in Side.allCases {
                 let listed = described?[graph.rawValue]?[side.rawValue]
                 guard let items = listed?.items else { throw lacks("\(side) of \(graph)", listed) }

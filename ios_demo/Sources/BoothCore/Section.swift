@@ -87,53 +87,84 @@ public struct Section: Equatable, Sendable {
         Section(featureSpace: featureSpace, scale: scale, lrSize: lrSize, maps: maps, codes: codes, half: half, steps: steps)
     }
 
-    /// float32 features [h, w, C] of a network of one map as they are stored.
+    /// Numbers of each map and code of one exemplar, in order.
+    public var counts: [Int] { maps.map(\.count) + codes.map(\.length) }
+
+    /// float32 maps [h, w, C] and codes of one exemplar as they are stored.
     ///
     /// - Throws: ``GalleryError`` where they do not fit, or one is not finite.
-    public func pack(_ features: [Float]) throws -> Features {
-        guard maps.count == 1, codes.isEmpty, let map = maps.first, features.count == map.count else {
-            throw GalleryError("\(features.count) features do not fit this network", hint: "convert it again")
+    public func pack(_ features: [[Float]]) throws -> Features {
+        guard features.map(\.count) == counts else {
+            throw GalleryError("\(features.map(\.count)) features do not fit this network", hint: "convert it again")
         }
-        guard features.allSatisfy(\.isFinite) else {
+        guard features.allSatisfy({ $0.allSatisfy(\.isFinite) }) else {
             throw GalleryError("the features hold values that are not finite", hint: "the model is damaged")
         }
-        guard !half else {
-            return [features.flatMap { withUnsafeBytes(of: Half.bits($0).littleEndian, Array.init) }]
-        }
-        let step = try stepOfChannel()
-        var at = 0
-        return [
-            features.map { feature in
-                let level = (feature / step[at]).rounded(.toNearestOrEven)
+        return try features.enumerated().map { which, values in
+            guard which < maps.count else { return values.flatMap { withUnsafeBytes(of: $0.bitPattern.littleEndian, Array.init) } }
+            guard !half else { return values.flatMap { withUnsafeBytes(of: Half.bits($0).littleEndian, Array.init) } }
+            let step = try stepOfChannel(which)
+            var at = 0
+            return values.map { value in
+                let level = (value / step[at]).rounded(.toNearestOrEven)
                 at = at + 1 == step.count ? 0 : at + 1
                 return UInt8(bitPattern: Int8(min(max(level, -127), 127)))
             }
-        ]
+        }
     }
 
-    /// The first map of an exemplar as the network takes it, float32 [h, w, C].
+    /// An exemplar's maps [h, w, C] and codes as the network takes them, float32.
     ///
     /// - Throws: ``GalleryError`` where the features are not this section's.
-    public func unpack(_ features: Features) throws -> [Float] {
-        guard let map = maps.first, let stored = features.first, stored.count == map.count * (half ? 2 : 1) else {
-            throw GalleryError("the features have another shape")
-        }
-        guard !half else {
-            return (0..<map.count).map { Half.float(UInt16(stored[2 * $0]) | UInt16(stored[2 * $0 + 1]) << 8) }
-        }
-        let step = try stepOfChannel()
-        var at = 0
-        return stored.map { level in
-            defer { at = at + 1 == step.count ? 0 : at + 1 }
-            return Float(Int8(bitPattern: level)) * step[at]
+    public func unpack(_ features: Features) throws -> [[Float]] {
+        guard features.map(\.count) == tensors.map(\.tensor.bytes) else { throw GalleryError("the features have another shape") }
+        return try features.enumerated().map { which, stored in
+            guard which < maps.count else {
+                return (0..<codes[which - maps.count].length).map { i in
+                    Float(bitPattern: (0..<4).reduce(0) { $0 | UInt32(stored[4 * i + $1]) << UInt32(8 * $1) })
+                }
+            }
+            guard !half else {
+                return (0..<maps[which].count).map { Half.float(UInt16(stored[2 * $0]) | UInt16(stored[2 * $0 + 1]) << 8) }
+            }
+            let step = try stepOfChannel(which)
+            var at = 0
+            return stored.map { level in
+                defer { at = at + 1 == step.count ? 0 : at + 1 }
+                return Float(Int8(bitPattern: level)) * step[at]
+            }
         }
     }
 
-    /// int8 step of each channel of the first map.
-    private func stepOfChannel() throws -> [Float] {
-        guard let map = maps.first, let steps, steps.count >= map.parts.count else {
+    /// int8 step of each channel of a map.
+    private func stepOfChannel(_ which: Int) throws -> [Float] {
+        let before = maps[..<which].reduce(0) { $0 + $1.parts.count }, parts = maps[which].parts
+        guard let steps, steps.count >= before + parts.count else {
             throw GalleryError("int8 features have no steps", hint: "convert the network again")
         }
-        return zip(map.parts, steps).flatMap { part, step in repeatElement(step, count: part.channels) }
+        return zip(parts, steps[before...]).flatMap { part, step in repeatElement(step, count: part.channels) }
+    }
+
+    /// What this section lacks to hold what `other` of the same key describes, or has otherwise: what follows on "the
+    /// gallery"; nil where their features mean the same.
+    public func differs(from other: Section) -> String? {
+        let ours = described, wanted = other.described
+        for (name, one) in wanted {
+            guard let own = ours.first(where: { $0.name == name })?.of else { return "has no \(name) of \(one)" }
+            if own != one { return "has \(name) of \(own), not of \(one)" }
+        }
+        guard ours.map(\.name) == wanted.map(\.name) else {
+            return "has \(ours.map(\.name).joined(separator: ", ")), not \(wanted.map(\.name).joined(separator: ", "))"
+        }
+        guard steps == nil || steps == other.steps else { return "has other int8 steps" }
+        return nil
+    }
+
+    /// Maps and codes for people: `32x32 pixels with f_ref 64 + g_ref 64`.
+    private var described: [(name: String, of: String)] {
+        maps.map { map in
+            let parts = map.parts.map { "\($0.name) \($0.channels)" }.joined(separator: " + ")
+            return (map.name, "\(map.size)x\(map.size) pixels with \(parts)")
+        } + codes.map { ($0.name, "\($0.length) numbers") }
     }
 }

@@ -87,10 +87,7 @@ public actor FaceRestorer {
         let gallery = gallery ?? emptyGallery, section = try manifest.check(gallery)
         let query = try Descriptor.of(lr, landmarks: square.cropLandmarks(face.landmarks, size: lrSize))
         let chosen = try gallery.choose(section: section, query: query, slots: manifest.slots)
-        var features: [Float] = []
-        for entry in chosen { features += try gallery.floats(section: section, entry: entry) }
-        let slot = lrSize * lrSize * manifest.channels
-        features += [Float](repeating: 0, count: (manifest.slots - chosen.count) * slot)
+        let features = manifest.slotted(try chosen.map { try gallery.floats(section: section, entry: $0) })
         let valid = (0..<manifest.slots).map { Float($0 < chosen.count ? 1 : 0) }
         let restored = try await engine.restore(lr: lr.unit, features: features, valid: valid)
         let sr = try Pixels(width: hr, height: hr, unit: restored.value.face)

@@ -16,12 +16,13 @@ public struct Golden: Sendable {
     ///
     /// - Throws: ``EngineError``.
     public func decibels(of engine: any Engine) async throws -> [(output: String, decibels: Double)] {
+        let kept = engine.manifest.kept
         let features = try await engine.encode(exemplar: try array("encode.in.exemplar")).value
         let restored = try await engine.restore(
-            lr: try array("restore.in.lr"), features: try array("restore.in.features"), valid: try array("restore.in.valid")
+            lr: try array("restore.in.lr"), features: try kept.map { try array("restore.in.\($0)") },
+            valid: try array("restore.in.valid")
         ).value
-        return [
-            ("features", Self.psnr(features, try array("encode.out.features"))),
+        return try zip(kept, features).map { name, values in (name, Self.psnr(values, try array("encode.out.\(name)"))) } + [
             ("sr", Self.psnr(restored.face, try array("restore.out.sr"), peak: 1)),
             ("weights", Self.psnr(restored.weights, try array("restore.out.weights"), peak: 1)),
         ]

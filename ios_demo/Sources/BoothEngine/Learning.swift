@@ -52,7 +52,7 @@ public struct Portrait: Sendable {
 /// A portrait, and the features that a network keeps of it.
 public struct Exemplar: Sendable {
     public let portrait: Portrait
-    let features: [Float]
+    let features: [[Float]]
 }
 
 extension FaceRestorer {

@@ -66,8 +66,10 @@ import Testing
                 let hashes = held["stored_sha256"]?.items?.compactMap(\.text)
                 #expect(hashes == entry.features[which]?.map { sha256(of: Data($0)) })
                 guard hashes != nil else { continue }
-                let first = try held.get("first_floats").list()[0].floats()
-                #expect(try Array(gallery.floats(section: which, entry: i).prefix(first.count)) == first)
+                let floats = try gallery.floats(section: which, entry: i)
+                let bytes = floats.map { one in one.withUnsafeBytes { Data($0) } }
+                #expect(held["floats_sha256"]?.items?.compactMap(\.text) == bytes.map { sha256(of: $0) })
+                #expect(try gallery.sections[which].pack(floats) == entry.features[which])
             }
         }
     }
@@ -82,10 +84,10 @@ import Testing
         for (name, steps) in [("int8", try features.get("steps").floats()), ("fp16", nil)] {
             let map = FeatureMap(name: "features", size: 4, parts: parts)
             let section = Section(featureSpace: "x", scale: 4, lrSize: 4, maps: [map], half: steps == nil, steps: steps)
-            #expect(try section.pack(values) == [features.get(name).bytes()])
-            #expect(try section.pack(section.unpack(section.pack(values))) == section.pack(values))
-            #expect(throws: GalleryError.self) { try section.pack([.nan] + values.dropFirst()) }
-            #expect(throws: GalleryError.self) { try section.pack(Array(values.dropFirst())) }
+            #expect(try section.pack([values]) == [features.get(name).bytes()])
+            #expect(try section.pack(section.unpack(section.pack([values]))) == section.pack([values]))
+            #expect(throws: GalleryError.self) { try section.pack([[.nan] + values.dropFirst()]) }
+            #expect(throws: GalleryError.self) { try section.pack([Array(values.dropFirst())]) }
             #expect(throws: GalleryError.self) { try section.unpack([[1]]) }
         }
         #expect(try Label.thousandths(0.8125) == 812)
@@ -152,7 +154,7 @@ import Testing
             let python = try Gallery(content)
             let manifest = try Manifest(Vectors.data("bundle-\(precision)/manifest.json"))
             var built = try Manifest(Vectors.data("bundle-int8/manifest.json")).emptyGallery
-            if python.sections[0].steps == manifest.steps { built = manifest.emptyGallery }
+            if python.sections[0].steps == manifest.section.steps { built = manifest.emptyGallery }
             for (i, entry) in python.entries.enumerated() {
                 let features = try built.sections[0].pack(python.floats(section: 0, entry: i))
                 built = built.adding(built.entry(section: 0, features: features, descriptor: entry.descriptor, label: entry.label))

@@ -62,8 +62,8 @@ export class Gallery implements GalleryKind {
         return this.sections.findIndex((one) => keyOf(one) === keyOf(section));
     }
 
-    /** Features of entry `index` as the network of a section takes them, float32 [h, w, C]. */
-    floats(section: number, index: number): Float32Array {
+    /** Features of entry `index` as the network of a section takes them: maps [h, w, C], then codes [length]. */
+    floats(section: number, index: number): Float32Array[] {
         const features = this.entries[index].features[section];
         if (!features) refuse(`photo ${index + 1} has no features for this network`);
         return unpack(features, this.sections[section]);

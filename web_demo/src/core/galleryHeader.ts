@@ -3,6 +3,7 @@ import type { Quality } from "./quality";
 import { roundHalfEven } from "./rounding";
 import { RULES } from "./rules";
 import {
+    type Code,
     channelsOf,
     type FeatureMap,
     keyOf,
@@ -142,7 +143,8 @@ export function checkHeader(header: GalleryHeader): void {
     if (dataSize(header) > MOST_DATA) refuse(`it has ${dataSize(header)} bytes`, "use fewer photos");
 }
 
-function checkSection(section: Section): void {
+/** @throws GalleryError where a section breaks a limit. */
+export function checkSection(section: Section): void {
     const { scale, lrSize, maps, codes } = section;
     checkText("feature_space", section.featureSpace);
     if (!SCALES.includes(scale)) refuse(`its scale is ${scale}`);
@@ -312,15 +314,20 @@ function textsFrom(fields: Json, what: string): Map<string, string> {
     return new Map([...fields].map(good));
 }
 
-function sectionFrom(one: Json): [Section, number[]] {
-    const no = () => refuse(`a section is ${shown(one)}`);
-    if (!isObject(one) || one.size !== OF_SECTION.length) return no();
-    const number = (value: Json | undefined) => (isWhole(value) ? value : no());
-    const name = (value: Json | undefined) => (typeof value === "string" ? value : no());
-    const list = (value: Json | undefined, length?: number) =>
-        isList(value) && (length === undefined || value.length === length) ? value : no();
-    const dtype = one.get("dtype");
-    if (dtype !== "int8" && dtype !== "fp16") return no();
+/** Reads what a JSON value should hold, or else calls `no`. */
+function reading(no: () => never) {
+    return {
+        number: (value: Json | undefined) => (isWhole(value) ? value : no()),
+        name: (value: Json | undefined) => (typeof value === "string" ? value : no()),
+        list: (value: Json | undefined, length?: number) =>
+            isList(value) && (length === undefined || value.length === length) ? value : no(),
+    };
+}
+
+/** `maps` and `codes` of an object, as sections and manifests have them. @throws GalleryError where they are others. */
+export function keptFrom(one: JsonObject): { maps: FeatureMap[]; codes: Code[] } {
+    const no = () => refuse(`maps and codes are ${shown(one.get("maps"))} and ${shown(one.get("codes"))}`);
+    const { number, name, list } = reading(no);
     const maps: FeatureMap[] = list(one.get("maps")).map((each) => {
         const [map, size, parts] = list(each, 3);
         const pairs = list(parts).map((part) => list(part, 2));
@@ -334,12 +341,20 @@ function sectionFrom(one: Json): [Section, number[]] {
     const codes = list(one.get("codes"))
         .map((each) => list(each, 2))
         .map(([code, length]) => ({ name: name(code), length: number(length) }));
+    return { maps, codes };
+}
+
+function sectionFrom(one: Json): [Section, number[]] {
+    const no = () => refuse(`a section is ${shown(one)}`);
+    if (!isObject(one) || one.size !== OF_SECTION.length) return no();
+    const { number, name, list } = reading(no);
+    const dtype = one.get("dtype");
+    if (dtype !== "int8" && dtype !== "fp16") return no();
     const section: Section = {
         featureSpace: name(one.get("feature_space")),
         scale: number(one.get("scale")),
         lrSize: number(one.get("lr_size")),
-        maps,
-        codes,
+        ...keptFrom(one),
         dtype,
         steps: null,
     };

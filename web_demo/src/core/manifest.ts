@@ -1,22 +1,31 @@
 import { DESCRIPTOR_SIZE } from "./descriptor";
 import { BundleError, GalleryError } from "./errors";
 import { Gallery } from "./gallery";
-import { LEAST_LR, MOST_CHANNELS, MOST_LR, SCALES, SHA256 } from "./galleryHeader";
+import { checkSection, keptFrom, LEAST_LR, MOST_CHANNELS, MOST_LR, SCALES, SHA256 } from "./galleryHeader";
 import { isList, isObject, type Json, JsonError, type JsonObject, parseJson, shown } from "./json";
 import { RULES } from "./rules";
-import { channelsOf, type FeaturePart, type Section } from "./section";
+import {
+    channelsOf,
+    countsOf,
+    differs,
+    type FeaturePart,
+    type Features,
+    partsOf,
+    type Section,
+    tensorsOf,
+} from "./section";
 
 export type GraphName = "encode" | "restore";
 export type Side = "inputs" | "outputs";
 
 /** An input or output of a graph as the artifact has it. */
 export interface TensorSpec {
-    /** Ours: exemplar, features, lr, valid, sr, weights. */
+    /** Ours: exemplar, features (of several maps and codes features_NAME each), lr, valid, sr, weights. */
     readonly name: string;
     /** The artifact's own name for it. */
     readonly fileName: string;
     readonly shape: readonly number[];
-    /** Order of the axes: NCHW, NHWC, N or NHW. */
+    /** Order of the axes: NCHW, NHWC, N, NC or NHW. */
     readonly layout: string;
     readonly dtype: string;
 }
@@ -27,12 +36,8 @@ export function countOf({ shape }: Pick<TensorSpec, "shape">): number {
 }
 
 interface Fields {
-    readonly featureSpace: string;
-    readonly scale: number;
-    readonly lrSize: number;
-    readonly parts: readonly FeaturePart[];
-    /** int8 step of each part, float32 numbers; null for fp16. */
-    readonly steps: readonly number[] | null;
+    /** What this network's features are in a gallery. */
+    readonly section: Section;
     readonly name: string;
     readonly target: string;
     readonly precision: string;
@@ -68,9 +73,8 @@ export class Manifest {
     readonly lrSize: number;
     readonly slots: number;
     readonly featureSpace: string;
-    readonly parts: readonly FeaturePart[];
-    /** int8 steps of the stored features; null where the network came without, then galleries are fp16. */
-    readonly steps: readonly number[] | null;
+    /** What this network's features are in a gallery; fp16 where the network came without int8 steps. */
+    readonly section: Section;
     readonly files: ReadonlyMap<string, string>;
     readonly sha256: ReadonlyMap<string, string>;
     readonly checkpointSha256: string;
@@ -79,12 +83,11 @@ export class Manifest {
         this.name = fields.name;
         this.target = fields.target;
         this.precision = fields.precision;
-        this.scale = fields.scale;
-        this.lrSize = fields.lrSize;
+        this.section = fields.section;
+        this.scale = fields.section.scale;
+        this.lrSize = fields.section.lrSize;
+        this.featureSpace = fields.section.featureSpace;
         this.slots = fields.slots;
-        this.featureSpace = fields.featureSpace;
-        this.parts = fields.parts;
-        this.steps = fields.steps;
         this.files = fields.files;
         this.sha256 = fields.sha256;
         this.checkpointSha256 = fields.checkpointSha256;
@@ -94,8 +97,20 @@ export class Manifest {
         return this.lrSize * this.scale;
     }
 
-    get channels(): number {
-        return channelsOf(this.parts);
+    /** The graphs' tensors of what is kept of an exemplar, in order. */
+    get kept(): string[] {
+        return namesOf(this.section);
+    }
+
+    /** What the restorer takes of `exemplars` beside the LR face, by tensor: zeros in the slots behind them, and the mask. */
+    slotted(exemplars: readonly Features[]): Record<string, Float32Array> {
+        const counts = countsOf(this.section);
+        const slots = counts.map((count) => new Float32Array(count * this.slots));
+        const given = exemplars.slice(0, this.slots);
+        for (const [slot, features] of given.entries())
+            for (const [i, one] of features.entries()) slots[i].set(one, slot * counts[i]);
+        const valid = Float32Array.from({ length: this.slots }, (_, slot) => (slot < given.length ? 1 : 0));
+        return { ...Object.fromEntries(this.kept.map((name, i) => [name, slots[i]])), valid };
     }
 
     /** Inputs or outputs of a graph, in the graph's order. */
@@ -119,13 +134,6 @@ export class Manifest {
         }
     }
 
-    /** What this network's features are in a gallery. */
-    get section(): Section {
-        const { featureSpace, scale, lrSize, parts, steps } = this.fields;
-        const maps = [{ name: "features", size: lrSize, parts }];
-        return { featureSpace, scale, lrSize, maps, codes: [], dtype: steps ? "int8" : "fp16", steps };
-    }
-
     /** An empty gallery of this network's features. */
     emptyGallery(): Gallery {
         return new Gallery({ sections: [this.section], embedder: null, extensions: new Map() }, []);
@@ -140,21 +148,17 @@ export class Manifest {
         const ours = this.section;
         const found = gallery.indexOf(ours);
         const theirs = gallery.sections[found];
-        const parts = ({ maps, codes }: Section) =>
-            JSON.stringify([
-                maps.map(({ name, size, parts: each }) => [name, size, each.map((part) => [part.name, part.channels])]),
-                codes.map(({ name, length }) => [name, length]),
-            ]);
-        if (found < 0 || parts(theirs) !== parts(ours)) {
+        if (found < 0) {
             throw new GalleryError(
                 `the gallery has features of ${gallery.sections.map(({ featureSpace }) => featureSpace)}, and this network takes ${this.featureSpace}`,
                 "build the gallery again with this network",
             );
         }
-        if (theirs.steps?.some((step, i) => ours.steps === null || Math.fround(ours.steps[i]) !== Math.fround(step))) {
+        const other = differs(theirs, ours);
+        if (other !== null) {
             throw new GalleryError(
-                `the gallery's int8 steps are ${theirs.steps}, and this network's ${ours.steps ?? "none"}`,
-                "the gallery is damaged: build it again",
+                `the gallery ${other} as the network ${this.name} has`,
+                "the gallery is damaged, or another network's: build it again",
             );
         }
         if (gallery.entries.some((entry) => entry.descriptor.length !== DESCRIPTOR_SIZE)) {
@@ -204,7 +208,7 @@ function read(fields: JsonObject): Fields {
     if (!SCALES.includes(scale)) lacks("scale", scale);
     const lrSize = whole(model, "lr_size", LEAST_LR, MOST_LR);
     const slots = whole(model, "slots", 1, MOST_SLOTS);
-    const { parts, steps } = partsFrom(object(fields, "features"));
+    const section = sectionFrom(object(fields, "features"), text(fields, "feature_space"), scale, lrSize);
     const sha256 = texts(fields, "sha256", (file, hash) => INSIDE.test(file) && SHA256.test(hash));
     const files = texts(fields, "files", (_, file) => INSIDE.test(file));
     for (const [role, file] of files) {
@@ -215,16 +219,12 @@ function read(fields: JsonObject): Fields {
         name: text(fields, "name"),
         target: text(fields, "target"),
         precision: text(fields, "precision"),
-        scale,
-        lrSize,
+        section,
         slots,
-        featureSpace: text(fields, "feature_space"),
-        parts,
-        steps,
         files,
         sha256,
         checkpointSha256: text(fields, "checkpoint_sha256"),
-        tensors: tensorsFrom(object(fields, "tensors"), lrSize, lrSize * scale, slots, channelsOf(parts)),
+        tensors: tensorsFrom(object(fields, "tensors"), section, slots),
     };
 }
 
@@ -256,6 +256,31 @@ function texts(fields: JsonObject, key: string, good: (key: string, value: strin
     );
 }
 
+const FEATURES = "features";
+
+/** The graphs' tensors of what is kept of an exemplar, in order: of its one map, or of each map and code. */
+function namesOf({ maps, codes }: Section): string[] {
+    const names = [...maps, ...codes].map(({ name }) => name);
+    return names.length === 1 ? [FEATURES] : names.map((name) => `${FEATURES}_${name}`);
+}
+
+/** Bundles that say nothing of maps are of networks of one map of the LR face's size. */
+function sectionFrom(features: JsonObject, featureSpace: string, scale: number, lrSize: number): Section {
+    const { parts, steps } = partsFrom(features);
+    try {
+        const kept = features.has("maps")
+            ? keptFrom(features)
+            : { maps: [{ name: FEATURES, size: lrSize, parts }], codes: [] };
+        const section: Section = { featureSpace, scale, lrSize, ...kept, dtype: steps ? "int8" : "fp16", steps };
+        checkSection(section);
+        if (JSON.stringify(partsOf(section)) !== JSON.stringify(parts)) lacks("maps", features.get("maps"));
+        return section;
+    } catch (error) {
+        if (!(error instanceof GalleryError)) throw error;
+        throw new BundleError(`manifest.json has no proper features: ${error.message}`, AGAIN, { cause: error });
+    }
+}
+
 function partsFrom(features: JsonObject): { parts: FeaturePart[]; steps: number[] | null } {
     const listed = features.get("parts");
     if (!isList(listed) || listed.length < 1) lacks("features", listed);
@@ -273,8 +298,10 @@ function partsFrom(features: JsonObject): { parts: FeaturePart[]; steps: number[
 }
 
 /** Every tensor that is described has the shape that the network's configuration asks for. */
-function tensorsFrom(described: JsonObject, low: number, high: number, slots: number, channels: number) {
+function tensorsFrom(described: JsonObject, section: Section, slots: number) {
+    const [low, high] = [section.lrSize, section.lrSize * section.scale];
     const result = new Map<string, TensorSpec[]>();
+    const names = namesOf(section);
     const image = (side: number) => ({ NCHW: [1, 3, side, side], NHWC: [1, side, side, 3] });
     for (const graph of ["encode", "restore"] as const) {
         const n = graph === "encode" ? 1 : slots;
@@ -284,7 +311,7 @@ function tensorsFrom(described: JsonObject, low: number, high: number, slots: nu
             sr: image(high),
             valid: { N: [slots] },
             weights: { NHW: [slots, low, low] },
-            features: { NCHW: [n, channels, low, low], NHWC: [n, low, low, channels] },
+            ...Object.fromEntries(tensorsOf(section).map(([, { shape }], i) => [names[i], layoutsOf(n, shape)])),
         };
         const sides = object(described, graph);
         for (const side of ["inputs", "outputs"] as const) {
@@ -296,7 +323,16 @@ function tensorsFrom(described: JsonObject, low: number, high: number, slots: nu
             );
         }
     }
+    for (const side of ["encode.outputs", "restore.inputs"])
+        for (const name of names)
+            if (!result.get(side)?.some((spec) => spec.name === name)) lacks(`${side}: ${name}`, undefined);
     return result;
+}
+
+/** Of `n` maps [h, w, C] or codes [length]. */
+function layoutsOf(n: number, shape: readonly number[]): Record<string, readonly number[]> {
+    const [h, w, c] = shape;
+    return shape.length === 1 ? { NC: [n, h] } : { NCHW: [n, c, h, w], NHWC: [n, h, w, c] };
 }
 
 function tensorFrom(

@@ -83,19 +83,73 @@ export function tensorsOf({ maps, codes, dtype }: Section): [string, Tensor][] {
     ];
 }
 
-/** float32 features [h, w, C] of a network of one map as a section stores them. @throws GalleryError where they do not fit. */
-export function pack(features: Float32Array, section: Section): Uint8Array[] {
-    const [map] = section.maps;
-    const count = map.size * map.size * channelsOf(map.parts);
-    if (section.maps.length > 1 || section.codes.length > 0 || features.length !== count)
-        refuse(`${features.length} features where a photo has ${count}`, "convert it again");
-    return [packFeatures(features, { parts: map.parts, steps: section.steps })];
+/** What a network keeps of one exemplar, float32: maps [h, w, C], and behind them codes [length]. */
+export type Features = readonly Float32Array[];
+
+/** Numbers of each map and code of one exemplar, in order. */
+export function countsOf(section: Section): number[] {
+    return tensorsOf(section).map(([, { shape }]) => shape.reduce((product, length) => product * length, 1));
 }
 
-/** The first map of an exemplar as the network takes it, float32 [h, w, C]. */
-export function unpack(features: readonly Uint8Array[], { maps, steps }: Section): Float32Array {
-    const { parts } = maps[0];
-    return unpackFeatures(features[0], { parts, steps: steps?.slice(0, parts.length) ?? null });
+/** Features of one exemplar as a section stores them. @throws GalleryError where they do not fit. */
+export function pack(features: Features, section: Section): Uint8Array[] {
+    const [given, counts] = [features.map(({ length }) => length), countsOf(section)];
+    if (given.length !== counts.length || given.some((count, i) => count !== counts[i]))
+        refuse(`${given} features where a photo has ${counts}`, "convert it again");
+    const kinds = kindsOf(section);
+    return features.map((one, i) => (i < kinds.length ? packFeatures(one, kinds[i]) : packCode(one)));
+}
+
+/** Stored features of one exemplar as the network takes them. */
+export function unpack(features: readonly Uint8Array[], section: Section): Float32Array[] {
+    const kinds = kindsOf(section);
+    return features.map((one, i) => (i < kinds.length ? unpackFeatures(one, kinds[i]) : unpackCode(one)));
+}
+
+/** What a section lacks to hold what `other` describes, or has otherwise; null where their features mean the same. */
+export function differs(section: Section, other: Section): string | null {
+    const [ours, wanted] = [described(section), described(other)];
+    for (const [name, one] of wanted) {
+        const own = ours.get(name);
+        if (own === undefined) return `has no ${name} of ${one}`;
+        if (own !== one) return `has ${name} of ${own}, not of ${one}`;
+    }
+    const [names, expected] = [[...ours.keys()], [...wanted.keys()]];
+    if (JSON.stringify(names) !== JSON.stringify(expected)) return `has ${names}, not ${expected}`;
+    if (section.steps?.some((step, i) => other.steps === null || Math.fround(other.steps[i]) !== Math.fround(step)))
+        return `has int8 steps ${section.steps}, not ${other.steps ?? "none"}`;
+    return null;
+}
+
+/** Maps and codes for people, by name: `32x32 pixels with f_ref 64 + g_ref 64`. */
+function described({ maps, codes }: Section): Map<string, string> {
+    const parts = (map: FeatureMap) => map.parts.map(({ name, channels }) => `${name} ${channels}`).join(" + ");
+    return new Map([
+        ...maps.map((map): [string, string] => [map.name, `${map.size}x${map.size} pixels with ${parts(map)}`]),
+        ...codes.map(({ name, length }): [string, string] => [name, `${length} numbers`]),
+    ]);
+}
+
+/** How each map is stored: its parts, and the steps that are theirs. */
+function kindsOf({ maps, steps }: Section): Kind[] {
+    let before = 0;
+    return maps.map(({ parts }) => {
+        const [from, to] = [before, before + parts.length];
+        before = to;
+        return { parts, steps: steps?.slice(from, to) ?? null };
+    });
+}
+
+function packCode(code: Float32Array): Uint8Array {
+    if (!code.every(Number.isFinite)) refuse("the codes hold values that are not finite", "the model is damaged");
+    const view = new DataView(new ArrayBuffer(4 * code.length));
+    for (const [i, value] of code.entries()) view.setFloat32(4 * i, value, true);
+    return new Uint8Array(view.buffer);
+}
+
+function unpackCode(stored: Uint8Array): Float32Array {
+    const view = new DataView(stored.buffer, stored.byteOffset, stored.byteLength);
+    return Float32Array.from({ length: stored.length / 4 }, (_, i) => view.getFloat32(4 * i, true));
 }
 
 interface Kind {

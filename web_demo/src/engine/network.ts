@@ -3,6 +3,7 @@ import { BundleError } from "../core/errors";
 import type { Gallery } from "../core/gallery";
 import { countOf, decodeManifest, type GraphName, type Manifest, type TensorSpec } from "../core/manifest";
 import { fromPlanes, fromUnit, type Pixels, toPlanes, toUnit } from "../core/pixels";
+import type { Features } from "../core/section";
 import type { Bundle } from "./bundle";
 import { Latency } from "./latency";
 import type { Precision, Provider } from "./protocol";
@@ -57,26 +58,21 @@ export class Network {
         return this.runtime.provider;
     }
 
-    /** Features [h, w, C] of an aligned sharp face of `hrSize` pixels. */
-    async encode(exemplar: Pixels): Promise<Timed<Float32Array>> {
+    /** What is kept of an aligned sharp face of `hrSize` pixels: maps [h, w, C], then codes. */
+    async encode(exemplar: Pixels): Promise<Timed<Features>> {
         const start = performance.now();
-        const { features } = await this.run("encode", { exemplar: toUnit(exemplar) });
+        const outputs = await this.run("encode", { exemplar: toUnit(exemplar) });
+        const features = this.manifest.kept.map((name) => outputs[name]);
         return this.timed("encode", start, features);
     }
 
     /** The sharp face from an aligned LR face of `lrSize` pixels, with `exemplars` of a gallery, the best first. */
     async restore(lr: Pixels, gallery: Gallery, exemplars: readonly number[]): Promise<Timed<Restored>> {
-        const { slots, lrSize, hrSize, channels } = this.manifest;
+        const { slots, hrSize } = this.manifest;
         const start = performance.now();
-        const one = lrSize * lrSize * channels;
-        const features = new Float32Array(one * slots);
-        const valid = new Float32Array(slots);
         const section = exemplars.length > 0 ? this.manifest.checkGallery(gallery) : 0;
-        exemplars.slice(0, slots).forEach((index, slot) => {
-            features.set(gallery.floats(section, index), slot * one);
-            valid[slot] = 1;
-        });
-        const { sr, weights } = await this.run("restore", { lr: toUnit(lr), features, valid });
+        const features = exemplars.slice(0, slots).map((index) => gallery.floats(section, index));
+        const { sr, weights } = await this.run("restore", { lr: toUnit(lr), ...this.manifest.slotted(features) });
         return this.timed("restore", start, { face: fromUnit(hrSize, hrSize, sr), weights });
     }
 

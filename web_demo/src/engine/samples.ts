@@ -2,7 +2,7 @@ import { DESCRIPTOR_SIZE } from "../core/descriptor";
 import { Gallery } from "../core/gallery";
 import type { Manifest } from "../core/manifest";
 import { type Pixels, picture } from "../core/pixels";
-import { pack } from "../core/section";
+import { type Features, pack } from "../core/section";
 
 /** Inputs for comparing and measuring: every device draws the same, and nobody's photo is needed. */
 
@@ -24,7 +24,7 @@ export function drawnFace(side: number): Pixels {
 }
 
 /** A gallery of `count` exemplars with these features. */
-export function drawnGallery(manifest: Manifest, features: Float32Array, count: number): Gallery {
+export function drawnGallery(manifest: Manifest, features: Features, count: number): Gallery {
     const empty = manifest.emptyGallery();
     const stored = pack(features, manifest.section);
     const entries = Array.from({ length: count }, (_, i) => {

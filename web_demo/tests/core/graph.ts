@@ -1,17 +1,21 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import * as ort from "onnxruntime-web";
 import type { GraphName, Manifest } from "../../src/core/manifest";
 import { decodeManifest } from "../../src/core/manifest";
 import { fromPlanes, toPlanes } from "../../src/core/pixels";
+import type { Features } from "../../src/core/section";
 import type { FaceNetwork } from "../../src/core/yunet";
-import { bytesOf } from "./vectors";
+import { testdata } from "./vectors";
 
 /** onnxruntime-web's WebAssembly, as the page runs it, here in Node. */
 
 ort.env.wasm.numThreads = 1;
 ort.env.logLevel = "error";
 
-async function open(...path: string[]): Promise<ort.InferenceSession> {
-    return ort.InferenceSession.create(bytesOf(...path), { executionProviders: ["wasm"], logSeverityLevel: 3 });
+async function open(path: string): Promise<ort.InferenceSession> {
+    const content = new Uint8Array(readFileSync(path));
+    return ort.InferenceSession.create(content, { executionProviders: ["wasm"], logSeverityLevel: 3 });
 }
 
 function numbers(results: ort.InferenceSession.ReturnType): Record<string, Float32Array> {
@@ -24,29 +28,27 @@ function numbers(results: ort.InferenceSession.ReturnType): Record<string, Float
 }
 
 export async function openDetector(): Promise<FaceNetwork> {
-    const session = await open("detector.onnx");
+    const session = await open(join(testdata, "detector.onnx"));
     return {
         run: async ({ data, shape }) => numbers(await session.run({ input: new ort.Tensor("float32", data, shape) })),
     };
 }
 
 /** Both graphs of a bundle on arrays in canonical order, [h, w, C]. */
-export async function openBundle(precision: string) {
-    const folder = `bundle-${precision}`;
-    const manifest = decodeManifest(bytesOf(folder, "manifest.json"));
+export async function openBundle(folder: string) {
+    const manifest = decodeManifest(new Uint8Array(readFileSync(join(folder, "manifest.json"))));
     const [encoder, restorer] = [
-        await open(folder, manifest.file("encode")),
-        await open(folder, manifest.file("restore")),
+        await open(join(folder, manifest.file("encode"))),
+        await open(join(folder, manifest.file("restore"))),
     ];
     return {
         manifest,
-        encode: async (exemplar: Float32Array) => (await run(encoder, manifest, "encode", { exemplar })).features,
-        restore: (lr: Float32Array, features: readonly Float32Array[]) => {
-            const slots = new Float32Array(manifest.slots * manifest.lrSize ** 2 * manifest.channels);
-            for (const [i, one] of features.entries()) slots.set(one, i * one.length);
-            const valid = Float32Array.from({ length: manifest.slots }, (_, i) => (i < features.length ? 1 : 0));
-            return run(restorer, manifest, "restore", { lr, features: slots, valid });
+        encode: async (exemplar: Float32Array) => {
+            const outputs = await run(encoder, manifest, "encode", { exemplar });
+            return manifest.kept.map((name) => outputs[name]);
         },
+        restore: (lr: Float32Array, exemplars: readonly Features[]) =>
+            run(restorer, manifest, "restore", { lr, ...manifest.slotted(exemplars) }),
     };
 }
 

@@ -10,14 +10,14 @@ import { fromUnit, toUnit } from "../../src/core/pixels";
 import { judge } from "../../src/core/quality";
 import { pack } from "../../src/core/section";
 import { openBundle, openDetector } from "./graph";
-import { bytesOf, pixelsOf, precisions, psnr, square, vectors, web } from "./vectors";
+import { bundleOf, bytesOf, pixelsOf, precisions, psnr, square, vectors, web } from "./vectors";
 
 /** The whole way in onnxruntime-web, against the whole way in Python, which has the same graphs. */
 
 const PORTRAIT = "portrait-0027_1.jpg";
 
 test.each(precisions)("a gallery is the one that Python builds: %s", async (precision) => {
-    const { manifest, encode } = await openBundle(precision);
+    const { manifest, encode } = await openBundle(bundleOf(precision));
     const detector = new FaceDetector(await openDetector());
     const photo = pixelsOf(web.photos[PORTRAIT]);
     const face = await detector.refine(photo, (await detector.detect(photo))[0]);
@@ -47,7 +47,7 @@ test.each(precisions)("a gallery is the one that Python builds: %s", async (prec
 });
 
 test.each(precisions)("a face is the one that Python restores: %s", async (precision) => {
-    const { manifest, restore } = await openBundle(precision);
+    const { manifest, restore } = await openBundle(bundleOf(precision));
     const expected = web.enhanced[precision];
     const gallery = decodeGallery(bytesOf(`python-${precision}.gallery`));
     const upscale = async (lr: ReturnType<typeof lrCrop>, exemplars: number[]) => {

@@ -23,6 +23,9 @@ export function bytesOf(...path: string[]): Uint8Array<ArrayBuffer> {
     return new Uint8Array(readFileSync(join(testdata, ...path)));
 }
 
+/** The folder of the network's bundle in a precision. */
+export const bundleOf = (precision: string) => join(testdata, `bundle-${precision}`);
+
 interface FaceVector {
     box: [number, number, number, number];
     landmarks: [number, number][];
@@ -187,7 +190,7 @@ export interface GalleryFile {
             quality: Record<string, number>;
             pose: Record<string, number>;
             name: string | null;
-            features: ({ stored_sha256: string[]; first_floats: number[][] } | null)[];
+            features: ({ stored_sha256: string[]; floats_sha256: string[] } | null)[];
             descriptor: number[];
         }[];
     };

@@ -29,10 +29,10 @@ class Gallery(
     /** The section of these features, or -1. */
     fun indexOf(section: Section): Int = sections.indexOfFirst { it.key == section.key }
 
-    /** The first map of entry [index] in section [which] as the network takes it, [h, w, C], written to [into] from [at]. */
-    fun floats(which: Int, index: Int, into: FloatArray, at: Int) {
+    /** Map or code [tensor] of entry [index] in section [which] as the network takes it, written to [into] from [at]. */
+    fun floats(which: Int, index: Int, tensor: Int, into: FloatArray, at: Int) {
         val features = entries[index].features[which] ?: throw GalleryException("entry ${index + 1} has no features for this network")
-        sections[which].floats(features, into, at)
+        sections[which].floats(features, tensor, into, at)
     }
 
     /** An entry that has features in section [which] alone. */

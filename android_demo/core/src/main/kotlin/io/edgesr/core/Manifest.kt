@@ -5,6 +5,20 @@ import java.security.MessageDigest
 /** An input or output of a graph as the artifact has it. */
 data class TensorSpec(val name: String, val fileName: String, val shape: List<Int>, val layout: String, val dtype: String) {
     val count: Int get() = shape.fold(1) { a, b -> a * b }
+
+    /** Values in the canonical layout, channels last, as the artifact takes them. */
+    fun fromCanonical(values: FloatArray): FloatArray = turned(values) { to, planes, pixels -> to[planes] = values[pixels] }
+
+    /** The inverse of [fromCanonical]. */
+    fun toCanonical(values: FloatArray): FloatArray = turned(values) { to, planes, pixels -> to[pixels] = values[planes] }
+
+    private inline fun turned(values: FloatArray, move: (FloatArray, Int, Int) -> Unit): FloatArray {
+        if (layout != "NCHW") return values
+        val (n, c, h, w) = shape
+        val result = FloatArray(values.size)
+        for (b in 0 until n) for (k in 0 until c) for (i in 0 until h * w) move(result, (b * c + k) * h * w + i, (b * h * w + i) * c + k)
+        return result
+    }
 }
 
 /** A bundle's `manifest.json`: which network it is and how to feed it. */
@@ -16,8 +30,10 @@ class Manifest(
     val lrSize: Int,
     val slots: Int,
     val featureSpace: String,
-    val parts: List<Pair<String, Int>>,
-    /** int8 steps of the stored features; null where the network came without, then galleries are fp16. */
+    /** What the network keeps of an exemplar, as galleries hold it. */
+    val maps: List<FeatureMap>,
+    val codes: List<Code>,
+    /** int8 step of each part of the maps; null where the network came without, then galleries are fp16. */
     val steps: List<Float>?,
     val files: Map<String, String>,
     val sha256: Map<String, String>,
@@ -25,7 +41,10 @@ class Manifest(
     private val tensors: Map<String, List<TensorSpec>>,
 ) {
     val hrSize: Int get() = lrSize * scale
-    val channels: Int get() = parts.sumOf { it.second }
+
+    /** The graphs' tensors of what is kept of an exemplar, in order: of its one map, or of each map and code. */
+    val kept: List<String>
+        get() = (maps.map { it.name } + codes.map { it.name }).let { names -> if (names.size == 1) listOf(FEATURES) else names.map { "${FEATURES}_$it" } }
 
     /** Of graph `encode` or `restore`, side `inputs` or `outputs`. */
     fun tensors(graph: String, side: String): List<TensorSpec> = tensors.getValue("$graph.$side")
@@ -37,7 +56,7 @@ class Manifest(
     }
 
     /** What this network's features are in a gallery. */
-    val section = Section(featureSpace, scale, lrSize, listOf(FeatureMap("features", lrSize, parts)), emptyList(), steps == null, steps)
+    val section = Section(featureSpace, scale, lrSize, maps, codes, steps == null, steps)
 
     /** An empty gallery of this network's features. */
     fun emptyGallery() = Gallery(listOf(section))
@@ -48,13 +67,9 @@ class Manifest(
      */
     fun check(gallery: Gallery): Int {
         val found = gallery.indexOf(section)
-        if (found < 0) throw GalleryException("the gallery was made with another network", "build it again with this one")
-        val theirs = gallery.sections[found]
-        if (theirs.maps != section.maps || theirs.codes != section.codes) {
-            throw GalleryException("the gallery was made with another network", "its features have other parts: build it again")
-        }
-        if (theirs.steps != null && theirs.steps != steps) {
-            throw GalleryException("the gallery's int8 steps are ${theirs.steps}, and this network's $steps", "it is damaged: build it again")
+        if (found < 0) throw GalleryException("the gallery was made with another network than $name", "build it again with this one")
+        gallery.sections[found].differs(section)?.let { other ->
+            throw GalleryException("the gallery $other as the network $name has", "it is damaged, or another network's: build it again")
         }
         if (gallery.entries.any { it.descriptor.size != Descriptor.SIZE }) {
             throw GalleryException("the gallery's descriptors are of another version", "build it again")
@@ -64,6 +79,7 @@ class Manifest(
 
     companion object {
         private const val VERSION = 1L
+        private const val FEATURES = "features"
 
         /** @throws BundleException where [content] describes no bundle that can be used. */
         fun decode(content: ByteArray): Manifest {
@@ -89,15 +105,33 @@ class Manifest(
             fun strings(key: String) = (fields[key] as Map<*, *>).entries.associate { (k, v) -> Pair(k as String, v as String) }
             val parts = ((fields["features"] as Map<*, *>)["parts"] as List<*>).map { it as Map<*, *> }
             val steps = parts.map { (it["int8_scale"] as? Number)?.toFloat() }
+            val (maps, codes) = kept(fields["features"] as Map<*, *>, parts.map(::named), number("lr_size"))
             val tensors = (fields["tensors"] as Map<*, *>).entries.flatMap { (graph, sides) ->
                 (sides as Map<*, *>).entries.map { (side, listed) -> Pair("$graph.$side", (listed as List<*>).map(::spec)) }
             }.toMap()
-            return Manifest(
+            val manifest = Manifest(
                 text("name"), text("target"), text("precision"), number("scale"), number("lr_size"), number("slots"),
-                text("feature_space"), parts.map { Pair(it["name"] as String, (it["channels"] as Long).toInt()) },
-                if (null in steps) null else steps.map { it!! }, strings("files"), strings("sha256"),
-                text("checkpoint_sha256"), tensors,
+                text("feature_space"), maps, codes, if (null in steps) null else steps.map { it!! },
+                strings("files"), strings("sha256"), text("checkpoint_sha256"), tensors,
             )
+            for ((name, count) in manifest.kept.zip(manifest.section.counts)) {
+                for ((side, exemplars) in listOf("encode.outputs" to 1, "restore.inputs" to manifest.slots)) {
+                    val spec = tensors.getValue(side).find { it.name == name }
+                    require(spec?.count == exemplars * count) { "its $side have no $name of ${exemplars * count} numbers" }
+                }
+            }
+            return manifest
+        }
+
+        private fun named(part: Map<*, *>) = Pair(part["name"] as String, (part["channels"] as Long).toInt())
+
+        /** Maps and codes; bundles that say nothing of them are of networks of one map of [lrSize] pixels. */
+        private fun kept(features: Map<*, *>, parts: List<Pair<String, Int>>, lrSize: Int): Pair<List<FeatureMap>, List<Code>> {
+            val listed = features["maps"] as List<*>? ?: return Pair(listOf(FeatureMap(FEATURES, lrSize, parts)), emptyList())
+            fun named(pair: Any?) = (pair as List<*>).let { (name, count) -> Pair(name as String, (count as Long).toInt()) }
+            val maps = listed.map { (it as List<*>).let { (name, size, own) -> FeatureMap(name as String, (size as Long).toInt(), (own as List<*>).map(::named)) } }
+            require(maps.flatMap { it.parts } == parts) { "its maps have other parts than its features" }
+            return Pair(maps, (features["codes"] as List<*>).map { named(it).let { (name, length) -> Code(name, length) } })
         }
 
         private fun spec(listed: Any?): TensorSpec {

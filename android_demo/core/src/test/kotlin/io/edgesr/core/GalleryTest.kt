@@ -68,6 +68,30 @@ class GalleryTest {
     }
 
     @Test
+    fun everyMapAndCodeIsWhatPythonTakesItForAndIsStoredAgainAsItWas() {
+        var codes = 0
+        for (file in files) {
+            val expected = Json.parse(File(file.path.removeSuffix(".gallery") + ".json").readBytes()) as Map<*, *>
+            val gallery = Gallery.decode(file.readBytes())
+            gallery.entries.zip(expected["entries"] as List<*>).forEachIndexed { row, (entry, said) ->
+                gallery.sections.forEachIndexed { i, section ->
+                    val stored = entry.features[i] ?: return@forEachIndexed
+                    val floats = section.counts.mapIndexed { which, count -> FloatArray(count).also { gallery.floats(i, row, which, it, 0) } }
+                    val hashes = floats.map { values ->
+                        val bytes = java.nio.ByteBuffer.allocate(4 * values.size).order(java.nio.ByteOrder.LITTLE_ENDIAN)
+                        values.forEach(bytes::putFloat)
+                        Manifest.sha256Of(bytes)
+                    }
+                    assertEquals(Vectors.map((Vectors.map(said)["features"] as List<*>)[i])["floats_sha256"], hashes)
+                    section.pack(floats).zip(stored).forEach { (again, bytes) -> assertArrayEquals("${file.name} $i", bytes, again) }
+                    codes += section.codes.size
+                }
+            }
+        }
+        assertTrue("$codes codes", codes > 0)
+    }
+
+    @Test
     fun roundingIsThatOfTheFormat() {
         val gallery = Gallery.decode(File(Vectors.galleries, "example.gallery").readBytes())
         val features = FloatArray(32).also {
@@ -76,9 +100,9 @@ class GalleryTest {
             it[2] = 0.75f
             it[3] = 100f
         }
-        assertArrayEquals(gallery.entries[0].features[0]!!.single(), gallery.sections[0].pack(features).single())
+        assertArrayEquals(gallery.entries[0].features[0]!!.single(), gallery.sections[0].pack(listOf(features)).single())
         assertEquals(812L, GalleryHeader.thousandths(0.8125))
-        assertThrows(GalleryException::class.java) { gallery.sections[0].pack(features.also { it[5] = Float.NaN }) }
+        assertThrows(GalleryException::class.java) { gallery.sections[0].pack(listOf(features.also { it[5] = Float.NaN })) }
     }
 
     @Test

@@ -18,8 +18,8 @@ interface Engine : Closeable {
     /** Of what runs the graphs, for people: `TFLite`, `ExecuTorch`. */
     val runtime: String
 
-    /** Features [h, w, C] of an aligned sharp face of `hrSize` pixels. */
-    fun encode(exemplar: Pixels): Timed<FloatArray>
+    /** What is kept of an aligned sharp face of `hrSize` pixels: maps [h, w, C], then codes, as `Section.pack` takes them. */
+    fun encode(exemplar: Pixels): Timed<List<FloatArray>>
 
     /** The sharp face from an aligned LR face of `lrSize` pixels, with the [exemplars] of a gallery, the best first. */
     fun restore(lr: Pixels, gallery: Gallery, exemplars: List<Int>): Timed<Restored>

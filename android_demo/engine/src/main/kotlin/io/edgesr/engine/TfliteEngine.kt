@@ -14,21 +14,22 @@ class TfliteEngine private constructor(override val manifest: Manifest, model: B
     override val runtime = "TFLite"
 
     private val interpreter = openInterpreter(model, threads)
-    private val buffers = listOf("encode", "restore").flatMap { graph ->
-        listOf("inputs", "outputs").flatMap { side -> manifest.tensors(graph, side).map { Pair("$graph.${it.name}", buffer(it)) } }
+    private val specs = listOf("encode", "restore").flatMap { graph ->
+        listOf("inputs", "outputs").flatMap { side -> manifest.tensors(graph, side).map { Pair("$graph.${it.name}", it) } }
     }.toMap()
+    private val buffers = specs.mapValues { buffer(it.value) }
     private val exemplar = FloatArray(manifest.hrSize * manifest.hrSize * 3)
     private val lr = FloatArray(manifest.lrSize * manifest.lrSize * 3)
-    private val slot = manifest.lrSize * manifest.lrSize * manifest.channels
-    private val features = FloatArray(slot * manifest.slots)
+    private val counts = manifest.section.counts
+    private val features = counts.map { FloatArray(it * manifest.slots) }
     private val sr = FloatArray(manifest.hrSize * manifest.hrSize * 3)
 
-    override fun encode(exemplar: Pixels): Timed<FloatArray> {
+    override fun encode(exemplar: Pixels): Timed<List<FloatArray>> {
         require(exemplar.width == manifest.hrSize && exemplar.height == manifest.hrSize) { "an exemplar has ${manifest.hrSize} pixels a side" }
         val start = System.nanoTime()
         put("encode.exemplar", exemplar.toUnit(this.exemplar))
         run("encode")
-        val result = get("encode.features", FloatArray(slot))
+        val result = manifest.kept.mapIndexed { i, name -> get("encode.$name", FloatArray(counts[i])) }
         return Timed(result, (System.nanoTime() - start) / 1e6)
     }
 
@@ -37,10 +38,12 @@ class TfliteEngine private constructor(override val manifest: Manifest, model: B
         require(exemplars.size <= manifest.slots) { "${exemplars.size} exemplars for ${manifest.slots} slots" }
         val section = manifest.check(gallery)
         val start = System.nanoTime()
-        features.fill(0f)
-        exemplars.forEachIndexed { i, index -> gallery.floats(section, index, features, i * slot) }
         put("restore.lr", lr.toUnit(this.lr))
-        put("restore.features", features)
+        manifest.kept.forEachIndexed { which, name ->
+            val slots = features[which].also { it.fill(0f) }
+            exemplars.forEachIndexed { i, index -> gallery.floats(section, index, which, slots, i * counts[which]) }
+            put("restore.$name", slots)
+        }
         put("restore.valid", FloatArray(manifest.slots) { if (it < exemplars.size) 1f else 0f })
         run("restore")
         val face = Pixels.fromUnit(manifest.hrSize, manifest.hrSize, get("restore.sr", sr))
@@ -48,7 +51,7 @@ class TfliteEngine private constructor(override val manifest: Manifest, model: B
         return Timed(Restored(face, weights), (System.nanoTime() - start) / 1e6)
     }
 
-    /** Run a graph on arrays in the artifact's layout, outputs in the manifest's order: golden vectors need it. */
+    /** Run a graph on arrays in the canonical layout, outputs in the manifest's order: golden vectors need it. */
     fun runRaw(graph: String, inputs: Map<String, FloatArray>): Map<String, FloatArray> {
         for ((name, values) in inputs) put("$graph.$name", values)
         run(graph)
@@ -69,12 +72,12 @@ class TfliteEngine private constructor(override val manifest: Manifest, model: B
     }
 
     private fun put(name: String, values: FloatArray) {
-        buffers.getValue(name).asFloatBufferFromStart().put(values)
+        buffers.getValue(name).asFloatBufferFromStart().put(specs.getValue(name).fromCanonical(values))
     }
 
     private fun get(name: String, into: FloatArray): FloatArray {
         buffers.getValue(name).asFloatBufferFromStart().get(into)
-        return into
+        return specs.getValue(name).toCanonical(into)
     }
 
     private fun ByteBuffer.asFloatBufferFromStart() = also { it.rewind() }.asFloatBuffer()

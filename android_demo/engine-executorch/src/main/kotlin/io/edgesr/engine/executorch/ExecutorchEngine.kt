@@ -4,7 +4,6 @@ import io.edgesr.core.BundleException
 import io.edgesr.core.Gallery
 import io.edgesr.core.Manifest
 import io.edgesr.core.Pixels
-import io.edgesr.core.TensorSpec
 import io.edgesr.engine.BundleSource
 import io.edgesr.engine.Engine
 import io.edgesr.engine.EngineException
@@ -25,17 +24,16 @@ import java.io.FileOutputStream
 class ExecutorchEngine private constructor(override val manifest: Manifest, private val module: Module) : Engine {
     override val runtime = "ExecuTorch"
 
-    private val slot = manifest.lrSize * manifest.lrSize * manifest.channels
-    private val stored = FloatArray(slot)
+    private val counts = manifest.section.counts
     private val exemplar = FloatArray(manifest.hrSize * manifest.hrSize * 3)
     private val lr = FloatArray(manifest.lrSize * manifest.lrSize * 3)
-    private val features = FloatArray(slot * manifest.slots)
+    private val features = counts.map { FloatArray(it * manifest.slots) }
 
-    override fun encode(exemplar: Pixels): Timed<FloatArray> {
+    override fun encode(exemplar: Pixels): Timed<List<FloatArray>> {
         require(exemplar.width == manifest.hrSize && exemplar.height == manifest.hrSize) { "an exemplar has ${manifest.hrSize} pixels a side" }
         val start = System.nanoTime()
         val outputs = run("encode", mapOf("exemplar" to exemplar.toUnit(this.exemplar)))
-        return Timed(outputs.getValue("features"), (System.nanoTime() - start) / 1e6)
+        return Timed(manifest.kept.map(outputs::getValue), (System.nanoTime() - start) / 1e6)
     }
 
     override fun restore(lr: Pixels, gallery: Gallery, exemplars: List<Int>): Timed<Restored> {
@@ -43,13 +41,12 @@ class ExecutorchEngine private constructor(override val manifest: Manifest, priv
         require(exemplars.size <= manifest.slots) { "${exemplars.size} exemplars for ${manifest.slots} slots" }
         val section = manifest.check(gallery)
         val start = System.nanoTime()
-        features.fill(0f)
-        exemplars.forEachIndexed { i, index ->
-            gallery.floats(section, index, stored, 0)
-            stored.copyInto(features, i * slot)
+        features.forEachIndexed { which, slots ->
+            slots.fill(0f)
+            exemplars.forEachIndexed { i, index -> gallery.floats(section, index, which, slots, i * counts[which]) }
         }
         val valid = FloatArray(manifest.slots) { if (it < exemplars.size) 1f else 0f }
-        val outputs = run("restore", mapOf("lr" to lr.toUnit(this.lr), "features" to features, "valid" to valid))
+        val outputs = run("restore", manifest.kept.zip(features).toMap() + mapOf("lr" to lr.toUnit(this.lr), "valid" to valid))
         val face = Pixels.fromUnit(manifest.hrSize, manifest.hrSize, outputs.getValue("sr"))
         return Timed(Restored(face, outputs.getValue("weights")), (System.nanoTime() - start) / 1e6)
     }
@@ -60,32 +57,12 @@ class ExecutorchEngine private constructor(override val manifest: Manifest, priv
     private fun run(method: String, inputs: Map<String, FloatArray>): Map<String, FloatArray> {
         val given = manifest.tensors(method, "inputs").map { spec ->
             val shape = spec.shape.map { it.toLong() }.toLongArray()
-            EValue.from(Tensor.fromBlob(toArtifact(inputs.getValue(spec.name), spec), shape))
+            EValue.from(Tensor.fromBlob(spec.fromCanonical(inputs.getValue(spec.name)), shape))
         }
         val results: Array<EValue> = module.execute(method, *given.toTypedArray())
         return manifest.tensors(method, "outputs").zip(results).associate { (spec, value) ->
-            Pair(spec.name, fromArtifact(value.toTensor().dataAsFloatArray, spec))
+            Pair(spec.name, spec.toCanonical(value.toTensor().dataAsFloatArray))
         }
-    }
-
-    private fun toArtifact(canonical: FloatArray, spec: TensorSpec): FloatArray {
-        if (spec.layout != "NCHW") return canonical
-        val (n, c, h, w) = spec.shape
-        val result = FloatArray(canonical.size)
-        for (b in 0 until n) for (k in 0 until c) for (i in 0 until h * w) {
-            result[(b * c + k) * h * w + i] = canonical[(b * h * w + i) * c + k]
-        }
-        return result
-    }
-
-    private fun fromArtifact(values: FloatArray, spec: TensorSpec): FloatArray {
-        if (spec.layout != "NCHW") return values
-        val (n, c, h, w) = spec.shape
-        val result = FloatArray(values.size)
-        for (b in 0 until n) for (k in 0 until c) for (i in 0 until h * w) {
-            result[(b * h * w + i) * c + k] = values[(b * c + k) * h * w + i]
-        }
-        return result
     }
 
     companion object {
