@@ -8,13 +8,16 @@ import numpy as np
 import onnx
 import onnx.numpy_helper
 import pytest
+from conftest import TINY
 from int8_networks import assert_every_int8_convolution_keeps_its_steps, failures, quantized
 
+from edgesr.convert.int8 import Step
 from edgesr.convert.onnx.conversion import export_graph
 from edgesr.convert.onnx.int8 import convolutions
 from edgesr.convert.target import Conversion
 from edgesr.convert.tflite import conversion
 from edgesr.convert.tflite.environment import tflite_environment
+from edgesr.convert.tflite.example import canonical
 from edgesr.convert.tflite.onnx_form import prepare
 from edgesr.convert.tflite.quantization import take_steps
 from edgesr.deployment.graphs import GRAPHS, GraphName
@@ -67,13 +70,14 @@ def test_nothing_is_quantized_that_was_not(artifact: Converted) -> None:
         assert restore.tensors[op.inputs[0]].type == schema.TensorType.FLOAT32, "rounded twice"
 
 
-def outputs(model: onnx.ModelProto, graph: GraphName) -> list[np.ndarray]:
+def outputs(model: onnx.ModelProto, graph: GraphName, channels_last: bool = False) -> list[np.ndarray]:
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     graphs = quantized(LOWERING)
     named = zip(graphs.input_names(graph), graphs.inputs(graph), strict=True)
-    return session.run(None, {name: tensor.numpy() for name, tensor in named})
+    turned = canonical if channels_last else np.asarray
+    return session.run(None, {name: turned(tensor.numpy()) for name, tensor in named})
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
@@ -82,9 +86,16 @@ def test_the_form_for_onnx2tf_changes_no_value(graph: GraphName) -> None:
     wanted = outputs(model, graph)
     prepare(model)
     assert "DepthToSpace" not in {node.op_type for node in model.graph.node}
-    for got, correct in zip(outputs(model, graph), wanted, strict=True):
+    assert all(axes.dim[3].dim_value in (3, TINY.feature_channels) for axes in four_axes(model)), "inputs are NHWC"
+    for got, correct in zip(outputs(model, graph, channels_last=True), wanted, strict=True):
         turned = got if got.shape == correct.shape else got.transpose(0, 3, 1, 2)
         np.testing.assert_array_equal(turned, correct)
+
+
+def four_axes(model: onnx.ModelProto) -> list[onnx.TensorShapeProto]:
+    """Shapes of a model's inputs of four axes."""
+    shapes = [graph_input.type.tensor_type.shape for graph_input in model.graph.input]
+    return [shape for shape in shapes if len(shape.dim) == 4]
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
@@ -100,6 +111,39 @@ def test_steps_leave_a_float_graph_with_the_quantized_weights(graph: GraphName) 
     for conv in before.int8:
         floats = conv.weight * conv.weight_scales[:, None, None, None]
         np.testing.assert_array_equal(kernels[conv.name], floats.astype(np.float32))
+
+
+def rounded_last(*, read_unrounded: bool = False) -> onnx.ModelProto:
+    """x -> Relu -> y, which is rounded; the model gives it rounded, and perhaps what a second Relu makes of y."""
+    helper = onnx.helper
+    numbers = {"scale": np.float32(0.1), "zero_point": np.int8(3)}
+    nodes = [
+        helper.make_node("Relu", ["x"], ["y"], "relu"),
+        helper.make_node("QuantizeLinear", ["y", *numbers], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", *numbers], ["given"]),
+        *([helper.make_node("Relu", ["y"], ["more"], "more")] if read_unrounded else []),
+    ]
+    x, *given = (
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 2])
+        for name in ("x", "given", *(["more"] if read_unrounded else []))
+    )
+    constants = [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in numbers.items()]
+    return helper.make_model(helper.make_graph(nodes, "rounded", [x], given, constants))
+
+
+def test_an_output_that_is_rounded_last_keeps_its_name_and_its_step() -> None:
+    model = rounded_last()
+    steps = take_steps(model)
+    onnx.checker.check_model(model, full_check=True)
+    assert [(node.op_type, *node.output) for node in model.graph.node] == [("Relu", "given")]
+    assert (steps.tensors, steps.unrounded) == ({"given": Step(float(np.float32(0.1)), 3)}, frozenset())
+
+
+def test_an_output_that_would_lose_its_rounding_is_refused() -> None:
+    model = rounded_last(read_unrounded=True)
+    take_steps(model)
+    with pytest.raises(EdgesrError, match="nothing gives given"):
+        prepare(model)
 
 
 def test_a_tensor_that_is_rounded_in_two_ways_is_refused() -> None:

@@ -24,7 +24,7 @@ from edgesr.convert.pipeline import convert, plan
 from edgesr.convert.targets import TARGETS
 from edgesr.convert.verify import verify
 from edgesr.data.samples import sample_faces
-from edgesr.errors import EXIT_OK, BundleError, EdgesrError
+from edgesr.errors import EXIT_OK, BundleError
 from edgesr.evaluation.methods import degrade
 from edgesr.faces.descriptor import describe
 from edgesr.gallery.build import empty_gallery
@@ -33,13 +33,7 @@ from edgesr.models import load_checkpoint
 from edgesr.quantize.graphs import all_layers, quantization_of
 
 CONFIG = ToyConfig()
-NOT_YET = pytest.mark.xfail(
-    strict=True,
-    raises=EdgesrError,
-    reason="onnx2tf gets the convolution behind the joined LR face wrong, which the gate refuses; "
-    "and int8's form loses the name of an output that is rounded last, which is said",
-)
-NEEDS = {"tflite": (pytest.mark.tflite, NOT_YET), "web": pytest.mark.chromium}
+NEEDS = {"tflite": pytest.mark.tflite, "web": pytest.mark.chromium}
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -15,6 +15,7 @@ from ..detector import SIGNATURES, Array, fixed_graphs, require_equal
 from ..target import Report
 from .environment import tflite_environment
 from .example import Example, canonical
+from .onnx_form import take_channels_last
 from .programs import SETUP
 from .translation import translate
 
@@ -36,7 +37,9 @@ def convert_detector(onnx_file: Path, output: Path, report: Report = lambda _: N
     examples = {name: Example(graph.inputs, graph.outputs) for name, graph in graphs.items()}
     with work_folder("detector") as work:
         for name, graph in graphs.items():
-            onnx.save(graph.model, work / f"{name}.onnx")
+            model = onnx.ModelProto.FromString(graph.model.SerializeToString())
+            take_channels_last(model)
+            onnx.save(model, work / f"{name}.onnx")
         metadata = {"network": "YuNet", "licence": "MIT", "signatures": SIGNATURES}
         content = translate(environment, work, examples, report, metadata=metadata)
         report("comparing it with ONNX Runtime")

@@ -1,7 +1,8 @@
 """Equal forms of an exported ONNX model that onnx2tf turns into few and quick TFLite operators.
 
 None changes a value. What takes images and features is NCHW in ONNX and NHWC in TFLite: a transposition that stands
-beside an operator on images vanishes, one in the middle of a chain stays and costs time.
+beside an operator on images vanishes, one in the middle of a chain stays and costs time. The order of inputs' axes is
+said in the graph and not left to onnx2tf, which would turn them itself and tells the orders apart by their shapes.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ def prepare(model: onnx.ModelProto) -> None:
     shuffle_channels_last(model)
     transpose_early(model)
     give_channels_last(model)
+    take_channels_last(model)
 
 
 def fold_weights(model: onnx.ModelProto) -> dict[str, npt.NDArray[np.float32]]:
@@ -130,6 +132,28 @@ def give_channels_last(model: onnx.ModelProto) -> None:
             node = next(other for other in model.graph.node if other.output[0] == output.name)
         for axis, length in zip(output.type.tensor_type.shape.dim, [shape[i] for i in TO_NHWC], strict=True):
             axis.dim_value = length
+
+
+def take_channels_last(model: onnx.ModelProto) -> None:
+    """Inputs of four axes as NHWC, each with a transposition to what reads it.
+
+    onnx2tf puts one before every such input by itself, and drops it where NCHW and NHWC have the same shape: features
+    of eight channels on 8 x 8 pixels would be read in the wrong order. An explicit one it takes for what it is.
+    """
+    import onnx
+
+    turned = []
+    for graph_input in model.graph.input:
+        axes = graph_input.type.tensor_type.shape.dim
+        if len(axes) != 4:
+            continue
+        name = f"{graph_input.name}.nchw"
+        for node in model.graph.node:
+            node.input[:] = [name if read == graph_input.name else read for read in node.input]
+        turned.append(onnx.helper.make_node("Transpose", [graph_input.name], [name], name, perm=list(TO_NCHW)))
+        for axis, length in zip(axes, [axes[i].dim_value for i in TO_NHWC], strict=True):
+            axis.dim_value = length
+    _set_nodes(model, [*turned, *model.graph.node])
 
 
 class _Chain:

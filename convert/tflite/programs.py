@@ -25,7 +25,7 @@ SETUP = "edgesr setup tflite"
 
 
 def run_onnx2tf(environment: TFLiteEnvironment, work: Path, graphs: Sequence[str], report: Report) -> dict[str, bytes]:
-    """Float TFLite models of ``work``'s ``GRAPH.onnx``, each with one signature.
+    """Float TFLite models of ``work``'s ``GRAPH.onnx``, each with one signature. Inputs keep their axes.
 
     Raises:
         EdgesrError: onnx2tf does not take a graph.

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import io
 import re
+from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,11 +72,14 @@ def take_steps(model: onnx.ModelProto) -> Steps:
             model.graph.node.remove(node)
     for node in [node for node in model.graph.node if node.op_type == "QuantizeLinear"]:
         model.graph.node.remove(node)
-    readers: dict[str, list[Any]] = {}
-    unrounded = {output.name for output in model.graph.output}
+    unrounded = {output.name for output in model.graph.output} - set(rounded)
     for node in model.graph.node:
-        unrounded |= set(node.input)
+        unrounded |= set(node.input) - set(rounded)
         node.input[:] = [rounded.get(name, name) for name in node.input]
+    renamed = _name_outputs(model, rounded, unrounded)
+    tensors = {renamed.get(name, name): step for name, step in tensors.items()}
+    readers: dict[str, list[Any]] = {}
+    for node in model.graph.node:
         for name in node.input:
             readers.setdefault(name, []).append(node)
     drop_unused(model)
@@ -92,6 +96,24 @@ def take_steps(model: onnx.ModelProto) -> Steps:
         if node.op_type == "Conv"
     }
     return Steps(tensors, frozenset(unrounded & set(tensors)), weights, convolutions)
+
+
+def _name_outputs(model: onnx.ModelProto, rounded: Mapping[str, str], unrounded: Set[str]) -> dict[str, str]:
+    """Give the tensors that are outputs once they are rounded those outputs' names, and return the new name of each.
+
+    An output's own name went with its DequantizeLinear. What is read unrounded too keeps its name, and so do inputs:
+    an output that such a tensor would be is left without a maker, which ``prepare`` refuses.
+    """
+    made = {name for node in model.graph.node for name in node.output}
+    renamed: dict[str, str] = {}
+    for output in model.graph.output:
+        source = rounded.get(output.name)
+        if source is not None and source in made and source not in unrounded:
+            renamed.setdefault(source, output.name)
+    for node in model.graph.node:
+        for side in (node.input, node.output):
+            side[:] = [renamed.get(name, name) for name in side]
+    return renamed
 
 
 def quantized(content: bytes, steps: Steps) -> bytes:

@@ -35,7 +35,7 @@ def translate(
     steps: Mapping[str, Steps] | None = None,
     fp16: bool = False,
 ) -> bytes:
-    """The model of the graphs that lie in ``work`` as ``GRAPH.onnx``, one for each of ``examples``.
+    """The model of the graphs that lie in ``work`` as ``GRAPH.onnx``, with inputs NHWC, one for each of ``examples``.
 
     Args:
         steps: of the graphs that are to be int8.

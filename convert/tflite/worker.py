@@ -58,11 +58,14 @@ def translate(request: Mapping[str, Any], report: Callable[[str], None]) -> None
 
     for name, graph in request["graphs"].items():
         report(f"translating {name} to TFLite")
+        model = onnx.load(graph["onnx"])
         written = export_tflite_model_flatbuffer_direct(
-            onnx_graph=onnx.load(graph["onnx"]),
+            onnx_graph=model,
             output_folder_path=f"onnx2tf-{name}",
             output_file_name=name,
             flatbuffer_direct_show_progress=False,
+            # They have TFLite's order of axes already: see ``onnx_form.take_channels_last``.
+            keep_shape_absolutely_input_names=[tensor.name for tensor in model.graph.input],
         )
         Path(written["float32_tflite_path"]).replace(graph["tflite"])
 
