@@ -23,8 +23,21 @@ from edgesr.quantize.checkpoint import save_quantized
 from edgesr.quantize.graphs import all_layers
 from edgesr.quantize.ptq import calibrate, calibration_faces
 
-PARAMS = ("onnx",)
+LACKING = ("coreml", "int8-ptq")
+MARKS = {"tflite": (pytest.mark.tflite,)}
+SEEN = ("onnx", "executorch", "coreml", "tflite")
 """Targets that it has been seen on."""
+PARAMS = [pytest.param(name, marks=MARKS.get(name, ())) for name in SEEN]
+NOT_YET = pytest.mark.xfail(
+    strict=True,
+    raises=ParityError,
+    reason="calibrated alone, these random weights come to 45.6 dB where 50 are asked for",
+)
+CASES = [
+    pytest.param(name, precision, marks=(*MARKS.get(name, ()), *((NOT_YET,) if (name, precision) == LACKING else ())))
+    for name in SEEN
+    for precision in ("fp32", "int8-ptq")
+]
 FLOAT = ("restore.wnn1.weight", "restore.wnn2.weight")
 """What its policy keeps in float."""
 
@@ -39,8 +52,7 @@ def quantized(pwave_checkpoint: Path, people_folder: Path, tmp_path_factory: pyt
     return folder
 
 
-@pytest.mark.parametrize("precision", ["fp32", "int8-ptq"])
-@pytest.mark.parametrize("target", PARAMS)
+@pytest.mark.parametrize(("target", "precision"), CASES)
 def test_it_converts_and_verifies(
     target: str, precision: str, pwave_checkpoint: Path, quantized: Path, tmp_path: Path
 ) -> None:
