@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
+from click.types import FloatParamType
 from conftest import Call
 from PIL import Image
 
-from edgesr.cli.main import COMMANDS, run
+from edgesr.cli.main import COMMANDS, cli, run
 
 
 @pytest.mark.parametrize("command", [[], *[[name] for name in COMMANDS]], ids=lambda c: " ".join(c) or "edgesr")
@@ -76,6 +80,8 @@ def test_doctor_names_a_detector_that_is_none(call: Call, tmp_path: Path, monkey
         (("eval", "--data", "x", "-c", "a", "-b", "b"), 2, "exclude"),
         (("eval", "--data", "x", "--markdown"), 2, "--markdown and --json"),
         (("eval", "--data", "x", "--sheet", "sheet.doc"), 2, "cannot write .doc"),
+        (("eval", "--data", "x", "--sheet", "s.png", "--weights", "./s.png"), 2, "one file twice"),
+        (("eval", "--data", "x", "--sheet", "/", "--force"), 2, "/ is a folder"),
         (("eval", "--data", "x", "--lpips-linear", "x"), 2, "--lpips"),
         (("eval", "--data", "x", "--lpips", "a", "--no-exemplar-net", "hime-small-x4-q"), 5, "no checkpoint"),
         (("train", "nowhere"), 5, "no folder"),
@@ -97,6 +103,32 @@ def test_a_wrong_call_says_what_and_what_to_try(
     assert says in answer["error"] + answer["hint"]
     assert stderr.splitlines()[-2 if answer["hint"] else -1].startswith("edgesr: "), "one line says what failed"
     assert not list(tmp_path.iterdir())
+
+
+def options(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Parameter]]:
+    """Every option below a command, with the words that lead to it."""
+    context = click.Context(command)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from options(below, (*path, name))
+    else:
+        yield from ((path, option) for option in command.params)
+
+
+def test_no_option_takes_what_is_no_number() -> None:
+    """NaN lies within any bounds that are asked for one by one: an SR face came out black, a run never ended."""
+    found = [(path, one) for path, one in options(cli, ()) if isinstance(one.type, FloatParamType)]
+    assert {("edit",), ("enhance",), ("train",), ("quantize",), ("data", "split")} <= {path for path, _ in found}
+
+    def takes(option: click.Parameter) -> bool:
+        with contextlib.suppress(click.BadParameter):
+            option.type.convert("nan", option, None)
+            return True
+        return False
+
+    assert [(path, option.name) for path, option in found if takes(option)] == []
 
 
 @pytest.mark.parametrize(

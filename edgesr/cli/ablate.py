@@ -10,6 +10,7 @@ import click
 from edgesr.ablations.tables import NETWORK, load_table, table_names
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
+from edgesr.cli.number import Number
 from edgesr.errors import UnavailableError, UsageError
 from edgesr.process.extras import title
 
@@ -24,7 +25,7 @@ _path = click.Path(path_type=Path)
 @click.command("ablate")
 @click.argument("tables", metavar="TABLE...", nargs=-1, required=True)
 @click.option("--data", type=_path, help="Folder with the splits train, val and test, as for train and eval.")
-@click.option("--minutes", default=8.0, show_default=True, type=click.FloatRange(0, min_open=True), help="A row.")
+@click.option("--minutes", default=8.0, show_default=True, type=Number(0, min_open=True), help="A row.")
 @click.option(
     "--output", "-o", "folder", type=_path, help="Default: runs/ablate, or runs/ablate-NETWORK of tables of another."
 )

@@ -11,6 +11,7 @@ import click
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 from edgesr.cli.group import Group
+from edgesr.cli.number import Number
 from edgesr.errors import InputOutputError, UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def command() -> None:
 @folder_option
 @size_option
 @click.option("--split", default="train", show_default=True, help="Split to write.")
-@click.option("--least-side", type=click.FloatRange(8), help="Least side of a face in the photo. Default: --size.")
+@click.option("--least-side", type=Number(8), help="Least side of a face in the photo. Default: --size.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes that find faces.")
 @click.option("--part", metavar="I/N", help="Only the I-th of N parts of the people, for array jobs.")
 @click.option("--largest", is_flag=True, help="Take the largest face even where another is of like size.")
@@ -161,8 +162,8 @@ def first_split(folder: Path, size: int) -> tuple[Split | None, str]:
 @command.command("split")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--size", type=click.IntRange(16, 1024), help="Crop's side. Default: the one there is, or 128.")
-@click.option("--val", default=0.1, show_default=True, type=click.FloatRange(0, 1), help="Share of people for val.")
-@click.option("--test", default=0.1, show_default=True, type=click.FloatRange(0, 1), help="Share of people for test.")
+@click.option("--val", default=0.1, show_default=True, type=Number(0, 1), help="Share of people for val.")
+@click.option("--test", default=0.1, show_default=True, type=Number(0, 1), help="Share of people for test.")
 @click.option("--seed", default=0, show_default=True, help="Of who is drawn, and of the exemplars.")
 @output.force_option
 @output.json_option

@@ -8,6 +8,7 @@ import click
 
 from edgesr.cli import early, output
 from edgesr.cli.computing import threads_option
+from edgesr.cli.number import Number
 from edgesr.cli.printable import one_line
 from edgesr.cli.restore import Variadic
 from edgesr.errors import InputOutputError
@@ -21,7 +22,7 @@ _path = click.Path(path_type=Path)
     "--exemplars", multiple=True, required=True, type=_path, help="Sharp photos whose features it is to have."
 )
 @click.option("--own", multiple=True, type=_path, help="Sharp photos of the face's own person, for the rest.")
-@click.option("--strength", default=1.0, show_default=True, type=click.FloatRange(0, 1), help="0: own features alone.")
+@click.option("--strength", default=1.0, show_default=True, type=Number(0, 1), help="0: own features alone.")
 @click.option("--model", "-m", required=True, help="A checkpoint of a network that edits (pwave).")
 @click.option("--output", "-o", "out", required=True, type=_path, help="A .png, .jpg or .webp.")
 @click.option("--aligned", is_flag=True, help="The photos are aligned crops, and not photos to find a face in.")

@@ -14,6 +14,7 @@ import click
 from edgesr.cli import early, output, progress
 from edgesr.cli.asking import ask_whose, can_ask
 from edgesr.cli.computing import threads_option
+from edgesr.cli.number import Number
 from edgesr.cli.printable import one_line
 from edgesr.errors import UsageError, told
 
@@ -32,10 +33,10 @@ _path = click.Path(path_type=Path)
 @click.option("--gallery", "-g", "galleries", multiple=True, type=_path, help="What edgesr gallery build made.")
 @click.option("--output", "-o", "out", type=_path, help="A file, or a folder.")
 @click.option("--model", "-m", "models", multiple=True, help="A checkpoint or a bundle. Default: the gallery's.")
-@click.option("--strength", default=1.0, show_default=True, type=click.FloatRange(0, 1), help="0: the photo as it is.")
+@click.option("--strength", default=1.0, show_default=True, type=Number(0, 1), help="0: the photo as it is.")
 @click.option("--grain", is_flag=True, help="Give restored faces the noise of the photo around them.")
 @click.option("--upscale", default="auto", show_default=True, type=click.Choice(["auto", "1", "2", "3", "4"]))
-@click.option("--max-megapixels", default=50.0, show_default=True, type=click.FloatRange(0.01), help="Of the output.")
+@click.option("--max-megapixels", default=50.0, show_default=True, type=Number(0.01), help="Of the output.")
 @click.option("--compare", is_flag=True, help="Also write NAME-compare.png: before and after, side by side.")
 @click.option("--heatmap", is_flag=True, help="Also write NAME-heatmap.png: each exemplar's weight on each face.")
 @click.option("--faces", "faces_folder", type=_path, help="Also write each restored face to this folder.")

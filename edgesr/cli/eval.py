@@ -229,9 +229,14 @@ def check_outputs(csv_file: Path | None, *pictures: Path | None, force: bool) ->
     """Refuse before any work what could not be written after it."""
     from PIL import Image
 
-    for file in (csv_file, *pictures):
-        if file and file.exists() and not force:
+    given = [file for file in (csv_file, *pictures) if file]
+    if len({file.resolve() for file in given}) < len(given):
+        raise UsageError("--csv, --sheet and --weights name one file twice", "give each a file of its own")
+    for file in given:
+        if file.exists() and not force:
             raise UsageError(f"{file} already exists", "pass --force to replace it")
+        if file.is_dir():
+            raise UsageError(f"{file} is a folder", "name a file")
     for sheet in pictures:
         if sheet and sheet.suffix.lower() not in Image.registered_extensions():
             raise UsageError(f"cannot write {sheet.suffix or 'a picture without suffix'}", "use .png, .jpg or .webp")

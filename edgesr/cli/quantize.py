@@ -11,6 +11,7 @@ import click
 
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
+from edgesr.cli.number import Number
 from edgesr.errors import CheckpointError, UnavailableError, UsageError
 from edgesr.process.extras import title
 from edgesr.release import DEFAULT_CHECKPOINT
@@ -36,7 +37,7 @@ _path = click.Path(path_type=Path)
 )
 @click.option("--write-recipe", type=_path, metavar="FILE", help="Write the default recipe with all layers, and stop.")
 @click.option("--search", is_flag=True, help="Write a recipe that loses at most --max-drop, and stop.")
-@click.option("--max-drop", default=0.02, show_default=True, type=click.FloatRange(0), help="PSNR in dB, on val.")
+@click.option("--max-drop", default=0.02, show_default=True, type=Number(0), help="PSNR in dB, on val.")
 @click.option("--search-faces", default=12, show_default=True, type=click.IntRange(1), help="Of val, for --search.")
 @click.option("--observer", default="cubic", show_default=True, type=click.Choice(["cubic", "mse", "percentile"]))
 @click.option("--faces", default=96, show_default=True, type=click.IntRange(1), help="To calibrate on.")
@@ -45,9 +46,9 @@ _path = click.Path(path_type=Path)
 @click.option("--identity/--no-identity", default=False, show_default=True, help="Measure identity's loss too.")
 @click.option("--steps", default=1200, show_default=True, type=click.IntRange(1), help="qat: of training.")
 @click.option("--batch-size", default=8, show_default=True, type=click.IntRange(1))
-@click.option("--learning-rate", default=2e-5, show_default=True, type=click.FloatRange(0, 1, min_open=True))
-@click.option("--distil", default=1.0, show_default=True, type=click.FloatRange(0), help="Weight of the float output.")
-@click.option("--max-minutes", type=click.FloatRange(0, min_open=True), help="qat: stop and save after this time.")
+@click.option("--learning-rate", default=2e-5, show_default=True, type=Number(0, 1, min_open=True))
+@click.option("--distil", default=1.0, show_default=True, type=Number(0), help="Weight of the float output.")
+@click.option("--max-minutes", type=Number(0, min_open=True), help="qat: stop and save after this time.")
 @threads_option
 @click.option("--seed", default=0, show_default=True)
 @click.option("--run", type=_path, help="qat: folder to resume from. Default: runs/<name>.")

@@ -9,6 +9,7 @@ import click
 
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
+from edgesr.cli.number import Number
 from edgesr.cli.train_losses import check_losses, loss_options, losses
 from edgesr.data import DEGRADATIONS
 from edgesr.errors import UnavailableError, UsageError
@@ -28,13 +29,31 @@ from edgesr.process.extras import title
 @click.option("--batch-size", type=click.IntRange(1), help="Default: the network's own, 16 where it has none.")
 @click.option(
     "--learning-rate",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=Number(0, 1, min_open=True),
     help="Default: the network's own, 6e-4 where it has none.",
 )
 @click.option("--precision", default="bf16-mixed", show_default=True, type=click.Choice(["bf16-mixed", "32-true"]))
-@click.option("--copy-share", default=0.06, show_default=True, help="First share of the run that trains copying.")
-@click.option("--self-probability", default=1.0, show_default=True, help="Of a warped target in a slot; falls to 0.")
-@click.option("--self-until", default=0.6, show_default=True, help="Share of the run after which it has fallen to 0.")
+@click.option(
+    "--copy-share",
+    default=0.06,
+    show_default=True,
+    type=Number(0, 1),
+    help="First share of the run that trains copying.",
+)
+@click.option(
+    "--self-probability",
+    default=1.0,
+    show_default=True,
+    type=Number(0, 1),
+    help="Of a warped target in a slot; falls to 0.",
+)
+@click.option(
+    "--self-until",
+    default=0.6,
+    show_default=True,
+    type=Number(0, 1),
+    help="Share of the run after which it has fallen to 0.",
+)
 @click.option(
     "--slot-probabilities",
     metavar="P0,P1,...",
@@ -48,18 +67,38 @@ from edgesr.process.extras import title
     type=click.Choice(DEGRADATIONS),
     help="What LR faces are made with. Default: what --init was trained for, else bicubic, as the papers.",
 )
-@click.option("--detail-drop", default=0.0, show_default=True, help="Probability of an LR face of half the detail.")
-@click.option("--augment", default=0.0, show_default=True, help="How far targets are warped and relit, 0 to 2.")
-@click.option("--wrong-gallery", default=0.0, show_default=True, help="Probability of somebody else's exemplars.")
-@click.option("--offset-learning-rate", default=1.0, show_default=True, help="Offset head's, over that of the rest.")
+@click.option(
+    "--detail-drop",
+    default=0.0,
+    show_default=True,
+    type=Number(0, 1),
+    help="Probability of an LR face of half the detail.",
+)
+@click.option(
+    "--augment", default=0.0, show_default=True, type=Number(0, 2), help="How far targets are warped and relit, 0 to 2."
+)
+@click.option(
+    "--wrong-gallery",
+    default=0.0,
+    show_default=True,
+    type=Number(0, 1),
+    help="Probability of somebody else's exemplars.",
+)
+@click.option(
+    "--offset-learning-rate",
+    default=1.0,
+    show_default=True,
+    type=Number(0, 100, min_open=True),
+    help="Offset head's, over that of the rest.",
+)
 @click.option(
     "--pretraining-share",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=Number(0, 1, max_open=True),
     help="First share of the run, of a network that learns known warps first.",
 )
 @click.option("--seed", default=0, show_default=True)
 @threads_option
-@click.option("--max-minutes", type=click.FloatRange(0, min_open=True), help="Stop and save after this time.")
+@click.option("--max-minutes", type=Number(0, min_open=True), help="Stop and save after this time.")
 @click.option("--validate-every", default=1000, show_default=True, type=click.IntRange(1), help="In steps.")
 @loss_options
 @output.json_option

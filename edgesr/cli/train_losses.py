@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from edgesr.cli.number import Number
 from edgesr.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_WEIGHT = click.FloatRange(0)
+_WEIGHT = Number(0)
 _FILE = click.Path(path_type=Path)
 
 _OPTIONS = (
     click.option(
         "--charbonnier-epsilon",
-        type=click.FloatRange(0, 1, min_open=True),
+        type=Number(0, 1, min_open=True),
         help="eps of the reconstruction loss. Default: the network's own, 1e-3 where it has none.",
     ),
     click.option("--correlation", default=0.0, type=_WEIGHT, help="Weight of the correlation loss. Paper: 0.1."),
@@ -36,7 +37,7 @@ _OPTIONS = (
     click.option("--discriminator-channels", default=64, show_default=True, type=click.IntRange(1), help="CPU: 16."),
     click.option(
         "--discriminator-learning-rate",
-        type=click.FloatRange(0, 1, min_open=True),
+        type=Number(0, 1, min_open=True),
         help="Default: the network's own, 1e-4 where it has none. Raise it where a relativistic GAN's loss stays at "
         "1.39: it sees no difference.",
     ),
