@@ -27,6 +27,9 @@ STEP_TOLERANCE = 1e-5
 BIAS_TOLERANCE = 1e-5
 """Relative, beside one step of the accumulator: half of it is rounding."""
 
+FP16_EPSILON, FP16_LEAST = 2.0**-11, 2.0**-25
+"""Half a step of float16, relative; and of its smallest numbers, absolute."""
+
 QUANTIZE, DEQUANTIZE = "quantize_per_tensor.default", "dequantize_per_tensor.default"
 DEQUANTIZE_WEIGHTS = "dequantize_per_channel.default"
 CONVOLUTIONS = (torch.ops.aten.conv2d.default, torch.ops.aten.convolution.default)
@@ -58,17 +61,18 @@ class Int8Conv:
     """[C_out]."""
     input: Step
     output: Step
-    bias: npt.NDArray[np.float32] | None = None
-    """[C_out], zeros where there is none; None where a program's reader does not say."""
+    bias: npt.NDArray[np.float32]
+    """[C_out]: zeros where there is none, NaN where it is no constant, which no network's is."""
 
     def departure(self, other: Int8Conv, dtype: str) -> float:
         """Largest relative difference of a step between this and a convolution with the same weights; infinite where
-        a bias differs by more than its rounding to the accumulator's steps."""
+        a bias differs by more than its rounding, to the accumulator's steps or to ``dtype``."""
         used = (self.weight != 0).reshape(len(self.weight), -1).any(1)  # the step of zeros means nothing
-        if self.bias is not None and other.bias is not None:
-            rounding = self.input.scale * self.weight_scales.astype(np.float64) + BIAS_TOLERANCE * np.abs(self.bias)
-            if not (np.abs(self.bias.astype(np.float64) - other.bias) <= rounding).all():
-                return float("inf")
+        rounding = self.input.scale * self.weight_scales.astype(np.float64) + BIAS_TOLERANCE * np.abs(self.bias)
+        if dtype == "float16":
+            rounding += fp16_rounding(self.bias)
+        if not (np.abs(self.bias.astype(np.float64) - other.bias) <= rounding).all():
+            return float("inf")
         return max(
             _departure(self.weight_scales[used], other.weight_scales[used], dtype),
             self.input.departure(other.input, dtype),
@@ -108,6 +112,11 @@ class Convolutions:
     """The float convolutions whose weights the program says in one place."""
     steps: frozenset[Step] = frozenset()
     """The steps of every tensor that is rounded to int8, whatever takes or gives it."""
+
+
+def fp16_rounding(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """How far values may be off that went through float16."""
+    return 1.01 * (np.abs(values.astype(np.float64)) * FP16_EPSILON + FP16_LEAST)
 
 
 def wanted(graph: nn.Module) -> Convolutions:
@@ -211,11 +220,14 @@ def _int8_conv(module: GraphModule, node: Node) -> Int8Conv | None:
     return Int8Conv(_layer(node), stored.astype(np.int8), scales.astype(np.float32), _step(x), output, bias)
 
 
-def _bias(module: GraphModule, node: Node, count: int) -> npt.NDArray[np.float32] | None:
+def _bias(module: GraphModule, node: Node, count: int) -> npt.NDArray[np.float32]:
     bias = node.args[2] if len(node.args) > 2 else None
     if bias is None:
         return np.zeros(count, np.float32)
-    return _array(constant(module, bias)) if isinstance(bias, Node) and bias.op == "get_attr" else None
+    if not isinstance(bias, Node) or bias.op != "get_attr":
+        return np.full(count, np.nan, np.float32)
+    known: npt.NDArray[np.float32] = _array(constant(module, bias))
+    return known
 
 
 def _float_conv(module: GraphModule, node: Node) -> FloatConv | None:

@@ -14,12 +14,10 @@ import numpy.typing as npt
 
 from edgesr.deployment.graphs import GRAPHS, Graphs
 
-from .int8 import STEP_TOLERANCE, Convolutions, FloatConv, Step, wanted
+from .int8 import FP16_LEAST, STEP_TOLERANCE, Convolutions, FloatConv, Step, fp16_rounding, wanted
 from .parity import Check
 from .precision import PRECISIONS, Precision
 
-FP16_EPSILON, FP16_LEAST = 2.0**-11, 2.0**-25
-"""Half a step of float16, relative; and of its smallest numbers, absolute."""
 FP32_EPSILON = 2.0**-23
 INT8_STEPS = 0.75 / 127
 """How far a stored weight may be off, over its channel's largest: half a step of int8, and what float16 adds."""
@@ -72,7 +70,7 @@ def departure(conv: FloatConv, other: FloatConv, precision: Precision) -> float:
     """Largest difference of a weight or a bias, in units of what rounding to the precision may do to it."""
     worst = float((np.abs(other.weight - conv.weight) / _allowed(conv.weight, other, precision)).max(initial=0.0))
     if conv.bias is not None and other.bias is not None:
-        rounding = _fp16(conv.bias) if other.half else _fp32(conv.bias)
+        rounding = fp16_rounding(conv.bias) if other.half else _fp32(conv.bias)
         worst = max(worst, float((np.abs(other.bias - conv.bias) / rounding).max(initial=0.0)))
     return float("inf") if math.isnan(worst) else worst
 
@@ -81,11 +79,7 @@ def _allowed(weight: npt.NDArray[np.float32], other: FloatConv, precision: Preci
     if PRECISIONS[precision].stored == "int8" and other.stored == "int8":
         largest = np.abs(weight).reshape(len(weight), -1).max(1)[:, None, None, None].astype(np.float64)
         return np.broadcast_to(np.maximum(INT8_STEPS * largest, FP16_LEAST), weight.shape)
-    return _fp16(weight) if other.half else _fp32(weight)
-
-
-def _fp16(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    return 1.01 * (np.abs(values.astype(np.float64)) * FP16_EPSILON + FP16_LEAST)
+    return fp16_rounding(weight) if other.half else _fp32(weight)
 
 
 def _fp32(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

@@ -18,7 +18,10 @@ from onnx import numpy_helper
 from tampering import Made, edit, make, refused
 
 from edgesr.bundle import GOLDEN, MANIFEST, open_bundle
+from edgesr.convert.int8 import int8_checks
 from edgesr.convert.pipeline import convert, plan
+from edgesr.convert.reference import find_reference
+from edgesr.convert.targets import TARGETS
 from edgesr.convert.verify import verify
 from edgesr.models import save_checkpoint
 
@@ -188,6 +191,23 @@ def test_every_change_is_a_named_check_that_fails(
     folder = made.copy("onnx", precision, tmp_path)
     change(folder)
     refused(folder, made.checkpoint(precision), named)
+
+
+def test_a_bias_of_a_web_bundle_is_read_back_too(made: Made, tmp_path: Path) -> None:
+    """Its graphs are ONNX's, by another target's reader."""
+    folder = made.copy("onnx", "int8-ptq", tmp_path)
+    reference = find_reference(open_bundle(folder), made.int8)
+    assert reference is not None
+    files = json.loads((folder / MANIFEST).read_text())["files"]
+
+    def failed() -> list[str]:
+        found = TARGETS["web"].read_back(folder, files, "int8-ptq").convolutions
+        return [check.name for check in int8_checks(found, reference.graphs) if not check.ok]
+
+    assert failed() == []
+    edit_model("restore.onnx", move_int8_bias)(folder)
+    (named,) = failed()
+    assert named.startswith("restore: int8 step of")
 
 
 def test_a_float_encoder_in_an_int8_bundle_is_named(made: Made, tmp_path: Path) -> None:

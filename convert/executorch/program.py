@@ -19,6 +19,7 @@ from ..int8 import Convolutions, FloatConv, Int8Conv, Step
 CONVOLUTION, PRODUCT = "XNNConv2d", "XNNFullyConnected"
 FP32 = "xnn_datatype_fp32"
 QINT8 = ("xnn_datatype_qint8", "xnn_datatype_qcint8")
+QINT32 = ("xnn_datatype_qint32", "xnn_datatype_qcint32")
 
 
 def load_program(path: Path) -> Any:
@@ -115,13 +116,37 @@ def _int8_conv(
         return None
     place = places[weight["constant_buffer_idx"]]
     stored = np.frombuffer(constants[place["named_key"]], np.int8)[: np.prod(weight["dims"])]
-    scales = weight["quant_params"]
+    steps = _scales(weight, constants, places)
+    bias = _int8_bias(node, values, constants, places)
+    return Int8Conv("conv", _kernel(stored, weight["dims"]), steps, _step(x), _step(output), bias)
+
+
+def _int8_bias(
+    node: Mapping[str, Any],
+    values: Mapping[int, dict[str, Any]],
+    constants: Mapping[str, bytes],
+    places: list[dict[str, Any]],
+) -> npt.NDArray[np.float32]:
+    count = values[node["filter_id"]]["dims"][0]
+    bias = values.get(node["bias_id"])
+    if bias is None:
+        return np.zeros(count, np.float32)
+    place = places[bias["constant_buffer_idx"]] if bias["constant_buffer_idx"] else None
+    if bias["datatype"] not in QINT32 or place is None or place["named_key"] not in constants:
+        return np.full(count, np.nan, np.float32)
+    levels = np.frombuffer(constants[place["named_key"]], np.int32)[:count]
+    return np.asarray(levels * _scales(bias, constants, places).astype(np.float64), np.float32)
+
+
+def _scales(
+    value: Mapping[str, Any], constants: Mapping[str, bytes], places: list[dict[str, Any]]
+) -> npt.NDArray[np.float32]:
+    """Steps of a constant, one a channel."""
+    scales = value["quant_params"]
     if scales.get("scale"):
-        steps: npt.NDArray[np.float32] = np.asarray(scales["scale"], np.uint32).view(np.float32)
-    else:
-        buffer = constants[places[scales["scale_buffer_idx"]]["named_key"]]
-        steps = np.frombuffer(buffer, np.float32)[: scales["num_scales"]]
-    return Int8Conv("conv", _kernel(stored, weight["dims"]), steps, _step(x), _step(output))
+        return np.asarray(scales["scale"], np.uint32).view(np.float32)
+    buffer = constants[places[scales["scale_buffer_idx"]]["named_key"]]
+    return np.frombuffer(buffer, np.float32)[: scales["num_scales"]]
 
 
 def _float_conv(
@@ -135,7 +160,10 @@ def _float_conv(
     if weight["datatype"] != FP32 or place is None or place["named_key"] not in constants:
         return None
     stored = np.frombuffer(constants[place["named_key"]], np.float32)[: np.prod(weight["dims"])]
-    return FloatConv("conv", _kernel(stored, weight["dims"]))
+    bias = values.get(node["bias_id"])
+    held = places[bias["constant_buffer_idx"]] if bias and bias["constant_buffer_idx"] else None
+    known = None if held is None else np.frombuffer(constants[held["named_key"]], np.float32)[: weight["dims"][0]]
+    return FloatConv("conv", _kernel(stored, weight["dims"]), known)
 
 
 def _kernel(stored: npt.NDArray[Any], dims: Sequence[int]) -> npt.NDArray[Any]:

@@ -41,12 +41,15 @@ def _int8_conv(op: Any) -> Int8Conv | None:
     data = np.asarray(weight.inputs["data"].val)
     if data.dtype != np.int8:
         return None
+    bias = op.inputs.get("bias")
+    known = np.zeros(len(data), np.float32) if bias is None else _value(bias)
     return Int8Conv(
         name=op.name,
         weight=np.ascontiguousarray(data),
         weight_scales=np.broadcast_to(np.asarray(weight.inputs["scale"].val, np.float32).reshape(-1), (len(data),)),
         input=_step(x, dtype_name(x.inputs["input"])),
         output=_step(readers[0], dtype_name(readers[0].outputs[0])),
+        bias=np.full(len(data), np.nan, np.float32) if known is None else known,
     )
 
 
