@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from edgesr.bundle import Bundle
 from edgesr.models.interface import Interface
@@ -29,15 +30,25 @@ class ShippedReference:
         """What goes in and comes out, with the bundle's sizes."""
         return self.bundle.interface
 
+    @property
+    def same_files(self) -> bool:
+        """Whether the bundle's graphs are the shipped files byte for byte: then they hold what those hold."""
+        said, ours = ({g: m["sha256"].get(f) for g, f in m["files"].items()} for m in self._manifests)
+        return said == ours
+
     def runtime(self) -> Runtime:
         """What the artifact must equal."""
         return self.shipped.runtime()
 
     def checks(self) -> list[Check]:
         """Whether the bundle's manifest is of this network."""
-        said, ours = self.bundle.manifest, self.shipped.manifest
+        said, ours = self._manifests
         checks = [agreement(key, agrees=said.get(key) == ours.get(key)) for key in OF_THE_NETWORK]
         return [*checks, agreement("quantization", agrees=said.get("quantization") == ours.get("quantization"))]
+
+    @property
+    def _manifests(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        return self.bundle.manifest, self.shipped.manifest
 
 
 def find_shipped_reference(bundle: Bundle) -> ShippedReference | None:
