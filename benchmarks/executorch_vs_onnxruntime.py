@@ -12,9 +12,8 @@ import argparse
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
-from edgesr.benchmarking.benchmark import bench_bundles
+from edgesr.benchmarking.benchmark import BenchRow, bench_bundles
 from edgesr.convert.pipeline import DEFAULT_CHECKPOINT, convert, plan
 from edgesr.convert.targets import TARGETS
 from edgesr.errors import EdgesrError
@@ -63,16 +62,16 @@ def bundle(target: str, lowering: str, checkpoint: str, folder: Path) -> Path:
     return output
 
 
-def show(rows: list[dict[str, Any]]) -> float:
+def show(rows: list[BenchRow]) -> float:
     """Print a pair's rows and return the restorer's ratio, ExecuTorch to ONNX Runtime."""
     print()
     for row in rows:
         print(
-            f"{row['graph']:8}{row['runtime']:12}{row['lowering']:12}{row['ms_median']:8.2f} ms "
-            f"[{row['ms_p10']:.2f}, {row['ms_p90']:.2f}]   ratio {row['ratio']:.2f} "
-            f"[{row['ratio_p10']:.2f}, {row['ratio_p90']:.2f}]   {row['peak_mib']:.0f} MiB"
+            f"{row.graph:8}{row.runtime:12}{row.lowering:12}{row.ms_median:8.2f} ms "
+            f"[{row.ms_p10:.2f}, {row.ms_p90:.2f}]   ratio {row.ratio:.2f} "
+            f"[{row.ratio_p10:.2f}, {row.ratio_p90:.2f}]   {row.peak_mib:.0f} MiB"
         )
-    return float(next(r["ratio"] for r in rows if (r["graph"], r["runtime"]) == ("restore", "executorch")))
+    return next(row.ratio for row in rows if (row.graph, row.runtime) == ("restore", "executorch"))
 
 
 if __name__ == "__main__":

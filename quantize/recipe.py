@@ -73,10 +73,6 @@ class Recipe:
                 hint = f"near it: {', '.join(near)}" if near else "edgesr quantize --write-recipe FILE lists all layers"
                 raise UsageError(f"recipe {self.name!r} names {rule.layers!r}, and there is no such layer", hint)
 
-    def keep_float(self, layers: Iterable[str], name: str, why: str = "") -> Recipe:
-        """This recipe with further layers in float."""
-        return Recipe(name, (*self.rules, *(Rule(layer, "float", why) for layer in layers)))
-
     def to_dict(self) -> dict[str, Any]:
         return {"name": self.name, "rules": [dataclasses.asdict(rule) for rule in self.rules]}
 

@@ -44,7 +44,7 @@ def test_rows_hold_what_is_promised(tiny_checkpoint: Path, tmp_path: Path, monke
     monkeypatch.delenv("PYTHONPATH", raising=False)  # it may hold "."
     said: list[str] = []
     here = os.path.relpath(tiny_checkpoint)
-    rows = bench_bundles([tiny_checkpoint, here], runs=7, threads=2, report=said.append)
+    rows = [row.to_dict() for row in bench_bundles([tiny_checkpoint, here], runs=7, threads=2, report=said.append)]
     assert json.loads(json.dumps(rows)) == rows
     assert [row["graph"] for row in rows] == ["encode", "restore"] * 2
     for row in rows:
@@ -76,9 +76,9 @@ def test_a_bundle_is_measured_on_its_engine(tiny_checkpoint: Path, tmp_path: Pat
     chosen = plan("onnx", checkpoint=tiny_checkpoint, precision="fp32", lowering="rows", output=tmp_path / "bundle")
     convert(chosen)
     rows = bench_bundles([tmp_path / "bundle"], runs=1)
-    assert [row["graph"] for row in rows] == ["encode", "restore"]
-    described = {key: rows[0][key] for key in ("name", "runtime", "precision", "lowering")}
-    assert described == {"name": "bundle", "runtime": "onnxruntime", "precision": "fp32", "lowering": "rows"}
+    assert [row.graph for row in rows] == ["encode", "restore"]
+    assert (rows[0].name, rows[0].runtime) == ("bundle", "onnxruntime")
+    assert (rows[0].precision, rows[0].lowering) == ("fp32", "rows")
 
 
 def test_an_error_of_one_network_is_raised_as_it_was(tiny_checkpoint: Path, tmp_path: Path) -> None:

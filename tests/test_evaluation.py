@@ -89,7 +89,7 @@ def test_nobody_is_their_own_wrong_person(pairs: list[EvalPair]) -> None:
     result = measure_methods(methods, alone)
     assert result.images("wrong-person") == 0
     assert math.isnan(result.interval("n=1", minus="wrong-person").mean)
-    assert "wrong-person" not in [row["method"] for row in Report(result, alone, methods, TINY).rows()]
+    assert "wrong-person" not in [row.method for row in Report(result, alone, methods, TINY).rows()]
     # Part of a list borrows its strangers from the whole of it, who have exemplars enough.
     lent = Methods(tiny_runtime(), alone, counts=(0, 2), others=pairs)
     assert "wrong-person" in lent.restore(alone[0]).images
@@ -181,7 +181,7 @@ def report(pairs: list[EvalPair]) -> Report:
 
 
 def test_a_row_holds_every_metric_with_its_interval_and_cost(report: Report) -> None:
-    rows = {row["method"]: row for row in report.rows()}
+    rows = {row.method: row.to_dict() for row in report.rows()}
     assert list(rows) == ["bicubic", "n=0", "n=1", "n=2", "n=3", "wrong-person", "blank"]
     for row in rows.values():
         for metric in ("psnr", "ssim", "identity", "over_bicubic"):
@@ -195,16 +195,16 @@ def test_a_row_holds_every_metric_with_its_interval_and_cost(report: Report) -> 
 
 
 def test_comparisons_are_first_minus_second(report: Report) -> None:
-    rows = {(row["method"], row["minus"]): row for row in report.comparisons()}
+    rows = {(row.method, row.minus): row.to_dict() for row in report.comparisons()}
     assert list(rows) == [("n=2", "wrong-person"), ("n=2", "blank"), ("n=2", "n=0")]
-    by_method = {row["method"]: row for row in report.rows()}
+    by_method = {row.method: row.to_dict() for row in report.rows()}
     gap = rows["n=2", "wrong-person"]
     for metric in ("psnr", "ssim", "identity"):
         assert gap[metric] == pytest.approx(by_method["n=2"][metric] - by_method["wrong-person"][metric])
 
 
 def test_the_worst_gain_least_over_bicubic(report: Report) -> None:
-    gains = [report.target(i)["over_bicubic"] for i in report.worst(2)]
+    gains = [report.target(i).over_bicubic for i in report.worst(2)]
     assert gains == sorted(report.result.values("n=2", minus="bicubic"))[:2]
 
 

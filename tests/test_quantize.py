@@ -131,7 +131,7 @@ def test_the_network_given_is_left_as_it_is(source: Checkpoint, quantization: Qu
 
 def test_a_layer_in_float_has_no_integers(source: Checkpoint, made_up: Path) -> None:
     kept = "restore.reconstructor.up2"
-    recipe = policy_of(TINY).keep_float([kept], "mine")
+    recipe = Recipe("mine", (*policy_of(TINY).rules, Rule(kept, "float")))
     quantization = calibrate(source, calibration_faces(made_up, None, TINY.hr_size, TINY.slots, 2), recipe=recipe)
     found = steps(quantize_graphs(deployed_graphs(source.model, "rows"), quantization))["restore"]
     assert "reconstructor.up2" not in found

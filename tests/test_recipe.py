@@ -49,7 +49,7 @@ def test_a_recipe_comes_back_from_its_file(tmp_path: Path, suffix: str) -> None:
     import json
 
     path = tmp_path / f"mine{suffix}"
-    recipe = POLICY.keep_float(["encode.g_ref"], "mine", 'it "rings"')
+    recipe = Recipe("mine", (*POLICY.rules, Rule("encode.g_ref", "float", 'it "rings"')))
     path.write_text(recipe_text(recipe, LAYERS) if suffix == ".toml" else json.dumps(recipe.to_dict()))
     assert read_recipe(path) == recipe
 

@@ -29,19 +29,48 @@ BURST = 3
 """Timed runs of a graph in one turn; an untimed one before them brings its memory back into the caches."""
 
 
+@dataclasses.dataclass(frozen=True)
+class BenchRow:
+    """One graph of one network."""
+
+    name: str
+    precision: str
+    lowering: str | None
+    """None for a checkpoint."""
+    runtime: str
+    lr_size: int
+    scale: int
+    slots: int
+    graph: str
+    """``encode`` or ``restore``."""
+    threads: int
+    runs: int
+    ms_median: float
+    ms_p10: float
+    ms_p90: float
+    ratio: float
+    """To the first row of the same graph; ``ratio_p10`` and ``ratio_p90`` over the rounds."""
+    ratio_p10: float
+    ratio_p90: float
+    peak_mib: float
+    """Largest resident memory above that of Python, NumPy and PyTorch, which every process has loaded."""
+    process_mib: float
+    """With them."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the JSON has it."""
+        return dataclasses.asdict(self)
+
+
 def bench_bundles(
     paths: Sequence[str | Path],
     runs: int = 30,
     threads: int = 1,
     report: Callable[[str], None] = lambda stage: None,
-) -> list[dict[str, Any]]:
+) -> list[BenchRow]:
     """Two rows (``encode``, ``restore``) for each bundle, or checkpoint by name or path.
 
-    ``runs`` are at least so many measured runs of each graph. A row holds ``name``, ``runtime``, ``precision``,
-    ``graph``, ``ms_median``, ``ms_p10``, ``ms_p90``, ``ratio`` to the first row of the same graph with
-    ``ratio_p10`` and ``ratio_p90`` over the rounds, ``threads``, ``peak_mib`` (largest resident memory above
-    that of Python, NumPy and PyTorch, which every process has loaded), ``process_mib`` (with them), ``lowering``
-    (None for a checkpoint), ``lr_size``, ``scale``, ``slots`` and ``runs``.
+    ``runs`` are at least so many measured runs of each graph.
 
     Raises:
         UsageError: nothing to measure, or ``runs`` or ``threads`` below 1.
@@ -66,13 +95,13 @@ def bench_bundles(
                     taken.append(worker.ask("run", graph=graph, count=BURST)["milliseconds"])
         memory = [worker.ask("memory") for worker in workers]
     return [
-        described[k] | {"graph": graph, "threads": threads} | _figures(taken[k], taken[0]) | memory[k]
+        BenchRow(**described[k], graph=graph, threads=threads, **_figures(taken[k], taken[0]), **memory[k])
         for k in range(len(paths))
         for graph, taken in milliseconds.items()
     ]
 
 
-def _figures(rounds: list[list[float]], first: list[list[float]]) -> dict[str, float]:
+def _figures(rounds: list[list[float]], first: list[list[float]]) -> dict[str, Any]:
     """Quantiles of all runs, and of the rounds' ratios to the first network."""
     p10, median, p90 = np.percentile(np.concatenate(rounds), [10, 50, 90])
     ratios = np.median(rounds, axis=1) / np.median(first, axis=1)

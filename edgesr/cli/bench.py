@@ -33,22 +33,22 @@ def command(bundle: tuple[Path, ...], runs: int, threads: int, as_json: bool) ->
     with progress.stages("bench") as report:
         rows = bench_bundles(list(bundle), runs=runs, threads=threads, report=report)
     if as_json:
-        output.write_json({"rows": rows})
+        output.write_json({"rows": [row.to_dict() for row in rows]})
         return
     output.table(
         ("name", "runtime", "precision", "graph", "median ms", "p10", "p90", "ratio", "threads", "peak MiB"),
         [
             (
-                row["name"],
-                row["runtime"],
-                row["precision"],
-                row["graph"],
-                f"{row['ms_median']:.2f}",
-                f"{row['ms_p10']:.2f}",
-                f"{row['ms_p90']:.2f}",
-                f"{row['ratio']:.2f}",
-                row["threads"],
-                f"{row['peak_mib']:.0f}",
+                row.name,
+                row.runtime,
+                row.precision,
+                row.graph,
+                f"{row.ms_median:.2f}",
+                f"{row.ms_p10:.2f}",
+                f"{row.ms_p90:.2f}",
+                f"{row.ratio:.2f}",
+                row.threads,
+                f"{row.peak_mib:.0f}",
             )
             for row in rows
         ],

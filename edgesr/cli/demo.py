@@ -74,8 +74,8 @@ def command(folder: Path, checkpoint: str, force: bool, as_json: bool) -> None:
         report("measuring milliseconds")
         timed = [row for row, chosen in zip(rows, plans, strict=True) if chosen.target.executes_here]
         for measured in bench_bundles([Path(row["bundle"]) for row in timed], runs=20, threads=1):
-            if measured["graph"] == "restore":
-                next(r for r in timed if Path(r["bundle"]).name == measured["name"])["ms"] = measured["ms_median"]
+            if measured.graph == "restore":
+                next(r for r in timed if Path(r["bundle"]).name == measured.name)["ms"] = measured.ms_median
         upsampled = [resize_bicubic(lr, *face.target.shape[:2]) for face, lr in zip(faces, tiny, strict=True)]
         draw(picture, faces, tiny, {"bicubic": upsampled} | columns)
     bicubic = mean_psnr(upsampled, faces)

@@ -315,7 +315,7 @@ def answer(report: Report, model: Model, split: str, meter: IdentityMeter | None
     from edgesr.models.registry import architecture_of
 
     cost = architecture_of(model.config).complexity(model.config)
-    comparisons = report.comparisons()
+    comparisons = [row.to_dict() for row in report.comparisons()]
     found: dict[str, Any] = {
         "name": model.name,
         "runtime": model.runtime.name,
@@ -327,9 +327,9 @@ def answer(report: Report, model: Model, split: str, meter: IdentityMeter | None
         "gmacs_encode": cost.macs_encode / 1e9,
         "gmacs_restore": cost.macs_restore / 1e9,
         "slots": model.interface.slots,
-        "rows": report.rows(),
+        "rows": [row.to_dict() for row in report.rows()],
         "comparisons": comparisons,
-        "worst": [report.target(i) for i in report.worst(worst)],
+        "worst": [report.target(i).to_dict() for i in report.worst(worst)],
         "identity_measure": "cosine similarity to the original, higher is better" if meter else None,
         "identity_embedder": meter.embedder.name if meter else None,
         "identity_undetected": meter.undetected if meter else None,

@@ -39,11 +39,11 @@ def table(report: Report, originals: Interval | None = None) -> Table:
     columns = ["method", named[0], "over bicubic", *named[1:], "GMACs offline", "online", "images"]
     rows = []
     for row in report.rows():
-        intervals = [report.result.interval(row["method"], metric=metric) for metric in metrics]
+        intervals = [report.result.interval(row.method, metric=metric) for metric in metrics]
         figures = [_figure(metric, interval) for metric, interval in zip(metrics, intervals, strict=True)]
-        cost = [f"{row[key]:.3f}" for key in ("gmacs_offline", "gmacs_online")]
-        gain = f"{row['over_bicubic']:+.2f}"
-        rows.append([row["method"], figures[0], gain, *figures[1:], *cost, str(row["images"])])
+        cost = [f"{macs / 1e9:.3f}" for macs in (row.cost.macs_offline, row.cost.macs_online)]
+        gain = f"{row.over_bicubic.mean:+.2f}"
+        rows.append([row.method, figures[0], gain, *figures[1:], *cost, str(row.images)])
     if "wrong-person" in report.measured and report.most in report.measured and report.methods.control:
         gaps = [_figure(m, report.result.interval(report.most, "wrong-person", m), "+") for m in metrics]
         rows.append([f"{report.most} minus wrong-person", gaps[0], "", *gaps[1:], "", "", ""])
@@ -101,14 +101,14 @@ def remarks(
     if people < FEW:
         lines.append(f"only {people} {'person' if people == 1 else 'people'}: such intervals are too narrow to rely on")
     for row in report.comparisons():
-        method, minus = row["method"], row["minus"]
+        method, minus = row.method, row.minus
         if minus == "wrong-person":  # a row of the table
             continue
         lines.append(f"{method} minus {minus}: {report.result.interval(method, minus):+.2f} dB")
         if "identity" in report.result.scores:
             lines[-1] += f", identity {report.result.interval(method, minus, 'identity'):+.4f}"
             lines[-1] += f", distance {report.result.interval(method, minus, 'identity_distance'):+.4f}"
-    own = {row["method"]: row["parameters"] for row in report.rows() if row["method"] in ("n=0", "no-exemplar-net")}
+    own = {row.method: row.cost.parameters for row in report.rows() if row.method in ("n=0", "no-exemplar-net")}
     lines.append("parameters: " + ", ".join(f"{count:,} ({method})" for method, count in own.items()))
     if meter:
         lines.append(f"identity: cosine similarity to the original by {meter.embedder.name}, higher is better")
@@ -121,8 +121,8 @@ def remarks(
         lines += _verified(report, verification)
     for i in report.worst(worst):
         target = report.target(i)
-        name, gain = f"{target['person']}/{target['target']}", target["over_bicubic"]
-        lines.append(f"worst: {name}  {target['psnr']:.2f} dB, {gain:+.2f} over bicubic")
+        name, reached = f"{target.person}/{target.target}", target.scores["psnr"]
+        lines.append(f"worst: {name}  {reached:.2f} dB, {target.over_bicubic:+.2f} over bicubic")
     return lines
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from edgesr.images.imaging import Pixels, read_image
 from edgesr.models.architecture import NetworkConfig
 from edgesr.models.registry import architecture_of
 
-METRICS = ("psnr", "ssim", "identity", "identity_distance", "lpips", "verified", "verified_as_wrong")
 SHEET_SIDE = 192
 SPREAD = 6
 """People on the contact sheet, besides the worst images."""
@@ -32,6 +31,82 @@ class Cost:
     parameters: int = 0
     macs_offline: int = 0
     macs_online: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Metrics:
+    """Every metric of a method, or the differences of two, over people; None where one was not asked for."""
+
+    psnr: Interval | None
+    ssim: Interval | None
+    identity: Interval | None
+    identity_distance: Interval | None
+    lpips: Interval | None
+    verified: Interval | None
+    verified_as_wrong: Interval | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Flat, as the JSON has it: ``psnr`` and its interval ``psnr_95``."""
+        found: dict[str, Any] = {}
+        for field in dataclasses.fields(self):
+            interval: Interval | None = getattr(self, field.name)
+            found[field.name] = interval and interval.mean
+            found[f"{field.name}_95"] = interval and [interval.low, interval.high]
+        return found
+
+
+@dataclasses.dataclass(frozen=True)
+class MethodRow:
+    """One method: its metrics, its gain over bicubic in dB, on how many targets of how many people, its cost."""
+
+    method: str
+    metrics: Metrics
+    over_bicubic: Interval
+    images: int
+    people: int
+    cost: Cost
+
+    def to_dict(self) -> dict[str, Any]:
+        """Flat, as the JSON has it; MACs in thousands of millions."""
+        return {
+            "method": self.method,
+            **self.metrics.to_dict(),
+            "over_bicubic": self.over_bicubic.mean,
+            "over_bicubic_95": [self.over_bicubic.low, self.over_bicubic.high],
+            "images": self.images,
+            "people": self.people,
+            "parameters": self.cost.parameters,
+            "gmacs_offline": self.cost.macs_offline / 1e9,
+            "gmacs_online": self.cost.macs_online / 1e9,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """The first method's metrics minus the second's, on the same targets."""
+
+    method: str
+    minus: str
+    metrics: Metrics
+
+    def to_dict(self) -> dict[str, Any]:
+        """Flat, as the JSON has it."""
+        return {"method": self.method, "minus": self.minus, **self.metrics.to_dict()}
+
+
+@dataclasses.dataclass(frozen=True)
+class TargetFigures:
+    """One target by its exemplars: its gain over bicubic in dB, and what each metric that was asked for says."""
+
+    person: str
+    target: str
+    over_bicubic: float
+    scores: Mapping[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Flat, as the JSON has it."""
+        fields = {"person": self.person, "target": self.target, "over_bicubic": self.over_bicubic}
+        return {**fields, **self.scores}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,30 +136,25 @@ class Report:
         """Methods of tables by bin: the anchor, no exemplars, the right person's and the wrong person's."""
         return [m for m in dict.fromkeys(("bicubic", "n=0", self.most, "wrong-person")) if m in self.measured]
 
-    def rows(self) -> list[dict[str, Any]]:
-        """A row a method: every metric with its 95 % interval over people, targets, cost."""
+    def rows(self) -> list[MethodRow]:
+        """A row a method that applies to at least one target."""
         rows = []
         for method in self.measured:
             people = {p for p, v in zip(self.result.people, self.result.psnr[method], strict=True) if not math.isnan(v)}
-            gain = self.result.interval(method, minus="bicubic")
-            cost = self.cost(method)
             rows.append(
-                {
-                    "method": method,
-                    **self._figures(method),
-                    "over_bicubic": gain.mean,
-                    "over_bicubic_95": [gain.low, gain.high],
-                    "images": self.result.images(method),
-                    "people": len(people),
-                    "parameters": cost.parameters,
-                    "gmacs_offline": cost.macs_offline / 1e9,
-                    "gmacs_online": cost.macs_online / 1e9,
-                }
+                MethodRow(
+                    method=method,
+                    metrics=self._metrics(method),
+                    over_bicubic=self.result.interval(method, minus="bicubic"),
+                    images=self.result.images(method),
+                    people=len(people),
+                    cost=self.cost(method),
+                )
             )
         return rows
 
-    def comparisons(self) -> list[dict[str, Any]]:
-        """Differences on the same targets, the first method's figure minus the second's, with their intervals."""
+    def comparisons(self) -> list[Comparison]:
+        """The methods that are to be held against each other, as far as they were measured."""
         wanted = [
             (self.most, "wrong-person"),
             (self.most, "blank"),
@@ -93,7 +163,7 @@ class Report:
             ("n=0", "no-exemplar-net"),
         ]
         return [
-            {"method": method, "minus": minus, **self._figures(method, minus)}
+            Comparison(method, minus, self._metrics(method, minus))
             for method, minus in wanted
             if method in self.measured and minus in self.measured and method != minus
         ]
@@ -117,11 +187,12 @@ class Report:
         gains = self.result.values(self.most, minus="bicubic")
         return sorted((i for i, gain in enumerate(gains) if not math.isnan(gain)), key=gains.__getitem__)[:count]
 
-    def target(self, index: int) -> dict[str, Any]:
+    def target(self, index: int) -> TargetFigures:
         """One target's figures by its exemplars."""
-        row: dict[str, Any] = {"person": self.pairs[index].person, "target": self.pairs[index].target.name}
-        row["over_bicubic"] = self.result.values(self.most, minus="bicubic")[index]
-        return row | {metric: self.result.scores[metric][self.most][index] for metric in self.result.scores}
+        pair = self.pairs[index]
+        gain = self.result.values(self.most, minus="bicubic")[index]
+        scores = {metric: by_method[self.most][index] for metric, by_method in self.result.scores.items()}
+        return TargetFigures(pair.person, pair.target.name, gain, scores)
 
     def write_csv(self, path: Path) -> None:
         """A line for every target and method that applies to it."""
@@ -155,17 +226,14 @@ class Report:
         for method in self.measured:
             image = restored.images.get(method)
             tiles.append((image, "" if image is None else f"{psnr(image, restored.truth):.2f} dB"))
-        gain = self.target(index)["over_bicubic"]
+        gain = self.target(index).over_bicubic
         label = f"{pair.person}/{pair.target.name}: {gain:+.2f} dB over bicubic with {self.methods.control}"
         return SheetRow(label, [*tiles, (restored.truth, "")])
 
-    def _figures(self, method: str, minus: str | None = None) -> dict[str, Any]:
-        figures: dict[str, Any] = {}
-        for metric in METRICS:
-            interval = self.interval(metric, method, minus)
-            figures[metric] = interval and interval.mean
-            figures[f"{metric}_95"] = interval and [interval.low, interval.high]
-        return figures
+    def _metrics(self, method: str, minus: str | None = None) -> Metrics:
+        return Metrics(
+            **{field.name: self.interval(field.name, method, minus) for field in dataclasses.fields(Metrics)}
+        )
 
 
 def cost_with(config: NetworkConfig, exemplars: int) -> Cost:

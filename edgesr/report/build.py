@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 
-from edgesr.benchmarking.benchmark import bench_bundles
+from edgesr.benchmarking.benchmark import BenchRow, bench_bundles
 from edgesr.benchmarking.machine import machine, versions
 from edgesr.bundle import MANIFEST, Bundle
 from edgesr.convert.precision import QUANTIZED, by_interest, rank
@@ -211,18 +211,18 @@ def timed(measured: Sequence[tuple[Bundle, Row]], settings: Settings, tools: Too
         return [row for _, row in measured]
     of = [[bundle_key(bundle) for bundle in executed], settings.runs, settings.threads]
     kept = settings.work / f"latency-{hashlib.sha256(json.dumps(of).encode()).hexdigest()[:16]}.json"
-    found = []
-    with contextlib.suppress(InputOutputError):
-        found = read_json(kept)
+    found: list[BenchRow] = []
+    with contextlib.suppress(InputOutputError, TypeError):  # there is none, or another version's
+        found = [BenchRow(**row) for row in read_json(kept)]
     if not found:
         folders = [bundle.folder.resolve() for bundle in executed]
         found = bench_bundles(folders, runs=settings.runs, threads=settings.threads, report=tools.say)
         with file_aside(kept) as aside:
-            aside.write_text(json.dumps(found))
+            aside.write_text(json.dumps([row.to_dict() for row in found]))
     latencies = iter(
         Latency(
-            encode_ms_median=encode["ms_median"],
-            **{f.name: restore[f.name] for f in dataclasses.fields(Latency) if f.name != "encode_ms_median"},
+            encode_ms_median=encode.ms_median,
+            **{f.name: getattr(restore, f.name) for f in dataclasses.fields(Latency) if f.name != "encode_ms_median"},
         )
         for encode, restore in zip(found[::2], found[1::2], strict=True)
     )
