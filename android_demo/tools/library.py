@@ -5,11 +5,14 @@
     python android_demo/tools/library.py     builds dist/libraries/android, a Maven repository of the two
 
 They are made of the classes that the booth is made of, on plain Linux; ``maven-publish`` in the Gradle scripts gives
-the same coordinates. ``build.py check`` builds an app's few lines on what lies there alone, and runs them.
+the same coordinates. ``build.py check`` builds an app's few lines on what lies there alone, and runs them. Exit code 3:
+there is no Java or Maven here, or it cannot fetch the pinned jars; 5: the repository cannot be written.
 """
 
 from __future__ import annotations
 
+import io
+import sys
 import xml.etree.ElementTree as ET
 import zipfile
 from collections.abc import Sequence
@@ -17,8 +20,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from compiling import LIBRARIES, Compiler
-from steps import REPOSITORY, ROOT, WORK, fresh, say
+from steps import REPOSITORY, ROOT, WORK, say
 
+from edgesr.errors import EdgesrError
+from edgesr.files.atomic import folder_aside
 from edgesr.release import __version__
 
 GROUP = "io.edgesr"
@@ -47,26 +52,30 @@ class Dependency(NamedTuple):
 
 
 def make(compiler: Compiler) -> list[Path]:
-    """Both libraries, with sources and POMs, of the classes that are compiled; the files that were written."""
+    """Both libraries, with sources and POMs, of the classes that are compiled; the files written, all or none.
+
+    Raises:
+        InputOutputError: they cannot be written; what stood there is as it was.
+    """
     say("libraries")
-    fresh(OUTPUT)
-    versions, written = compiler.versions, []
+    versions = compiler.versions
     stdlib = Dependency("org.jetbrains.kotlin", "kotlin-stdlib", versions["kotlin"], "compile", "jar")
     core = Dependency(GROUP, LIBRARIES["core"], __version__, "compile", "jar")
     tflite = Dependency("org.tensorflow", "tensorflow-lite", versions["tensorflowLite"], "runtime", "aar")
+    files: Files = {}
     for module, dependencies in {"core": [stdlib], "engine": [core, tflite, stdlib]}.items():
         name = LIBRARIES[module]
-        folder = OUTPUT / GROUP.replace(".", "/") / name / __version__
-        folder.mkdir(parents=True)
-        base = folder / f"{name}-{__version__}"
+        base = f"{GROUP.replace('.', '/')}/{name}/{__version__}/{name}-{__version__}"
         jar, packaging = archive(classes(module)), "jar" if module == "core" else "aar"
-        main, sources = base.with_name(f"{base.name}.{packaging}"), base.with_name(f"{base.name}-sources.jar")
-        main.write_bytes(jar if packaging == "jar" else archive(aar(jar, module, versions["minSdk"])))
-        sources.write_bytes(archive({**read(ROOT / module / "src" / "main" / "kotlin", ".kt"), **legal("META-INF/")}))
-        pom = base.with_name(f"{base.name}.pom")
-        pom.write_bytes(project(name, packaging, dependencies, DESCRIPTIONS[name]))
-        written += [main, sources, pom]
-    return written
+        files[f"{base}.{packaging}"] = jar if packaging == "jar" else archive(aar(jar, module, versions["minSdk"]))
+        sources = {**read(ROOT / module / "src" / "main" / "kotlin", ".kt"), **legal("META-INF/")}
+        files[f"{base}-sources.jar"] = archive(sources)
+        files[f"{base}.pom"] = project(name, packaging, dependencies, DESCRIPTIONS[name])
+    with folder_aside(OUTPUT) as aside:
+        for path, content in files.items():
+            (aside / path).parent.mkdir(parents=True, exist_ok=True)
+            (aside / path).write_bytes(content)
+    return [OUTPUT / path for path in files]
 
 
 def classes(module: str) -> Files:
@@ -107,15 +116,13 @@ def read(folder: Path, *suffixes: str) -> Files:
 
 def archive(files: Files) -> bytes:
     """A zip, the same for the same files."""
-    path = WORK / "archive.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as out:
         for name, content in files.items():
             entry = zipfile.ZipInfo(name, NEVER)
             entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
             out.writestr(entry, content)
-    content = path.read_bytes()
-    path.unlink()
-    return content
+    return packed.getvalue()
 
 
 def project(name: str, packaging: str, dependencies: Sequence[Dependency], description: str) -> bytes:
@@ -146,7 +153,12 @@ def main() -> None:
     compiler = Compiler()
     compiler.modules(LIBRARIES)
     compiler.compile_noted()
-    for path in make(compiler):
+    try:
+        written = make(compiler)
+    except EdgesrError as error:
+        print(f"android: {error.what}\n  try: {error.hint}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    for path in written:
         print(f"  {path.relative_to(REPOSITORY)}: {path.stat().st_size} bytes")
 
 

@@ -4,11 +4,12 @@
     .venv/bin/python ios_demo/tools/library.py [FOLDER]
 
 A package that is taken by its address has its ``Package.swift`` at a repository's root, and this app's is not there:
-the archive holds a folder that is such a root. The same sources give the same bytes.
+the archive holds a folder that is such a root. The same sources give the same bytes. Exit code 5: it cannot be written.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import zipfile
 from pathlib import Path
@@ -40,21 +41,36 @@ def contents(version: str) -> dict[str, bytes]:
 
 
 def write(folder: Path = LIBRARIES) -> Path:
-    """The archive, in place of one that is there already."""
+    """The archive, in place of one that is there already.
+
+    Raises:
+        InputOutputError: it cannot be written; what stood there is as it was.
+    """
+    from edgesr.files.atomic import file_aside
     from edgesr.release import __version__
 
-    folder.mkdir(parents=True, exist_ok=True)
     output = folder / f"{NAME}-{__version__}.zip"
-    aside = output.with_suffix(".partial")
-    with zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
+    with file_aside(output) as aside, zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in contents(__version__).items():
             entry = zipfile.ZipInfo(name, LONG_AGO)
             entry.external_attr = 0o644 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, content)
-    aside.replace(output)
     return output
 
 
+def main() -> int:
+    from edgesr.errors import EdgesrError
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path, default=LIBRARIES, metavar="FOLDER")
+    try:
+        print(write(parser.parse_args().folder))
+    except EdgesrError as error:
+        print(f"library: {error.what}\n  try: {error.hint}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
 if __name__ == "__main__":
-    print(write(Path(sys.argv[1]) if len(sys.argv) > 1 else LIBRARIES))
+    sys.exit(main())

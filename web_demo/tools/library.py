@@ -4,11 +4,12 @@
     python web_demo/tools/library.py [FOLDER]
 
 into dist/libraries unless told otherwise. Needs what build.py needs. Exit code 3: there is no Node, or npm cannot fetch
-the pinned packages; 1: the package does not build, or is not one that others can use.
+the pinned packages; 1: the package does not build, or is not one that others can use; 5: it cannot be written.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import shutil
@@ -19,7 +20,9 @@ from typing import Any
 
 import build
 
+from edgesr.errors import EdgesrError
 from edgesr.faces.yunet import YUNET
+from edgesr.files.atomic import file_aside
 from edgesr.release import __version__
 
 NAME = "edgesr-web"
@@ -47,15 +50,17 @@ def main(folder: Path) -> int:
             complete(package, types)
             strict = [*node, "publint", str(package), "--strict"]
             build.run(strict, environment, "the package is not one that others can use", 1)
-            folder.mkdir(parents=True, exist_ok=True)
             packed = [*npm, "pack", str(package), "--pack-destination", aside]
             build.run(packed, environment, "npm does not pack it", 1)
-            for old in folder.glob(f"{NAME}-*.tgz"):
-                old.unlink()
             made = folder / f"{NAME}-{__version__}.tgz"
-            shutil.move(Path(aside) / made.name, made)
+            with file_aside(made) as whole:
+                shutil.copyfile(Path(aside) / made.name, whole)
+            for old in set(folder.glob(f"{NAME}-*.tgz")) - {made}:
+                old.unlink()
     except build.BuildError as error:
         return error.told()
+    except EdgesrError as error:
+        return build.BuildError(error.what, error.hint, error.exit_code).told()
     print(f"{NAME} {__version__}: {made} ({made.stat().st_size / 1e6:.1f} MB)")
     return 0
 
@@ -99,4 +104,6 @@ def description() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else LIBRARIES))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path, default=LIBRARIES, metavar="FOLDER")
+    sys.exit(main(parser.parse_args().folder.resolve()))

@@ -102,7 +102,6 @@ extension Manifest {
             guard let number = step.double, isStep(Float(number)) else { throw lacks("int8_scale", step) }
             steps.append(Float(number))
         }
-        guard parts.reduce(0, { $0 + $1.channels }) <= Rules.Gallery.mostChannels else { throw lacks("features", features) }
         return (parts, steps.count == parts.count ? steps : nil)
     }
 

@@ -69,4 +69,17 @@ import Testing
             #expect(throws: BundleError.self) { try Manifest(Data(changed.utf8)) }
         }
     }
+
+    @Test func channelsAreBoundedMapByMapAsInAGallery() throws {
+        var wide = text.filter { !$0.isWhitespace }
+        for (old, new) in [
+            ("[\"deep\",4]", "[\"deep\",600]"), ("[\"detail\",4]", "[\"detail\",600]"),
+            ("\"deep\",\"channels\":4", "\"deep\",\"channels\":600"), ("\"detail\",\"channels\":4", "\"detail\",\"channels\":600"),
+            ("4,8,8]", "600,8,8]"), ("5,16,16]", "601,16,16]"),
+        ] {
+            try #require(wide.contains(old))
+            wide = wide.replacingOccurrences(of: old, with: new)
+        }
+        #expect(try Manifest(Data(wide.utf8)).section.maps.map(\.channels) == [600, 601])
+    }
 }

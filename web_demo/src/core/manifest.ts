@@ -4,16 +4,7 @@ import { Gallery } from "./gallery";
 import { checkSection, keptFrom, LEAST_LR, MOST_CHANNELS, MOST_LR, SCALES, SHA256 } from "./galleryHeader";
 import { isList, isObject, type Json, JsonError, type JsonObject, parseJson, shown } from "./json";
 import { RULES } from "./rules";
-import {
-    channelsOf,
-    countsOf,
-    differs,
-    type FeaturePart,
-    type Features,
-    partsOf,
-    type Section,
-    tensorsOf,
-} from "./section";
+import { countsOf, differs, type FeaturePart, type Features, partsOf, type Section, tensorsOf } from "./section";
 
 export type GraphName = "encode" | "restore";
 export type Side = "inputs" | "outputs";
@@ -292,7 +283,6 @@ function partsFrom(features: JsonObject): { parts: FeaturePart[]; steps: number[
         return { name: text(one, "name"), channels: whole(one, "channels", 1, MOST_CHANNELS), step };
     });
     const parts = described.map(({ name, channels }) => ({ name, channels }));
-    if (channelsOf(parts) > MOST_CHANNELS) lacks("features", listed);
     const steps = described.flatMap(({ step }) => (step === null ? [] : [Math.fround(step)]));
     return { parts, steps: steps.length === parts.length ? steps : null };
 }

@@ -6,7 +6,7 @@ import { decodeGallery, Gallery } from "../../src/core/gallery";
 import { decodeManifest, sha256Of } from "../../src/core/manifest";
 import { fromUnit, picture, toUnit } from "../../src/core/pixels";
 import { decodeSafetensors } from "../../src/core/safetensors";
-import type { Section } from "../../src/core/section";
+import { channelsOf, type Section } from "../../src/core/section";
 import { openBundle } from "./graph";
 import { differences, galleryNamed, repository } from "./vectors";
 
@@ -98,6 +98,26 @@ test.each<[string, (features: { maps: unknown; codes: unknown; parts: { channels
     const fields = JSON.parse(text);
     damage(fields.features);
     expect(() => decodeManifest(new TextEncoder().encode(JSON.stringify(fields)))).toThrow(BundleError);
+});
+
+test("channels are bounded map by map, as in a gallery", () => {
+    const changes = [
+        ['["deep",4]', '["deep",600]'],
+        ['["detail",4]', '["detail",600]'],
+        ['"deep","channels":4', '"deep","channels":600'],
+        ['"detail","channels":4', '"detail","channels":600'],
+        ["4,8,8]", "600,8,8]"],
+        ["5,16,16]", "601,16,16]"],
+    ];
+    const wide = changes.reduce(
+        (all, [old, wider]) => {
+            expect(all).toContain(old);
+            return all.replaceAll(old, wider);
+        },
+        text.replace(/\s/g, ""),
+    );
+    const maps = decodeManifest(new TextEncoder().encode(wide)).section.maps;
+    expect(maps.map(({ parts }) => channelsOf(parts))).toEqual([600, 601]);
 });
 
 test("files are those of the manifest", async () => {
