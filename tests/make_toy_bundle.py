@@ -1,5 +1,6 @@
 """Writes tests/data/toy-maps: a bundle of the toy network of two maps and a code, for the readers of every language,
 and what Python restores with a gallery of it (tests/data/galleries/toy-maps.gallery, which ``make_galleries`` writes).
+The same network for the engines of the booths on phones lies in tests/data/tflite and tests/data/coreml.
 
 The photos are the sample faces, London set, CC-BY 4.0 (edgesr/samples/ATTRIBUTION.md).
 """
@@ -30,19 +31,22 @@ from edgesr.models.registry import register
 from edgesr.runtime.base import unstacked
 
 FOLDER = Path(__file__).parent / "data" / "toy-maps"
+BUNDLES = {"onnx": FOLDER, **{target: FOLDER.parent / target / FOLDER.name for target in ("tflite", "coreml")}}
+"""Where the bundle for each runtime lies."""
 
 
 def make() -> Gallery:
-    """The bundle as ONNX, and two people's photos in a gallery for it."""
+    """The bundles, and two people's photos in a gallery for them."""
     register(ARCHITECTURE)
     torch.manual_seed(0)
     scales = {"deep": 0.01, "detail": 0.02, "gate": 0.0125}
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "toy-maps"
         save_checkpoint(checkpoint, "toy-maps", Maps(MapsConfig()), training={}, feature_scales=scales)
-        convert(plan("onnx", checkpoint=checkpoint, precision="fp32", output=Path(folder) / "bundle"))
-        shutil.rmtree(FOLDER, ignore_errors=True)
-        shutil.copytree(Path(folder) / "bundle", FOLDER)
+        for target, bundle in BUNDLES.items():
+            convert(plan(target, checkpoint=checkpoint, precision="fp32", output=Path(folder) / target))
+            shutil.rmtree(bundle, ignore_errors=True)
+            shutil.copytree(Path(folder) / target, bundle)
     model = edgesr.load(FOLDER)
     blank = empty_gallery([model])
     faces = sample_faces(model.config.hr_size)[:2]

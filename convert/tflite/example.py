@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
-CANONICAL = {4: (0, 2, 3, 1), 3: (0, 1, 2), 1: (0,)}
-"""Axes of an ONNX tensor in the artifact, by rank: images and features NHWC, weights [n, h, w], valid [n]."""
+CANONICAL = {4: (0, 2, 3, 1), 3: (0, 1, 2), 2: (0, 1), 1: (0,)}
+"""Axes of an ONNX tensor in the artifact, by rank: images and features NHWC, weights [n, h, w], codes [n, length],
+valid [n]."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -12,8 +12,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-CANONICAL = {4: (0, 2, 3, 1), 3: (0, 1, 2), 1: (0,)}
-"""Axes of an ONNX tensor in the artifact, by rank: images and features NHWC, weights [n, h, w], valid [n]."""
+CANONICAL = {4: (0, 2, 3, 1), 3: (0, 1, 2), 2: (0, 1), 1: (0,)}
+"""Axes of an ONNX tensor in the artifact, by rank: images and features NHWC, weights [n, h, w], codes [n, length],
+valid [n]."""
 
 
 def check(request: dict[str, Any]) -> dict[str, Any]:
