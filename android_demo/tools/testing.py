@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from pathlib import Path
 
 from compiling import PACKAGE, Compiler, test_sources
 from steps import ASSETS, QUICK, ROOT, SCREENSHOTS, WORK, Check, path_of, say
@@ -53,6 +54,7 @@ def read_back() -> list[Check]:
     checks = []
     for what, read in (
         ("python: the gallery that Kotlin wrote, byte for byte", _gallery),
+        ("python: galleries of several maps and networks with an entry of Kotlin's, byte for byte", _galleries),
         ("python: measurements for edgesr report", _measurements),
     ):
         try:
@@ -63,11 +65,23 @@ def read_back() -> list[Check]:
 
 
 def _gallery() -> tuple[bool, str]:
+    return _again(ROOT / "testdata" / "kotlin.gallery")
+
+
+def _again(written: Path) -> tuple[bool, str]:
+    """Whether Python would write the same bytes."""
     from edgesr.gallery.format import encode_gallery, read_gallery
 
-    written = ROOT / "testdata" / "kotlin.gallery"
     gallery = read_gallery(written)
     return b"".join(encode_gallery(gallery)) == written.read_bytes(), f"{len(gallery)} entries"
+
+
+def _galleries() -> tuple[bool, str]:
+    """Those of the repository, with an entry of Kotlin's."""
+    committed = sorted(path.name for path in (ROOT.parent / "tests" / "data" / "galleries").glob("*.gallery"))
+    results = {name: _again(ROOT / "testdata" / "written" / name)[0] for name in committed}
+    others = ", ".join(name for name, same in results.items() if not same)
+    return bool(results) and not others, others or f"{len(results)} galleries"
 
 
 def _measurements() -> tuple[bool, str]:

@@ -91,6 +91,25 @@ class GalleryTest {
         assertTrue("$codes codes", codes > 0)
     }
 
+    /** Files that Python reads afterwards (`android_demo/tools/testing.py`): with an entry of our own in every section. */
+    @Test
+    fun whatIsWrittenHereIsForTheOthersToRead() {
+        val written = File(Vectors.testdata, "written")
+        written.deleteRecursively()
+        assertTrue(written.mkdirs())
+        val label = Label("9".repeat(64), mapOf("sharpness" to 812L), mapOf("yaw_deg" to -7L), "Zoë \u0301 \"quoted\" \\ 写真.jpg")
+        for (file in files) {
+            val gallery = Gallery.decode(file.readBytes())
+            val features = gallery.sections.map { section ->
+                section.pack(section.counts.map { count -> FloatArray(count) { kotlin.math.sin(it.toFloat()) } })
+            }
+            val width = gallery.entries.firstOrNull()?.descriptor?.size ?: Descriptor.SIZE
+            val embedding = gallery.embedder?.let { FloatArray(gallery.entries.firstOrNull()?.embedding?.size ?: 4) { 0.25f } }
+            val entry = Entry(features, FloatArray(width) { -0.5f }, label, embedding)
+            GalleryFile(File(written, file.name)).write(gallery.adding(entry))
+        }
+    }
+
     @Test
     fun roundingIsThatOfTheFormat() {
         val gallery = Gallery.decode(File(Vectors.galleries, "example.gallery").readBytes())
