@@ -23,6 +23,13 @@ with quiet():  # torchao warns of itself while it is loaded
     from torchao.quantization.pt2e.quantize_pt2e import prepare_qat_pt2e
 
 
+def check_trainable(model: Network) -> None:
+    """Raises UsageError: the network's architecture has no graphs for training in int8."""
+    architecture = architecture_of(model.config)
+    if not architecture.training:
+        raise UsageError(f"{architecture.name} networks are not trained in int8", "calibrate alone (--method ptq)")
+
+
 class QATNetwork(nn.Module):
     """A network, rounded as its int8 form rounds. Graphs are made when a batch first needs them.
 
@@ -39,10 +46,8 @@ class QATNetwork(nn.Module):
             UsageError: the architecture has no graphs for training, or the recipe has in int8 what it cannot train so.
         """
         super().__init__()
-        architecture = architecture_of(model.config)
-        if not architecture.training:
-            raise UsageError(f"{architecture.name} networks are not trained in int8", "calibrate alone (--method ptq)")
-        form = architecture.training_graphs(model)
+        check_trainable(model)
+        form = architecture_of(model.config).training_graphs(model)
         if folded := quantization.recipe.quantized(form.folded):
             raise UsageError(
                 f"{folded[0]} cannot be trained in int8: it is folded of two convolutions",

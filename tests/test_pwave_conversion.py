@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("torchao", reason="quantization needs torchao: pip install 'edgesr[executorch]'")
 
+from conftest import Call
 from pwave_networks import TINY_PWAVE
 
 from edgesr.bundle import open_bundle
@@ -17,7 +18,7 @@ from edgesr.convert.pipeline import convert, make_graphs, plan
 from edgesr.convert.targets import TARGETS
 from edgesr.convert.verify import verify
 from edgesr.deployment.graphs import Graphs
-from edgesr.errors import ParityError
+from edgesr.errors import EXIT_USAGE, ParityError
 from edgesr.models import load_checkpoint
 from edgesr.quantize.checkpoint import save_quantized
 from edgesr.quantize.graphs import all_layers
@@ -71,6 +72,15 @@ def test_it_converts_and_verifies(
         assert counted == wanted
     assert verify(tmp_path / "bundle", source).failed == ()
     assert open_bundle(tmp_path / "bundle").interface == TINY_PWAVE.interface
+
+
+def test_that_it_is_calibrated_alone_is_said_before_any_work(
+    call: Call, pwave_checkpoint: Path, people_folder: Path, tmp_path: Path
+) -> None:
+    code, said, log = call("quantize", pwave_checkpoint, "--data", people_folder, "-o", tmp_path / "int8")
+    assert (code, said["hint"]) == (EXIT_USAGE, "calibrate alone (--method ptq)")
+    assert "calibrating" not in log
+    assert list(tmp_path.iterdir()) == []
 
 
 def scale_kernel(graphs: Graphs) -> None:

@@ -109,6 +109,7 @@ def command(
         raise UnavailableError(f"quantization needs {title(error)}", "pip install 'edgesr[executorch]'") from error
     from edgesr.cli.quantize_search import search_recipe, write_default_recipe
     from edgesr.models import load_checkpoint
+    from edgesr.quantize.network import check_trainable
     from edgesr.quantize.recipe import policy_of, read_recipe
 
     given = load_checkpoint(checkpoint, quantized=method == "ptq" and not search)
@@ -131,6 +132,8 @@ def command(
             as_json=as_json,
         )
         return
+    if method == "qat":
+        check_trainable(source.model)
     recipe = read_recipe(recipe_file) if recipe_file else policy_of(source.model.config)
     recipe.check(all_layers(source.model))
     name = name or (given.name if known else f"{source.name}-int8" + ("-ptq" if method == "ptq" else ""))

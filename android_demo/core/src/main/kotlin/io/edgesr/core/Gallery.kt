@@ -130,8 +130,8 @@ class Gallery(
             return Gallery(sections, entries, head.embedder, head.extensions)
         }
 
-        private const val STEP_MIN = Rules.Gallery.LEAST_STEP.toFloat()
-        private const val STEP_MAX = Rules.Gallery.MOST_STEP.toFloat()
+        internal const val STEP_MIN = Rules.Gallery.LEAST_STEP.toFloat()
+        internal const val STEP_MAX = Rules.Gallery.MOST_STEP.toFloat()
 
         /** SHA-256 of a whole file of a header of [length] bytes, with zeros in place of the hash's own digits. */
         private fun hashOf(content: ByteArray, length: Int): String {

@@ -141,7 +141,8 @@ class GalleryHeader(
             if (!whole || value.toByteArray().size !in 1..most) refuse("its $what is no line of 1 to $most bytes")
         }
 
-        private fun checkSection(section: Section) {
+        /** @throws GalleryException where a section breaks a limit. */
+        fun checkSection(section: Section) {
             text("feature_space", section.featureSpace)
             if (section.scale !in SCALES) refuse("its scale is ${section.scale}")
             if (section.lrSize !in Rules.Gallery.LEAST_LR..Rules.Gallery.MOST_LR) refuse("its lr_size is ${section.lrSize}")

@@ -80,6 +80,7 @@ class Manifest(
     companion object {
         private const val VERSION = 1L
         private const val FEATURES = "features"
+        private const val MOST_SLOTS = 64
 
         /** @throws BundleException where [content] describes no bundle that can be used. */
         fun decode(content: ByteArray): Manifest {
@@ -104,7 +105,8 @@ class Manifest(
             fun number(key: String) = (fields[key] as Long).toInt()
             fun strings(key: String) = (fields[key] as Map<*, *>).entries.associate { (k, v) -> Pair(k as String, v as String) }
             val parts = ((fields["features"] as Map<*, *>)["parts"] as List<*>).map { it as Map<*, *> }
-            val steps = parts.map { (it["int8_scale"] as? Number)?.toFloat() }
+            val steps = parts.map { (it["int8_scale"] as Number?)?.toFloat() }
+            require(steps.all { it == null || it in Gallery.STEP_MIN..Gallery.STEP_MAX }) { "its int8 steps are $steps" }
             val (maps, codes) = kept(fields["features"] as Map<*, *>, parts.map(::named), number("lr_size"))
             val tensors = (fields["tensors"] as Map<*, *>).entries.flatMap { (graph, sides) ->
                 (sides as Map<*, *>).entries.map { (side, listed) -> Pair("$graph.$side", (listed as List<*>).map(::spec)) }
@@ -114,13 +116,35 @@ class Manifest(
                 text("feature_space"), maps, codes, if (null in steps) null else steps.map { it!! },
                 strings("files"), strings("sha256"), text("checkpoint_sha256"), tensors,
             )
-            for ((name, count) in manifest.kept.zip(manifest.section.counts)) {
-                for ((side, exemplars) in listOf("encode.outputs" to 1, "restore.inputs" to manifest.slots)) {
-                    val spec = tensors.getValue(side).find { it.name == name }
-                    require(spec?.count == exemplars * count) { "its $side have no $name of ${exemplars * count} numbers" }
-                }
+            GalleryHeader.checkSection(manifest.section)
+            require(manifest.slots in 1..MOST_SLOTS) { "its slots are ${manifest.slots}" }
+            for ((graph, exemplars) in listOf("encode" to 1, "restore" to manifest.slots)) {
+                val shapes = shapes(manifest, exemplars)
+                val listed = manifest.tensors(graph, "inputs") + manifest.tensors(graph, "outputs")
+                listed.find { shapes[it.name]?.get(it.layout) != it.shape }?.let { throw IllegalArgumentException("it has no proper tensor: $it") }
+            }
+            for (side in listOf("encode.outputs", "restore.inputs")) {
+                val names = tensors.getValue(side).map { it.name }
+                require(names.containsAll(manifest.kept)) { "its $side are $names" }
             }
             return manifest
+        }
+
+        /** The shape of each tensor of a graph by its layout, as the network's sizes ask for it; [exemplars] are kept at once. */
+        private fun shapes(manifest: Manifest, exemplars: Int): Map<String, Map<String, List<Int>>> {
+            val (low, high, slots) = Triple(manifest.lrSize, manifest.hrSize, manifest.slots)
+            fun image(side: Int) = mapOf("NCHW" to listOf(1, 3, side, side), "NHWC" to listOf(1, side, side, 3))
+            val kept = manifest.kept.zip(manifest.section.tensors) { name, (_, _, long) ->
+                val shape = long.map { it.toInt() }
+                val (first, last) = Pair(shape.first(), shape.last())
+                if (shape.size == 1) Pair(name, mapOf("NC" to listOf(exemplars, first)))
+                else Pair(name, mapOf("NCHW" to listOf(exemplars, last, first, first), "NHWC" to listOf(exemplars, first, first, last)))
+            }
+            val others = mapOf(
+                "exemplar" to image(high), "lr" to image(low), "sr" to image(high),
+                "valid" to mapOf("N" to listOf(slots)), "weights" to mapOf("NHW" to listOf(slots, low, low)),
+            )
+            return others + kept
         }
 
         private fun named(part: Map<*, *>) = Pair(part["name"] as String, (part["channels"] as Long).toInt())

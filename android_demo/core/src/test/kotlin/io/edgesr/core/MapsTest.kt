@@ -69,5 +69,10 @@ class MapsTest {
         refused("\"channels\": 4", "\"channels\": 5")
         refused("\"codes\": \\[", "\"codes\": [[\"age\", 1],")
         refused("\"maps\": \\[", "\"maps\": [3,")
+        refused("\"name\": \"lr\"", "\"name\": \"other\"")
+        refused("\"layout\": \"NHW\"", "\"layout\": \"NCHW\"")
+        refused("\"int8_scale\": 0\\.01\\b", "\"int8_scale\": 0")
+        refused("\"slots\": 2", "\"slots\": 2000000000")
+        refused("\"outputs\"", "\"results\"")
     }
 }
