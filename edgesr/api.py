@@ -83,7 +83,10 @@ class Model:
             InputOutputError: a file is unreadable, or shows no face, or several; or a crop is not square, or smaller
                 than ``hr_size``.
             UnavailableError: there is no face detector.
+            UsageError: a single path in place of several.
         """
+        if isinstance(photos, str | Path):
+            raise UsageError(f"one photo, {photos}, where several are taken", "give a list of one")
         from PIL import Image
 
         from edgesr.runtime.base import stacked
@@ -145,10 +148,15 @@ class Model:
 
     def _count(self, features: Features) -> int:
         """The number N of exemplars. Raises UsageError: they are not what this network keeps of exemplars."""
-        wanted, given = list(self.interface.kept.values()), [one.shape for one in separate(features)]
+        wanted, given = list(self.interface.kept.values()), [np.shape(one) for one in separate(features)]
         counts = {shape[:1] for shape in given}
         if [shape[1:] for shape in given] != wanted or len(counts) > 1:
             takes = ", ".join(f"[N, {', '.join(map(str, shape))}]" for shape in wanted)
+            if () in given:  # nothing, a path, a number: no array at all
+                raise UsageError(
+                    f"features of type {type(features).__name__}",
+                    f"{self.name} takes {takes} as encode gives it, or a gallery as edgesr.read_gallery reads it",
+                )
             raise UsageError(f"features have shape {', '.join(map(str, given))}", f"{self.name} takes {takes}")
         return int(given[0][0])
 

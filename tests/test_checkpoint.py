@@ -112,7 +112,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "config is a list": (lambda f: (f / CONFIG).write_text("[]"), "does not describe"),
     "newer version": (lambda f: edit(f, format_version=2), "format version 2"),
     "no version": (lambda f: edit(f, format_version=None), "format version None"),
-    "other architecture": (lambda f: edit(f, architecture="pwave"), "unknown architecture 'pwave'"),
+    "other architecture": (lambda f: edit(f, architecture="perceptron"), "unknown architecture 'perceptron'"),
     "no model": (lambda f: edit(f, model=None), "incomplete"),
     "model is a list": (lambda f: edit(f, model=[1]), "config"),
     "unknown field": (lambda f: edit_model(f, attention=True), "unknown field attention"),
@@ -145,6 +145,12 @@ def test_a_damaged_or_foreign_checkpoint_is_refused_by_name(folder: Path, damage
 def test_an_unknown_name_lists_what_ships() -> None:
     with pytest.raises(CheckpointError, match=r"no checkpoint 'hime-tiny' \(shipped: "):
         load_checkpoint("hime-tiny")
+
+
+def test_a_preset_without_weights_is_told_how_to_get_some() -> None:
+    hint = r"\(train some: edgesr train FOLDER --network hime-large-x4; shipped: "
+    with pytest.raises(CheckpointError, match=f"no weights of hime-large-x4 come with edgesr {hint}"):
+        load_checkpoint("hime-large-x4")
 
 
 class Bomb:
@@ -214,8 +220,8 @@ def no_space_in_rust(*_: Any, **__: Any) -> None:
 @pytest.mark.parametrize(
     ("what", "failure"),
     [
-        ("safetensors.torch.save_file", no_space),
-        ("safetensors.torch.save_file", no_space_in_rust),
+        ("pathlib.Path.write_bytes", no_space),
+        ("safetensors.torch.save", no_space_in_rust),
         ("pathlib.Path.write_text", no_space),
         ("edgesr.files.exchange.exchange", no_space),
         ("pathlib.Path.mkdir", no_space),
@@ -260,7 +266,7 @@ def test_ctrl_c_while_saving_leaves_the_old_checkpoint(tmp_path: Path, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
-        broken.setattr(safetensors.torch, "save_file", interrupted)
+        broken.setattr(Path, "write_bytes", interrupted)
         with pytest.raises(KeyboardInterrupt):
             save_checkpoint(target, "tiny", lively(TINY, seed=1), training={})
     assert load_checkpoint(target).sha256 == before

@@ -195,6 +195,11 @@ REFUSALS: dict[str, tuple[Callable[[Path], Any], type[Exception], str]] = {
     "an unknown precision": (lambda f: edgesr.write_report(f / "b.html", precisions=["int3"]), UsageError, "int3"),
     "an unknown network": (lambda f: edgesr.train_network(f, f / "run", network="resnet"), UsageError, "resnet"),
     "no network": (lambda f: edgesr.load(f / "nothing"), InputOutputError, "nothing"),
+    "a gallery of another type": (
+        lambda f: edgesr.enhance_photo(f / "a.png", None),  # type: ignore[arg-type]
+        UsageError,
+        "gallery of type NoneType",
+    ),
 }
 
 
@@ -209,6 +214,28 @@ def test_a_mistake_is_answered_by_name_and_nothing_is_written(name: str, tmp_pat
         call(tmp_path)
     assert isinstance(raised.value, edgesr.EdgesrError)
     assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+MISUSES: dict[str, tuple[Callable[[edgesr.Model, Path], Any], str]] = {
+    "a path for a list": (lambda model, f: model.encode(str(f / "a.png")), "several are taken"),
+    "no features": (lambda model, f: model.restore(f / "a.png", None), "features of type NoneType"),  # type: ignore[arg-type]
+    "a gallery's path": (lambda model, f: model.restore(f / "a.png", "me.gallery"), "read_gallery"),  # type: ignore[arg-type]
+    "a photo's path": (
+        lambda model, f: edgesr.open_enhancer((), model, detector=KnownFaces()).enhance(f / "a.png"),  # type: ignore[arg-type]
+        "read_photo",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISUSES)
+def test_what_a_network_cannot_take_is_said(name: str, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    misuse, word = MISUSES[name]
+    model = edgesr.load(tiny_checkpoint)
+    size = model.interface.lr_size
+    Image.new("RGB", (size, size)).save(tmp_path / "a.png")
+    with pytest.raises(UsageError) as raised:
+        misuse(model, tmp_path)
+    assert word in str(raised.value)
 
 
 def at_once(*works: Callable[[], Any]) -> list[Any]:

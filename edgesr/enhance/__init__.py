@@ -6,7 +6,7 @@
 """
 
 from edgesr.enhance.deliver import enhance_photo, write_enhanced
-from edgesr.enhance.photo import Photo, read_photo
+from edgesr.enhance.photo import Photo, photo_of, read_photo
 from edgesr.enhance.regions import Network
 from edgesr.enhance.run import Enhanced, EnhancedFace, Enhancer, Settings, open_enhancer
 from edgesr.enhance.write import write_photo
@@ -20,6 +20,7 @@ __all__ = [
     "Settings",
     "enhance_photo",
     "open_enhancer",
+    "photo_of",
     "read_photo",
     "write_enhanced",
     "write_photo",

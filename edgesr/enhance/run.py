@@ -136,7 +136,15 @@ class Enhancer:
         ``kind`` is the format that it will be written in (JPEG, PNG, WEBP, HEIF), whose limits it is to keep.
 
         Memory: the photo, its output, and little more; a face is restored at a time.
+
+        Raises:
+            UsageError: something else than a ``Photo``.
         """
+        if not isinstance(photo, Photo):
+            raise UsageError(
+                f"a photo of type {type(photo).__name__}",
+                "give what edgesr.enhance.read_photo reads from a file, or edgesr.enhance.photo_of makes of an array",
+            )
         rgb = photo.rgb()
         found = find_faces(rgb, self.detector, self.settings.tiny) if faces is None else list(faces)
         meant = meant_face(rgb, found, self.ask, self.settings.trusting)
@@ -221,9 +229,9 @@ class Enhancer:
                 )
         elif factor > most:
             factor = most
-            notes.append(f"made {factor} times as large only: {kind} takes at most {longest} pixels a side")
+            notes.append(f"{_enlarged(factor)}: {kind} takes at most {longest} pixels a side")
         elif limited:
-            notes.append(f"made {factor} times as large only: --max-megapixels is {settings.megapixels:g}")
+            notes.append(f"{_enlarged(factor)}: --max-megapixels is {settings.megapixels:g}")
         # Where nobody can tell, --allow-other means what it says.
         edited = settings.allow_other and any(one.other is not False and one.exemplars for one, _ in restored)
         if not restored:
@@ -238,6 +246,10 @@ class Enhancer:
         if alpha is not None and factor > 1:
             alpha = upscale(alpha[..., None], factor)[..., 0]
         return Enhanced(photo.replace(pixels=pixels, alpha=alpha), factor, tuple(results), tuple(notes), edited)
+
+
+def _enlarged(factor: int) -> str:
+    return "not enlarged" if factor == 1 else f"made {factor} times as large only"
 
 
 def open_enhancer(
@@ -294,6 +306,8 @@ def open_networks(galleries: Sequence[Any], models: Sequence[Any], threads: int 
     from edgesr.api import Model, load
     from edgesr.gallery.network import networks_of
 
+    if other := [one for one in galleries if not isinstance(one, str | Path | Gallery)]:
+        raise UsageError(f"a gallery of type {type(other[0]).__name__}", "give a path or a Gallery, or leave it out")
     read = [one if isinstance(one, Gallery) else read_gallery(one) for one in galleries]
     served = dict.fromkeys(name for gallery in read for name in networks_of(gallery)) if not models else ()
     named = models or list(served) or [DEFAULT_CHECKPOINT]

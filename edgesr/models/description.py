@@ -63,10 +63,13 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
     shipped = SHIPPED / str(name_or_path)
     if "/" not in str(name_or_path) and (shipped / CONFIG).is_file():
         return shipped
-    what = f"{path} is no checkpoint: it has no {CONFIG}" if path.exists() else f"no checkpoint {str(name_or_path)!r}"
-    raise CheckpointError(
-        what, f"shipped: {', '.join(shipped_names()) or 'none'}; or give a folder with {WEIGHTS} and {CONFIG}"
-    )
+    choice = f"shipped: {', '.join(shipped_names()) or 'none'}; or give a folder with {WEIGHTS} and {CONFIG}"
+    if path.exists():
+        raise CheckpointError(f"{path} is no checkpoint: it has no {CONFIG}", choice)
+    if preset(str(name_or_path)):
+        what = f"no weights of {name_or_path} come with edgesr"
+        raise CheckpointError(what, f"train some: edgesr train FOLDER --network {name_or_path}; {choice}")
+    raise CheckpointError(f"no checkpoint {str(name_or_path)!r}", choice)
 
 
 def untrained(name_or_path: str | Path) -> NetworkConfig | None:
