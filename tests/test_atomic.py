@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ import pytest
 
 from edgesr.errors import InputOutputError
 from edgesr.files import exchange, leftovers
-from edgesr.files.atomic import file_aside, folder_aside
+from edgesr.files.atomic import cannot_write, file_aside, folder_aside, refuse_unwritable
 from edgesr.files.claims import claimed
 
 LONG = "n" * 246 + ".png"
@@ -235,6 +236,24 @@ def test_another_machines_leftover_is_swept_after_a_day() -> None:
     leftovers._swept.clear()
     write_file(Path("out"))
     assert not foreign.exists()
+
+
+def test_a_folder_that_is_not_ours_is_refused_before_any_work() -> None:
+    mine = os.geteuid()
+    refuse_unwritable(Path("sharp/new"))
+    if not mine:  # root may write anywhere
+        os.seteuid(65534)
+    try:
+        with pytest.raises(InputOutputError, match=r"cannot write /edgesr-nowhere/sharp: .*check its permissions"):
+            refuse_unwritable(Path("/edgesr-nowhere/sharp"))
+    finally:
+        os.seteuid(mine)
+
+
+@pytest.mark.parametrize(("code", "hint"), [("EROFS", "choose a place"), ("EACCES", "permissions"), ("ENOSPC", "free")])
+def test_what_to_try_depends_on_why_nothing_can_be_written(code: str, hint: str) -> None:
+    number = getattr(errno, code)
+    assert hint in cannot_write(Path("a.png"), OSError(number, os.strerror(number))).hint
 
 
 def test_who_comes_second_is_told_who_is_at_it() -> None:

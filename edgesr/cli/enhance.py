@@ -96,7 +96,7 @@ def enhance_photos(photos: tuple[Path, ...], out: Path, as_json: bool, options: 
     from edgesr.cli.enhance_further import named_before
     from edgesr.enhance.batch import Journal, find_photos, plan_jobs
     from edgesr.enhance.write import NAMES
-    from edgesr.files.atomic import refuse_special
+    from edgesr.files.atomic import refuse_special, refuse_unwritable
 
     started = time.monotonic()
     refuse_special(out)
@@ -104,6 +104,7 @@ def enhance_photos(photos: tuple[Path, ...], out: Path, as_json: bool, options: 
     made = [out, *journal.outputs(), *([options["faces_folder"]] if options["faces_folder"] else [])]
     jobs = plan_jobs(find_photos(photos, made), out, NAMES[options["kind"]] if options["kind"] else None)
     single = len(jobs) == 1 and jobs[0].target == out
+    refuse_unwritable(out.parent if single else out)
     if single and not options["force"]:
         for path in (out, *named_before(jobs[0], options)):
             if os.path.lexists(path):

@@ -95,9 +95,24 @@ def refuse_special(output: Path) -> None:
 def cannot_write(output: Path, error: Exception) -> InputOutputError:
     """An error that names the file that could not be written, which may lie elsewhere (a full /tmp)."""
     where = getattr(error, "filename", None) or output
-    full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
+    code = getattr(error, "errno", None)
+    full = code in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
+    hint = "choose a place that can be written to" if code in (errno.EROFS, errno.ENOENT) else "check its permissions"
     why = getattr(error, "strerror", None) or error
-    return InputOutputError(f"cannot write {where}: {why}", "free some space" if full else "check its permissions")
+    return InputOutputError(f"cannot write {where}: {why}", "free some space" if full else hint)
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Refuse before any work a folder that nothing can be written into; one that is not there will be made.
+
+    Raises:
+        InputOutputError: it, or the nearest folder above that is there, lies on a read-only disk or is not ours.
+    """
+    there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    effective = os.access in os.supports_effective_ids
+    if there.is_dir() and not os.access(there, os.W_OK | os.X_OK, effective_ids=effective):
+        code = errno.EROFS if os.statvfs(there).f_flag & os.ST_RDONLY else errno.EACCES
+        raise cannot_write(folder, OSError(code, os.strerror(code)))
 
 
 def make_folder(folder: Path) -> list[Path]:

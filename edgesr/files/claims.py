@@ -69,7 +69,7 @@ def _locked(output: Path, wait: bool) -> Iterator[None]:
         ) from error
     except OSError as error:
         lock.release()
-        raise cannot_write(output, error) from error
+        raise cannot_write(output, OSError(error.errno, error.strerror)) from error  # the claim's name says nothing
     try:
         yield
     finally:

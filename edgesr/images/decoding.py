@@ -57,7 +57,7 @@ def opened(path: Path, content: bytes, most: int = MAX_PIXELS) -> Iterator[Image
     except EdgesrError:
         raise
     except Image.DecompressionBombError as error:  # Pillow's own limit, which is checked first
-        raise InputOutputError(f"{path} has more than {most // 10**6} megapixels", "no photo is so large") from error
+        raise InputOutputError(f"{path} has more than {most // 10**6} megapixels", "save it smaller first") from error
     except UnidentifiedImageError as error:
         raise InputOutputError(f"{path} is no image that can be read", "the file looks damaged") from error
     except MemoryError:
@@ -117,7 +117,7 @@ def _check_size(path: Path, width: int, height: int, length: int, most: int) -> 
     pixels = width * height
     if pixels > most:
         raise InputOutputError(
-            f"{path} has {width}x{height} pixels, more than {most // 10**6} megapixels", "no photo is so large"
+            f"{path} has {width}x{height} pixels, more than {most // 10**6} megapixels", "save it smaller first"
         )
     if pixels > CLAIMED_PIXELS and pixels > length * CLAIMED_SHARE:
         raise InputOutputError(

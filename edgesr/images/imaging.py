@@ -54,7 +54,7 @@ def read_bytes(path: Path) -> bytes:
         with open_plain(path) as stream:
             size = os.fstat(stream.fileno()).st_size
             if size > MAX_BYTES:
-                raise InputOutputError(f"{path} is larger than {MAX_BYTES >> 20} MiB", "no photo is so large")
+                raise InputOutputError(f"{path} is larger than {MAX_BYTES >> 20} MiB", "save it smaller first")
             return stream.read(size)
     except FileNotFoundError as error:
         raise InputOutputError(f"no file {path}") from error
