@@ -49,7 +49,8 @@ import Testing
             }
         }
         let swapped = [
-            FeatureMap(name: deep.name, size: fine.size, parts: deep.parts), FeatureMap(name: fine.name, size: deep.size, parts: fine.parts),
+            FeatureMap(name: deep.name, size: fine.size, parts: deep.parts),
+            FeatureMap(name: fine.name, size: deep.size, parts: fine.parts),
         ]
         refused([deep], ours.codes, ours.steps, "has no fine of 16x16 pixels with detail 4 + gate 1 as the network toy-maps has")
         refused(swapped, ours.codes, ours.steps, "has deep of 16x16 pixels with deep 4, not of 8x8 pixels with deep 4")

@@ -29,9 +29,10 @@ extension AppTests {
             stage.screen.press("Learn from these")
             #expect(await stage.settled(2))
             check(stage.screen, "gallery")
-            stage.screen.press("Delete everything")
+            #expect(stage.screen.press("Delete everything"))
+            #expect(await stage.reads("Delete everything?"))
             check(stage.screen, "gallery-delete")
-            stage.screen.press("Cancel")
+            #expect(stage.screen.press("Cancel"))
 
             await stage.restore("small.jpg")
             #expect(await stage.restored())

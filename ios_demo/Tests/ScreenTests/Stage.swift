@@ -79,12 +79,13 @@ import Testing
         booth.path = []
     }
 
-    /// Waits until so many photos are remembered and nothing is looked at.
+    /// Waits until so many photos are remembered and others can be added: tiles are drawn before learning has ended.
     func settled(_ count: Int) async -> Bool {
-        await screen.until { $0.texts.filter { $0.hasPrefix("Photo ") && !$0.hasPrefix("Photos") }.count == count && isIdle }
+        await screen.until {
+            $0.texts.filter { $0.hasPrefix("Photo ") && !$0.hasPrefix("Photos") }.count == count
+                && $0.control("Add photos") { $0.take != nil } != nil
+        }
     }
-
-    var isIdle: Bool { !screen.texts.contains { $0.hasPrefix("Looking at photo") } }
 
     /// Chooses a photo on the home screen.
     func restore(_ name: String) async {

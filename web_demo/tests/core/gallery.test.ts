@@ -9,7 +9,7 @@ import { labelOf, thousandths } from "../../src/core/galleryHeader";
 import { floatToHalf, halfToFloat } from "../../src/core/half";
 import { sha256Of } from "../../src/core/manifest";
 import type { Quality } from "../../src/core/quality";
-import { channelsOf, pack, packFeatures, partsOf, unpackFeatures } from "../../src/core/section";
+import { countsOf, pack, packFeatures, unpackFeatures } from "../../src/core/section";
 import {
     bytesOf,
     galleries,
@@ -209,8 +209,12 @@ test("what a reader would refuse is not written", () => {
     }
 });
 
-test("Python reads what TypeScript wrote", () => {
-    const gallery = decodeGallery(galleryNamed("hime-small-x4-int8.gallery").content);
+test.each([
+    ["hime-small-x4-int8", 0],
+    ["toy-maps", 0],
+    ["two-maps-and-a-code", 1],
+])("Python reads what TypeScript wrote into %s", (name, which) => {
+    const gallery = decodeGallery(galleryNamed(`${name}.gallery`).content);
     const quality: Quality = {
         sharpness: 0.51234,
         sizePx: 201.5,
@@ -220,11 +224,11 @@ test("Python reads what TypeScript wrote", () => {
         rollDeg: 0,
         refusals: [],
     };
-    const [section] = gallery.sections;
-    const features = Float32Array.from({ length: 32 * 32 * channelsOf(partsOf(section)) }, (_, i) => Math.sin(i));
+    const section = gallery.sections[which];
+    const features = countsOf(section).map((length) => Float32Array.from({ length }, (_, i) => Math.sin(i)));
     const descriptor = gallery.entries[0].descriptor.map((value) => value / 2);
     const label = labelOf("c".repeat(64), quality, "Grüße ☂.jpg");
-    const entry = gallery.entryOf(0, pack([features], section), descriptor, label);
+    const entry = gallery.entryOf(which, pack(features, section), descriptor, label);
     const folder = mkdtempSync(join(tmpdir(), "booth-"));
     try {
         const file = join(folder, "typescript.gallery");
@@ -238,7 +242,7 @@ test("Python reads what TypeScript wrote", () => {
             );
         const facts = edgesr("inspect", file);
         expect(facts.ok).toBe(true);
-        expect(facts.sections[0].feature_space).toBe(section.featureSpace);
+        expect(facts.sections[which].feature_space).toBe(section.featureSpace);
         const { entries } = edgesr("list", file);
         expect(entries.length).toBe(gallery.entries.length + 1);
         expect(entries.at(-1)).toEqual({
