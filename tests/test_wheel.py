@@ -112,7 +112,7 @@ def test_what_is_installed_for_use_has_no_developers_tools() -> None:
 def test_without_its_weights_the_wheel_is_small(wheel: Path, tmp_path: Path) -> None:
     """What is published: edgesr by itself, and edgesr-weights for those who have PyTorch."""
     light, weights = split_wheel.split(wheel, tmp_path)
-    assert light.stat().st_size < 16e6 < wheel.stat().st_size
+    assert light.stat().st_size < 21e6 < wheel.stat().st_size
     parts = [zipfile.ZipFile(path) for path in (light, weights)]
     files = [{name for name in part.namelist() if ".dist-info/" not in name} for part in parts]
     assert files[0] | files[1] == {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
