@@ -87,7 +87,7 @@ def test_each_sample_face_gains_over_bicubic(name: str) -> None:
         lr = lr_face(name, face)
         sr, weights = model.restore(lr, model.encode([face.exemplar]))
         assert weights.shape == (1, *lr.shape[:2])
-        gains.append(psnr(sr, face.target) - psnr(resize_bicubic(lr, 128, 128), face.target))
+        gains.append(psnr(sr, face.target) - psnr(resize_bicubic(lr, *face.target.shape[:2]), face.target))
     assert min(gains) > least_gain(model.degradation)
 
 
@@ -97,7 +97,7 @@ def least_gain(degradation: str) -> float:
 
 
 def test_the_networks_that_are_promised_are_shipped() -> None:
-    photo = {"hime-small-x4-photo", "hime-small-x8-photo"}
+    photo = {"hime-small-x4-photo", "hime-small-x8-photo", "hime-small-lr64-x4-photo"}
     assert set(NAMES) == {"hime-small-x4", "hime-small-x4-p", "hime-small-x8"} | photo
     assert set(INT8_NAMES) == {f"{name}-int8" for name in ("hime-small-x4", *photo)}
 
@@ -153,7 +153,7 @@ def test_a_gallery_of_either_restores_through_either(name: str) -> None:
         for through, model in (("float", source), ("int8", int8)):
             scores = {of: psnr(model.restore(lr, features)[0], face.target) for of, features in galleries.items()}
             lost.setdefault(through, []).append(abs(scores["float"] - scores["int8"]))
-            bicubic = psnr(resize_bicubic(lr, 128, 128), face.target)
+            bicubic = psnr(resize_bicubic(lr, *face.target.shape[:2]), face.target)
             assert min(scores.values()) - bicubic > least_gain(source.degradation)
     assert all(np.mean(values) <= 0.1 for values in lost.values()), lost
 
@@ -162,7 +162,8 @@ def test_a_gallery_of_either_restores_through_either(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_on_val_the_right_persons_exemplars_count(name: str, faces_folder: Path) -> None:
     checkpoint = load_checkpoint(name)
-    pairs = read_eval_list(faces_folder, "val", 128)
+    hr_size = checkpoint.model.config.hr_size
+    pairs = read_eval_list(faces_folder, "val", hr_size)[: 24 if hr_size > 128 else None]
     result = evaluate(TorchRuntime(checkpoint.model), pairs, counts=(0, 3), degradation=checkpoint.degradation)
     assert result.interval("n=3", minus="bicubic").low > (1.5 if checkpoint.degradation == "bicubic" else 1.0)
     assert result.interval("n=3", minus="wrong-person").low > 0
