@@ -76,8 +76,6 @@ class Report:
     scale: int
     lr_size: int
     slots: int
-    gallery_bytes: int
-    """Of an exemplar's features in an int8 gallery."""
     date: str
     split: Part
     people: int
@@ -105,6 +103,8 @@ class Report:
     """What made the LR faces."""
     few: str = ""
     """What to say where very few faces were judged."""
+    gallery_bytes: int | None = None
+    """Of an exemplar's features in an int8 gallery; None in reports from before."""
 
     def to_dict(self) -> dict[str, Any]:
         """As the JSON file has it."""

@@ -9,7 +9,10 @@ data class FeatureMap(val name: String, val size: Int, val parts: List<Pair<Stri
     val count: Int get() = size * size * channels
 
     /** For people: `32x32 pixels with f_ref 64 + g_ref 64`. */
-    override fun toString() = "${size}x$size pixels with ${parts.joinToString(" + ") { "${it.first} ${it.second}" }}"
+    override fun toString(): String {
+        val named = parts.joinToString(" + ") { (part, wide) -> "$part $wide" }
+        return "${size}x$size pixels with $named"
+    }
 }
 
 /** A vector that a network keeps of an exemplar, which is no map. */
