@@ -22,10 +22,15 @@ from edgesr.quantize.ptq import calibrate, calibration_faces
 from edgesr.training.feature_scales import measure_feature_scales
 
 NEEDS = {"tflite": pytest.mark.tflite, "web": pytest.mark.chromium}
+NOT_YET = pytest.mark.xfail(
+    strict=True,
+    raises=ParityError,
+    reason="calibrated alone, these random weights come to 43.9 dB between TFLite's two runtimes, and 45 are asked for",
+)
 CASES = [
     *(pytest.param(name, "fp32", marks=NEEDS.get(name, ())) for name in TARGETS),
-    # Of random weights TFLite's two runtimes differ by more (43.9 dB) than its gate allows (45).
     *((name, "int8-ptq") for name in ("executorch", "coreml", "onnx")),
+    pytest.param("tflite", "int8-ptq", marks=(pytest.mark.tflite, NOT_YET)),
 ]
 
 

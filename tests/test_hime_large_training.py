@@ -121,6 +121,11 @@ def test_a_network_without_anything_to_learn_first_says_so(faces: FaceSet, tmp_p
         Trainer(tmp_path, "tiny", TINY.replace(lr_size=16), TRAINING, faces)
 
 
+def test_a_pretraining_that_leaves_no_step_to_restore_is_refused(faces: FaceSet, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is all 80 steps"):
+        Trainer(tmp_path, "large", NETWORK, dataclasses.replace(TRAINING, pretraining_share=0.999), faces)
+
+
 def test_what_is_beyond_the_reference_or_the_bound_is_not_asked_for() -> None:
     flow = torch.zeros(1, 2, 4, 4)
     assert visible(flow, 2.0).all()

@@ -17,7 +17,8 @@ pytest.importorskip("lightning_fabric", reason="training needs lightning-fabric:
 from edgesr.data.batches import Curriculum
 from edgesr.data.faces import FaceSet
 from edgesr.enhance import exif
-from edgesr.errors import EXIT_OK
+from edgesr.enhance.editing import edit_face
+from edgesr.errors import EXIT_IO, EXIT_OK, EXIT_USAGE, UsageError
 from edgesr.models import PRESETS, load_checkpoint
 from edgesr.models.pwave.editing import edit
 from edgesr.training.config import TrainConfig
@@ -145,22 +146,28 @@ def test_edit_writes_a_face_that_says_so(call: Call, pwave_checkpoint: Path, pho
 
 
 @pytest.mark.parametrize(
-    ("changes", "what"),
+    ("changes", "what", "wanted"),
     [
-        ({"-m": "hime-small-x4"}, "does not edit faces"),
-        ({"-o": "new.bmp"}, "could not say that its face is edited"),
-        ({"face": "truth.png"}, "takes aligned LR faces of 8x8"),
-        ({"--exemplars": "lr.png"}, "at least 32x32"),
+        ({"-m": "hime-small-x4"}, "does not edit faces", EXIT_USAGE),
+        ({"-o": "new.bmp"}, "could not say that its face is edited", EXIT_USAGE),
+        ({"face": "truth.png"}, "takes aligned LR faces of 8x8", EXIT_IO),
+        ({"--exemplars": "lr.png"}, "at least 32x32", EXIT_IO),
     ],
 )
 def test_what_cannot_be_edited_is_refused(
-    changes: dict[str, str], what: str, call: Call, pwave_checkpoint: Path, photos: Path, tmp_path: Path
+    changes: dict[str, str], what: str, wanted: int, call: Call, pwave_checkpoint: Path, photos: Path, tmp_path: Path
 ) -> None:
     face = photos / changes.get("face", "lr.png")
     exemplar = photos / changes.get("--exemplars", "exemplar.png")
     out = tmp_path / changes.get("-o", "new.png")
     arguments = ["edit", face, "--exemplars", exemplar, "-m", changes.get("-m", pwave_checkpoint), "-o", out]
     code, said, _ = call(*arguments, "--aligned")
-    assert code != EXIT_OK
+    assert code == wanted
     assert what in said["error"] + (said["hint"] or "")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan")])
+def test_a_strength_is_from_0_to_1(strength: float, pwave_checkpoint: Path) -> None:
+    with pytest.raises(UsageError, match="from 0 to 1"):
+        edit_face(str(pwave_checkpoint), np.zeros((8, 8, 3), np.uint8), [], [], strength)

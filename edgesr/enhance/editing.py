@@ -37,7 +37,10 @@ def edit_face(model: str, lr: Pixels, own: Sequence[Pixels], exemplars: Sequence
     Raises:
         InputOutputError: the LR face has another size than the network's.
         CheckpointError: the network is missing or damaged.
+        UsageError: a strength outside [0, 1].
     """
+    if not 0 <= strength <= 1:
+        raise UsageError(f"strength {strength}", "it is from 0 to 1")
     import torch
 
     from edgesr.models.checkpoint import load_checkpoint

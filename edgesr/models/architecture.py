@@ -7,6 +7,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any, Protocol, Self
 
+from edgesr.errors import CheckpointError
 from edgesr.models.interface import Interface
 
 
@@ -52,6 +53,25 @@ class Complexity:
     """One face with every slot filled from a gallery."""
     macs_paper: int
     """As papers count, with as many references as slots: everything computed anew for each face."""
+
+
+def macs_below(parts: tuple[str, ...], macs: Mapping[str, int]) -> int:
+    """Of ``macs`` by module, those of the modules named in ``parts`` and of all inside them."""
+    return sum(count for name, count in macs.items() if any(name == p or name.startswith(f"{p}.") for p in parts))
+
+
+def refuse_unknown(fields: Mapping[str, Any], config: type[Any]) -> None:
+    """Refuse fields of a ``config.json`` that ``config``, a dataclass, lacks: they would be ignored in silence.
+
+    Raises:
+        CheckpointError: with the unknown and the known ones.
+    """
+    known = {field.name for field in dataclasses.fields(config)}
+    if unknown := sorted(set(fields) - known):
+        raise CheckpointError(
+            f"unknown field {', '.join(unknown)} in the model's configuration",
+            f"known fields: {', '.join(sorted(known))}",
+        )
 
 
 @dataclasses.dataclass(frozen=True)

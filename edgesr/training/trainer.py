@@ -79,6 +79,11 @@ class Trainer:
         if config.pretraining_share and not self.architecture.pretraining:
             raise UsageError(f"{name} has nothing to learn first", "leave the pretraining's share at 0")
         self.pretraining_steps = round(config.steps * config.pretraining_share)
+        if self.pretraining_steps >= config.steps:
+            raise UsageError(
+                f"a pretraining share of {config.pretraining_share:g} is all {config.steps} steps",
+                "leave steps for learning to restore: a smaller share, or more steps",
+            )
         model = self.build(init)
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         groups = parameter_groups(model, config.offset_learning_rate, config.rates, config.equalised)

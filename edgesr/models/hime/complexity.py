@@ -7,13 +7,11 @@ and the bicubic skip: the paper leaves them out too, and they are small beside t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import nn
 
 from edgesr.layers.deform import DeformableConv2d
-from edgesr.models.architecture import Complexity
+from edgesr.models.architecture import Complexity, macs_below
 from edgesr.models.hime.config import HIMEConfig
 from edgesr.models.hime.network import HIME
 
@@ -36,9 +34,9 @@ def complexity(config: HIMEConfig) -> Complexity:
     slots = config.slots
     return Complexity(
         parameters=sum(p.numel() for p in model.parameters()),
-        macs_encode=_below(ENCODE, macs),
-        macs_restore=_below(PER_FACE, macs) + slots * _below(PER_SLOT, macs),
-        macs_paper=_below(PAPER_PER_FACE, macs) + slots * _below(PAPER_PER_REFERENCE, macs),
+        macs_encode=macs_below(ENCODE, macs),
+        macs_restore=macs_below(PER_FACE, macs) + slots * macs_below(PER_SLOT, macs),
+        macs_paper=macs_below(PAPER_PER_FACE, macs) + slots * macs_below(PAPER_PER_REFERENCE, macs),
     )
 
 
@@ -51,7 +49,3 @@ def macs_by_module(model: HIME) -> dict[str, int]:
         for name, module in model.named_modules()
         if isinstance(module, nn.Conv2d | DeformableConv2d)
     }
-
-
-def _below(parts: tuple[str, ...], macs: Mapping[str, int]) -> int:
-    return sum(count for name, count in macs.items() if any(name == p or name.startswith(f"{p}.") for p in parts))

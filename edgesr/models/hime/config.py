@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from edgesr.errors import CheckpointError
+from edgesr.models.architecture import refuse_unknown
 from edgesr.models.interface import FeatureMap, Interface
 
 LARGEST = 4096
@@ -128,14 +129,8 @@ class HIMEConfig:
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Self:
-        """Build from ``config.json``; unknown fields are refused, since they would be ignored in silence."""
-        known = {field.name for field in dataclasses.fields(cls)}
-        unknown = sorted(set(fields) - known)
-        if unknown:
-            raise CheckpointError(
-                f"unknown field {', '.join(unknown)} in the model's configuration",
-                f"known fields: {', '.join(sorted(known))}",
-            )
+        """Build from ``config.json``; unknown fields are refused."""
+        refuse_unknown(fields, cls)
         return cls(**fields)
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import nn
 
 from edgesr.layers.deform import DeformableConv2d
-from edgesr.models.architecture import Complexity
+from edgesr.models.architecture import Complexity, macs_below
 from edgesr.models.hime_large.config import COLOURS, HIMELargeConfig
 from edgesr.models.hime_large.network import HIMELarge
 from edgesr.models.hime_large.spynet import KERNEL
@@ -32,9 +30,9 @@ def complexity(config: HIMELargeConfig) -> Complexity:
     slots, shared, unseen = config.slots, shared_of_flow(config), coarsest_flow(config)
     return Complexity(
         parameters=sum(p.numel() for p in model.parameters()),
-        macs_encode=_below(ENCODE, macs),
-        macs_restore=_below(PER_FACE, macs) + shared + slots * (_below(PER_SLOT, macs) - shared - unseen),
-        macs_paper=_below(PAPER_PER_FACE, macs) + slots * _below(PAPER_PER_REFERENCE, macs),
+        macs_encode=macs_below(ENCODE, macs),
+        macs_restore=macs_below(PER_FACE, macs) + shared + slots * (macs_below(PER_SLOT, macs) - shared - unseen),
+        macs_paper=macs_below(PAPER_PER_FACE, macs) + slots * macs_below(PAPER_PER_REFERENCE, macs),
     )
 
 
@@ -62,7 +60,3 @@ def coarsest_flow(config: HIMELargeConfig) -> int:
     """Of SpyNet's coarsest level, what would look at the flow before it: there is none."""
     pixels = (config.flow_size // 2 ** (config.flow_levels - 1)) ** 2
     return 2 * config.flow_channels * KERNEL**2 * pixels
-
-
-def _below(parts: tuple[str, ...], macs: Mapping[str, int]) -> int:
-    return sum(count for name, count in macs.items() if any(name == p or name.startswith(f"{p}.") for p in parts))

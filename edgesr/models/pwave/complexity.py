@@ -6,12 +6,10 @@ the weighted average and the bicubic skips, which are small beside the rest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 
-from edgesr.models.architecture import Complexity
+from edgesr.models.architecture import Complexity, macs_below
 from edgesr.models.pwave.config import PWAveConfig
 from edgesr.models.pwave.network import PWAve
 
@@ -32,9 +30,9 @@ def complexity(config: PWAveConfig) -> Complexity:
     macs, slots = macs_by_module(model), config.slots
     return Complexity(
         parameters=sum(p.numel() for p in model.parameters()),
-        macs_encode=_below(ENCODE, macs),
-        macs_restore=_below(PER_FACE + OWN, macs) + slots * _below(PER_SLOT, macs),
-        macs_paper=_below(PER_FACE, macs) + slots * _below(ENCODE + OWN + PER_SLOT, macs),
+        macs_encode=macs_below(ENCODE, macs),
+        macs_restore=macs_below(PER_FACE + OWN, macs) + slots * macs_below(PER_SLOT, macs),
+        macs_paper=macs_below(PER_FACE, macs) + slots * macs_below(ENCODE + OWN + PER_SLOT, macs),
     )
 
 
@@ -52,7 +50,3 @@ def macs_by_module(model: PWAve) -> dict[str, int]:
             weight: Tensor = module.weight
             found[name] = weight.numel() * (side[place] * config.lr_size) ** 2
     return found
-
-
-def _below(parts: tuple[str, ...], macs: Mapping[str, int]) -> int:
-    return sum(count for name, count in macs.items() if any(name == p or name.startswith(f"{p}.") for p in parts))

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from edgesr.errors import CheckpointError
+from edgesr.models.architecture import refuse_unknown
 from edgesr.models.interface import FeatureMap, Interface
 
 LARGEST = 4096
@@ -116,13 +117,8 @@ class PWAveConfig:
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> PWAveConfig:
-        """Build from ``config.json``; unknown fields are refused, since they would be ignored in silence."""
-        known = {field.name for field in dataclasses.fields(cls)}
-        if unknown := sorted(set(fields) - known):
-            raise CheckpointError(
-                f"unknown field {', '.join(unknown)} in the model's configuration",
-                f"known fields: {', '.join(sorted(known))}",
-            )
+        """Build from ``config.json``; unknown fields are refused."""
+        refuse_unknown(fields, cls)
         return cls(**fields)
 
 
