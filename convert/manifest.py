@@ -10,6 +10,7 @@ from edgesr.bundle import FORMAT_VERSION, MANIFEST, hashes
 from edgesr.models.interface import Interface
 from edgesr.models.registry import architecture_of
 from edgesr.quantize.scheme import Quantization
+from edgesr.residency import residencies_to_dict
 from edgesr.versions import installed_versions
 
 from .parity import Parity
@@ -50,6 +51,7 @@ def write_manifest(
         "seconds": round(seconds, 2),
         "parity": parity.to_dict(),
         "delegation": conversion.delegation,
+        "residency": residencies_to_dict(conversion.residency),
         "files": conversion.files,
         "sha256": sha256,
         "scale": interface.scale,

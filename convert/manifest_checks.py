@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from edgesr.bundle import Bundle
 from edgesr.models.registry import FIRST, architecture_of
 from edgesr.quantize.scheme import Quantization
+from edgesr.residency import residencies_to_dict
 
 from .manifest import POST_PROCESSING, PRE_PROCESSING, describe_features, value_ranges
 from .parity import Check
@@ -108,6 +109,8 @@ def file_checks(bundle: Bundle, read: ReadBack, graphs: Graphs) -> Iterator[Chec
     yield agreement("int8_convs", agrees=m.get("int8_convs") == count(read.convolutions, graphs))
     yield agreement("arithmetic", agrees=m.get("arithmetic") == read.arithmetic)
     yield agreement("precision_got", agrees=m.get("precision_got") == read.computes_in)
+    if "residency" in m:  # bundles of before it was told have none
+        yield agreement("residency", agrees=_same(m["residency"], residencies_to_dict(read.residency)))
     expected = {key: str(value) for key, value in graphs.metadata.items()}
     embedded = {key: value for key, value in (read.metadata or {}).items() if key.startswith("edgesr_")}
     yield Check("model file: metadata", embedded == expected, float(embedded == expected), 1.0)

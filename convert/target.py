@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgesr.quantize.recipe import Rule
+from edgesr.residency import Residencies
 from edgesr.runtime.engines import ENGINES, Engine
 
 from .precision import Precision
@@ -45,6 +46,8 @@ class Conversion:
     """What else made it or ran it: versions, the oldest runtime that takes it."""
     convolutions: dict[str, Convolutions] = dataclasses.field(default_factory=dict)
     """Per graph, those in int8 and in float, as read back from the artifact."""
+    residency: Residencies = dataclasses.field(default_factory=dict)
+    """Per graph, what each backend takes of it; ``read_back`` gives the same."""
     checks: tuple[Check, ...] = ()
     """Comparisons that the converter made itself (a second runtime, say); they count in the gate."""
 
@@ -59,6 +62,8 @@ class ReadBack:
     computes_in: str
     metadata: dict[str, str] | None = None
     """What is embedded in the model file, numbers as text; None where that is not read."""
+    residency: Residencies = dataclasses.field(default_factory=dict)
+    """As ``Conversion`` has it."""
 
 
 @dataclasses.dataclass(frozen=True)

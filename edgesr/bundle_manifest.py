@@ -13,6 +13,7 @@ from edgesr.files.reading import open_plain
 from edgesr.models.architecture import NetworkConfig
 from edgesr.models.interface import Interface
 from edgesr.models.registry import FIRST, architecture_named
+from edgesr.residency import residencies_from_dict
 
 FORMAT_VERSION = 1
 REQUIRED = {
@@ -71,6 +72,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     _check_files(path, manifest)
     _check_tensors(path, manifest["tensors"], interface)
     _check_features(path, manifest.get("features"), interface)
+    _check_residency(path, manifest)
     return manifest
 
 
@@ -152,6 +154,15 @@ def _check_features(path: Path, features: Any, interface: Interface) -> None:
     scales = [part.get("int8_scale") for part in parts]
     if channels != list(interface.parts.items()) or not all(map(_is_scale, scales)):
         raise BundleError(f"{path} has features of other parts than its network: {channels!r:.80}", AGAIN)
+
+
+def _check_residency(path: Path, manifest: dict[str, Any]) -> None:
+    try:
+        graphs = residencies_from_dict(manifest.get("residency")).keys()
+    except ValueError as error:
+        raise BundleError(f"{path} has no proper 'residency': {error}", AGAIN) from error
+    if not graphs <= manifest["tensors"].keys():
+        raise BundleError(f"{path} has the residency of other graphs than its own", AGAIN)
 
 
 def _is_scale(value: Any) -> bool:

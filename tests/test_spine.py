@@ -15,7 +15,7 @@ PACKAGE = Path(edgesr.__file__).parent
 STOREYS = (
     *(
         ("errors", "release", "process"),
-        ("versions", "files"),
+        ("versions", "files", "residency"),
         ("images", "layers"),
         ("faces",),
         ("models",),
