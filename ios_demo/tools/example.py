@@ -21,6 +21,7 @@ import zipfile
 from pathlib import Path
 
 import library
+from tally import Check, tell
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / ".work" / "example"
@@ -35,15 +36,10 @@ LEAST_DB = 40.0
 
 def main() -> None:
     built = build()
-    results = [("the example builds on the archive alone", built, "")]
+    results: list[Check] = [("the example builds on the archive alone", built, "")]
     if built:
         results += run()
-    for what, good, detail in results:
-        if not good:
-            print(f"failed: {what}: {detail}")
-    failed = sum(not good for _, good, _ in results)
-    print(f"{len(results) - failed} passed, {failed} failed")
-    sys.exit(int(failed > 0))
+    sys.exit(tell(results))
 
 
 def build() -> bool:
@@ -66,8 +62,8 @@ def build() -> bool:
     return subprocess.run(command, cwd=WORK / "RestoreFace", check=False).returncode == 0
 
 
-def run() -> list[tuple[str, bool, str]]:
-    """What must hold of the example's result, whether it does, what was found."""
+def run() -> list[Check]:
+    """What must hold of the example's result."""
     output = WORK / "restored.png"
     output.unlink(missing_ok=True)
     photos = [str(TESTDATA / "photos" / name) for name in (PHOTO, PORTRAIT)]

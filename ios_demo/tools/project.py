@@ -17,14 +17,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tally import Check, tell
+
 ROOT = Path(__file__).resolve().parent.parent
 APP = ROOT / "App"
 RESOURCES = APP / "Resources"
 ASSETS = RESOURCES / "Assets.xcassets"
 PROJECT = ROOT / "Booth.xcodeproj" / "project.pbxproj"
-
-Check = tuple[str, bool, str]
-"""What must hold, whether it does, what was found."""
 
 USAGES = {
     "AVCaptureDevice": "NSCameraUsageDescription",
@@ -350,13 +349,7 @@ def checks() -> list[Check]:
 
 
 def main() -> None:
-    found = checks()
-    for what, ok, detail in found:
-        if not ok:
-            print(f"failed: {what}: {detail}")
-    failed = sum(not ok for _, ok, _ in found)
-    print(f"{len(found) - failed} passed, {failed} failed")
-    sys.exit(1 if failed else 0)
+    sys.exit(tell(checks()))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tally import Check, tell
+
 HOST = Path(__file__).resolve().parent.parent / "host"
 PAGE = re.compile(r"https://developer\.apple\.com/documentation/(\S+)")
 OURS = "Not Apple's"
@@ -116,8 +118,8 @@ def names_it(found: Found) -> bool:
     return re.split(r"[-(]", str(found.page).rstrip(".").split("/")[-1])[0] == name.lower()
 
 
-def checks() -> list[tuple[str, bool, str]]:
-    """What must hold, whether it does, what was found."""
+def checks() -> list[Check]:
+    """What must hold of the stand-ins."""
     files = sorted(HOST.rglob("*.swift"))
     found = [one for path in files for one in declarations(path)]
     bare = [f"{one.where}: {one.name}" for one in found if one.page is None]
@@ -137,13 +139,7 @@ def checks() -> list[tuple[str, bool, str]]:
 
 
 def main() -> None:
-    found = checks()
-    for what, good, detail in found:
-        if not good:
-            print(f"failed: {what}: {detail}")
-    failed = sum(not good for _, good, _ in found)
-    print(f"{len(found) - failed} passed, {failed} failed")
-    sys.exit(int(failed > 0))
+    sys.exit(tell(checks()))
 
 
 if __name__ == "__main__":

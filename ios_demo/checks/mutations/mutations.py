@@ -207,7 +207,7 @@ def models(folder: str, names: list[str]) -> list[str]:
 
 
 def found_by_project(mutant: Mutant) -> bool:
-    copy(("App", "Sources", "host", "Booth.xcodeproj", "Package.swift", "tools/project.py"))
+    copy(("App", "Sources", "host", "Booth.xcodeproj", "Package.swift", "tools/project.py", "tools/tally.py"))
     change(WORK, mutant)
     done = subprocess.run([sys.executable, WORK / "tools" / "project.py"], capture_output=True, check=False)
     return done.returncode != 0
