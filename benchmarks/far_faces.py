@@ -102,7 +102,7 @@ def far_photo(original: Original, side: int) -> tuple[Pixels, Alignment]:
 
 def gallery_of(model: edgesr.Model, photos: tuple[Path, ...], detector: Detector) -> Gallery:
     empty = empty_gallery([model])
-    looked = [look(path, detector, HR) for path in photos]
+    looked = [look(path, detector, model.config.hr_size) for path in photos]
     found = [one for one in looked if isinstance(one, Candidate)]
     return dataclasses.replace(empty, entries=encode_entries(found, [model], empty))
 

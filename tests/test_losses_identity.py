@@ -80,6 +80,23 @@ def test_identity_loss_is_one_minus_the_cosine_of_embeddings(tmp_path: Path, fix
     assert sr.grad.abs().sum() > 0
 
 
+def test_maps_on_the_way_to_the_embedding_are_compared() -> None:
+    """By hand: the graph's maps are those of 16 and 8 pixels, halved twice."""
+    nodes = [
+        helper.make_node("AveragePool", ["x"], ["half"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Abs", ["half"], ["last of 8"]),
+        helper.make_node("AveragePool", ["last of 8"], ["quarter"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Flatten", ["quarter"], ["y"]),
+    ]
+    network = FaceEmbedder(OnnxModule(graph(nodes, ("N", 3, 16, 16), {})), EmbedderInput(mean=0, std=1))
+    assert network.map_names == ("last of 8", "quarter")
+    loss = IdentityLoss(network)
+    hr = torch.full((1, 3, 32, 32), 0.5)
+    found, wanted, apart = loss.embed_with_maps(1.5 * hr, hr)
+    torch.testing.assert_close(apart, torch.tensor(0.5))
+    torch.testing.assert_close((found, wanted), loss.embed(1.5 * hr, hr))
+
+
 def test_a_face_may_resemble_somebody_else_as_much_as_the_truth_does() -> None:
     """By hand: embeddings are the faces' mean colours."""
 

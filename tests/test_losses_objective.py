@@ -24,6 +24,7 @@ from edgesr.training.losses import (
     LossWeights,
     PerceptionLoss,
     PerceptualLoss,
+    Shown,
     charbonnier,
     correlation_loss,
     discriminator_loss,
@@ -57,7 +58,9 @@ def everything(tmp_path: Path, weights: LossWeights = ALL) -> PerceptionLoss:
 
 
 def test_the_default_weights_are_equation_10s() -> None:
-    assert LossWeights() == LossWeights(rec=1.0, adv=0.1, per=0.01, cor=0.1, lpips=0.0, identity=0.0, impostor=0.0)
+    assert LossWeights() == LossWeights(
+        rec=1.0, adv=0.1, per=0.01, cor=0.1, lpips=0.0, identity=0.0, impostor=0.0, identity_maps=0.0
+    )
     assert LossWeights(rec=1.0, adv=0.0, per=0.0, cor=0.0) == RECONSTRUCTION
 
 
@@ -100,12 +103,45 @@ def test_the_impostor_loss_joins_the_sum_and_wants_exemplars() -> None:
     weights = LossWeights(rec=1, adv=0, per=0, cor=0, identity=0.2, impostor=0.5)
     objective = PerceptionLoss(LossConfig(weights), identity=IdentityLoss(Means()))
     sr, hr, exemplars = torch.rand(2, 3, 8, 8), torch.rand(2, 3, 8, 8), torch.rand(2, 3, 3, 8, 8)
-    total, terms = objective(sr, hr, exemplars, torch.ones(2, 3, dtype=torch.bool))
+    every, none = torch.ones(2, 3, dtype=torch.bool), torch.zeros(2, 3, dtype=torch.bool)
+    total, terms = objective(sr, hr, Shown(exemplars, own=none, foreign=every))
     assert list(terms) == ["rec", "identity", "impostor"]
     assert float(total) == pytest.approx(float(terms["rec"] + 0.2 * terms["identity"] + 0.5 * terms["impostor"]))
-    assert float(objective(sr, hr, exemplars, torch.zeros(2, 3, dtype=torch.bool))[1]["impostor"]) == 0
-    with pytest.raises(UsageError, match="no exemplars"):
+    assert float(objective(sr, hr, Shown(exemplars, own=every, foreign=none))[1]["impostor"]) == 0
+    with pytest.raises(UsageError, match="given none"):
         objective(sr, hr)
+
+
+def test_an_exemplar_takes_its_share_of_what_identity_compares_with() -> None:
+    class Means(torch.nn.Module):
+        def forward(self, faces: Tensor) -> Tensor:
+            return F.normalize(faces.mean((2, 3)), dim=1)
+
+    def faces(*colours: tuple[float, float, float]) -> Tensor:
+        return torch.tensor(colours)[:, :, None, None].expand(-1, 3, 8, 8).clone()
+
+    red, green, blue = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
+    weights = LossWeights(rec=0, adv=0, per=0, cor=0, identity=1)
+    objective = PerceptionLoss(LossConfig(weights, identity_reference=0.25), identity=IdentityLoss(Means()))
+    exemplars = torch.stack([faces(blue, green), faces(green, green)])
+    own = torch.tensor([[False, True], [False, False]])
+    # The first face is its own exemplar, and nothing of the original; the second has no exemplar of its own.
+    total, _ = objective(faces(green, red), faces(red, red), Shown(exemplars, own, ~own))
+    assert float(total) == pytest.approx(1 - (0.25 + 1) / 2)
+    assert float(objective(faces(red, red), faces(red, red), Shown(exemplars, own, ~own))[0]) == pytest.approx(0.125)
+    with pytest.raises(UsageError, match="given none"):
+        objective(faces(green), faces(red))
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_a_share_of_the_identity_loss_is_refused(share: float) -> None:
+    with pytest.raises(UsageError, match="share"):
+        LossConfig(LossWeights(identity=1), identity_reference=share)
+
+
+def test_a_share_without_an_identity_loss_is_refused() -> None:
+    with pytest.raises(UsageError, match="weight 0"):
+        LossConfig(LossWeights(), identity_reference=0.2)
 
 
 def test_the_discriminators_step_reaches_the_discriminator_alone(tmp_path: Path) -> None:

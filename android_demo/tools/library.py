@@ -24,6 +24,7 @@ from steps import REPOSITORY, ROOT, WORK, say
 
 from edgesr.errors import EdgesrError
 from edgesr.files.atomic import folder_aside
+from edgesr.files.claims import claimed
 from edgesr.release import __version__
 
 GROUP = "io.edgesr"
@@ -150,11 +151,12 @@ def project(name: str, packaging: str, dependencies: Sequence[Dependency], descr
 
 
 def main() -> None:
-    compiler = Compiler()
-    compiler.modules(LIBRARIES)
-    compiler.compile_noted()
     try:
-        written = make(compiler)
+        with claimed(WORK, wait=True):
+            compiler = Compiler()
+            compiler.modules(LIBRARIES)
+            compiler.compile_noted()
+            written = make(compiler)
     except EdgesrError as error:
         print(f"android: {error.what}\n  try: {error.hint}", file=sys.stderr)
         sys.exit(error.exit_code)

@@ -53,6 +53,18 @@ _OPTIONS = (
         type=_WEIGHT,
         help="Weight of resembling somebody else's exemplars more than the truth does; with --wrong-gallery.",
     ),
+    click.option(
+        "--identity-reference",
+        default=0.0,
+        type=Number(0, 1),
+        help="Share of the person's own exemplar in what --identity compares with; the rest is the original's.",
+    ),
+    click.option(
+        "--identity-maps",
+        default=0.0,
+        type=_WEIGHT,
+        help="Weight of the distance of the embedder's maps, one of each size, as a perceptual loss.",
+    ),
     click.option("--embedder", type=_FILE, help="Face embedder, ONNX; another than the evaluation's."),
 )
 
@@ -68,13 +80,14 @@ def check_losses(options: dict[str, Any]) -> None:
     """What of ``losses`` can be refused before PyTorch is loaded.
 
     Raises:
-        UsageError: a weight without the file it needs, a file without a weight, or a window that has no middle.
+        UsageError: a weight without the file it needs, a file or share without a weight, or a window that has no
+            middle.
     """
     needed_by = (
         (("perceptual",), "vgg19"),
         (("lpips",), "vgg16"),
         (("lpips",), "lpips_linear"),
-        (("identity", "impostor"), "embedder"),
+        (("identity", "impostor", "identity_maps"), "embedder"),
     )
     for weights, file in needed_by:
         weight = next((name for name in weights if options[name]), weights[0])
@@ -82,6 +95,8 @@ def check_losses(options: dict[str, Any]) -> None:
             given, needed = (weight, file) if options[weight] else (file, weight)
             given, needed, option = (name.replace("_", "-") for name in (given, needed, file))
             raise UsageError(f"--{given} is given without --{needed}", f"--{weight} WEIGHT --{option} FILE")
+    if options["identity_reference"] and not options["identity"]:
+        raise UsageError("--identity-reference is given without --identity", "--identity WEIGHT --embedder FILE")
     window = options["correlation_window"]
     if options["correlation"] and window % 2 == 0:
         raise UsageError(f"the correlation window is {window}", "it must be an odd number of pixels: 1, 3, 5, 7, ...")
@@ -107,6 +122,7 @@ def losses(options: dict[str, Any], network: NetworkConfig) -> tuple[LossConfig,
         lpips=options["lpips"],
         identity=options["identity"],
         impostor=options["impostor"],
+        identity_maps=options["identity_maps"],
     )
     discriminator = DiscriminatorConfig()
     if weights.adv:
@@ -116,6 +132,7 @@ def losses(options: dict[str, Any], network: NetworkConfig) -> tuple[LossConfig,
         weights,
         options["correlation_window"],
         discriminator=discriminator,
+        identity_reference=options["identity_reference"],
         **own,
     )
     files = {name: options[name] for name in ("vgg19", "vgg16", "embedder")}

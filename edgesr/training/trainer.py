@@ -34,7 +34,7 @@ from edgesr.runtime.torch import TorchRuntime
 from edgesr.training.config import Progress, TrainConfig
 from edgesr.training.feature_scales import SAMPLE, measure_feature_scales
 from edgesr.training.logs import Means, RunLog
-from edgesr.training.losses import LossFiles, PerceptionLoss
+from edgesr.training.losses import LossFiles, PerceptionLoss, Shown
 from edgesr.training.parameters import equalising_groups, parameter_groups
 from edgesr.training.processes import any_process, average_gradients, check_same_step, make_fabric
 from edgesr.training.sample_sheet import sample_sheet
@@ -123,10 +123,11 @@ class Trainer:
     def compute(self, batch: Batch) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """SR faces of a batch, the loss to descend, and its terms for the log."""
         sr, _, *smaller = self.wrapped(batch.lr, batch.exemplars, batch.valid)
-        loss, terms = self.objective(sr, batch.hr, batch.exemplars, batch.foreign)
+        own = (batch.valid > 0) & ~batch.foreign
+        loss, terms = self.objective(sr, batch.hr, Shown(batch.exemplars, own, batch.foreign))
         for face in smaller:
-            own, named = self.objective.of_smaller(face, batch.hr)
-            loss, terms = loss + own, terms | {f"smaller_{name}": value for name, value in named.items()}
+            smaller_loss, named = self.objective.of_smaller(face, batch.hr)
+            loss, terms = loss + smaller_loss, terms | {f"smaller_{name}": value for name, value in named.items()}
         return sr, loss, terms
 
     def _pretrain(self, rank: int, processes: int) -> Tensor:

@@ -126,9 +126,13 @@ def node() -> tuple[list[str], dict[str, str]]:
 
 def prepared() -> tuple[list[str], dict[str, str]]:
     """How to call npm (`node`), in a project that has what its lockfile pins. Raises BuildError: it cannot be had."""
+    from filelock import FileLock  # not where it is only asked whether there is a Node
+
     npm, environment = node()
-    if not installed():
-        run([*npm, "ci", "--no-audit", "--no-fund"], environment, "npm cannot install the pinned packages", 3)
+    # `npm ci` begins by removing node_modules, under whoever uses it.
+    with FileLock(ROOT / ".npm.lock"):
+        if not installed():
+            run([*npm, "ci", "--no-audit", "--no-fund"], environment, "npm cannot install the pinned packages", 3)
     return npm, environment
 
 

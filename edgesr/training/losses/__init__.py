@@ -5,7 +5,14 @@ from edgesr.training.losses.correlation import correlation_loss
 from edgesr.training.losses.discriminator import Discriminator, DiscriminatorConfig
 from edgesr.training.losses.identity import EmbedderInput, FaceEmbedder, IdentityLoss
 from edgesr.training.losses.lpips import LPIPS
-from edgesr.training.losses.objective import RECONSTRUCTION, LossConfig, LossFiles, LossWeights, PerceptionLoss
+from edgesr.training.losses.objective import (
+    RECONSTRUCTION,
+    LossConfig,
+    LossFiles,
+    LossWeights,
+    PerceptionLoss,
+    Shown,
+)
 from edgesr.training.losses.perceptual import PerceptualLoss
 from edgesr.training.losses.reconstruction import charbonnier
 
@@ -26,4 +33,5 @@ __all__ = [
     "LossConfig",
     "LossFiles",
     "PerceptionLoss",
+    "Shown",
 ]

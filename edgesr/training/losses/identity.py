@@ -6,7 +6,7 @@ Never the embedder that an evaluation judges with: a network soon learns what it
 from __future__ import annotations
 
 import dataclasses
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -51,6 +51,7 @@ class FaceEmbedder(nn.Module):
             )
         self.network, self.given, self.size = network, given, size
         self.batches = self._takes_batches(shape[0])
+        self.map_names = self._maps()
 
     @classmethod
     def load(cls, path: Path, given: EmbedderInput = EmbedderInput()) -> FaceEmbedder:
@@ -64,6 +65,10 @@ class FaceEmbedder(nn.Module):
         return cls(OnnxModule.load(path), given)
 
     def forward(self, faces: Tensor) -> Tensor:
+        return self.look(faces, ())[0]
+
+    def look(self, faces: Tensor, maps: tuple[str, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Unit embeddings [N, D], and maps on the way [N, C, h, w] (or [N, h, w, C]) by name: see ``map_names``."""
         if faces.shape[-1] != faces.shape[-2]:
             raise UsageError(
                 f"an embedder was given {faces.shape[-1]}x{faces.shape[-2]} pixels", "aligned faces are square"
@@ -79,8 +84,20 @@ class FaceEmbedder(nn.Module):
             images = images.contiguous(memory_format=torch.channels_last)
         # Where a batch of 1 is built in, vmap shows the graph one image and still computes all of them at once.
         images = images.to(next(self.network.buffers(), images).dtype)
-        found = self.network(images) if self.batches else torch.func.vmap(self.network)(images.unsqueeze(1))
-        return F.normalize(found.flatten(1).to(faces.dtype), dim=1)
+        run = partial(self.network.values, (self.network.outputs[0], *maps))
+        found, *inner = run(images) if self.batches else torch.func.vmap(run)(images.unsqueeze(1))
+        return F.normalize(found.flatten(1).to(faces.dtype), dim=1), tuple(inner)
+
+    @torch.no_grad()
+    def _maps(self) -> tuple[str, ...]:
+        """The last map of each size that the network reduces a face to, from large to small."""
+        sides = (self.size, self.size)
+        face = torch.zeros(1, *((*sides, 3) if self.channels_last else (3, *sides)))
+        last: dict[int, str] = {}
+        for name, value in zip(self.network.made, self.network.values(self.network.made, face), strict=True):
+            if value.is_floating_point() and value.dim() == 4 and 1 < value.shape[2] < self.size:
+                last[value.shape[2]] = name
+        return tuple(last[side] for side in sorted(last, reverse=True))
 
     @torch.no_grad()
     def _takes_batches(self, batch: int | None) -> bool:
@@ -114,6 +131,38 @@ class IdentityLoss(nn.Module):
         with torch.no_grad():
             wanted = self.embedder(hr)
         return self.embedder(sr), wanted
+
+    def embed_with_maps(self, sr: Tensor, hr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As ``embed``, and how far apart the embedder's maps on the way are, scalar.
+
+        mean |SR's - HR's| over mean |HR's| of a map, averaged over one map of each size.
+
+        Raises:
+            UsageError: the embedder is none of a file, whose maps are known.
+        """
+        if not isinstance(self.embedder, FaceEmbedder):
+            raise UsageError("the embedder's maps are not known", "load it from an ONNX file: FaceEmbedder.load(FILE)")
+        names = self.embedder.map_names
+        with torch.no_grad():
+            wanted, there = self.embedder.look(hr, names)
+        found, here = self.embedder.look(sr, names)
+        apart = [(a - b).abs().mean() / b.abs().mean().clamp(min=1e-6) for a, b in zip(here, there, strict=True)]
+        return found, wanted, torch.stack(apart).mean()
+
+    def towards_own(self, found: Tensor, wanted: Tensor, exemplars: Tensor, own: Tensor, share: float) -> Tensor:
+        """The identity term with a share of the person's own exemplars in place of the truth, scalar in [0, 2].
+
+        1 - ((1 - share) cos(SR, HR) + share cos(SR, exemplar)), averaged over the faces, with the first of each face's
+        own exemplars (``own`` [N, n] tells which are); the truth alone counts where there is none.
+        """
+        similar = F.cosine_similarity(found, wanted)
+        face = own.any(dim=1).nonzero()[:, 0]
+        if len(face):
+            with torch.no_grad():
+                looks = self.embedder(exemplars[face, own[face].int().argmax(dim=1)])
+            towards = F.cosine_similarity(found[face], looks) - similar[face]
+            similar = similar.index_add(0, face, share * towards)
+        return 1 - similar.mean()
 
     def impostor(self, found: Tensor, wanted: Tensor, exemplars: Tensor, foreign: Tensor) -> Tensor:
         """How much more the SR faces resemble another person's exemplars than the truth does, in cosine: in [0, 2].

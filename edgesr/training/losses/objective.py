@@ -40,6 +40,8 @@ class LossWeights:
     """1 - cosine similarity of face embeddings."""
     impostor: float = 0.0
     """How much more a face resembles another person's exemplars than the truth does (galleries of somebody else)."""
+    identity_maps: float = 0.0
+    """L1 of the maps on the way to the face embedding, each over its mean."""
 
     def __post_init__(self) -> None:
         for name, weight in dataclasses.asdict(self).items():
@@ -72,6 +74,8 @@ class LossConfig:
     """``relativistic`` (HIME paper), or ``wgan-gp`` (PWAve paper)."""
     gradient_penalty: float = 10.0
     """lambda_gp of WGAN-GP; the PWAve paper does not say, and this is that of Gulrajani et al."""
+    identity_reference: float = 0.0
+    """The share of an exemplar of the person in what the identity loss compares with; that of the truth is the rest."""
     smaller_perceptual: float = 1.0
     """lambda_3 of the PWAve paper's Eq. 6 over lambda_1: of a smaller face's perceptual terms."""
 
@@ -87,6 +91,10 @@ class LossConfig:
             )
         if self.gradient_penalty < 0 or self.smaller_perceptual < 0:
             raise UsageError("a loss's weight is negative", "gradient_penalty and smaller_perceptual are 0 or more")
+        if not 0 <= self.identity_reference <= 1:
+            raise UsageError(f"the exemplar's share of the identity loss is {self.identity_reference}", "0 to 1")
+        if self.identity_reference and not self.weights.identity:
+            raise UsageError("the exemplar has a share of the identity loss, which has weight 0", "give it a weight")
         check_window(self.correlation_window, self.correlation_dilation)
 
 
@@ -101,6 +109,18 @@ class LossFiles:
     """Linear layers of LPIPS on VGG-16."""
     embedder: Path | None = None
     """A face embedder as ONNX, another than the evaluation's."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """The exemplars that a batch was shown: [N, n, 3, S, S], and [N, n] which are the person's own and which another's.
+
+    A slot that is neither is empty.
+    """
+
+    exemplars: Tensor
+    own: Tensor
+    foreign: Tensor
 
 
 class PerceptionLoss(nn.Module):
@@ -133,13 +153,14 @@ class PerceptionLoss(nn.Module):
             ("lpips", weights.lpips, lpips, "the weights of VGG-16 and of LPIPS's linear layers"),
             ("identity", weights.identity, identity, "a face embedder (ONNX)"),
             ("impostor", weights.impostor, identity, "a face embedder (ONNX)"),
+            ("identity_maps", weights.identity_maps, identity, "a face embedder (ONNX)"),
         ):
             if weight and part is None:
                 raise UsageError(f"the {name} loss has weight {weight} but needs {option}", f"give it, or {name}=0")
         self.discriminator = discriminator if weights.adv else None
         self.perceptual = perceptual if weights.per else None
         self.lpips = lpips if weights.lpips else None
-        self.identity = identity if weights.identity or weights.impostor else None
+        self.identity = identity if _embeds(weights) else None
 
     @classmethod
     def build(cls, config: LossConfig, files: LossFiles = LossFiles()) -> PerceptionLoss:
@@ -156,22 +177,23 @@ class PerceptionLoss(nn.Module):
             perceptual = PerceptualLoss.load(files.vgg19)
         if weights.lpips and files.vgg16 and files.lpips:
             lpips = LPIPS.load("vgg16", files.vgg16, files.lpips)
-        if (weights.identity or weights.impostor) and files.embedder:
+        if _embeds(weights) and files.embedder:
             identity = IdentityLoss(FaceEmbedder.load(files.embedder, config.embedder))
         discriminator = Discriminator(config.discriminator) if weights.adv else None
         return cls(config, discriminator=discriminator, perceptual=perceptual, lpips=lpips, identity=identity)
 
-    def forward(
-        self, sr: Tensor, hr: Tensor, exemplars: Tensor | None = None, foreign: Tensor | None = None
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, sr: Tensor, hr: Tensor, shown: Shown | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         """Images [N, 3, S, S] in [0, 1] -> the weighted sum, and each term, unweighted and detached, for a log.
 
-        ``exemplars`` [N, n, 3, S, S] and ``foreign`` [N, n], which are another person's, are for the impostor loss.
+        ``shown`` is for the losses that compare with exemplars.
+
+        Raises:
+            UsageError: a loss compares with exemplars, and none are given.
         """
         weights = dataclasses.asdict(self.config.weights)
         terms = {name: term(sr, hr) for name, term in self._terms().items() if weights[name]}
         if self.identity is not None:
-            terms |= self._of_embeddings(self.identity, sr, hr, exemplars, foreign)
+            terms |= self._of_embeddings(self.identity, sr, hr, shown)
         total = torch.stack([weights[name] * value for name, value in terms.items()]).sum()
         return total, {name: value.detach() for name, value in terms.items()}
 
@@ -215,18 +237,22 @@ class PerceptionLoss(nn.Module):
             "lpips": lambda sr, hr: _given(self.lpips)(sr, hr).mean(),
         }
 
-    def _of_embeddings(
-        self, identity: IdentityLoss, sr: Tensor, hr: Tensor, exemplars: Tensor | None, foreign: Tensor | None
-    ) -> dict[str, Tensor]:
-        """Terms that share the faces' embeddings, which are most of what either costs."""
-        found, wanted = identity.embed(sr, hr)
+    def _of_embeddings(self, identity: IdentityLoss, sr: Tensor, hr: Tensor, shown: Shown | None) -> dict[str, Tensor]:
+        """Terms that share the faces' embeddings, which are most of what each costs."""
+        weights, share = self.config.weights, self.config.identity_reference
+        if shown is None and (weights.impostor or share):
+            raise UsageError("a loss that compares with exemplars was given none", "pass what was shown")
         terms = {}
-        if self.config.weights.identity:
+        if weights.identity_maps:
+            found, wanted, terms["identity_maps"] = identity.embed_with_maps(sr, hr)
+        else:
+            found, wanted = identity.embed(sr, hr)
+        if weights.identity and shown is not None and share:
+            terms["identity"] = identity.towards_own(found, wanted, shown.exemplars, shown.own, share)
+        elif weights.identity:
             terms["identity"] = 1 - F.cosine_similarity(found, wanted).mean()
-        if self.config.weights.impostor:
-            if exemplars is None or foreign is None:
-                raise UsageError("the impostor loss was given no exemplars", "pass exemplars and foreign")
-            terms["impostor"] = identity.impostor(found, wanted, exemplars, foreign)
+        if weights.impostor and shown is not None:
+            terms["impostor"] = identity.impostor(found, wanted, shown.exemplars, shown.foreign)
         return terms
 
     def _adversarial(self, sr: Tensor, hr: Tensor) -> Tensor:
@@ -243,6 +269,11 @@ class PerceptionLoss(nn.Module):
         if self.discriminator is None:
             raise UsageError("there is no discriminator", "give the adversarial loss a weight")
         return self.discriminator
+
+
+def _embeds(weights: LossWeights) -> bool:
+    """Whether a loss looks through the face embedder."""
+    return bool(weights.identity or weights.impostor or weights.identity_maps)
 
 
 @contextlib.contextmanager

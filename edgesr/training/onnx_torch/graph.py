@@ -61,6 +61,8 @@ class OnnxModule(nn.Module):
             else:
                 self._integers[name] = constants[name]
         self._last_use = {name: i for i, node in enumerate(self._nodes) for name in node.inputs}
+        self.made = tuple(name for node in self._nodes for name in node.outputs if name)
+        """Every tensor that depends on an input, in the order in which they are computed."""
 
     @classmethod
     def load(cls, path: Path) -> OnnxModule:
@@ -85,16 +87,20 @@ class OnnxModule(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
         """The graph's output, or outputs where it has several."""
+        results = self.values(self.outputs, *inputs)
+        return results[0] if len(results) == 1 else results
+
+    def values(self, wanted: tuple[str, ...], *inputs: Tensor) -> tuple[Tensor, ...]:
+        """What the graph computes by name: outputs, or tensors on the way (``made`` names them)."""
         values: dict[str, Tensor | None] = dict(zip(self.inputs, inputs, strict=True))
         values |= {name: getattr(self, buffer) for name, buffer in self._weights.items()} | self._integers
         values[""] = None  # an optional input that is not there
         for i, node in enumerate(self._nodes):
             values |= _run(node, values)
             for name in node.inputs:
-                if self._last_use[name] == i and name and name not in self.outputs:
+                if self._last_use[name] == i and name and name not in wanted:
                     values.pop(name, None)
-        results = tuple(values[name] for name in self.outputs)
-        return results[0] if len(results) == 1 else results  # type: ignore[return-value]
+        return tuple(values[name] for name in wanted)  # type: ignore[misc]
 
 
 def _run(node: Node, values: dict[str, Tensor | None]) -> dict[str, Tensor | None]:
