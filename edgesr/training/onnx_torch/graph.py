@@ -61,8 +61,8 @@ class OnnxModule(nn.Module):
             else:
                 self._integers[name] = constants[name]
         self._last_use = {name: i for i, node in enumerate(self._nodes) for name in node.inputs}
-        self.made = tuple(name for node in self._nodes for name in node.outputs if name)
-        """Every tensor that depends on an input, in the order in which they are computed."""
+        self.made = tuple(node.outputs[0] for node in self._nodes)
+        """The first tensor of each node that depends on an input, in the order in which they are computed."""
 
     @classmethod
     def load(cls, path: Path) -> OnnxModule:
