@@ -59,6 +59,14 @@ def wheel(once: Once) -> Path:
     return next(once("wheel", build).glob("*.whl"))
 
 
+@pytest.fixture(scope="module")
+def apart(wheel: Path, once: Once) -> tuple[Path, Path]:
+    """What is published: edgesr by itself, and edgesr-weights for those who have PyTorch."""
+    folder = once("apart", lambda folder: split_wheel.split(wheel, folder))
+    (weights,) = folder.glob("edgesr_weights-*.whl")
+    return folder / wheel.name, weights
+
+
 def test_the_wheel_holds_the_package_and_nothing_beside_it(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"edgesr"}
@@ -109,9 +117,8 @@ def test_what_is_installed_for_use_has_no_developers_tools() -> None:
     )
 
 
-def test_without_its_weights_the_wheel_is_small(wheel: Path, tmp_path: Path) -> None:
-    """What is published: edgesr by itself, and edgesr-weights for those who have PyTorch."""
-    light, weights = split_wheel.split(wheel, tmp_path)
+def test_without_its_weights_the_wheel_is_small(wheel: Path, apart: tuple[Path, Path], tmp_path: Path) -> None:
+    light, weights = apart
     assert light.stat().st_size < 21e6 < wheel.stat().st_size
     parts = [zipfile.ZipFile(path) for path in (light, weights)]
     files = [{name for name in part.namelist() if ".dist-info/" not in name} for part in parts]
@@ -155,11 +162,11 @@ def lend_what_the_base_needs(site: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def light(apart: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel without weights, installed with what the base needs and nothing else: its ``edgesr``."""
     folder = tmp_path_factory.mktemp("light")
     python, site = environment(folder / "env")
-    run(python, "-m", "pip", "install", "--no-deps", "--no-index", split_wheel.split(wheel, folder)[0], cwd=folder)
+    run(python, "-m", "pip", "install", "--no-deps", "--no-index", apart[0], cwd=folder)
     lend_what_the_base_needs(site)
     for package in ("torch", "onnx", "executorch", "torchao", "coremltools", "lightning_fabric"):
         missing = f"import importlib.util; print(importlib.util.find_spec({package!r}))"
