@@ -74,6 +74,7 @@ def write_manifest(
         "golden": "golden.safetensors",
         "toolchain": conversion.toolchain,
         "tools": installed_versions(),
+        **conversion.further,
         **(further or {}),
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ def convert_network(
     lowering: str | None = None,
     lr_size: int | None = None,
     slots: int | None = None,
+    chips: Sequence[str] = (),
     calibrate: str | Path | None = None,
     recipe: str | Path | None = None,
     force: bool = False,
@@ -48,7 +49,7 @@ def convert_network(
     The bundle is complete or not written at all: where the artifact departs from PyTorch nothing is left behind.
 
     Args:
-        target: ``executorch``, ``coreml``, ``tflite``, ``onnx`` or ``web``.
+        target: ``executorch``, ``coreml``, ``tflite``, ``onnx``, ``web`` or ``qnn``.
         output: the bundle's folder; by default one in the current folder, named after the choices.
         checkpoint: the network, a shipped name or a folder.
         precision: by default an int8 checkpoint's own, else the target's first (``edgesr targets`` lists them).
@@ -56,6 +57,7 @@ def convert_network(
             target's best.
         lr_size: side of the LR face in pixels, 4 to 512; by default the checkpoint's.
         slots: how many exemplars the restorer takes at a time, 1 to 16; by default the checkpoint's.
+        chips: Snapdragon chips to compile for, of target ``qnn``: ``sm8650``, ``sm8750``; by default these two.
         calibrate: a folder of faces, for ``int8-ptq`` and ``mixed``: scales are measured on it.
         recipe: with ``calibrate``, a file with the precision of each layer.
         force: replace an existing bundle.
@@ -84,6 +86,7 @@ def convert_network(
         lowering=lowering,
         lr_size=lr_size,
         slots=slots,
+        chips=chips,
         output=None if output is None else Path(output),
         calibration=calibration,
     )

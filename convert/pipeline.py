@@ -24,7 +24,7 @@ from .locate import first_departing_module
 from .manifest import write_manifest
 from .parity import Case, Check, Expected, Parity, expected, golden_vectors, measure_parity, real_cases
 from .plan import Plan, Proven, Steps
-from .precision import PRECISIONS, QUANTIZED, Precision
+from .precision import PRECISIONS, QUANTIZED
 from .quantized import (
     Calibration,
     calibrated,
@@ -36,7 +36,7 @@ from .quantized import (
 )
 from .stored import stored_checks
 from .target import Conversion, Report, Target
-from .targets import choose, precisions_of
+from .targets import choose, precisions_of, target_named
 
 
 def plan(
@@ -49,19 +49,21 @@ def plan(
     slots: int | None = None,
     output: Path | None = None,
     calibration: Calibration | None = None,
+    chips: Sequence[str] = (),
 ) -> Plan:
     """Choose defaults and refuse what cannot work, before any time is spent.
 
-    ``precision`` None: the one that an int8 checkpoint has; of a float one the target's default.
+    ``precision`` None: the one that an int8 checkpoint has; of a float one the target's default. ``chips``: those to
+    compile for, of a target that compiles for chips.
 
     Raises:
-        UsageError: an unknown target, precision or lowering, or a precision that needs a quantization.
+        UsageError: an unknown target, precision, lowering or chip, or a precision that needs a quantization.
         UnavailableError: the target needs something that is not installed.
         CheckpointError: the checkpoint is missing, damaged or foreign, or a size is out of range.
     """
     made_for = () if calibration else precisions_of(checkpoint)
     by_default = precision is None and not made_for
-    record, taken, lowering = choose(target, precision, lowering, made_for)
+    record, taken, lowering = choose(target, precision, lowering, made_for, chips)
     if missing := record.missing():
         raise UnavailableError(
             f"cannot convert to {target} here: {', '.join(missing)} missing",
@@ -70,7 +72,7 @@ def plan(
     notes: tuple[str, ...] = ()
     if by_default and not calibration and taken in QUANTIZED and (lacking := quantization_lacks()):
         taken, notes = (
-            "fp32",
+            record.in_float_alone,
             (f"{taken} needs {lacking}: it is converted in float (pip install 'edgesr[executorch]')",),
         )
     try:
@@ -79,7 +81,7 @@ def plan(
         # Only where int8 is a default, and not a wish.
         if not by_default or calibration or taken not in QUANTIZED:
             raise
-        taken, notes = "fp32", (f"{error.what}: it is converted in float alone ({error.hint})",)
+        taken, notes = record.in_float_alone, (f"{error.what}: it is converted in float alone ({error.hint})",)
         loaded, quantization = choose_checkpoint(checkpoint, taken, None)
     if loaded.training.get("untrained"):
         notes += (f"{loaded.name} has no weights yet: random ones are converted, which restore nothing",)
@@ -89,7 +91,7 @@ def plan(
     default_lowering = lowering == record.lowerings[0]
     # A bundle's name says its precision already.
     base = quantization.float_name if quantization and quantization.float_name else loaded.name
-    name = default_name(base, config.interface, target, taken, None if default_lowering else lowering)
+    name = default_name(base, config.interface, record.label, taken, None if default_lowering else lowering)
     output = output or Path.cwd() / name
     return Plan(loaded, record, taken, lowering, config, output, quantization, calibration, notes)
 
@@ -200,11 +202,17 @@ def twin_checks(plan: Plan, graphs: Graphs, cases: Sequence[Case], truth: Sequen
     A layer that is wrong by a tenth can stay below the rounding of fp16 (as little as 87 dB on a trained
     network), so the precision and the conversion are judged apart.
     """
-    twin = dataclasses.replace(plan, precision="fp32")
+    twin = in_fp32(plan)
     with work_folder("twin") as folder:
-        conversion = plan.target.convert(graphs, "fp32", folder, lambda stage: None)
+        conversion = twin.target.convert(graphs, "fp32", folder, lambda stage: None)
         parity = measure_parity(open_artifact(twin, folder, conversion), cases, truth, "fp32")
     return tuple(dataclasses.replace(check, name=f"fp32 twin {check.name}") for check in parity.checks)
+
+
+def in_fp32(plan: Plan) -> Plan:
+    """The plan of the same network in fp32, for the target that computes it so."""
+    target = target_named(plan.target.fp32_form) if plan.target.fp32_form else plan.target
+    return dataclasses.replace(plan, target=target, precision="fp32")
 
 
 def describe_failure(
@@ -216,16 +224,17 @@ def describe_failure(
         return f"{plan.target.name} {plan.precision}: {short}", "nothing was written; please report it"
     graph: GraphName = "encode" if any("features" in check.name for check in failed) else "restore"
     # What only the twin shows has to be looked for in fp32.
-    precision: Precision = "fp32" if failed[0].name.startswith("fp32 twin") else plan.precision
+    sought = in_fp32(plan) if failed[0].name.startswith("fp32 twin") else plan
+    target = dataclasses.replace(sought.target, chips=sought.target.chips[:1])  # one chip shows what any does
     try:
         module = first_departing_module(
             graphs,
             make_graphs(plan),
             graph,
             {key.split(".in.")[1]: array for key, array in golden.items() if key.startswith(f"{graph}.in.")},
-            precision,
-            convert=lambda prefix, folder: plan.target.convert(prefix, precision, folder, lambda stage: None),
-            open_artifact=lambda folder, conversion: open_artifact(plan, folder, conversion),
+            sought.precision,
+            convert=lambda prefix, folder: target.convert(prefix, sought.precision, folder, lambda stage: None),
+            open_artifact=lambda folder, conversion: open_artifact(sought, folder, conversion),
             report=report,
         )
     except Exception as error:  # the verdict stands whatever becomes of the search

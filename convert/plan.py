@@ -45,7 +45,8 @@ class Plan:
     @property
     def stages(self) -> int:
         """How many stages ``convert`` reports where all goes well."""
-        form = 2 + self.target.stages  # rewriting, those of the target, comparing
+        target = self.target.stages + len(self.target.chips) * self.target.chip_stages
+        form = 2 + target  # rewriting, those of the target, comparing
         record = PRECISIONS[self.precision]
         float_form = form + 1 if self.target.float_form and record.quantized else 0
         return form + record.twin + bool(self.calibration) + float_form + self.target.completing_stages

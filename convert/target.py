@@ -6,15 +6,16 @@ import dataclasses
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgesr.errors import UsageError
 from edgesr.quantize.recipe import Rule
 from edgesr.residency import Residencies
 from edgesr.runtime.engines import ENGINES, Engine
 
-from .precision import Precision
+from .precision import QUANTIZED, Precision
 
 if TYPE_CHECKING:
     from edgesr.deployment.graphs import Graphs
@@ -50,6 +51,8 @@ class Conversion:
     """Per graph, what each backend takes of it; ``read_back`` gives the same."""
     checks: tuple[Check, ...] = ()
     """Comparisons that the converter made itself (a second runtime, say); they count in the gate."""
+    further: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """Keys of the manifest that this target alone has."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,6 +113,33 @@ class Target:
     """What executes its artifacts, of a target that is none of this package's (theirs are ``ENGINES``)."""
     otherwise: str = "its saved program was evaluated op by op instead"
     """What is done with its artifacts on other hosts."""
+    chips: tuple[str, ...] = ()
+    """The chips that its artifacts are compiled for, of ``known_chips``; of a record those that nobody has to name."""
+    known_chips: tuple[str, ...] = ()
+    """The chips that it has a compiler for; none where one file runs on all."""
+    chip_stages: int = 0
+    """How many stages its converter reports for each chip beside ``stages``."""
+    fp32_form: str = ""
+    """The target that makes its fp32 twins, where it computes nothing in fp32 itself."""
+
+    @property
+    def label(self) -> str:
+        """Its name as a bundle's has it, with its chips."""
+        return "-".join([self.name, *self.chips])
+
+    def for_chips(self, wanted: Sequence[str]) -> Target:
+        """The same for these chips, in the order of ``known_chips``; as it is where none is named.
+
+        Raises:
+            UsageError: a chip is not known, or one file runs on all.
+        """
+        if not wanted:
+            return self
+        if not self.known_chips:
+            raise UsageError(f"{self.name} is compiled for no chip: its files run on all", "leave --soc out")
+        if unknown := [chip for chip in wanted if chip not in self.known_chips]:
+            raise UsageError(f"unknown chip {unknown[0]!r}", f"{self.name} compiles for: {', '.join(self.known_chips)}")
+        return dataclasses.replace(self, chips=tuple(chip for chip in self.known_chips if chip in wanted))
 
     def missing(self) -> list[str]:
         """What keeps this target from converting here, as names of modules or environments."""
@@ -133,9 +163,16 @@ class Target:
             return find_chromium() is not None
         return self.executes_on == "any" or sys.platform == self.executes_on
 
+    @property
+    def in_float_alone(self) -> Precision:
+        """The precision of a network without an int8 form: the first that is none of quantized graphs."""
+        return next(name for name in self.precisions if name not in QUANTIZED)
+
     def convert(self, graphs: Graphs, precision: Precision, folder: Path, report: Report) -> Conversion:
         """Write the artifact's files into ``folder``."""
-        conversion: Conversion = importlib.import_module(self.module).convert(graphs, precision, folder, report)
+        chosen = {"chips": self.chips} if self.chips else {}
+        module = importlib.import_module(self.module)
+        conversion: Conversion = module.convert(graphs, precision, folder, report, **chosen)
         return conversion
 
     def read_back(self, folder: Path, files: Mapping[str, str], precision: Precision) -> ReadBack:

@@ -10,7 +10,7 @@ from edgesr.models.description import describe
 from edgesr.quantize.scheme import Quantization
 from edgesr.runtime.engines import ENGINES
 
-from . import coreml, executorch, onnx, tflite, web
+from . import coreml, executorch, onnx, qnn, tflite, web
 from .precision import Precision
 from .target import Target
 
@@ -32,7 +32,7 @@ def register(target: Target) -> None:
     TARGETS[target.name] = target
 
 
-for one in (executorch.TARGET, coreml.TARGET, tflite.TARGET, onnx.TARGET, web.TARGET):
+for one in (executorch.TARGET, coreml.TARGET, tflite.TARGET, onnx.TARGET, web.TARGET, qnn.TARGET):
     register(one)
 
 
@@ -49,17 +49,21 @@ def target_named(name: str) -> Target:
 
 
 def choose(
-    target: str, precision: str | None, lowering: str | None, made_for: Sequence[str] = ()
+    target: str,
+    precision: str | None,
+    lowering: str | None,
+    made_for: Sequence[str] = (),
+    chips: Sequence[str] = (),
 ) -> tuple[Target, Precision, str]:
     """The target's record, with its defaults for what is None.
 
     ``made_for``: the precisions that an int8 checkpoint was made for, of which the first that the target has goes
-    before the target's default.
+    before the target's default. ``chips``: those to compile for; without any the target's own choice.
 
     Raises:
-        UsageError: an unknown target, precision or lowering.
+        UsageError: an unknown target, precision, lowering or chip.
     """
-    record = target_named(target)
+    record = target_named(target).for_chips(chips)
     own = next((one for one in made_for if one in record.precisions), None)
     chosen = precision or own or record.default_precision
     if chosen not in record.precisions:

@@ -13,7 +13,7 @@ from edgesr.release import DEFAULT_CHECKPOINT
 
 
 @click.command("convert")
-@click.option("--target", "-t", required=True, metavar="NAME", help="executorch, coreml, tflite, onnx or web.")
+@click.option("--target", "-t", required=True, metavar="NAME", help="executorch, coreml, tflite, onnx, web or qnn.")
 @click.option(
     "--precision", "-p", metavar="NAME", help="Default: an int8 checkpoint's own, else the target's (edgesr targets)."
 )
@@ -29,6 +29,9 @@ from edgesr.release import DEFAULT_CHECKPOINT
 )
 @click.option("--lr-size", type=click.IntRange(4, 512), help="Side of the LR face. Default: the checkpoint's.")
 @click.option("--slots", type=click.IntRange(1, 16), help="Exemplar slots. Default: the checkpoint's.")
+@click.option(
+    "--soc", multiple=True, metavar="CHIP", help="qnn: a chip to compile for; again for another. Default: two."
+)
 @click.option("--lowering", metavar="NAME", help="grid_sample, rows or tent. Default: the target's best.")
 @click.option(
     "--output", "-o", "bundle", type=click.Path(path_type=Path), help="Bundle folder. Default: named after the choices."
@@ -44,6 +47,7 @@ def command(
     recipe: Path | None,
     lr_size: int | None,
     slots: int | None,
+    soc: tuple[str, ...],
     lowering: str | None,
     bundle: Path | None,
     force: bool,
@@ -56,6 +60,7 @@ def command(
     edgesr convert --target tflite --precision fp16 --slots 5 -o face.bundle
     edgesr convert --target executorch --precision int8
     edgesr convert --target executorch --precision int8-ptq --calibrate my-faces
+    edgesr convert --target qnn --soc sm8650 --soc sm8750
 
     The artifact is run (Core ML off a Mac: its saved program is evaluated) on real sample faces. Where it
     departs from PyTorch nothing is written, the exit code is 1, and the error names the first module that does.
@@ -68,7 +73,7 @@ def command(
     if recipe and not calibrate:
         raise UsageError("--recipe is for --calibrate", "a checkpoint of edgesr quantize has its recipe already")
     sizes = {"lr_size": lr_size, "slots": slots}
-    early.conversion(target, precision, lowering, checkpoint, sizes, bundle, force)
+    early.conversion(target, precision, lowering, checkpoint, sizes, bundle, force, soc)
     early.files(recipe)
     if calibrate:
         early.faces(calibrate)
@@ -89,6 +94,7 @@ def command(
             lowering=lowering,
             lr_size=lr_size,
             slots=slots,
+            chips=soc,
             calibrate=calibrate,
             recipe=recipe,
             force=force,

@@ -54,6 +54,7 @@ def conversion(
     sizes: dict[str, int | None],
     output: Path | None,
     force: bool,
+    chips: Sequence[str] = (),
 ) -> None:
     """What ``convert`` asks for, and that its output is not there yet.
 
@@ -64,12 +65,12 @@ def conversion(
     from edgesr.convert.targets import choose, precisions_of
     from edgesr.models.description import describe
 
-    record, chosen, rewriting = choose(target, precision, lowering, precisions_of(source))
+    record, chosen, rewriting = choose(target, precision, lowering, precisions_of(source), chips)
     described = describe(source)
     config = described.config.replace(**{name: value for name, value in sizes.items() if value is not None})
     made_of = (described.quantization or {}).get("float_name") or described.name
     named = None if rewriting == record.lowerings[0] else rewriting
-    refuse_existing(output or Path.cwd() / default_name(made_of, config.interface, target, chosen, named), force)
+    refuse_existing(output or Path.cwd() / default_name(made_of, config.interface, record.label, chosen, named), force)
 
 
 def files(*paths: Path | None) -> None:
