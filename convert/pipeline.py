@@ -132,7 +132,8 @@ def prove(plan: Plan, folder: Path, report: Report, graphs: Graphs | None = None
     cases = real_cases(plan.interface)
     truth = expected(reference_runtime(plan.checkpoint, plan.interface, plan.quantization, wanted), cases)
     golden = golden_vectors(cases[1], truth[1], plan.interface)
-    parity = measure_parity(open_artifact(plan, folder, conversion), cases, truth, plan.precision)
+    least = plan.target.psnr_db.get(plan.precision)
+    parity = measure_parity(open_artifact(plan, folder, conversion), cases, truth, plan.precision, least)
     parity = dataclasses.replace(parity, checks=parity.checks + conversion.checks)
     if plan.precision in QUANTIZED:
         parity = dataclasses.replace(parity, checks=parity.checks + int8_checks(conversion.convolutions, wanted))
@@ -225,7 +226,6 @@ def describe_failure(
     graph: GraphName = "encode" if any("features" in check.name for check in failed) else "restore"
     # What only the twin shows has to be looked for in fp32.
     sought = in_fp32(plan) if failed[0].name.startswith("fp32 twin") else plan
-    target = dataclasses.replace(sought.target, chips=sought.target.chips[:1])  # one chip shows what any does
     try:
         module = first_departing_module(
             graphs,
@@ -233,7 +233,7 @@ def describe_failure(
             graph,
             {key.split(".in.")[1]: array for key, array in golden.items() if key.startswith(f"{graph}.in.")},
             sought.precision,
-            convert=lambda prefix, folder: target.convert(prefix, sought.precision, folder, lambda stage: None),
+            convert=lambda prefix, folder: sought.target.convert(prefix, sought.precision, folder, lambda stage: None),
             open_artifact=lambda folder, conversion: open_artifact(sought, folder, conversion),
             report=report,
         )

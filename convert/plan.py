@@ -45,7 +45,7 @@ class Plan:
     @property
     def stages(self) -> int:
         """How many stages ``convert`` reports where all goes well."""
-        target = self.target.stages + len(self.target.chips) * self.target.chip_stages
+        target = self.target.stages + max(0, len(self.target.chips) - 1) * self.target.chip_stages
         form = 2 + target  # rewriting, those of the target, comparing
         record = PRECISIONS[self.precision]
         float_form = form + 1 if self.target.float_form and record.quantized else 0

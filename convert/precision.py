@@ -37,6 +37,22 @@ _INT8_DB = {"sr": 50.0, "features": 40.0, "weights": 35.0}
 """Against the quantized graphs in PyTorch. A runtime that sums in another order rounds one value in a thousand to the
 next step, and what follows makes more of it: PyTorch's own float64 differs from its float32 by 55 dB in sr and 51 in
 weights, Core ML's float16 by 51, 45 in features and 40 in weights. So steps are compared as well (``int8``)."""
+_NPU_INT8_DB = {"sr": 50.0, "features": 40.0, "weights": 33.0}
+NPU_DB = {
+    "fp16": {"sr": 55.0, "features": 55.0, "weights": 40.0},
+    "int8": _NPU_INT8_DB,
+    "int8-ptq": _NPU_INT8_DB,
+    "mixed": _NPU_INT8_DB,
+}
+"""Of Snapdragon's NPU, whose floats are float16 throughout and whose compiler fuses convolutions with what follows.
+
+fp16: on real faces 60.5 in sr, 76.6 in features and 44.1 in weights; with each convolution's result made an output, so
+that nothing is fused, 70.5 and 60.5, as PyTorch's own float16 (71 and 66). CoFA answers an error of the similarity by
+w (1 - w), which is 0.12 (rms): 40 dB of weights are 0.08 of a similarity that reaches 19, five steps of float16 there.
+An fp32 twin holds the graph that was compiled to 1e-4 beside it. int8: weights have Core ML's 40 dB, for float16 puts
+more values to the next step, and what fp16 has; two independent errors come to 38.6, and where w (1 - w) is at its peak
+of 0.25 instead of 0.12 an error counts twice (6 dB).
+Steps, weights and biases are compared one by one as everywhere (``int8``)."""
 _INT8_WEIGHTS_DB = {"sr": 40.0, "features": 35.0, "weights": 25.0}
 """Against fp32, of a network whose weights alone are rounded and that was not trained for it."""
 

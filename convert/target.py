@@ -118,7 +118,9 @@ class Target:
     known_chips: tuple[str, ...] = ()
     """The chips that it has a compiler for; none where one file runs on all."""
     chip_stages: int = 0
-    """How many stages its converter reports for each chip beside ``stages``."""
+    """How many stages it reports for each chip but the first."""
+    psnr_db: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
+    """By precision and output, the least PSNR where its arithmetic promises another than the precision's own."""
     fp32_form: str = ""
     """The target that makes its fp32 twins, where it computes nothing in fp32 itself."""
 

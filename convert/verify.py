@@ -117,8 +117,9 @@ class _Work:
             return
         self.evaluated_with = runtime.name
         golden = self.bundle.golden()
+        least = target_named(m["target"]).psnr_db.get(m["precision"])
         measured = self.attempt(
-            "golden vectors: both graphs run", lambda: measure_golden(runtime, golden, m["precision"])
+            "golden vectors: both graphs run", lambda: measure_golden(runtime, golden, m["precision"], least)
         )
         if measured is None:
             return
@@ -134,7 +135,7 @@ class _Work:
             [dataclasses.replace(check, name=f"golden vectors of the network {check.name}") for check in theirs.checks]
         )
         parity = self.attempt(
-            "real faces: both graphs run", lambda: measure_parity(runtime, cases, truth, m["precision"])
+            "real faces: both graphs run", lambda: measure_parity(runtime, cases, truth, m["precision"], least)
         )
         if parity is not None:
             self.add([dataclasses.replace(check, name=f"real faces {check.name}") for check in parity.checks])

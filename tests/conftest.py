@@ -23,6 +23,7 @@ from edgesr.booth.chromium import find_chromium
 from edgesr.booth.site import BUILD, is_built
 from edgesr.cli.main import run
 from edgesr.convert.pipeline import convert, plan
+from edgesr.convert.targets import TARGETS
 from edgesr.convert.tflite.environment import tflite_environment
 from edgesr.data.samples import sample_faces
 from edgesr.evaluation.methods import degrade
@@ -70,6 +71,7 @@ LONG = {
     "test_pwave_conversion",
     "test_pwave_training",
     "test_qat",
+    "test_qnn",
     "test_quantize",
     "test_quantize_again",
     "test_report",
@@ -168,6 +170,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         environment = tflite_environment().problem()
         problems["tflite"] = f"no TFLite environment: {environment}; edgesr setup tflite" if environment else None
         problems["chromium"] = booth_problem()
+        for name in ("qnn",):
+            lacking = TARGETS[name].missing()
+            problems[name] = f"{name}: {', '.join(lacking)} missing" if lacking else None
     for item in items:
         if item.path.stem in LONG:
             item.add_marker("long")

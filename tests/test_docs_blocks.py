@@ -34,7 +34,7 @@ the iOS booth's check builds, ``text`` is anything else to look at."""
 
 FENCE = re.compile(r"^\s*```(.*)$")
 NO_RUN = re.compile(r"<!-- no-run: (.+) -->")
-REASONS = ("bootstrap", "servers", "long training", "a device")
+REASONS = ("bootstrap", "servers", "long training", "minutes of emulation", "a device")
 """Why a block may be left out; nothing else is a reason."""
 
 

@@ -15,8 +15,11 @@ from edgesr.convert.manifest import write_manifest
 from edgesr.models.checkpoint import CONFIG, SHIPPED
 
 PAGE = Path(__file__).parent.parent / "docs" / "formats.md"
-ELSEWHERE = {"manifest": ("first_visit_bytes", "models", "detector", "notes", "delegation", "residency"), "config": ()}
-"""Fields that the bundles here do not hold: the web's, and what is left by a delegate."""
+ELSEWHERE = {
+    "manifest": ("first_visit_bytes", "models", "detector", "notes", "delegation", "residency", "npu"),
+    "config": (),
+}
+"""Fields that the bundles here do not hold: the web's, what is left by a delegate, and an NPU's."""
 
 
 def documented(what: str) -> list[str]:

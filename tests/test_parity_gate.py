@@ -24,8 +24,8 @@ from edgesr.deployment.graphs import GraphName, Graphs
 from edgesr.errors import CheckpointError, ParityError, UnavailableError, UsageError
 from edgesr.release import DEFAULT_CHECKPOINT
 
-MARKS = {"tflite": pytest.mark.tflite, "web": pytest.mark.chromium}
-TARGET_PARAMS = [pytest.param(name, marks=MARKS.get(name, ())) for name in TARGETS]
+MARKS = {"tflite": pytest.mark.tflite, "web": pytest.mark.chromium, "qnn": pytest.mark.qnn}
+TARGET_PARAMS = [pytest.param(name, marks=MARKS.get(name, ())) for name in TARGETS if name != "qnn"]  # test_qnn has it
 
 
 CAUGHT = [
@@ -62,9 +62,10 @@ def test_a_damaged_network_is_caught_on_every_target(
     graphs = make_graphs(chosen)
     damage(graphs)
     # A search converts half a dozen prefixes: one damage shows that each target converts and runs those around it, and
-    # test_locate that the search finds the others. The web's graphs are ONNX's, and a browser takes long to start.
+    # test_locate that the search finds the others. The web's graphs and the NPU's are ONNX's, and a browser and an
+    # emulator take long to start.
     monkeypatch.setattr(locate, "stages", lambda *graph: around(DAMAGES[damage], *graph))
-    if target == "web" or damage is not scale_kernel:
+    if target in ("web", "qnn") or damage is not scale_kernel:
         monkeypatch.setattr(pipeline, "first_departing_module", lambda *args, **kwargs: DAMAGES[damage])
     with pytest.raises(ParityError) as caught:
         convert(chosen, graphs=graphs)

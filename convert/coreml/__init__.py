@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from edgesr.quantize.recipe import Rule
 from edgesr.runtime.engines import Engine
 
+from ..float16 import IN_FLOAT
 from ..target import Target
 
 TARGET = Target(
@@ -14,14 +14,7 @@ TARGET = Target(
     stages=3,
     precisions=("fp16", "fp32", "int8", "int8-ptq", "mixed", "int8-weights"),
     default_precision="fp16",
-    in_float=(
-        # A value that float16 rounds to the next int8 step moves a sample by 0.04 pixels: 49.9 dB of parity.
-        Rule("restore.alignment.offset_*", "float", "float16 resolves offsets finer than int8 steps do"),
-        # A trunk rounded to int8 after every block makes of a last bit that float16 rounds otherwise all the
-        # noise that quantization has: 48.1 dB of parity where 50 is asked, 52.2 with a float16 trunk.
-        Rule("restore.*.add", "float", "a float16 trunk is rounded where convolutions read it alone"),
-        Rule("restore.fusion", "float", "where the trunk starts"),
-    ),
+    in_float=IN_FLOAT,
     lowerings=("grid_sample", "rows", "tent"),
     skip="matmul",
     extra="coreml",

@@ -5,18 +5,20 @@ from __future__ import annotations
 from edgesr.runtime.engines import ENGINES
 from edgesr.runtime.snapdragon import CHIPS
 
+from ..float16 import IN_FLOAT
+from ..precision import NPU_DB
 from ..target import Target
 
 TARGET = Target(
     name="qnn",
     title="Snapdragon NPU",
     module="edgesr.convert.qnn.conversion",
-    stages=2,
-    chip_stages=2,
-    completing_stages=1,
+    stages=4,
+    chip_stages=3,
     precisions=("int8", "fp16", "int8-ptq", "mixed"),
     default_precision="int8",
-    lowerings=("rows", "grid_sample", "tent"),
+    in_float=IN_FLOAT,
+    lowerings=("grid_sample", "rows", "tent"),
     skip="matmul",
     extra="qnn",
     requires=("onnx", "onnxscript", "onnxruntime", "onnxruntime_qnn"),
@@ -26,5 +28,6 @@ TARGET = Target(
     evaluator=ENGINES["qnn"],
     chips=("sm8650", "sm8750"),
     known_chips=tuple(CHIPS),
+    psnr_db=NPU_DB,
     fp32_form="onnx",
 )

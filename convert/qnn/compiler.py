@@ -1,22 +1,24 @@
-"""Compiling an ONNX graph for a chip's NPU, whole or not at all."""
+"""Compiling ONNX graphs for a chip's NPU, each whole or not at all."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from edgesr.errors import EdgesrError, ParityError
-from edgesr.process.extras import install_hint
 
 from ..child import ChildTimeoutError, last_meaningful_line, run_child
+from ..target import Report
 
 SECONDS = 3600.0
-"""Longest that one graph may take: the shipped restorer takes one to two minutes of one core."""
+"""Longest that a chip may take: with ``rows`` the shipped restorer alone takes one to two minutes of one core."""
 NAMED = 5
 """So many of the nodes that do not go onto the NPU are named; the others are counted."""
+HINT = "nothing was written; another --lowering may work"
 
 
 class ResidencyError(ParityError):
@@ -39,45 +41,53 @@ class Compiled:
     """Of the QAIRT that made it."""
 
 
-def compile_graph(model: Path, context: Path, chip: str) -> Compiled:
-    """Write ``context``, a graph of one node, and its binary beside it, for the ONNX graph in ``model``.
+def compile_graphs(models: Sequence[Path], folder: Path, chip: str, report: Report) -> dict[str, Compiled]:
+    """Write for each ONNX graph a graph of one node by the same name into ``folder``, with its context beside it.
+
+    Returns what they are by their files' stems.
 
     Raises:
         ResidencyError: a node does not go onto the NPU; it is named.
-        EdgesrError: Qualcomm's compiler refuses the graph, or is ended by it.
+        EdgesrError: Qualcomm's compiler refuses a graph, or is ended by it.
     """
-    said: list[str] = []
-    command = [sys.executable, "-P", "-m", "edgesr.convert.qnn.worker", str(model), str(context), chip]
-    tried = f"{model.stem} cannot be compiled for {chip}"
-    hint = "another --lowering may work, and please report it"
+    begun = ""
+    done: dict[str, Compiled] = {}
+
+    def heard(line: str) -> None:
+        nonlocal begun
+        said = _read(line)
+        if "begins" in said:
+            begun = said["begins"]
+            report(f"compiling {begun} for {chip}")
+        elif "graph" in said:
+            graph = said.pop("graph")
+            done[graph] = _judged(graph, chip, said)
+
+    command = [sys.executable, "-P", "-m", "edgesr.convert.qnn.worker", chip, str(folder), *map(str, models)]
     try:
-        code, errors = run_child(command, said.append, timeout=SECONDS)
+        code, errors = run_child(command, heard, timeout=SECONDS)
     except ChildTimeoutError as error:
-        raise EdgesrError(f"{tried}: {error}", hint) from error
-    found = _answer(said)
-    if "elsewhere" in found:
-        raise ResidencyError(*describe(model.stem, chip, found["elsewhere"], found["nodes"]))
-    if code or "nodes" not in found:
-        reason = found.get("error") or last_meaningful_line(errors)
-        missing = "No module named" in reason
-        raise EdgesrError(f"{tried}: {' '.join(reason.split())[:300]}", install_hint("qnn") if missing else hint)
+        raise EdgesrError(f"{begun} cannot be compiled for {chip}: {error}", HINT) from error
+    if code or len(done) < len(models):
+        raise EdgesrError(f"{begun} cannot be compiled for {chip}: {last_meaningful_line(errors)}", HINT)
+    return done
+
+
+def _judged(graph: str, chip: str, found: dict[str, Any]) -> Compiled:
+    if "error" in found:
+        raise EdgesrError(f"{graph} cannot be compiled for {chip}: {' '.join(found['error'].split())[:300]}", HINT)
+    if elsewhere := found.get("elsewhere"):
+        named = [f"{kind} {name}".rstrip() for kind, name in elsewhere[:NAMED]]
+        more = f" and {len(elsewhere) - NAMED} more" if len(elsewhere) > NAMED else ""
+        what = f"{len(elsewhere)} of {found['nodes']} nodes of {graph} do not run on the NPU of {chip}"
+        raise ResidencyError(f"{what}: {', '.join(named)}{more}", HINT)
     return Compiled(**found)
 
 
-def describe(graph: str, chip: str, elsewhere: list[list[str]], nodes: int) -> tuple[str, str]:
-    """What of a graph is not on the NPU, as the two parts of an error."""
-    named = [f"{kind} {name}".rstrip() for kind, name in elsewhere[:NAMED]]
-    more = f" and {len(elsewhere) - NAMED} more" if len(elsewhere) > NAMED else ""
-    what = f"{len(elsewhere)} of {nodes} nodes of {graph} do not run on the NPU of {chip}: {', '.join(named)}{more}"
-    return what, "nothing was written; another --lowering may work"
-
-
-def _answer(said: list[str]) -> dict[str, Any]:
-    for line in reversed(said):
-        try:
-            found = json.loads(line)
-        except ValueError:  # a library's own words
-            continue
-        if isinstance(found, dict):
-            return found
-    return {}
+def _read(line: str) -> dict[str, Any]:
+    """A line of the worker's, or nothing where a library said it."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -24,12 +24,12 @@ from edgesr.runtime.snapdragon import CHIPS
 
 from ..manifest_checks import agreement
 from ..onnx import conversion as onnx_conversion
-from ..parity import Check, measure_golden
+from ..parity import Check, Parity, measure_golden
 from ..plan import Proven, Steps
-from ..precision import QUANTIZED, Precision
+from ..precision import NPU_DB, QUANTIZED, Precision
 from ..target import Conversion, ReadBack, Report
 from ..verification import Verification, Verify
-from .compiler import Compiled, compile_graph
+from .compiler import Compiled, compile_graphs
 from .graph_form import write_out_sigmoids
 
 CONTEXTS = "contexts"
@@ -45,10 +45,10 @@ def missing() -> list[str]:
     return [] if here else [SYSTEM]
 
 
-def convert(
-    graphs: Graphs, precision: Precision, folder: Path, report: Report, chips: Sequence[str] = ("sm8650",)
-) -> Conversion:
-    """Write both graphs, and below ``contexts`` a folder a chip with what was compiled of them.
+def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report, chips: Sequence[str]) -> Conversion:
+    """Write both graphs, and below ``contexts`` a folder with what was compiled of them for the first chip.
+
+    The others follow when the gate has run that (``complete``).
 
     Raises:
         ResidencyError: a node does not go onto the NPU; it is named.
@@ -56,6 +56,7 @@ def convert(
     """
     import onnx
 
+    chip = chips[0]
     made = onnx_conversion.convert(graphs, precision, folder, report)
     operators: dict[str, Any] = {}
     for graph in GRAPHS:
@@ -63,31 +64,30 @@ def convert(
         if write_out_sigmoids(model):
             onnx.save(model, folder / made.files[graph])
         operators[graph] = dict(sorted(collections.Counter(node.op_type for node in model.graph.node).items()))
-    compiled: dict[str, dict[str, Compiled]] = {}
-    for chip in chips:
-        place = folder / CONTEXTS / chip
-        place.mkdir(parents=True)
-        compiled[chip] = {}
-        for graph in GRAPHS:
-            report(f"compiling {graph} for {chip}")
-            compiled[chip][graph] = compile_graph(folder / made.files[graph], place / f"{graph}.onnx", chip)
+    compiled = compile_for(folder, made.files, chip, report)
     files = {**made.files, CONTEXTS: CONTEXTS}
     read = read_back(folder, files, precision)
-    first = compiled[chips[0]]
     return dataclasses.replace(
         made,
         files=files,
         arithmetic=read.arithmetic,
         computes_in=read.computes_in,
-        delegation={graph: residency(first[graph]) for graph in GRAPHS},
+        delegation={graph: residency(compiled[graph]) for graph in GRAPHS},
         operators=operators,
         toolchain={
             **made.toolchain,
-            "qairt": first["restore"].build,
+            "qairt": compiled["restore"].build,
             "onnxruntime-qnn": importlib.metadata.version("onnxruntime-qnn"),
         },
-        further={"npu": {chip: described(chip, found) for chip, found in compiled.items()}},
+        further={"npu": {chip: described(chip, compiled)}},
     )
+
+
+def compile_for(folder: Path, files: Mapping[str, str], chip: str, report: Report) -> dict[str, Compiled]:
+    """Compile both graphs for a chip, into its folder below ``contexts``. Raises as ``convert``."""
+    place = folder / CONTEXTS / chip
+    place.mkdir(parents=True)
+    return compile_graphs([folder / files[graph] for graph in GRAPHS], place, chip, report)
 
 
 def read_back(folder: Path, files: Mapping[str, str], precision: Precision) -> ReadBack:
@@ -100,28 +100,28 @@ def read_back(folder: Path, files: Mapping[str, str], precision: Precision) -> R
 
 
 def complete(proven: Proven, folder: Path, report: Report, steps: Steps) -> dict[str, Any]:  # noqa: ARG001
-    """Run the contexts of every further chip on the golden vectors; the gate has run those of the first.
+    """Compile for the chips but the first, which the gate has run, and run each on the golden vectors.
 
-    Returns what the manifest says of the chips.
+    Returns what the manifest says of all chips.
 
     Raises:
-        ParityError: a chip's contexts do not compute what PyTorch computes.
+        ParityError: a chip's contexts do not compute what PyTorch computes. And as ``convert``.
     """
-    report("running it as each chip")
-    npu: dict[str, Any] = proven.conversion.further["npu"]
-    for chip in proven.plan.target.chips:
-        parity = proven.parity
-        if chip != proven.plan.target.chips[0]:
-            runtime = emulated(folder, proven.conversion.files, chip, proven.plan.interface, proven.conversion.tensors)
-            parity = measure_golden(runtime, proven.golden, proven.plan.precision)
+    plan, made = proven.plan, proven.conversion
+    first, *others = plan.target.chips
+    npu = {first: {**made.further["npu"][first], **figures(proven.parity)}}
+    for chip in others:
+        compiled = compile_for(folder, made.files, chip, report)
+        report(f"running it as {chip}")
+        runtime = emulated(folder, made.files, chip, plan.interface, made.tensors)
+        parity = measure_golden(runtime, proven.golden, plan.precision, plan.target.psnr_db.get(plan.precision))
         if failed := [check for check in parity.checks if not check.ok]:
             raise ParityError(
-                f"qnn {proven.plan.precision} for {chip} does not compute what PyTorch computes: {failed[0].name} is "
+                f"qnn {plan.precision} for {chip} does not compute what PyTorch computes: {failed[0].name} is "
                 f"{failed[0].value:.3g} where {failed[0].threshold:g} is allowed",
                 "nothing was written; convert for the other chips alone (--soc), and please report it",
             )
-        shown = {key: value for key, value in parity.to_dict().items() if key in ("max_abs_error", "psnr_db")}
-        npu[chip] = {**npu[chip], **shown}
+        npu[chip] = {**described(chip, compiled), **figures(parity)}
     return {"npu": npu}
 
 
@@ -140,7 +140,7 @@ def verify_further(bundle: Bundle, checkpoint: str | Path | None, verify: Verify
             checks += list(context_checks(bundle.folder, chip, one))
             if place and all(check.ok for check in checks):
                 runtime = emulated(bundle.folder, m["files"], chip, bundle.interface, m["tensors"])
-                found = measure_golden(runtime, bundle.golden(), m["precision"])
+                found = measure_golden(runtime, bundle.golden(), m["precision"], NPU_DB.get(m["precision"]))
                 checks += [dataclasses.replace(check, name=f"{chip}: golden {check.name}") for check in found.checks]
         except UnavailableError:
             raise
@@ -186,6 +186,11 @@ def residency(compiled: Compiled) -> dict[str, Any]:
         "subgraphs": compiled.partitions,
         "remaining": {},
     }
+
+
+def figures(parity: Parity) -> dict[str, Any]:
+    """Of a chip's parity what the manifest keeps."""
+    return {key: parity.to_dict()[key] for key in ("max_abs_error", "psnr_db")}
 
 
 def described(chip: str, found: Mapping[str, Compiled]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
-"""The process that compiles one graph: ``python -m edgesr.convert.qnn.worker MODEL CONTEXT CHIP``.
+"""The process that compiles graphs for a chip: ``python -m edgesr.convert.qnn.worker CHIP FOLDER GRAPH.onnx...``.
 
-Its last line on stdout is JSON. Qualcomm's libraries write on stdout themselves, and what ends them ends nothing else.
+For each it writes a compiled graph of the same name into FOLDER, and a line of JSON when it begins and when it has
+ended. Qualcomm's libraries write on stdout as well, and what ends them ends nothing else.
 """
 
 from __future__ import annotations
@@ -30,8 +31,7 @@ def compiled(model: Path, context: Path, chip: str) -> dict[str, Any]:
         nodes = assigned(open_session(model, CHIPS[chip], {**RECORDED, "session.disable_cpu_ep_fallback": "0"}))
         elsewhere = [[kind, name] for provider, kind, name in nodes if provider != PROVIDER]
         return {"elsewhere": elsewhere, "nodes": len(nodes)} if elsewhere else {"error": str(error)}
-    nodes = assigned(session)
-    binary = context_of(context)
+    nodes, binary = assigned(session), context_of(context)
     return {
         "nodes": len(nodes),
         "on_npu": sum(provider == PROVIDER for provider, _, _ in nodes),
@@ -48,13 +48,20 @@ def assigned(session: Any) -> list[tuple[str, str, str]]:
 
 
 def main() -> None:
-    """Compile, and say what came of it."""
-    model, context, chip = sys.argv[1:]
-    try:
-        found = compiled(Path(model), Path(context), chip)
-    except Exception as error:
-        found = {"error": str(error)}
-    print(json.dumps(found), flush=True)  # noqa: T201 (it is what is asked for)
+    """Compile each graph, and say what came of it."""
+    chip, folder, *models = sys.argv[1:]
+    for model in map(Path, models):
+        _say({"begins": model.stem})
+        try:
+            found = compiled(model, Path(folder) / model.name, chip)
+        except Exception as error:
+            found = {"error": str(error)}
+        _say({"graph": model.stem, **found})
+
+
+def _say(what: dict[str, Any]) -> None:
+    sys.stdout.write(f"\n{json.dumps(what)}\n")  # a library may have left a line open
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ def command(
         output.say(f"note: {note}")
     if as_json:
         keys = ("target", "precision", "precision_got", "lowering", "size_bytes", "seconds", "parity", "delegation")
-        further = {key: manifest[key] for key in ("first_visit_bytes", "notes") if key in manifest}
+        further = {key: manifest[key] for key in ("first_visit_bytes", "npu", "notes") if key in manifest}
         said = {key: manifest[key] for key in keys}
         output.write_json({"ok": True, "bundle": str(converted.bundle), **said, **further})
     else:
@@ -132,9 +132,17 @@ def summarize(bundle: Path, manifest: dict[str, Any]) -> None:
     )
     for graph, delegated in (manifest["delegation"] or {}).items():
         output.write(f"  delegation {graph}: {describe_delegation(delegated)}")
+    for chip, npu in manifest.get("npu", {}).items():
+        output.write(f"  NPU        {chip} ({npu['architecture']}): {describe_npu(npu)}")
     for part, precision in manifest["arithmetic"].items():
         output.write(f"  computes   {part}: {precision}")
     output.write(f"  took       {manifest['seconds']:.0f} s")
+
+
+def describe_npu(npu: dict[str, Any]) -> str:
+    """What of a chip's NPU a bundle has: how much of each graph runs there, as compiled by what, and how large."""
+    whole = ", ".join(f"{graph} {npu['nodes_on_npu'][graph]} of {count} nodes" for graph, count in npu["nodes"].items())
+    return f"{whole}; contexts {output.size(sum(npu['context_bytes'].values()))}, QAIRT {npu['qairt']}"
 
 
 def describe_delegation(delegated: dict[str, Any]) -> str:

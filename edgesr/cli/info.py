@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgesr.cli import early, output
-from edgesr.errors import UnavailableError
+from edgesr.errors import UnavailableError, UsageError
+from edgesr.files.places import expanded
 from edgesr.process import extras
 from edgesr.release import DEFAULT_CHECKPOINT
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 @click.option("--slots", type=click.IntRange(1, 16), help="Count for so many exemplars. Default: the checkpoint's.")
 @output.json_option
 def command(model: str, lr_size: int | None, slots: int | None, as_json: bool) -> None:
-    """What a network is and costs: MODEL is a shipped name, a folder of a checkpoint or of a training run, a preset
-    without weights, or a FILE.json with a network's widths (as train --network takes it).
+    """What a network is and costs: MODEL is a shipped name, a folder of a checkpoint or of a training run, a bundle, a
+    preset without weights, or a FILE.json with a network's widths (as train --network takes it).
 
     GMACs are counted both ways: split (exemplars encoded once, the restorer runs per photo), and as the HIME
     paper counts (everything per photo, one LR extraction per reference).
@@ -36,7 +37,7 @@ def command(model: str, lr_size: int | None, slots: int | None, as_json: bool) -
     here = model in shipped_names() or Path(model).exists()
     untrained = None if here or described else preset(model)
     if untrained is None and described is None:
-        early.checkpoint(model)
+        early.network(model)
     if not extras.has_torch():
         facts = without_torch(model, lr_size, slots, known=not untrained and described is None)
         if as_json:
@@ -44,8 +45,18 @@ def command(model: str, lr_size: int | None, slots: int | None, as_json: bool) -
         else:
             show(facts, model)
         return
+    from edgesr.bundle import MANIFEST
     from edgesr.models.checkpoint import load_checkpoint
 
+    bundle = expanded(model) if (expanded(model) / MANIFEST).is_file() else None
+    if bundle is not None:
+        facts = of_bundle(bundle, lr_size, slots)
+        if as_json:
+            output.write_json(facts)
+        else:
+            show(facts, model)
+            show_bundle(facts)
+        return
     checkpoint = None if untrained or described else load_checkpoint(model, quantized=True)
     config = described or (checkpoint.model.config if checkpoint else untrained)
     assert config is not None
@@ -74,6 +85,53 @@ def command(model: str, lr_size: int | None, slots: int | None, as_json: bool) -
         output.write_json(facts)
         return
     show(facts, model)
+
+
+def of_bundle(folder: Path, lr_size: int | None, slots: int | None) -> dict[str, Any]:
+    """The facts of a bundle's network at the bundle's sizes, and what was made of it for which target.
+
+    Raises:
+        UsageError: other sizes are asked for. BundleError: it is damaged.
+    """
+    from edgesr.bundle import open_bundle
+    from edgesr.models.registry import architecture_of
+
+    if lr_size is not None or slots is not None:
+        raise UsageError(f"{folder} is converted for its sizes alone", "leave --lr-size and --slots out")
+    bundle = open_bundle(folder)
+    cost, m = architecture_of(bundle.config).complexity(bundle.config), bundle.manifest
+    made = ("target", "precision", "precision_got", "lowering", "size_bytes", "delegation", "npu", "toolchain")
+    return {
+        "name": m["name"],
+        "scale": bundle.config.scale,
+        "lr_size": bundle.config.lr_size,
+        "slots": bundle.config.slots,
+        "gallery_bytes": bundle.interface.gallery_bytes,
+        "parameters": cost.parameters,
+        "gmacs_encode": cost.macs_encode / 1e9,
+        "gmacs_restore": cost.macs_restore / 1e9,
+        "gmacs_paper": cost.macs_paper / 1e9,
+        "checkpoint_sha256": m["checkpoint_sha256"],
+        "feature_space": m["feature_space"],
+        "feature_scales": bundle.feature_scales,
+        "model": bundle.config.to_dict(),
+        "offsets": None,
+        "training": None,
+        "quantization": m.get("quantization"),
+        **{key: m[key] for key in made if key in m},
+    }
+
+
+def show_bundle(facts: dict[str, Any]) -> None:
+    """What a bundle is beside its network, for people."""
+    from edgesr.cli.convert import describe_delegation, describe_npu
+
+    made = f"{facts['precision']}, lowering {facts['lowering']}, {output.size(facts['size_bytes'])}"
+    output.write(f"  bundle         {facts['target']} {made}")
+    for graph, delegated in (facts["delegation"] or {}).items():
+        output.write(f"  delegation     {graph}: {describe_delegation(delegated)}")
+    for chip, npu in facts.get("npu", {}).items():
+        output.write(f"  NPU            {chip} ({npu['architecture']}): {describe_npu(npu)}")
 
 
 def without_torch(model: str, lr_size: int | None, slots: int | None, known: bool) -> dict[str, Any]:
