@@ -49,7 +49,7 @@ def convert_network(
     The bundle is complete or not written at all: where the artifact departs from PyTorch nothing is left behind.
 
     Args:
-        target: ``executorch``, ``coreml``, ``tflite``, ``onnx``, ``web`` or ``qnn``.
+        target: ``executorch``, ``coreml``, ``tflite``, ``onnx``, ``web``, ``qnn`` or, experimental, ``coreai``.
         output: the bundle's folder; by default one in the current folder, named after the choices.
         checkpoint: the network, a shipped name or a folder.
         precision: by default an int8 checkpoint's own, else the target's first (``edgesr targets`` lists them).

@@ -10,7 +10,7 @@ from edgesr.models.description import describe
 from edgesr.quantize.scheme import Quantization
 from edgesr.runtime.engines import ENGINES
 
-from . import coreml, executorch, onnx, qnn, tflite, web
+from . import coreai, coreml, executorch, onnx, qnn, tflite, web
 from .precision import Precision
 from .target import Target
 
@@ -32,7 +32,7 @@ def register(target: Target) -> None:
     TARGETS[target.name] = target
 
 
-for one in (executorch.TARGET, coreml.TARGET, tflite.TARGET, onnx.TARGET, web.TARGET, qnn.TARGET):
+for one in (executorch.TARGET, coreml.TARGET, tflite.TARGET, onnx.TARGET, web.TARGET, qnn.TARGET, coreai.TARGET):
     register(one)
 
 

@@ -47,6 +47,7 @@ LONG = {
     "test_cli_eval",
     "test_cli_gallery",
     "test_cli_work",
+    "test_coreai",
     "test_coreml",
     "test_detection",
     "test_docs_blocks",
@@ -170,7 +171,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         environment = tflite_environment().problem()
         problems["tflite"] = f"no TFLite environment: {environment}; edgesr setup tflite" if environment else None
         problems["chromium"] = booth_problem()
-        for name in ("qnn",):
+        for name in ("qnn", "coreai"):
             lacking = TARGETS[name].missing()
             problems[name] = f"{name}: {', '.join(lacking)} missing" if lacking else None
     for item in items:

@@ -31,7 +31,7 @@ CASES = [
     *(
         pytest.param(name, "fp32", marks=NEEDS.get(name, ()))
         for name, target in TARGETS.items()
-        if "fp32" in target.precisions
+        if "fp32" in target.precisions and name != "coreai"  # experimental: seen on HIME alone
     ),
     *((name, "int8-ptq") for name in ("executorch", "coreml", "onnx")),
     pytest.param("tflite", "int8-ptq", marks=(pytest.mark.tflite, NOT_YET)),

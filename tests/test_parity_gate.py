@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from damages import DAMAGES, drop_offset, scale_kernel, swap_channels
+from damages import DAMAGES, drop_offset, scale_encoder_kernel, scale_kernel, swap_channels
 
 from edgesr.convert import locate, pipeline
 from edgesr.convert.locate import stages
@@ -24,12 +24,20 @@ from edgesr.deployment.graphs import GraphName, Graphs
 from edgesr.errors import CheckpointError, ParityError, UnavailableError, UsageError
 from edgesr.release import DEFAULT_CHECKPOINT
 
-MARKS = {"tflite": pytest.mark.tflite, "web": pytest.mark.chromium, "qnn": pytest.mark.qnn}
-TARGET_PARAMS = [pytest.param(name, marks=MARKS.get(name, ())) for name in TARGETS if name != "qnn"]  # test_qnn has it
+MARKS = {
+    "tflite": pytest.mark.tflite,
+    "web": pytest.mark.chromium,
+    "qnn": pytest.mark.qnn,
+    "coreai": pytest.mark.coreai,
+}
+TARGET_PARAMS = [pytest.param(name, marks=MARKS.get(name, ())) for name in TARGETS if name not in ("qnn", "coreai")]
+"""Those two have tests of their own for it."""
 
 
+LEFT_OUT = [(target, scale_encoder_kernel) for target in ("qnn", "coreai")]
+"""Compilers that take long: a kernel of one graph shows what one of the other would."""
 CAUGHT = [
-    *((target, None, damage) for target in TARGETS for damage in DAMAGES),
+    *((target, None, damage) for target in TARGETS for damage in DAMAGES if (target, damage) not in LEFT_OUT),
     *(("onnx", "fp16", damage) for damage in (swap_channels, drop_offset)),
 ]
 
@@ -65,7 +73,7 @@ def test_a_damaged_network_is_caught_on_every_target(
     # test_locate that the search finds the others. The web's graphs and the NPU's are ONNX's, and a browser and an
     # emulator take long to start.
     monkeypatch.setattr(locate, "stages", lambda *graph: around(DAMAGES[damage], *graph))
-    if target in ("web", "qnn") or damage is not scale_kernel:
+    if target in ("web", "qnn", "coreai") or damage is not scale_kernel:
         monkeypatch.setattr(pipeline, "first_departing_module", lambda *args, **kwargs: DAMAGES[damage])
     with pytest.raises(ParityError) as caught:
         convert(chosen, graphs=graphs)

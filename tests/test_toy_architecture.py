@@ -78,7 +78,11 @@ def test_it_restores_a_face_from_its_name_alone(trained: Path) -> None:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8-ptq"])
-@pytest.mark.parametrize("target", [pytest.param(name, marks=NEEDS.get(name, ())) for name in TARGETS])
+@pytest.mark.parametrize(
+    "target",
+    # Experimental, Core AI is seen on HIME alone.
+    [pytest.param(name, marks=NEEDS.get(name, ())) for name in TARGETS if name != "coreai"],
+)
 def test_it_is_converted_to_every_target_and_verified(
     trained: Path, quantized: Path, target: str, precision: str, tmp_path: Path
 ) -> None:

@@ -118,6 +118,7 @@ def test_quantization_rounds_every_part_by_its_step_and_leaves_codes(quantized: 
     [
         pytest.param(name, precision, marks=[*NEEDS.get(name, ()), *LACKING.get((name, precision), ())])
         for name in TARGETS
+        if name != "coreai"  # experimental: seen on HIME alone
         for precision in ("fp32", "int8-ptq")
     ],
 )

@@ -13,7 +13,13 @@ from edgesr.release import DEFAULT_CHECKPOINT
 
 
 @click.command("convert")
-@click.option("--target", "-t", required=True, metavar="NAME", help="executorch, coreml, tflite, onnx, web or qnn.")
+@click.option(
+    "--target",
+    "-t",
+    required=True,
+    metavar="NAME",
+    help="executorch, coreml, tflite, onnx, web, qnn or coreai (experimental).",
+)
 @click.option(
     "--precision", "-p", metavar="NAME", help="Default: an int8 checkpoint's own, else the target's (edgesr targets)."
 )

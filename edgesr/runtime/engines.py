@@ -31,6 +31,7 @@ ENGINES = {
     "tflite": Engine("edgesr.runtime.litert", "LiteRTRuntime", "tflite"),
     "onnx": Engine("edgesr.runtime.onnxruntime", "OnnxRuntime", "onnx"),
     "coreml": Engine("edgesr.runtime.coreml", "CoreMLRuntime", "coreml"),
+    "coreai": Engine("edgesr.runtime.coreai", "CoreAIRuntime", "coreai", isolated=True),
     "qnn": Engine("edgesr.runtime.qnn", "QnnRuntime", "qnn", isolated=True),
     "web": Engine("edgesr.runtime.web", "WebRuntime", "web", isolated=True),
 }
