@@ -88,7 +88,7 @@ def read_back(folder: Path, files: Mapping[str, str], precision: Precision) -> R
     asset = _load(folder / files["model"])
     program = asset.program
     resources = dict(RESOURCE.findall(str(program)))
-    found = {graph: _convolutions(program._get_graph(graph), resources) for graph in GRAPHS}
+    found: dict[str, Convolutions] = {graph: _convolutions(program._get_graph(graph), resources) for graph in GRAPHS}
     half = all(kernel.half for convolutions in found.values() for kernel in convolutions.kernels)
     computed = "fp16" if half else "fp32"
     return ReadBack(found, {"everything": computed}, computed, dict(asset.metadata.creator_defined_metadata))
