@@ -143,9 +143,19 @@ def _slices_of(node: Node) -> list[Node]:
 
 
 def tensor_names(module: GraphModule, graph: str, interface: Interface, int8: Collection[str]) -> dict[Node, str]:
-    """The point of every tensor that is rounded when the layers of these names are int8."""
-    names = dict(feature_tensors(module, graph, interface))
+    """The point of every tensor that is rounded when the layers of these names are int8.
+
+    A part of the maps that float layers alone make, or read where it lies, is not: galleries round what they store, and
+    of a tensor between float operators TFLite has no int8 form.
+    """
     quantized = [layer for layer in find_layers(module, graph) if layer.name in int8]
+    in_int8 = {layer.output for layer in quantized} | {source(node) for layer in quantized for node in layer.inputs}
+    names = {
+        node: name
+        for node, name in feature_tensors(module, graph, interface).items()
+        # A sampler's table is stored in int8, whatever it is computed with.
+        if source(node) in in_int8 or (graph == "restore" and node.target in MOVING)
+    }
     for layer in quantized:
         names.setdefault(layer.output, f"{layer.name}:out")
     for layer in quantized:

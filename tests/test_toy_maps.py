@@ -30,7 +30,7 @@ from edgesr.convert.pipeline import convert, plan
 from edgesr.convert.targets import TARGETS
 from edgesr.convert.verify import verify
 from edgesr.data.samples import sample_faces
-from edgesr.errors import EXIT_OK, GalleryError, ParityError, UsageError
+from edgesr.errors import EXIT_OK, GalleryError, UsageError
 from edgesr.evaluation.methods import degrade
 from edgesr.gallery.format import Gallery, read_gallery, write_gallery
 from edgesr.models import load_checkpoint
@@ -40,13 +40,6 @@ from edgesr.quantize.graphs import all_layers, quantization_of
 CONFIG = MapsConfig()
 PARTS = {"deep": 4, "detail": 4, "gate": 1}
 NEEDS = {"web": [pytest.mark.chromium], "tflite": [pytest.mark.tflite]}
-NOT_YET = pytest.mark.xfail(
-    strict=True,
-    raises=ParityError,
-    reason="calibrated alone, faces are at 31 dB under tflite-runtime 2.14, and 45 are asked for",
-)
-LACKING = {("tflite", "int8-ptq"): [NOT_YET]}
-
 NAMES = ["features_deep", "features_fine", "features_tone"]
 
 
@@ -116,7 +109,7 @@ def test_quantization_rounds_every_part_by_its_step_and_leaves_codes(quantized: 
 @pytest.mark.parametrize(
     ("target", "precision"),
     [
-        pytest.param(name, precision, marks=[*NEEDS.get(name, ()), *LACKING.get((name, precision), ())])
+        pytest.param(name, precision, marks=NEEDS.get(name, ()))
         for name in TARGETS
         if name != "coreai"  # experimental: seen on HIME alone
         for precision in ("fp32", "int8-ptq")
