@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from filelock import FileLock
+from large import LARGE, large
 from PIL import Image
 from pwave_networks import lively_pwave
 from whole_photos import PLACE, KnownFaces, face_at
@@ -26,6 +28,7 @@ from edgesr.convert.pipeline import convert, plan
 from edgesr.convert.targets import TARGETS
 from edgesr.convert.tflite.environment import tflite_environment
 from edgesr.data.samples import sample_faces
+from edgesr.errors import EXIT_OK
 from edgesr.evaluation.methods import degrade
 from edgesr.faces import detection
 from edgesr.faces.yunet import YUNET
@@ -33,6 +36,7 @@ from edgesr.models import save_checkpoint
 from edgesr.models.hime.config import HIMEConfig
 from edgesr.models.hime.network import HIME
 from edgesr.process import threads
+from edgesr.training.feature_scales import measure_feature_scales
 
 # Tiny networks lose more to starting threads than they gain, and one thread always sums in the same order.
 threads.use(1)
@@ -72,6 +76,7 @@ LONG = {
     "test_pwave_conversion",
     "test_pwave_training",
     "test_qat",
+    "test_qat_networks",
     "test_qnn",
     "test_quantize",
     "test_quantize_again",
@@ -150,12 +155,46 @@ def tiny_checkpoint(once: Once) -> Path:
 
 
 @pytest.fixture(scope="session")
-def pwave_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pwave_checkpoint(once: Once) -> Path:
     """A checkpoint folder of a tiny PWAve."""
-    folder = tmp_path_factory.mktemp("checkpoints") / "tiny-pwave"
     scales = {"f1": 0.05, "wnn1": 0.05, "f2": 0.05, "wnn2": 0.05}
-    save_checkpoint(folder, "tiny-pwave", lively_pwave(), training={}, feature_scales=scales)
-    return folder
+    return once(
+        "tiny-pwave",
+        lambda folder: save_checkpoint(folder, "tiny-pwave", lively_pwave(), training={}, feature_scales=scales),
+    )
+
+
+@pytest.fixture(scope="session")
+def pwave_int8(once: Once, pwave_checkpoint: Path, people_folder: Path) -> Path:
+    """Its int8 form, trained for two steps."""
+    return once("tiny-pwave-int8", lambda folder: train_in_int8(pwave_checkpoint, people_folder, folder))
+
+
+@pytest.fixture(scope="session")
+def large_checkpoint(once: Once) -> Path:
+    """A checkpoint folder of a tiny HIME-large."""
+
+    def make(folder: Path) -> None:
+        model = large()
+        photos = [torch.from_numpy(face.exemplar.copy()).permute(2, 0, 1) for face in sample_faces(LARGE.hr_size)]
+        scales = measure_feature_scales(model, torch.stack(photos))
+        save_checkpoint(folder, "tiny-large", model, training={}, feature_scales=scales)
+
+    return once("tiny-large", make)
+
+
+@pytest.fixture(scope="session")
+def large_int8(once: Once, large_checkpoint: Path, people_folder: Path) -> Path:
+    """Its int8 form, trained for two steps."""
+    return once("tiny-large-int8", lambda folder: train_in_int8(large_checkpoint, people_folder, folder))
+
+
+def train_in_int8(source: Path, people: Path, folder: Path) -> None:
+    """``edgesr quantize`` as a user runs it, for a moment."""
+    short = ["--steps", "2", "--batch-size", "2", "--faces", "6", "--name", f"{source.name}-int8"]
+    with tempfile.TemporaryDirectory() as run_folder:
+        arguments = ["quantize", str(source), "--data", str(people), *short, "-o", str(folder)]
+        assert run([*arguments, "--run", str(Path(run_folder) / "run")]) == EXIT_OK
 
 
 def pytest_configure() -> None:

@@ -9,7 +9,6 @@ import pytest
 
 pytest.importorskip("torchao", reason="quantization needs torchao: pip install 'edgesr[executorch]'")
 
-from conftest import Call
 from pwave_networks import TINY_PWAVE
 
 from edgesr.bundle import open_bundle
@@ -18,51 +17,25 @@ from edgesr.convert.pipeline import convert, make_graphs, plan
 from edgesr.convert.targets import TARGETS
 from edgesr.convert.verify import verify
 from edgesr.deployment.graphs import Graphs
-from edgesr.errors import EXIT_USAGE, ParityError
+from edgesr.errors import ParityError
 from edgesr.models import load_checkpoint
-from edgesr.quantize.checkpoint import save_quantized
 from edgesr.quantize.graphs import all_layers
-from edgesr.quantize.ptq import calibrate, calibration_faces
 
-LACKING = ("coreml", "int8-ptq")
-MARKS = {"tflite": (pytest.mark.tflite,)}
-SEEN = ("onnx", "executorch", "coreml", "tflite")
-"""Targets that it has been seen on."""
-NOT_YET = pytest.mark.xfail(
-    strict=True,
-    raises=ParityError,
-    reason="calibrated alone, these random weights come to 45.6 dB where 50 are asked for",
-)
-CASES = [
-    pytest.param(name, precision, marks=(*MARKS.get(name, ()), *((NOT_YET,) if (name, precision) == LACKING else ())))
-    for name in SEEN
-    for precision in ("fp32", "int8-ptq")
-]
+MARKS = {"tflite": (pytest.mark.tflite,), "web": (pytest.mark.chromium,)}
+CASES = [pytest.param(name, precision, marks=MARKS.get(name, ())) for name in TARGETS for precision in ("fp32", "int8")]
 FLOAT = ("restore.wnn1.weight", "restore.wnn2.weight")
 """What its policy keeps in float."""
 
 
-@pytest.fixture(scope="module")
-def quantized(pwave_checkpoint: Path, people_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Its calibrated int8 form."""
-    source = load_checkpoint(pwave_checkpoint)
-    faces = calibration_faces(people_folder, "train", TINY_PWAVE.hr_size, TINY_PWAVE.slots, 6)
-    folder = tmp_path_factory.mktemp("quantized") / "tiny-pwave-int8-ptq"
-    save_quantized(folder, "tiny-pwave-int8-ptq", source.model, calibrate(source, faces), source)
-    return folder
-
-
 @pytest.mark.parametrize(("target", "precision"), CASES)
 def test_it_converts_and_verifies(
-    target: str, precision: str, pwave_checkpoint: Path, quantized: Path, tmp_path: Path
+    target: str, precision: str, pwave_checkpoint: Path, pwave_int8: Path, tmp_path: Path
 ) -> None:
     if missing := TARGETS[target].missing():
         pytest.skip(f"{target} needs {', '.join(missing)}")
-    if precision not in TARGETS[target].precisions:
-        pytest.skip(f"{target} has no {precision}")
-    source = pwave_checkpoint if precision == "fp32" else quantized
+    source = pwave_checkpoint if precision == "fp32" else pwave_int8
     manifest = convert(plan(target, checkpoint=source, precision=precision, output=tmp_path / "bundle"))
-    if precision == "int8-ptq":
+    if precision == "int8":
         layers = all_layers(load_checkpoint(source, quantized=True).model)
         convolutions = [name for name in layers if not name.endswith((".add", ".sum"))]
         counted = {graph: found["int8"] for graph, found in manifest["int8_convs"].items()}
@@ -71,15 +44,6 @@ def test_it_converts_and_verifies(
         assert counted == wanted
     assert verify(tmp_path / "bundle", source).failed == ()
     assert open_bundle(tmp_path / "bundle").interface == TINY_PWAVE.interface
-
-
-def test_that_it_is_calibrated_alone_is_said_before_any_work(
-    call: Call, pwave_checkpoint: Path, people_folder: Path, tmp_path: Path
-) -> None:
-    code, said, log = call("quantize", pwave_checkpoint, "--data", people_folder, "-o", tmp_path / "int8")
-    assert (code, said["hint"]) == (EXIT_USAGE, "calibrate alone (--method ptq)")
-    assert "calibrating" not in log
-    assert list(tmp_path.iterdir()) == []
 
 
 def scale_kernel(graphs: Graphs) -> None:
@@ -109,7 +73,7 @@ DAMAGES: dict[Callable[[Graphs], None], str] = {
 # quickest target does for all of them.
 CAUGHT = [
     pytest.param(target, damage, marks=MARKS.get(target, ()), id=f"{target}-{damage.__name__}")
-    for target in SEEN
+    for target in TARGETS
     for damage in (DAMAGES if target == "onnx" else [scale_kernel])
 ]
 

@@ -55,6 +55,12 @@ def sum_over_slots(x: Tensor) -> Tensor:
     return total
 
 
+def for_every_slot(x: Tensor, slots: int) -> Tensor:
+    """[B, C, h, w] -> [B * n, C, h, w], each face's n times, by operators that a quantizer looks through."""
+    b, c, h, w = x.shape
+    return x.unsqueeze(1).expand(b, slots, c, h, w).reshape(b * slots, c, h, w)
+
+
 class Stage(nn.Module):
     """Part of a deployed graph without weights of its own that shows whether a conversion departs there."""
 

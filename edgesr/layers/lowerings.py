@@ -226,6 +226,16 @@ class Tent(Sampling):
         return columns.reshape(self.slots, self.channels * self.taps, side, side)
 
 
+def for_training(sampling: Sampling) -> Sampling:
+    """The same sampling where weights may become NaN, which is to be passed on until the loss shows it.
+
+    Beyond a border of zeros both modes of ``grid_sample`` are the same, and PyTorch's ``border`` crashes on NaN.
+    """
+    if isinstance(sampling, GridSample) and sampling.beyond is Beyond.ZEROS:
+        sampling.padding_mode = "zeros"
+    return sampling
+
+
 LOWERINGS: dict[str, type[Sampling]] = {"grid_sample": GridSample, "rows": Rows, "tent": Tent}
 
 

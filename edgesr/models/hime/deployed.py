@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgesr.errors import UsageError
-from edgesr.layers.blocks import Add
+from edgesr.layers.blocks import Add, for_every_slot
 from edgesr.layers.convolution import convolution
-from edgesr.layers.lowerings import GridSample, lowering_named
+from edgesr.layers.lowerings import for_training, lowering_named
 from edgesr.layers.skip import skip_named
 from edgesr.models.hime.config import HIMEConfig
 from edgesr.models.hime.network import HIME, ContentConditionedAggregation, ReferenceFeatureAlignment
@@ -68,17 +68,15 @@ class Alignment(nn.Module):
             config.lr_size,
             config.offset_bound,
         )
-        if isinstance(self.sampling, GridSample) and batch is not None:
-            # The same beyond a border of zeros, and PyTorch's other mode crashes on NaN instead of passing it on.
-            self.sampling.padding_mode = "zeros"
+        if batch is not None:
+            for_training(self.sampling)
         weight = self.sampling.pointwise_weight(rfa.deform.weight.detach())
         self.projection = convolution(weight, rfa.deform.bias.detach())
 
     def forward(self, f_ref: Tensor, g_ref: Tensor, f_lr: Tensor) -> Tensor:
         g_lr = self.g_lr(f_lr)
         if self.repeats is not None:
-            b, c, h, w = g_lr.shape
-            g_lr = g_lr.unsqueeze(1).expand(b, self.repeats, c, h, w).reshape(b * self.repeats, c, h, w)
+            g_lr = for_every_slot(g_lr, self.repeats)
         hidden = F.relu(self.hidden(F.relu(self.sum(g_ref, g_lr))))
         dy = torch.tanh(self.offset_y(hidden)) * self.bound
         dx = torch.tanh(self.offset_x(hidden)) * self.bound

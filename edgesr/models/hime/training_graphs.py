@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,10 @@ CONVOLUTIONS = ("offset_y", "offset_x", "projection")
 
 
 class TrainingGraphs(nn.Module):
-    """Graphs of any batch and number of exemplars that train one network's weights."""
+    """Graphs of any batch and number of exemplars that train one network's weights.
+
+    A network with another alignment says with ``alignment`` and ``made`` what its own graphs are.
+    """
 
     folded = ("restore.aggregation.u", "restore.aggregation.v")
     """Layers of the deployed graphs that are made of several convolutions, so that what they learn cannot go back."""
@@ -23,17 +27,25 @@ class TrainingGraphs(nn.Module):
     def __init__(self, model: HIME) -> None:
         super().__init__()
         self.hime = model.requires_grad_(True)
-        alignment = _alignment(model)
+        alignment = self.alignment()
         self.offset_y, self.offset_x, self.projection = (getattr(alignment, name) for name in CONVOLUTIONS)
+
+    def alignment(self) -> nn.Module:
+        """The alignment in deployed form, of one face with one exemplar."""
+        return Alignment(self.hime.rfa, self.hime.config.replace(slots=1), "grid_sample", 1)
+
+    def made(self, slots: int, batch: int) -> tuple[nn.Module, Any]:
+        """The encoder, and the restorer of ``batch`` faces of ``slots`` exemplars each."""
+        config = self.hime.config.replace(slots=slots)
+        return EncodeGraph(self.hime), RestoreGraph(self.hime, config, "grid_sample", "matmul", batch)
 
     def graphs(self, batch: int, slots: int) -> dict[str, nn.Module]:
         """Encoder and restorer for ``batch`` faces of ``slots`` exemplars each; of none the restorer alone, which then
         takes the LR faces and nothing else."""
-        config = self.hime.config.replace(slots=max(slots, 1))
-        restore = RestoreGraph(self.hime, config, "grid_sample", "matmul", batch)
+        encode, restore = self.made(max(slots, 1), batch)
         for name in CONVOLUTIONS:
             setattr(restore.alignment, name, getattr(self, name))
-        return {"encode": EncodeGraph(self.hime), "restore": restore} if slots else {"restore": restore}
+        return {"encode": encode, "restore": restore} if slots else {"restore": restore}
 
     def inputs(self, batch: int, slots: int) -> dict[str, tuple[Tensor, ...]]:
         """Examples to export them with."""
@@ -50,7 +62,7 @@ class TrainingGraphs(nn.Module):
     @torch.no_grad()
     def deployable(self, state: Mapping[str, Tensor]) -> HIME:
         """The network in its own form, from a state of these parameters."""
-        model = HIME(self.hime.config)
+        model = type(self.hime)(self.hime.config)
         model.load_state_dict({k.removeprefix("hime."): v for k, v in state.items() if k.startswith("hime.")})
         convolutions = {
             name: {k.removeprefix(f"{name}."): v for k, v in state.items() if k.startswith(f"{name}.")}
@@ -70,7 +82,3 @@ def bring_home(model: HIME, convolutions: Mapping[str, Mapping[str, Tensor]]) ->
             rfa.offset.bias[part::2] = convolutions[name]["bias"] * bound
         rfa.deform.weight.copy_(convolutions["projection"]["weight"].reshape(rfa.deform.weight.shape))
         rfa.deform.bias.copy_(convolutions["projection"]["bias"])
-
-
-def _alignment(model: HIME) -> Alignment:
-    return Alignment(model.rfa, model.config.replace(slots=1), "grid_sample", 1)

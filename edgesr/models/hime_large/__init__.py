@@ -17,10 +17,12 @@ ARCHITECTURE = Architecture(
     adopt="edgesr.models.hime_large.adoption:adopt",
     offset_head=("rfa.g_ref.", "rfa.g_lr.", "rfa.hidden.", "rfa.offset."),
     offsets="edgesr.models.hime_large.offsets:report_offsets",
+    training="edgesr.models.hime_large.training_graphs:LargeTrainingGraphs",
     settings={"pretraining_share": 0.1, "rates": (("rfa.flow.", 0.25),)},
     pretraining="edgesr.models.hime_large.pretraining:flow_loss",
     in_float={
         "restore.aggregation.*": "CoFA's one-channel maps: small, and divided by each other",
+        "restore.alignment.sum": "one half comes from the warp in float: rounded before the sum, it is rounded twice",
         "restore.flow.*": "a position is worth more digits than int8 has, and every level moves by the last one's",
         "restore.face.*": "what the flow reads: three channels, small",
         "encode.reference.*": "what the flow reads: three channels, small",

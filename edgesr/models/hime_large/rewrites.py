@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from edgesr.layers.blocks import for_every_slot
 from edgesr.layers.convolution import convolution
 from edgesr.layers.deform import Beyond
 from edgesr.layers.lowerings import lowering_named
@@ -40,11 +41,15 @@ class FlowLevel(nn.Module):
 
     Flows are in parts of the level's bound, since 2 U(R tanh a) / 2R = U(tanh a): what is enlarged needs no factor. The
     first convolution is its half of the face, computed once, and that of the slots; the last one gives x and y apart.
-    The coarsest level has no flow before it, and so none in its first convolution.
+    The coarsest level has no flow before it, and so none in its first convolution. Of a batch of B faces all slots
+    stand one behind the other, B * n for n.
     """
 
-    def __init__(self, level: Level, config: HIMELargeConfig, halvings: int, lowering: str, first: bool) -> None:
+    def __init__(
+        self, level: Level, config: HIMELargeConfig, halvings: int, lowering: str, *, first: bool, batch: int
+    ) -> None:
         super().__init__()
+        self.repeats = config.slots if batch > 1 else None
         size = config.lr_size // 2**halvings
         self.bound = config.flow_bound / 2**halvings
         opening, *hidden, last = level.convs
@@ -63,11 +68,11 @@ class FlowLevel(nn.Module):
         self.step_x: nn.Conv2d
         self.step_y: nn.Conv2d
         self.enlarge = None if first else Resize(bilinear_matrix(size // 2))
-        sizes = (config.slots, COLOURS, 1, size, self.bound)
+        sizes = (batch * config.slots, COLOURS, 1, size, self.bound)
         self.sampling = None if first else lowering_named(lowering)(*sizes, kernel=1, beyond=Beyond.NEAREST)
 
     def forward(self, near: Tensor, far: Tensor, x: Tensor | None, y: Tensor | None) -> tuple[Tensor, Tensor]:
-        """``near`` [1, c, s, s] of the face, ``far`` [n, 3, s, s], the last flow [n, 1, s / 2, s / 2] -> x and y
+        """``near`` [B, c, s, s] of the face, ``far`` [n, 3, s, s], the last flow [n, 1, s / 2, s / 2] -> x and y
         [n, 1, s, s]."""
         if self.enlarge is None or self.sampling is None or x is None or y is None:
             flow_x = flow_y = None
@@ -76,6 +81,8 @@ class FlowLevel(nn.Module):
             flow_x, flow_y = self.enlarge(x), self.enlarge(y)
             dx, dy = flow_x * self.bound, flow_y * self.bound
             given = torch.cat((self.sampling(far, dy, dx), dx, dy), dim=1)
+        if self.repeats is not None:
+            near = for_every_slot(near, self.repeats)
         hidden = F.relu(self.far(given) + near)
         for conv in self.hidden:
             hidden = F.relu(conv(hidden))
@@ -86,16 +93,19 @@ class FlowLevel(nn.Module):
 
 
 class DeployedFlow(nn.Module):
-    """SpyNet on [1, 3, h, w] and [n, 3, h, w] at LR size -> its flow as dy and dx [n, 1, h, w] in LR pixels."""
+    """SpyNet on [1, 3, h, w] and [n, 3, h, w] at LR size -> its flow as dy and dx [n, 1, h, w] in LR pixels.
 
-    def __init__(self, spynet: SpyNet, config: HIMELargeConfig, lowering: str) -> None:
+    For a batch of B faces B for 1, and B * n for n.
+    """
+
+    def __init__(self, spynet: SpyNet, config: HIMELargeConfig, lowering: str, batch: int = 1) -> None:
         super().__init__()
         self.bound = config.flow_bound
         sizes = [config.lr_size // 2**k for k in range(len(spynet.levels) - 1)]
         self.halvings = nn.ModuleList(Resize(mean_matrix(size)) for size in sizes)
         count = len(spynet.levels)
         self.levels = nn.ModuleList(
-            FlowLevel(level, config, count - 1 - i, lowering, first=i == 0)  # type: ignore[arg-type]
+            FlowLevel(level, config, count - 1 - i, lowering, first=i == 0, batch=batch)  # type: ignore[arg-type]
             for i, level in enumerate(spynet.levels)
         )
 

@@ -15,6 +15,7 @@ ARCHITECTURE = Architecture(
     network="edgesr.models.pwave.network:PWAve",
     deployed="edgesr.models.pwave.deployed:graphs",
     costs="edgesr.models.pwave.complexity:complexity",
+    training="edgesr.models.pwave.training_graphs:TrainingGraphs",
     edit="edgesr.models.pwave.editing:edit",
     encoder=("encoder.", "wnn1.reference.", "wnn2.reference."),
     settings={
