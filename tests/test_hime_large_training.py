@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 from conftest import TINY
 from large import LARGE, large
@@ -17,7 +18,7 @@ pytest.importorskip("lightning_fabric", reason="training needs lightning-fabric:
 from edgesr.data.batches import Curriculum
 from edgesr.data.faces import FaceSet
 from edgesr.data.samples import sample_faces
-from edgesr.errors import UsageError
+from edgesr.errors import CheckpointError, UsageError
 from edgesr.models import load_checkpoint, save_checkpoint
 from edgesr.models.hime.network import HIME
 from edgesr.models.hime_large.pretraining import visible
@@ -77,6 +78,35 @@ def test_the_flow_alone_is_pretrained_and_the_rest_with_it_afterwards(faces: Fac
         assert moved
         assert all(name.startswith("rfa.flow.") for name in moved)
     assert any(name.startswith("reconstructor.") for name in moved_by_a_step())
+
+
+@pytest.mark.parametrize("stop", [2, 5])
+def test_a_run_resumed_within_pretraining_or_behind_it_is_the_same_run(
+    faces: FaceSet, tmp_path: Path, stop: int
+) -> None:
+    config = dataclasses.replace(
+        TRAINING, steps=6, warmup_steps=2, batch_size=2, pretraining_share=0.67, pretraining_warp=1.5
+    )
+
+    def new(name: str) -> Trainer:
+        return Trainer(tmp_path / name, "large", NETWORK, config, faces)
+
+    def state(name: str) -> dict[str, torch.Tensor]:
+        return safetensors.torch.load_file(tmp_path / name / "state.safetensors")
+
+    new("whole").fit()
+    first = new("parts")
+    for _ in range(stop):
+        first.train_step()
+    first.save()
+    second = new("parts")
+    assert (second.step, second.pretraining_steps) == (stop, 4)
+    second.fit()
+    ours, theirs = state("parts"), state("whole")
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    with pytest.raises(CheckpointError, match="pretraining_warp"):
+        Trainer(tmp_path / "whole", "large", NETWORK, dataclasses.replace(config, pretraining_warp=1.0), faces)
 
 
 @pytest.fixture

@@ -96,6 +96,11 @@ from edgesr.process.extras import title
     type=Number(0, 1, max_open=True),
     help="First share of the run, of a network that learns known warps first.",
 )
+@click.option(
+    "--pretraining-warp",
+    type=Number(0, 4, min_open=True),
+    help="How far those warps go: 1 is as far as a target that is shown as its own exemplar.",
+)
 @click.option("--seed", default=0, show_default=True)
 @threads_option
 @click.option("--max-minutes", type=Number(0, min_open=True), help="Stop and save after this time.")
@@ -126,6 +131,7 @@ def command(
     wrong_gallery: float,
     offset_learning_rate: float,
     pretraining_share: float | None,
+    pretraining_warp: float | None,
     seed: int,
     max_minutes: float | None,
     validate_every: int,
@@ -190,6 +196,7 @@ def command(
         "degradation": degradation or "bicubic",
         "offset_learning_rate": offset_learning_rate,
         "pretraining_share": pretraining_share,
+        "pretraining_warp": pretraining_warp,
     }
     train_config = settings_for(widths, given)
     prepared = prepare_run(

@@ -148,8 +148,9 @@ class BatchSampler:
         foreign = wrong[part, None] & (valid > 0)
         return Batch(self._degrade(hr, random, part), hr, exemplars, valid.to(hr), foreign.to(hr.device))
 
-    def known_warps(self, step: int, rank: int = 0, processes: int = 1) -> KnownWarps:
-        """The part of process ``rank`` of ``processes`` of a step's faces, each with a copy whose warp is known.
+    def known_warps(self, step: int, rank: int = 0, processes: int = 1, amount: float = 1.0) -> KnownWarps:
+        """The part of process ``rank`` of ``processes`` of a step's faces, each with a copy whose warp is known and as
+        far as ``amount`` says (``known_warp``).
 
         Raises:
             UsageError: the processes cannot have equal parts.
@@ -158,7 +159,7 @@ class BatchSampler:
         random = self._random(step)
         target = torch.randint(len(self.faces), (b,), generator=random)
         hr = self.faces.take(target[part]).float().div(255)
-        copies, theta = known_warp(hr, 1.0, random, b, part)
+        copies, theta = known_warp(hr, amount, random, b, part)
         flow = flow_of(theta, hr.shape[-1] // self.scale)
         # What cuts LR faces amiss leaves no warp known.
         degradation = self.degradation.removesuffix(MISALIGNED)

@@ -35,6 +35,9 @@ class TrainConfig:
     pretraining_share: float = 0.0
     """First share of the run that a network with something to learn first spends on it, at one learning rate for all
     of it; the curriculum begins behind it. ``train_network`` spends nothing where weights of its kind are given."""
+    pretraining_warp: float = 1.0
+    """How far the faces that it learns first are warped and relit: 1 is as far as a target that is shown as its own
+    exemplar."""
     betas: tuple[float, float] = (0.9, 0.99)
     """Of Adam: how much of the gradient's and of its square's running means each step keeps."""
     rates: tuple[tuple[str, float], ...] = ()
@@ -50,6 +53,8 @@ class TrainConfig:
             raise UsageError(f"the offset learning rate is {self.offset_learning_rate}", "a factor, at most 100")
         if not 0 <= self.pretraining_share < 1:
             raise UsageError(f"the pretraining's share is {self.pretraining_share}", "a share of the run, from 0 to 1")
+        if not 0 < self.pretraining_warp <= 4:
+            raise UsageError(f"the pretraining's warp is {self.pretraining_warp}", "an amount above 0, at most 4")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise UsageError(f"Adam's betas are {self.betas}", "two numbers from 0 to below 1")
         if wrong := [name for name, factor in self.rates if not 0 < factor <= 100]:
@@ -69,7 +74,8 @@ class TrainConfig:
                     del fields["loss"][name]
             if self.loss.discriminator.batch_norm:
                 del fields["loss"]["discriminator"]["batch_norm"]
-        for name in ("degradation", "offset_learning_rate", "pretraining_share", "betas", "rates", "equalised"):
+        later = ("degradation", "offset_learning_rate", "betas", "rates", "equalised")
+        for name in (*later, "pretraining_share", "pretraining_warp"):
             if fields[name] == _default(self, name):
                 del fields[name]
         for name in ("detail_drop", "augment", "wrong_gallery"):

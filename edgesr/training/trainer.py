@@ -133,7 +133,7 @@ class Trainer:
     def _pretrain(self, rank: int, processes: int) -> Tensor:
         """Gradients of a step of pretraining, outside DDP, whose forward pass is the whole network; returns loss."""
         with self.fabric.autocast():
-            warps = self.sampler.known_warps(self.step, rank, processes)
+            warps = self.sampler.known_warps(self.step, rank, processes, self.config.pretraining_warp)
             loss: Tensor = self.architecture.pretraining_loss(self.model, warps)
         self.optimizer.zero_grad()
         loss.backward()
