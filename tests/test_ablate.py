@@ -19,11 +19,12 @@ pytest.importorskip("lightning_fabric", reason="training needs lightning-fabric:
 from edgesr.ablations import budget as budgets
 from edgesr.ablations.budget import Budget, described, read_budget, step_seconds
 from edgesr.ablations.definitions import Row, load_row
-from edgesr.ablations.report import TableReport, text
-from edgesr.ablations.runs import RowResult
+from edgesr.ablations.report import TableReport, remarks, text
+from edgesr.ablations.runs import Ablation, RowResult
 from edgesr.ablations.tables import load_table, table_names
-from edgesr.cli.ablate import one_network
+from edgesr.cli.ablate import measurable, one_network
 from edgesr.data.batches import Curriculum
+from edgesr.data.faces import EvalPair
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.evaluation.methods import Evaluation
 from edgesr.models import PRESETS, load_checkpoint
@@ -73,7 +74,12 @@ def test_the_papers_tables_are_there() -> None:
     assert {label: row.network.alignment for label, row in rows.items()} == {
         "convolution": "convolution",
         "deformable": "deformable",
+        "deformable-flow": "deformable",
     }
+    large, same = rows["deformable-flow"], rows["deformable"].network.to_dict().items()
+    assert large.network == PRESETS["hime-large-x8"]
+    assert {name for name, value in same if large.network.to_dict()[name] != value} == {"offset_bound"}
+    assert large.training.pretraining_share > 0, "its flow is learned first"
     assert {label: row.network.aggregation for label, row in rows_of("aggregation").items()} == {
         "average": "average",
         "max": "max",
@@ -86,6 +92,13 @@ def test_the_papers_tables_are_there() -> None:
     }
     assert weights == {"rec": (0, 0), "rec-cor": (0.1, 0), "gan": (0, 0.1), "gan-cor": (0.1, 0.1)}
     assert [row.training.curriculum.flips for row in rows_of("chirality").values()] == ["none", "uneven", "even"]
+    windows = {
+        (row.training.loss.correlation_window, row.training.loss.weights.rec, row.training.loss.weights.cor)
+        for name in ("correlation-alone", "correlation-window")
+        for row in rows_of(name).values()
+    }
+    assert windows == {(k, *weights) for k in (1, 3, 5, 7, 9) for weights in ((0.0, 1.0), (1.0, 0.1))}
+    assert "22.63 would fit" in remarks([TableReport(load_table("chirality"), {})], 1.0)[0]
     printed = {e.label: e.paper["psnr"] for e in load_table("exemplars").entries}
     assert printed == {"0": 23.84, "1": 24.35, "3": 24.54}
     assert rows["deformable"] == rows_of("aggregation")["cofa"] == rows_of("exemplars")["3"]
@@ -332,6 +345,18 @@ def test_a_row_that_nobody_has_the_photos_for_is_refused_before_it_trains(
     code, answer, _ = ablate("offset-bound", "--minutes", MINUTES, "--rows", "8")
     assert (code, "evaluated with 3 exemplars" in answer["error"]) == (2, True), answer
     assert not (tmp_path / "runs" / "offset-bound-8").exists()
+
+
+def test_of_a_whole_table_a_row_that_nobody_has_the_photos_for_is_left_out_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pair = EvalPair("ann", tmp_path / "01.png", (tmp_path / "02.png",))
+    rows = list(rows_of("pwave-exemplars").values())
+    ablation = Ablation(tmp_path, rows, 1.0, {"val": [pair], "test": [pair]}, lambda *_: {}, ["psnr"])
+    assert {row.exemplars for row in measurable(ablation, rows)} == {0, 1}
+    said = capsys.readouterr().err
+    assert said.count("nobody in val has more than 1: the row is left out") == 8
+    assert measurable(ablation, rows[-2:]) == rows[-2:], "a table of nothing else is refused where it would be trained"
 
 
 def test_other_photos_are_noticed(ablate: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from edgesr.training.losses import (
     discriminator_loss,
     generator_loss,
 )
+from edgesr.training.losses.correlation import mean_correlation
 
 # Correlation
 
@@ -59,6 +60,14 @@ def test_a_window_of_one_pixel_compares_squared_pixels() -> None:
     sr, hr = images(2, 3, 8, 8)
     squares = [((x - x.mean((2, 3), keepdim=True)) ** 2).sum(1) for x in (sr, hr)]
     torch.testing.assert_close(correlation_loss(sr, hr, window=1), (squares[0] - squares[1]).abs().mean())
+
+
+@pytest.mark.parametrize("window", [1, 3, 5])
+def test_the_drawn_map_is_equation_8_summed_over_the_window(window: int) -> None:
+    (image,) = images(1, 3, 5, 6, dtype=torch.float64)[:1]
+    entries = torch.tensor(correlation_map(image[0], window, 1), dtype=torch.float64)
+    wanted = entries.reshape(window**2, 5, 6).sum(0)
+    torch.testing.assert_close(mean_correlation(image, window)[0], wanted, atol=1e-12, rtol=0)
 
 
 def test_correlation_sees_texture_and_not_brightness() -> None:

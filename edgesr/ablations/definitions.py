@@ -1,8 +1,8 @@
 """What is compared: tables, and the rows they are made of, read from the TOML files beside this module.
 
-``rows/<name>.toml`` is a configuration: a preset and its settings of training with some fields changed, and the number
-of exemplars it is evaluated with. ``tables/<name>.toml`` names rows and holds the paper's figures. Two tables that name
-one row share its run.
+``rows/<name>.toml`` is a configuration: a preset and its settings of training with some fields changed, perhaps as
+another architecture's of the same widths, and the number of exemplars it is evaluated with. ``tables/<name>.toml``
+names rows and holds the paper's figures. Two tables that name one row share its run.
 
 The papers train with a fixed number of exemplars and mention no dropout of them, so neither do these rows: a row
 that is evaluated with three exemplars is trained with three. Its figure without any says nothing, and is not taken.
@@ -16,8 +16,10 @@ from typing import Any
 from edgesr.ablations.tables import read
 from edgesr.errors import UsageError
 from edgesr.models.architecture import NetworkConfig
+from edgesr.models.registry import architecture_named
 from edgesr.training.config import TrainConfig
 from edgesr.training.losses import RECONSTRUCTION, DiscriminatorConfig, LossConfig
+from edgesr.training.setup import settings_for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +43,9 @@ def load_row(name: str, network: NetworkConfig, training: TrainConfig) -> Row:
     fields = read("rows", name)
     sections = {key: fields.pop(key, {}) for key in ("network", "training", "curriculum", "loss")}
     about, exemplars = fields.pop("about"), fields.pop("exemplars")
+    if other := fields.pop("architecture", None):
+        network = architecture_named(other).config.from_dict(network.to_dict() | sections["network"])
+        training = settings_for(network, {"seed": training.seed})
     if fields:
         raise UsageError(f"unknown {', '.join(fields)} in the row {name}", f"sections: {', '.join(sections)}")
     network = _changed(network, sections["network"])

@@ -9,6 +9,7 @@ from typing import Any
 
 from edgesr.ablations.runs import RowResult
 from edgesr.ablations.tables import Entry, Table
+from edgesr.evaluation.methods import Evaluation
 from edgesr.evaluation.metrics import Interval, over_people
 
 CHOSEN_ON, REPORTED_ON = "val", "test"
@@ -81,8 +82,7 @@ class TableReport:
             if metric in measured.scores:
                 figures |= _with_interval(metric, measured.interval(result.method, metric=metric))
                 figures |= _with_interval(f"{metric}_over_baseline", self.compared(result, split, metric))
-                if "wrong-person" in measured.scores[metric]:
-                    gap = measured.interval(result.method, "wrong-person", metric)
+                if gap := _right_minus_wrong(measured, result.method, metric):
                     figures |= _with_interval(f"{metric}_right_minus_wrong", gap)
         return figures | _with_interval("over_bicubic", measured.interval(result.method, "bicubic"))
 
@@ -100,6 +100,7 @@ def text(report: TableReport) -> tuple[list[str], list[list[str]]]:
         "over bicubic",
         f"minus {report.table.baseline} [95 %]",
         "right minus wrong [95 %]",
+        *(["identity right minus wrong [95 %]"] if identity else []),
         *(["paper: PSNR", "SSIM", f"minus {report.table.baseline}"] if report.printed else []),
     ]
     lines = []
@@ -122,8 +123,14 @@ def _figures_as_text(report: TableReport, result: RowResult, identity: bool) -> 
         *figures,
         f"{test.interval(method, 'bicubic').mean:+.2f}",
         _signed(report.compared(result, REPORTED_ON)),
-        _signed(test.interval(method, "wrong-person") if "wrong-person" in test.psnr else None),
+        _signed(_right_minus_wrong(test, method, "psnr")),
+        *([_signed(_right_minus_wrong(test, method, "identity"))] if identity else []),
     ]
+
+
+def _right_minus_wrong(measured: Evaluation, method: str, metric: str) -> Interval | None:
+    scores = measured.scores.get(metric, {})
+    return measured.interval(method, "wrong-person", metric) if "wrong-person" in scores else None
 
 
 def _paper_as_text(report: TableReport, entry: Entry) -> list[str]:
@@ -133,15 +140,17 @@ def _paper_as_text(report: TableReport, entry: Entry) -> list[str]:
 
 
 def remarks(reports: Sequence[TableReport], minutes: float) -> list[str]:
-    """How the rows were made equal."""
+    """How the rows were made equal, and what is odd about the paper's own."""
+    odd = [report.table.note for report in reports if report.table.note]
     budgets = [result.budget for report in reports for result in report.results.values()]
     if not budgets:
-        return []
+        return odd
     clock = {"cpu": "CPU minutes", "wall": "minutes"}[budgets[0].clock]
     return [
         f"{minutes:g} {clock} of training a row: each row's step was timed beforehand, and its steps are the minutes"
         " over that, so rows differ in steps and a busy machine takes nothing from one of them",
         *(["every row starts from the same trained weights"] if budgets[0].start else []),
+        *odd,
         f"all figures but PSNR {CHOSEN_ON} are of {REPORTED_ON}; the paper trained longer, on another set of faces",
     ]
 

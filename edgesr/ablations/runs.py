@@ -94,7 +94,8 @@ class Ablation:
         if not left:
             return
         for row in left:
-            self._check_exemplars(row)
+            if lacking := self.lacking(row):
+                raise UsageError(lacking, "give a folder of people with more photos each, or other --rows")
         faces = read_faces()
         budgets = {row.name: read_budget(self.run(row), row, self.minutes, self.start) for row in left}
         for row in left:
@@ -115,14 +116,13 @@ class Ablation:
             say(f"{row.name}: evaluating on {' and '.join(self.pairs)}")
             self._evaluate(row, budget, trainer.checkpoint)
 
-    def _check_exemplars(self, row: Row) -> None:
+    def lacking(self, row: Row) -> str | None:
+        """Why a row cannot be measured: nobody of a split has as many exemplars. None where somebody has."""
         for split, pairs in self.pairs.items():
             most = max(len(pair.exemplars) for pair in pairs)
             if most < row.exemplars:
-                raise UsageError(
-                    f"{row.name} is evaluated with {row.exemplars} exemplars; nobody in {split} has more than {most}",
-                    "give a folder of people with more photos each, or other --rows",
-                )
+                return f"{row.name} is evaluated with {row.exemplars} exemplars; nobody in {split} has more than {most}"
+        return None
 
     def _evaluate(self, row: Row, budget: Budget, checkpoint: Path) -> None:
         runtime = TorchRuntime(load_checkpoint(checkpoint).model)

@@ -34,6 +34,8 @@ class Table:
     entries: tuple[Entry, ...]
     network: str = NETWORK
     """The preset that its rows change."""
+    note: str = ""
+    """What is odd about the paper's own figures."""
 
 
 def table_names() -> list[str]:
@@ -51,8 +53,8 @@ def load_table(name: str) -> Table:
         raise UsageError(f"unknown table {name!r}", f"there are: {', '.join(table_names())}")
     fields = read("tables", name)
     entries = tuple(Entry(label, e["row"], e.get("paper", {})) for label, e in fields["rows"].items())
-    network = fields.get("network", NETWORK)
-    return Table(name, fields["title"], fields["source"], fields["baseline"], entries, network)
+    network, note = fields.get("network", NETWORK), fields.get("note", "")
+    return Table(name, fields["title"], fields["source"], fields["baseline"], entries, network, note)
 
 
 def read(folder: str, name: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from edgesr.process.extras import title
 if TYPE_CHECKING:
     from edgesr.ablations.definitions import Row
     from edgesr.ablations.report import TableReport
+    from edgesr.ablations.runs import Ablation
     from edgesr.ablations.tables import Table
 
 _path = click.Path(path_type=Path)
@@ -112,7 +113,10 @@ def command(
 
     if not report:
         output.claim(folder)
-        ablation.train(chosen(known, wanted, rows), read_faces, lambda trainer: fit(trainer, trainer.name), output.say)
+        asked = chosen(known, wanted, rows)
+        if rows is None:
+            asked = measurable(ablation, asked)
+        ablation.train(asked, read_faces, lambda trainer: fit(trainer, trainer.name), output.say)
     results = {row.name: result for row in known.values() if (result := ablation.result(row)) is not None}
     reports = [TableReport(table, results) for table in wanted]
     show(reports, minutes, seed, markdown, as_json)
@@ -142,6 +146,19 @@ def chosen(known: dict[str, Row], tables: list[Table], rows: str | None) -> list
             f"no row {', '.join(unknown)} in {', '.join(t.name for t in tables)}", f"rows: {', '.join(names)}"
         )
     return [known[name] for name in dict.fromkeys(names[label] for label in asked)]
+
+
+def measurable(ablation: Ablation, rows: list[Row]) -> list[Row]:
+    """Those of a whole table's rows that the folder has the photos for; the others are left out, which is said.
+
+    Where it has them for none, all: the first is refused then, as one is that was asked for by name.
+    """
+    lacking = {row.name: why for row in rows if (why := ablation.lacking(row))}
+    if len(lacking) == len(rows):
+        return rows
+    for why in lacking.values():
+        output.say(f"note: {why}: the row is left out")
+    return [row for row in rows if row.name not in lacking]
 
 
 def list_tables(as_json: bool) -> None:

@@ -52,6 +52,7 @@ _path = click.Path(path_type=Path)
 @click.option("--csv", "csv_file", type=_path, help="Write every image's figures to this file.")
 @click.option("--sheet", type=_path, help="Write a picture of the worst and of other targets by every method.")
 @click.option("--weights", type=_path, help="Write a picture of exemplars with the network's weights drawn over them.")
+@click.option("--correlation", type=_path, help="Write a picture of faces with what the correlation loss compares.")
 @click.option("--worst", default=WORST_SHOWN, show_default=True, type=click.IntRange(0), help="Worst images to list.")
 @click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
 @threads_option
@@ -75,6 +76,7 @@ def command(
     csv_file: Path | None,
     sheet: Path | None,
     weights: Path | None,
+    correlation: Path | None,
     worst: int,
     markdown: bool,
     force: bool,
@@ -101,7 +103,7 @@ def command(
     if lpips_linear and not lpips:
         raise UsageError("--lpips-linear needs --lpips", "give the backbone's weights too")
     wanted = groupings(by)
-    check_outputs(csv_file, sheet, weights, force=force)
+    check_outputs(csv_file, sheet, weights, correlation, force=force)
     early.network(bundle or checkpoint or DEFAULT_CHECKPOINT)
     if no_exemplar_net:
         early.network(no_exemplar_net)
@@ -156,6 +158,12 @@ def command(
 
         with file_aside(weights) as aside:
             weights_sheet(methods, pairs).save(aside)
+    if correlation:
+        from edgesr.cli.eval_correlation import correlation_sheet
+        from edgesr.files.atomic import file_aside
+
+        with file_aside(correlation) as aside:
+            correlation_sheet(methods, pairs).save(aside)
     verified = None
     if verification:
         verified = verification.summary()
@@ -231,7 +239,8 @@ def check_outputs(csv_file: Path | None, *pictures: Path | None, force: bool) ->
 
     given = [file for file in (csv_file, *pictures) if file]
     if len({file.resolve() for file in given}) < len(given):
-        raise UsageError("--csv, --sheet and --weights name one file twice", "give each a file of its own")
+        what = "--csv, --sheet, --weights and --correlation name one file twice"
+        raise UsageError(what, "give each a file of its own")
     for file in given:
         if file.exists() and not force:
             raise UsageError(f"{file} already exists", "pass --force to replace it")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from edgesr.errors import UsageError
@@ -34,6 +35,21 @@ def correlation_loss(sr: Tensor, hr: Tensor, window: int = 5, dilation: int = 1)
         total = total + difference.abs().sum() * (1 if dy == dx == 0 else 2)
     entries = len(sr) * window**2 * height * width
     return total / (window**2 * entries)
+
+
+def mean_correlation(image: Tensor, window: int) -> Tensor:
+    """The correlation map (Eq. 8) of [N, C, H, W] images summed over its window: [N, H, W], what Figure 6 draws.
+
+    High where a neighbourhood is even and far from each channel's mean, low where it changes from pixel to pixel.
+
+    Raises:
+        UsageError: ``window`` is even or below 1.
+    """
+    check_window(window, 1)
+    centred = _centred(image)
+    # Each neighbour's product with the same pixel: the pixel times the neighbours' mean, those outside counting as 0.
+    neighbours = F.avg_pool2d(centred, window, 1, window // 2)
+    return (centred * neighbours).sum(1)
 
 
 def check_window(window: int, dilation: int) -> None:
