@@ -18,6 +18,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT.parent / "tools"))
 import kept_work  # noqa: E402
+import network_vectors  # noqa: E402
 from kept_work import CHECKPOINTS, INT8, NETWORK, bundle, digest  # noqa: E402
 
 CONVERTER = (
@@ -34,7 +35,9 @@ DEPENDS = (
     *CONVERTER,
     f"edgesr/checkpoints/{NETWORK}",
     f"edgesr/checkpoints/{INT8}",
+    "edgesr/quantize",
     "web_demo/tools/vectors.py",
+    *network_vectors.DEPENDS,
     *kept_work.VECTORS,
 )
 """What all of it depends on."""
@@ -56,6 +59,7 @@ def main(folder: Path) -> None:
     from edgesr.faces.yunet import find_yunet
 
     booth_vectors.write(folder, bundles)
+    network_vectors.write(folder / "networks")
     shutil.copy(find_yunet(), folder / "detector.onnx")
     (folder / "web.json").write_text(json.dumps(web(folder, bundles)))
     stamp.write_text(state)
