@@ -107,8 +107,14 @@ def test_eval_draws_weights_over_exemplars(
 ) -> None:
     """PWAve paper, Fig. 6."""
     options = ["-c", pwave_checkpoint, "--data", people_folder, "--no-identity", "--limit", "3"]
-    code, said, _ = call("eval", *options, "--weights", tmp_path / "weights.png")
+    drawn = {f"--{name}": tmp_path / f"{name}.png" for name in ("weights", "correlation")}
+    code, said, _ = call("eval", *options, *(each for pair in drawn.items() for each in pair))
     assert code == EXIT_OK, said
+    # HIME paper, Fig. 6: grey is no jet colour, and what is even in one window is so in another.
+    maps = np.asarray(Image.open(drawn["--correlation"]).convert("RGB")).astype(int)[52:212, 168:]
+    k3, k5, k7 = (maps[:, i * 168 + 8 : i * 168 + 168] for i in range(3))
+    assert np.ptp(k3, axis=2).mean() > 60
+    assert 0 < np.abs(k3 - k5).mean() < np.abs(k3 - k7).mean()
     sheet = np.asarray(Image.open(tmp_path / "weights.png").convert("RGB")).astype(int)
     assert sheet.shape[0] > 3 * 160
     last = sheet[26 + 26 + 20 : 26 + 26 + 140, 3 * 168 + 20 : 3 * 168 + 140]
@@ -149,14 +155,24 @@ def test_edit_writes_a_face_that_says_so(call: Call, pwave_checkpoint: Path, pho
     ("changes", "what", "wanted"),
     [
         ({"-m": "hime-small-x4"}, "does not edit faces", EXIT_USAGE),
+        ({"-m": "tiny_bundle"}, "give the checkpoint that it was converted from", EXIT_USAGE),
         ({"-o": "new.bmp"}, "could not say that its face is edited", EXIT_USAGE),
         ({"face": "truth.png"}, "takes aligned LR faces of 8x8", EXIT_IO),
         ({"--exemplars": "lr.png"}, "at least 32x32", EXIT_IO),
     ],
 )
 def test_what_cannot_be_edited_is_refused(
-    changes: dict[str, str], what: str, wanted: int, call: Call, pwave_checkpoint: Path, photos: Path, tmp_path: Path
+    changes: dict[str, str],
+    what: str,
+    wanted: int,
+    call: Call,
+    pwave_checkpoint: Path,
+    photos: Path,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
+    if changes.get("-m") == "tiny_bundle":
+        changes = {"-m": request.getfixturevalue("tiny_bundle")}
     face = photos / changes.get("face", "lr.png")
     exemplar = photos / changes.get("--exemplars", "exemplar.png")
     out = tmp_path / changes.get("-o", "new.png")

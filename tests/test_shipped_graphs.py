@@ -154,6 +154,14 @@ def test_info_says_the_same_without_pytorch(name: str, call: Call, monkeypatch: 
     assert (code, said["hint"]) == (3, "pip install 'edgesr[convert]'")
 
 
+@pytest.mark.usefixtures("no_torch")
+@pytest.mark.parametrize("name", ["hime-large-x4", "pwave-x8", "hime-small-x4-64"])
+def test_what_a_preset_costs_takes_pytorch_to_count_which_is_said(name: str, call: Call) -> None:
+    code, said, _ = call("info", name)
+    assert (code, said["hint"]) == (3, "pip install 'edgesr[convert]'")
+    assert said["error"] == f"to count what {name} costs needs PyTorch, which is not installed"
+
+
 def test_lr_faces_are_made_alike_without_pytorch() -> None:
     """To a level of 255, on three values of 200,000."""
     apart = [degrade(face.target, 4).astype(int) - downsample_bicubic(face.target, 4) for face in sample_faces(128)]

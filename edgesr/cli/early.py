@@ -13,8 +13,8 @@ from edgesr.errors import InputOutputError, UsageError
 from edgesr.files.places import expanded, refuse_own_output
 
 
-def network(name: str | Path) -> None:
-    """A checkpoint by name or path, or a bundle's folder.
+def network(name: str | Path, *, presets: bool = False) -> None:
+    """A checkpoint by name or path, or a bundle's folder; what there is names ``presets`` too, where those would do.
 
     Raises:
         CheckpointError, BundleError: there is none, or what describes it is damaged.
@@ -26,14 +26,14 @@ def network(name: str | Path) -> None:
     if (folder / MANIFEST).is_file():
         read_manifest(folder / MANIFEST)
     else:
-        checkpoint(name)
+        checkpoint(name, presets=presets)
 
 
-def checkpoint(name: str | Path) -> None:
+def checkpoint(name: str | Path, *, presets: bool = False) -> None:
     """Raises CheckpointError: there is no such checkpoint, or its description is damaged."""
     from edgesr.models.description import find_checkpoint, read_description
 
-    read_description(find_checkpoint(name))
+    read_description(find_checkpoint(name, presets=presets))
 
 
 def bundle(folder: Path) -> None:

@@ -37,7 +37,7 @@ def command(model: str, lr_size: int | None, slots: int | None, as_json: bool) -
     here = model in shipped_names() or Path(model).exists()
     untrained = None if here or described else preset(model)
     if untrained is None and described is None:
-        early.network(model)
+        early.network(model, presets=True)
     if not extras.has_torch():
         facts = without_torch(model, lr_size, slots, known=not untrained and described is None)
         if as_json:

@@ -19,11 +19,20 @@ def check_editing(model: str) -> None:
     """Refuse a network without editing before PyTorch is loaded.
 
     Raises:
-        UsageError: it is of an architecture that cannot edit. CheckpointError: there is no such checkpoint.
+        UsageError: it is of an architecture that cannot edit, or is a bundle. CheckpointError: there is no such
+            checkpoint.
     """
+    from edgesr.bundle import MANIFEST
+    from edgesr.files.places import expanded
     from edgesr.models.description import find_checkpoint, read_description
     from edgesr.models.registry import ARCHITECTURES, architecture_of
 
+    if (expanded(model) / MANIFEST).is_file():
+        raise UsageError(
+            f"{model} is a converted network, whose graphs combine exemplars inside: no part of "
+            "one person's and one of another's can be given to them",
+            "give the checkpoint that it was converted from",
+        )
     described = read_description(find_checkpoint(model))
     if not architecture_of(described.config).edit:
         able = ", ".join(name for name, one in ARCHITECTURES.items() if one.edit)

@@ -13,7 +13,7 @@ from edgesr.files.leftovers import recover
 from edgesr.files.places import expanded
 from edgesr.files.reading import open_plain
 from edgesr.models.architecture import NetworkConfig
-from edgesr.models.registry import FIRST, architecture_named, preset
+from edgesr.models.registry import FIRST, PRESETS, architecture_named, preset
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
@@ -50,9 +50,13 @@ def shipped_names() -> list[str]:
     return sorted(p.parent.name for p in SHIPPED.glob(f"*/{CONFIG}"))
 
 
-def find_checkpoint(name_or_path: str | Path) -> Path:
+def find_checkpoint(name_or_path: str | Path, *, presets: bool = False) -> Path:
     """The folder of a shipped checkpoint by name, or of any other by path: its folder or its weights file, or the
-    folder of a training run, which holds it."""
+    folder of a training run, which holds it.
+
+    Raises:
+        CheckpointError: there is none; with what there is, where ``presets`` would do those without weights too.
+    """
     path = expanded(name_or_path)
     if path.name == WEIGHTS:
         path = path.parent
@@ -69,6 +73,8 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
     if preset(str(name_or_path)):
         what = f"no weights of {name_or_path} come with edgesr"
         raise CheckpointError(what, f"train some: edgesr train FOLDER --network {name_or_path}; {choice}")
+    if presets:
+        choice += f"; presets without weights: {', '.join(name for name in PRESETS if name not in shipped_names())}"
     raise CheckpointError(f"no checkpoint {str(name_or_path)!r}", choice)
 
 
@@ -88,7 +94,7 @@ def describe(name_or_path: str | Path) -> Description:
     """
     config = untrained(name_or_path)
     if config is None:
-        return read_description(find_checkpoint(name_or_path))
+        return read_description(find_checkpoint(name_or_path, presets=True))
     return Description(str(name_or_path), config, "", {}, {}, None)
 
 
