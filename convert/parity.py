@@ -62,7 +62,8 @@ class Check:
     threshold: float
 
     def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        """As JSON holds it, which knows no infinity: the PSNR of equal outputs is null."""
+        return dataclasses.asdict(self) | ({} if math.isfinite(self.value) else {"value": None})
 
 
 @dataclasses.dataclass(frozen=True)

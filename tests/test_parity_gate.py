@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from damages import DAMAGES, drop_offset, scale_encoder_kernel, scale_kernel, sw
 
 from edgesr.convert import locate, pipeline
 from edgesr.convert.locate import stages
-from edgesr.convert.parity import Check, measure_golden
+from edgesr.convert.parity import Check, Parity, measure_golden
 from edgesr.convert.pipeline import convert, make_graphs, plan
 from edgesr.convert.quantized import quantization_for
 from edgesr.convert.target import Target
@@ -114,6 +116,12 @@ def test_a_sound_network_passes_and_verifies(target: str, tiny_checkpoint: Path,
     assert result.ok, result.failed
     kinds = {"files", "manifest:", "golden", "real", "model", "encode:", "restore:"}
     assert {check.name.split()[0] for check in result.checks} >= kinds
+
+
+def test_json_holds_no_infinity_where_outputs_are_equal() -> None:
+    equal = Parity(0.0, math.inf, "onnxruntime", (Check("features: PSNR dB", True, math.inf, 40.0),))
+    said = json.loads(json.dumps(equal.to_dict()), parse_constant=pytest.fail)
+    assert (said["psnr_db"], said["checks"][0]["value"], said["checks"][0]["threshold"]) == (None, None, 40.0)
 
 
 def test_verify_refuses_another_checkpoint(tiny_checkpoint: Path, tmp_path: Path) -> None:

@@ -24,7 +24,10 @@ class TrainingGraphs(nn.Module):
     folded = ("restore.aggregation.u", "restore.aggregation.v")
     """Layers of the deployed graphs that are made of several convolutions, so that what they learn cannot go back."""
 
-    def __init__(self, model: HIME) -> None:
+    hime: Any
+    """The network, a HIME or what has an alignment like it."""
+
+    def __init__(self, model: Any) -> None:
         super().__init__()
         self.hime = model.requires_grad_(True)
         alignment = self.alignment()
@@ -60,7 +63,7 @@ class TrainingGraphs(nn.Module):
         }
 
     @torch.no_grad()
-    def deployable(self, state: Mapping[str, Tensor]) -> HIME:
+    def deployable(self, state: Mapping[str, Tensor]) -> Any:
         """The network in its own form, from a state of these parameters."""
         model = type(self.hime)(self.hime.config)
         model.load_state_dict({k.removeprefix("hime."): v for k, v in state.items() if k.startswith("hime.")})

@@ -19,8 +19,6 @@ class LargeTrainingGraphs(TrainingGraphs):
     All that reads it learns around it. Steps are learned in it where a recipe has it in int8.
     """
 
-    hime: HIMELarge
-
     def __init__(self, model: HIMELarge) -> None:
         """Raises UsageError: it is a form of HIME-large that is not deployed."""
         if not isinstance(model.rfa.flow, MapFlow):

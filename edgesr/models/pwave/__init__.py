@@ -28,5 +28,11 @@ ARCHITECTURE = Architecture(
         # Eq. 1 is L1, which Charbonnier is at an eps below any error that counts.
         "loss": {"gan": "wgan-gp", "charbonnier_epsilon": 1e-6},
     },
-    in_float={"restore.wnn?.weight": "one channel, which a sigmoid makes shares of exemplars of: next to no work"},
+    in_float={
+        "restore.wnn?.*": "a weight says how much of an exemplar's features is taken, at every pixel: 3 % of the work",
+        "restore.guide.*": "I'_LR is for the weights alone, which are in float: 2 % of the work",
+        "restore.fuse2.*": "where the finer features join, and what rounds them is seen most: 6 % of the work",
+        "encode.encoder.down?": "once a photo, and what comes of it is stored in int8 all the same",
+        "encode.encoder.blocks?.*": "once a photo, and what comes of it is stored in int8 all the same",
+    },
 )
