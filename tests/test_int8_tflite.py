@@ -9,19 +9,23 @@ import onnx
 import onnx.numpy_helper
 import pytest
 from conftest import TINY
-from int8_networks import assert_every_int8_convolution_keeps_its_steps, failures, quantized
+from int8_networks import assert_every_int8_convolution_keeps_its_steps, failures, network, quantized
 
+from edgesr.bundle import Bundle
 from edgesr.convert.int8 import Step
 from edgesr.convert.onnx.conversion import export_graph
 from edgesr.convert.onnx.int8 import convolutions
 from edgesr.convert.target import Conversion
-from edgesr.convert.tflite import conversion
+from edgesr.convert.tflite import conversion, gpu
 from edgesr.convert.tflite.environment import tflite_environment
 from edgesr.convert.tflite.example import canonical
+from edgesr.convert.tflite.flatbuffer import parse
 from edgesr.convert.tflite.onnx_form import prepare
 from edgesr.convert.tflite.quantization import take_steps
 from edgesr.deployment.graphs import GRAPHS, GraphName
 from edgesr.errors import EdgesrError
+from edgesr.report.graph import artifact_graph, layer_sqnr, node_data, timing_case
+from edgesr.report.subject import faces_of_samples
 from edgesr.runtime.litert import LiteRTRuntime
 
 ort = pytest.importorskip("onnxruntime")
@@ -68,6 +72,44 @@ def test_nothing_is_quantized_that_was_not(artifact: Converted) -> None:
     assert not readers
     for op in of(schema.BuiltinOperator.QUANTIZE):
         assert restore.tensors[op.inputs[0]].type == schema.TensorType.FLOAT32, "rounded twice"
+
+
+@pytest.mark.tflite
+def test_what_a_phones_gpu_would_not_take_is_left_to_the_cpu(artifact: Converted) -> None:
+    """By LiteRT's list, which has convolutions and no look-ups."""
+    (restore,) = artifact[0].residency["restore"]
+    counted = artifact[0].operators["restore"]
+    assert restore.left == {name: one["count"] for name, one in counted.items() if name not in gpu.OPERATORS}
+    assert restore.left["GATHER"] > 0
+    assert restore.of == sum(one["count"] for one in counted.values())
+    assert restore.partitions > 1
+    assert artifact[0].residency["encode"][0].nodes > 0
+
+
+@pytest.mark.tflite
+def test_every_int8_layer_is_a_node_with_its_noise_and_its_time(artifact: Converted) -> None:
+    """The artifact's graph: layers by their weights and steps, SQNR by PyTorch, milliseconds by LiteRT."""
+    checkpoint, quantization = network()
+    made, folder = artifact
+    faces = faces_of_samples(TINY.interface)[:2]
+    sqnr = layer_sqnr(checkpoint, quantization, faces)
+    runtime = LiteRTRuntime(folder, made.files, TINY.interface, made.tensors, threads=1)
+    case = timing_case(TINY.interface, next(face for face in faces if face.exemplars), runtime.encode)
+    manifest = {"target": "tflite", "precision": "int8", "files": made.files, "tensors": made.tensors}
+    found = artifact_graph(Bundle(folder, manifest), quantized(LOWERING), quantization, sqnr, case)
+    convolutions = [node for nodes in found.graphs.values() for node in nodes if node.kind == "CONV_2D" and node.int8]
+    assert len(convolutions) == sum(len(one.int8) for one in made.convolutions.values())
+    assert all(node.layer for node in convolutions)
+    assert all(node.sqnr_db is not None and 5 < node.sqnr_db < 80 for node in convolutions if node.layer in sqnr)
+    assert sum(node.layer in sqnr for node in convolutions) > 0.8 * len(convolutions)
+    assert all(node.ms is not None and node.ms > 0 for nodes in found.graphs.values() for node in nodes)
+    data = node_data(found)
+    assert set(data) == {"sqnr_db", "ms", "int8", "backend"}
+    model = parse((folder / "model.tflite").read_bytes())
+    tensors = {graph.name.decode(): {tensor.name.decode() for tensor in graph.tensors} for graph in model.subgraphs}
+    for graphs in data.values():
+        assert all(set(graph["results"]) <= tensors[name] for name, graph in graphs.items())
+    assert len(data["ms"]["restore"]["results"]) == len(found.graphs["restore"])
 
 
 def outputs(model: onnx.ModelProto, graph: GraphName, channels_last: bool = False) -> list[np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import click
 
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
+from edgesr.errors import UsageError
 from edgesr.release import DEFAULT_CHECKPOINT
 from edgesr.report.write import PRECISIONS, TARGETS, WrittenReport, refuse_early
 
@@ -20,7 +22,7 @@ _path = click.Path(path_type=Path)
 class SeveralValues(click.Command):
     """Lets ``--bundles A B C`` stand for ``--bundles A --bundles B --bundles C``."""
 
-    SEVERAL = ("--bundles", "--device-results", "--quantized")
+    SEVERAL = ("--bundles", "--device-results", "--quantized", "--compare")
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         expanded: list[str] = []
@@ -60,8 +62,16 @@ class SeveralValues(click.Command):
 @click.option("--identity/--no-identity", default=None, help="Default: on where edgesr[identity] is installed.")
 @click.option("--embedder", type=_path, help="An ONNX face embedder (as ArcFace) for identity instead of dlib's.")
 @click.option("--latency/--no-latency", default=True, show_default=True)
+@click.option("--graph", is_flag=True, help="Draw each artifact's graph, and write node data for Model Explorer.")
 @click.option("--runs", default=30, show_default=True, type=click.IntRange(3, 10_000), help="Timed runs of a graph.")
 @click.option("--timed-threads", default=1, show_default=True, type=click.IntRange(1, 64), help="Of timed runs.")
+@click.option(
+    "--compare",
+    multiple=True,
+    type=_path,
+    metavar="JSON...",
+    help="An older report's JSON to set this one beside; or two, old and new: then nothing is measured.",
+)
 @click.option("--work", type=_path, help="Keeps bundles and figures, to resume. Default: OUTPUT without .html, .work.")
 @click.option("--output", "-o", "out", default=Path("report.html"), show_default=True, type=_path)
 @threads_option
@@ -87,8 +97,10 @@ def command(
     identity: bool | None,
     embedder: Path | None,
     latency: bool,
+    graph: bool,
     runs: int,
     timed_threads: int,
+    compare: tuple[Path, ...],
     work: Path | None,
     out: Path,
     force: bool,
@@ -100,12 +112,23 @@ def command(
     edgesr report                                            on the sample faces, a first look
     edgesr report --data my-faces -o report.html             on the test split
     edgesr report --bundles A B --device-results pixel8.json
+    edgesr report --compare old.json                         measure, and set beside an older report
+    edgesr report --compare old.json new.json -o both.html   two reports that are there, side by side
 
     Writes one HTML file that opens offline, its JSON and a Markdown summary beside it. What is not converted yet is
     converted. An interrupted report goes on where it stopped. Exit code 1 where no precision keeps within the limits
-    on some target.
+    on some target; of two reports, where a figure got worse beyond the spread of both.
     """
+    if len(compare) > 2:
+        raise UsageError("--compare takes one report or two", "edgesr report --compare OLD.json NEW.json")
+    early.files(*compare)
+    if len(compare) == 2:
+        show_comparison(*compare, out, force, as_json)
+        return
     refuse_early(out, force)
+    beside = out.with_suffix(".compare.html")
+    if compare:
+        early.absent(beside, beside.with_suffix(".md"), force=force)
     early.checkpoint(checkpoint)
     for name in quantized:
         early.checkpoint(name)
@@ -139,6 +162,7 @@ def command(
         identity=identity,
         embedder=embedder,
         latency=latency,
+        graph=graph,
         runs=runs,
         timed_threads=timed_threads,
         work=work,
@@ -147,6 +171,14 @@ def command(
         report=output.say,
         track=progress.track,
     )
+    compared = {}
+    if compare:
+        from edgesr.report.compare import compare as side_by_side
+        from edgesr.report.compare import write_comparison
+        from edgesr.report.report import read_report
+
+        summary = write_comparison(side_by_side(read_report(compare[0]), written.content), beside)
+        compared = {"comparison": str(beside), "comparison_markdown": str(summary)}
     if as_json:
         described = written.content.to_dict()
         output.write_json(
@@ -155,14 +187,54 @@ def command(
                 "report": str(written.page),
                 "json": str(written.json),
                 "markdown": str(written.markdown),
+                **compared,
+                **({"node_data": [str(path) for path in written.node_data]} if graph else {}),
                 **{key: described[key] for key in ("split", "verdict", "few", "missing", "absent")},
                 "rows": [without_faces(row) for row in described["rows"]],
             }
         )
     else:
         print_summary(written)
+        for file in (*map(str, written.node_data), *compared.values()):
+            output.write(file)
     if not written.ok:
         raise output.NegativeResult
+
+
+def show_comparison(old: Path, new: Path, out: Path, force: bool, as_json: bool) -> None:
+    """Two reports that are there, side by side: the page, its summary, and a table."""
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"cannot write {out.name!r} as a report", "its name ends in .html")
+    early.absent(out, out.with_suffix(".md"), force=force)
+    from edgesr.report.compare import compare, write_comparison
+    from edgesr.report.report import read_report
+
+    found = compare(read_report(old), read_report(new))
+    summary = write_comparison(found, out)
+    if as_json:
+        described = {
+            key: [dataclasses.asdict(one) for one in getattr(found, key)] for key in ("shipped", "pairs", "differences")
+        }
+        head = {"ok": not found.worse, "comparison": str(out), "comparison_markdown": str(summary)}
+        output.write_json({**head, "headline": found.headline, "incomparable": found.incomparable, **described})
+    else:
+        rows = [
+            (f"{pair.target} {pair.precision}", figure.name, figure.old, figure.new, figure.change, word(figure.better))
+            for pair in found.pairs
+            for figure in pair.figures
+        ]
+        output.table(("artifact", "figure", "before", "now", "change", ""), rows, title=found.headline)
+        for line in found.incomparable:
+            output.say(f"note: {line}")
+        output.write(str(out))
+        output.write(str(summary))
+    if found.worse:
+        raise output.NegativeResult
+
+
+def word(better: bool | None) -> str:
+    """A verdict on a figure."""
+    return "" if better is None else "better" if better else "WORSE"
 
 
 def command_line() -> str:

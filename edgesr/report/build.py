@@ -24,6 +24,7 @@ from edgesr.files.reading import read_json
 from edgesr.models.checkpoint import sha256_of
 from edgesr.runtime.torch import TorchRuntime
 
+from .graph import artifact_graphs
 from .layers import layer_ranges, offsets
 from .measure import (
     FigureCache,
@@ -71,6 +72,7 @@ def measure_report(
     layer_faces = spread(split.faces, LAYER_FACES)
     worst, pictures = worst_faces(subject, rows, measuring.open, settings, meter, tools)
     people = len({face.person for face in split.faces})
+    graphs = artifact_graphs([bundle for bundle, _ in measured], subject, layer_faces, tools) if settings.graph else ()
     checkpoint = subject.checkpoint
     report = Report(
         name=checkpoint.name,
@@ -98,6 +100,7 @@ def measure_report(
         layer_faces=len(layer_faces),
         offsets=offsets(checkpoint, layer_faces),
         devices=tuple(subject.devices),
+        graphs=tuple(graphs),
         known_sha256=_known(subject, rows),
         absent=tuple(_absent(subject, meter, worst, settings)),
         command=settings.command,
@@ -186,6 +189,7 @@ class _Measuring:
             lowering=m["lowering"],
             delegation=delegated(m),
             convolutions=convolutions(m),
+            residency=bundle.residency,
             parity=Parity(*(m["parity"].get(key) for key in ("max_abs_error", "psnr_db", "evaluated_with"))),
         )
 

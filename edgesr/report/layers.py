@@ -247,6 +247,15 @@ class SparedNetwork:
         return list(dict.fromkeys(names))
 
     @torch.inference_mode()
+    def run(self, faces: Sequence[ReportFace], rounded: bool) -> None:
+        """Both graphs on every face, with everything in int8 that the recipe has so, or with nothing; for hooks."""
+        self.points.enable(rounded)
+        for face in faces:
+            photos = [_nchw([photo]) for photo in face.exemplars]
+            inputs = self.graphs.restorer_inputs(_nchw([face.lr]), photos, self.encode.anew)
+            self.modules["restore"](*inputs)
+
+    @torch.inference_mode()
     def psnr(self, face: ReportFace, spare: str | None = None) -> float:
         """PSNR in dB of the face, with everything in int8 that the recipe has so, or with a layer spared."""
         self.points.enable(True)

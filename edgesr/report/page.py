@@ -20,6 +20,7 @@ from edgesr.files.atomic import file_aside
 from edgesr.files.reading import read_text
 
 from . import charts as drawn
+from .drawn_graph import graph_svg
 from .measure import Share
 from .report import Missing, Report
 from .rows import Row
@@ -102,6 +103,11 @@ def report_html(report: Report, pictures: Pictures | None = None) -> str:
         sensitivity={row.layer: row for row in report.sensitivity},
         layers=layer_names(report),
         ranges={row.layer: row for row in report.layers},
+        drawn={
+            (one.target, one.precision, graph): Markup(graph_svg(nodes, f"{one.target} {one.precision}, {graph}"))
+            for one in report.graphs
+            for graph, nodes in one.graphs.items()
+        },
     )
 
 

@@ -14,6 +14,7 @@ from edgesr.errors import InputOutputError, UnavailableError
 from edgesr.files.reading import read_json
 from edgesr.quantize.scheme import LayerSensitivity
 
+from .graph import ArtifactGraph
 from .layers import LayerRange, Offsets
 from .measure import Share
 from .rows import Row
@@ -105,6 +106,8 @@ class Report:
     """What to say where very few faces were judged."""
     gallery_bytes: int | None = None
     """Of an exemplar's features in an int8 gallery; None in reports from before."""
+    graphs: tuple[ArtifactGraph, ...] = ()
+    """Of each artifact whose file can be read as a graph, where they were asked for."""
 
     def to_dict(self) -> dict[str, Any]:
         """As the JSON file has it."""

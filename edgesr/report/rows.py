@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgesr.evaluation.metrics import over_people
+from edgesr.residency import Residency
 
 from .measure import Figures, Share
 from .subject import Limits, ReportFace
@@ -124,6 +125,8 @@ class Row:
     parity: Parity
     latency: Latency | None = None
     """None where it was not timed."""
+    residency: dict[str, tuple[Residency, ...]] = dataclasses.field(default_factory=dict)
+    """By graph, what each backend takes of it; empty in reports and of bundles from before that was told."""
 
     @property
     def name(self) -> tuple[str, str]:

@@ -112,6 +112,8 @@ class Settings:
     """Of each split, for a network that is evaluated op by op."""
     worst: int = 4
     latency: bool = True
+    graph: bool = False
+    """Whether each artifact's graph is drawn."""
     identity_missing: str = "no face embedder"
     """Why identity is not measured, where it is not."""
     command: str = ""

@@ -38,6 +38,8 @@ class WrittenReport:
     markdown: Path
     content: Report
     """What the JSON file holds, by the same names; ``docs/report.md`` tells them."""
+    node_data: tuple[Path, ...] = ()
+    """Files that Model Explorer overlays on a bundle's model; ``docs/report.md`` says how."""
 
     @property
     def ok(self) -> bool:
@@ -67,6 +69,7 @@ def write_report(
     identity: bool | None = None,
     embedder: str | Path | None = None,
     latency: bool = True,
+    graph: bool = False,
     runs: int = 30,
     timed_threads: int = 1,
     work: str | Path | None = None,
@@ -101,6 +104,7 @@ def write_report(
         worst: so many of the worst faces are shown.
         identity: whether identity similarity is measured; None: where an embedder is installed.
         embedder: an ONNX face embedder in place of dlib's.
+        graph: draw each artifact's graph, and write Model Explorer's node data into a folder beside ``output``.
         latency: whether both graphs are timed, ``runs`` times on ``timed_threads`` threads.
         work: where bundles and figures are kept.
         command: the command line that the page says it was made by; empty: none.
@@ -117,12 +121,16 @@ def write_report(
         InputOutputError: a file or folder that was named is missing, damaged, or cannot be written.
     """
     files = refuse_early(output, force)
+    node_data = Path(output).with_suffix(".graph")
+    if graph and node_data.exists() and not force:
+        raise UsageError(f"{node_data} already exists", "pass --force to replace what is in it")
     from edgesr.benchmarking.device_results import read_device_results
     from edgesr.faces.identity import open_meter
     from edgesr.models import load_checkpoint
 
     from .build import measure_report
     from .bundles import Sources, check_names, given_cells, with_conversions
+    from .graph import write_node_data
     from .subject import Settings, Subject
 
     folder, calibration = _path(data), _path(calibrate) or _path(data)
@@ -148,12 +156,14 @@ def write_report(
         slow_faces=slow_faces,
         worst=worst,
         latency=latency,
+        graph=graph,
         identity_missing="not asked for" if identity is False else "no face embedder",
         command=command,
     )
     content, pictures = measure_report(subject, settings, open_meter(identity, _path(embedder), report), lent)
     _write(content, pictures, files)
-    return WrittenReport(**files, content=content)
+    overlaid = tuple(path for one in content.graphs for path in write_node_data(one, node_data))
+    return WrittenReport(**files, content=content, node_data=overlaid)
 
 
 def refuse_early(output: str | Path, force: bool) -> dict[str, Path]:
