@@ -79,7 +79,9 @@ class Target:
     module: str
     """Module with ``convert(graphs, precision, folder, report) -> Conversion`` and ``read_back(folder, files,
     precision) -> ReadBack``; and where there is more to do, with ``missing`` (of this machine), ``complete`` (a bundle
-    around a proven artifact) and ``verify_further`` (what such a bundle holds beside)."""
+    around a proven artifact), ``verify_further`` (what such a bundle holds beside) and, where its engine claims an
+    ``accelerator``, ``on_cpu(folder, files, interface, tensors) -> Runtime``, what computes the artifact without; for
+    a report's graph ``graph_nodes(folder, files)`` and ``node_milliseconds(folder, files, inputs)``."""
     precisions: tuple[Precision, ...]
     default_precision: Precision
     """int8 means: of a float network that ships with an int8 one; of others it is fp32, which is said."""

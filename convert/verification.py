@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from edgesr.errors import EXIT_NEGATIVE, EXIT_OK, EXIT_UNVERIFIED
+from edgesr.residency import Residencies, residencies_to_dict
 
 from .parity import Check
+
+
+@dataclasses.dataclass(frozen=True)
+class Emulated:
+    """A bundle on an emulated CPU, beside this machine's own kernels."""
+
+    cpu: str
+    dotprod: bool
+    i8mm: bool
+    engine: str
+    seconds: float
+    """That all of it took: emulation says nothing of a phone's pace."""
+    equal: Mapping[str, bool]
+    """By output of both graphs on the golden vectors, whether it is equal to this machine's to the bit."""
+    largest: float
+    """Difference of an output, of values relative to its peak."""
+
+    def __str__(self) -> str:
+        unequal = [name for name, equal in self.equal.items() if not equal]
+        if not unequal:
+            return f"{self.cpu}: every output is equal to this machine's to the bit"
+        return f"{self.cpu}: {', '.join(unequal)} differ from this machine's by {self.largest:.1e} of the peak at most"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +44,10 @@ class Verification:
     notes: tuple[str, ...]
     unverified: str | None = None
     """Why nobody knows, although no check failed; None where everything was compared."""
+    emulated: tuple[Emulated, ...] = ()
+    """Other CPUs that it was run on."""
+    residency: Residencies = dataclasses.field(default_factory=dict)
+    """What each backend takes of a graph, as the manifest says, which was held against the file."""
 
     @property
     def failed(self) -> tuple[str, ...]:
@@ -45,6 +72,8 @@ class Verification:
             "checks": [check.to_dict() for check in self.checks],
             "evaluated_with": self.evaluated_with,
             "notes": list(self.notes),
+            "residency": residencies_to_dict(self.residency),
+            **({"emulated": [dataclasses.asdict(one) for one in self.emulated]} if self.emulated else {}),
         }
 
 

@@ -14,8 +14,9 @@ from edgesr.runtime.base import Runtime
 from edgesr.runtime.tried import is_tried, remember, try_first
 
 from .artifact import engine_or_evaluator, isolated, isolates_itself
+from .beside import Beside
 from .manifest_checks import file_checks, form_checks, own_checks
-from .parity import Check, expected, measure_golden, measure_parity, real_cases
+from .parity import Case, Check, Expected, expected, measure_golden, measure_parity, real_cases
 from .precision import QUANTIZED
 from .shipped_reference import ShippedReference, find_shipped_reference
 from .target import Report
@@ -55,11 +56,11 @@ def verify(
     report("checking hashes")
     bundle = open_bundle(Path(folder))  # refuses the bundle at the first file that is not what was converted
     files = float(len(bundle.manifest["sha256"]))
-    work = _Work(bundle, report, [Check("files with the right hash", True, files, files)])
+    work = Work(bundle, report, [Check("files with the right hash", True, files, files)])
     reference = None
     if work.add(form_checks(bundle)):
         sound = work.add(own_checks(bundle))
-        reference = _find_reference(bundle, checkpoint)
+        reference = find_any_reference(bundle, checkpoint)
         # What is false on paper is not run.
         if (reference is None or work.agrees_with(reference)) and sound:
             work.run(reference)
@@ -68,10 +69,18 @@ def verify(
             work.include(further(bundle, checkpoint, verify, report))
     if reference is None:
         work.unverified.append(NO_CHECKPOINT)
-    return Verification(tuple(work.checks), work.evaluated_with, tuple(work.notes), "; ".join(work.unverified) or None)
+    unverified = "; ".join(work.unverified) or None
+    residency = bundle.residency
+    return Verification(tuple(work.checks), work.evaluated_with, tuple(work.notes), unverified, residency=residency)
 
 
-def _find_reference(bundle: Bundle, checkpoint: str | Path | None) -> Reference | ShippedReference | None:
+def find_any_reference(bundle: Bundle, checkpoint: str | Path | None) -> Reference | ShippedReference | None:
+    """The network that the bundle was made of, in PyTorch or as shipped graphs; None where it is not here.
+
+    Raises:
+        CheckpointError: ``checkpoint`` is given, and the bundle was not made from it.
+        UnavailableError: only PyTorch could tell, and it is not installed.
+    """
     if extras.has_torch():
         from .reference import find_reference
 
@@ -84,7 +93,15 @@ def _find_reference(bundle: Bundle, checkpoint: str | Path | None) -> Reference 
     return find_shipped_reference(bundle)
 
 
-class _Work:
+@dataclasses.dataclass(frozen=True)
+class Truth:
+    """Real faces, and what the network makes of them."""
+
+    cases: Sequence[Case]
+    outputs: Sequence[Expected]
+
+
+class Work:
     """What is known of a bundle so far."""
 
     def __init__(self, bundle: Bundle, report: Report, checks: list[Check]) -> None:
@@ -116,35 +133,65 @@ class _Work:
         if runtime is None:
             return
         self.evaluated_with = runtime.name
-        golden = self.bundle.golden()
-        least = target_named(m["target"]).psnr_db.get(m["precision"])
-        measured = self.attempt(
-            "golden vectors: both graphs run", lambda: measure_golden(runtime, golden, m["precision"], least)
-        )
-        if measured is None:
+        beside = self.beside_cpu(runtime)
+        if not self.measure_golden(beside or runtime):
             return
-        self.add([dataclasses.replace(check, name=f"golden {check.name}") for check in measured.checks])
+        if beside is not None and beside.all_equal:
+            claims = f"{runtime.name} claims {runtime.accelerator}"
+            self.notes.append(f"suspected fallback: {claims}, and every bit is as the CPU computes it")
         if reference is None:
             self.notes.append(f"{NO_CHECKPOINT}: only what it says of itself was compared")
             return
         self.report("comparing with the network on real faces")
-        network, cases = reference.runtime(), real_cases(reference.interface)
-        truth = expected(network, cases)
-        theirs = measure_golden(network, golden, m["precision"])
-        self.add(
-            [dataclasses.replace(check, name=f"golden vectors of the network {check.name}") for check in theirs.checks]
-        )
-        parity = self.attempt(
-            "real faces: both graphs run", lambda: measure_parity(runtime, cases, truth, m["precision"], least)
-        )
-        if parity is not None:
-            self.add([dataclasses.replace(check, name=f"real faces {check.name}") for check in parity.checks])
+        self.measure_faces(runtime, self.truth(reference))
         if isinstance(reference, ShippedReference):
             self.notes.append(SAME_FILES if reference.same_files else NOT_READ_BACK)
             if not self.failed:
                 remember(m)
         else:
             self.compare_contents(reference)
+
+    def truth(self, reference: Reference | ShippedReference) -> Truth:
+        """What the network makes of real faces; and the bundle's golden vectors are compared with what it makes."""
+        network, cases = reference.runtime(), real_cases(reference.interface)
+        theirs = measure_golden(network, self.bundle.golden(), self.bundle.manifest["precision"])
+        self.add(
+            [dataclasses.replace(check, name=f"golden vectors of the network {check.name}") for check in theirs.checks]
+        )
+        return Truth(cases, expected(network, cases))
+
+    @property
+    def least(self) -> Any:
+        """What the target asks of the bundle's precision instead of what all are asked; None where nothing."""
+        m = self.bundle.manifest
+        return target_named(m["target"]).psnr_db.get(m["precision"])
+
+    def measure_golden(self, runtime: Runtime, where: str = "") -> bool:
+        """The gate on the golden vectors; whether both graphs could run. ``where`` stands before each check's name."""
+        golden, precision = self.bundle.golden(), self.bundle.manifest["precision"]
+        measured = self.attempt(
+            f"{where}golden vectors: both graphs run", lambda: measure_golden(runtime, golden, precision, self.least)
+        )
+        if measured is not None:
+            self.add([dataclasses.replace(check, name=f"{where}golden {check.name}") for check in measured.checks])
+        return measured is not None
+
+    def measure_faces(self, runtime: Runtime, truth: Truth, where: str = "") -> None:
+        """The gate on real faces."""
+        precision = self.bundle.manifest["precision"]
+        parity = self.attempt(
+            f"{where}real faces: both graphs run",
+            lambda: measure_parity(runtime, truth.cases, truth.outputs, precision, self.least),
+        )
+        if parity is not None:
+            self.add([dataclasses.replace(check, name=f"{where}real faces {check.name}") for check in parity.checks])
+
+    def beside_cpu(self, runtime: Runtime) -> Beside | None:
+        """An engine that claims an accelerator, beside the same artifact on the CPU; None of any other."""
+        m, on_cpu = self.bundle.manifest, target_named(self.bundle.manifest["target"]).further("on_cpu")
+        if not runtime.accelerator or on_cpu is None:
+            return None
+        return Beside(runtime, on_cpu(self.bundle.folder, m["files"], self.bundle.interface, m["tensors"]))
 
     def open_runtime(self) -> Runtime:
         m, target = self.bundle.manifest, target_named(self.bundle.manifest["target"])

@@ -25,6 +25,7 @@ from edgesr.files.litter import is_empty, is_litter
 from edgesr.models.architecture import NetworkConfig
 from edgesr.models.description import sha256_of
 from edgesr.models.interface import Interface
+from edgesr.residency import Residency, residencies_from_dict
 from edgesr.runtime.base import Array, Runtime
 
 MANIFEST, GOLDEN = "manifest.json", "golden.safetensors"
@@ -52,6 +53,11 @@ class Bundle:
         """Id of what the features mean."""
         space: str = self.manifest["feature_space"]
         return space
+
+    @property
+    def residency(self) -> dict[str, tuple[Residency, ...]]:
+        """By graph, what each backend takes of it; empty where the bundle was made before that was told."""
+        return residencies_from_dict(self.manifest.get("residency"))
 
     @property
     def feature_scales(self) -> dict[str, float]:

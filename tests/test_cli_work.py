@@ -14,6 +14,8 @@ import pytest
 from conftest import Call
 from PIL import Image
 
+from edgesr.convert.targets import TARGETS
+
 
 def test_convert_verify_bench_promise_their_keys(call: Call, tiny_checkpoint: Path, tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"
@@ -53,7 +55,8 @@ def test_info_and_targets_promise_their_keys(call: Call) -> None:
         assert f"{info['gmacs_paper']:.{len(gmacs) - 2}f}" == gmacs
     code, targets, _ = call("targets")
     assert code == 0
-    assert [row["name"] for row in targets["targets"]] == ["executorch", "coreml", "tflite", "onnx", "web"]
+    assert [row["name"] for row in targets["targets"]] == list(TARGETS)
+    assert {"executorch", "coreml", "tflite", "onnx", "web"} <= TARGETS.keys()
     keys = {"precisions", "default_precision", "lowerings", "available", "executes_here", "missing"}
     assert all(set(row) >= keys for row in targets["targets"])
 

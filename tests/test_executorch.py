@@ -11,6 +11,7 @@ import torch
 from conftest import TINY, lively
 
 from edgesr.convert.executorch.conversion import convert
+from edgesr.convert.executorch.nodes import graph_nodes
 from edgesr.convert.target import Conversion
 from edgesr.deployment.graphs import GraphName, Graphs, deployed_graphs
 from edgesr.errors import BundleError
@@ -99,6 +100,30 @@ def test_delegation_is_reported(rows: Converted) -> None:
     assert 0.8 < restore["fraction"] < 1.0
     assert restore["remaining"]["embedding"] == 4
     assert restore["operators"] - restore["delegated"] == sum(restore["remaining"].values())
+
+
+def test_where_operators_run_is_read_from_the_file(rows: Converted) -> None:
+    """What the file calls kernels for is what the lowered graph had left, but views, which need no call in a file."""
+    (encode,), (restore,) = rows[1].residency["encode"], rows[1].residency["restore"]
+    assert encode.whole
+    assert encode.partitions == 1
+    delegation = rows[1].delegation
+    assert delegation is not None
+    remaining = delegation["restore"]["remaining"]
+    assert restore.left.items() <= remaining.items()
+    assert remaining.keys() - restore.left.keys() <= {"view_copy"}
+    assert restore.partitions == delegation["restore"]["subgraphs"]
+
+
+def test_the_graph_is_whole_and_keeps_its_order(rows: Converted) -> None:
+    """Every operator that residency counts is a node, and reads none that comes behind it."""
+    for graph, nodes in graph_nodes(rows[2], rows[1].files).items():
+        (counted,) = rows[1].residency[graph]
+        assert len(nodes) == counted.of
+        assert sum(node.backend == "XNNPACK" for node in nodes) == counted.nodes
+        assert all(source < place for place, node in enumerate(nodes) for source in node.reads)
+        assert len({(node.within, node.key) for node in nodes}) == len(nodes)
+        assert sum(bool(node.reads) for node in nodes) > 0.8 * len(nodes)
 
 
 def test_metadata_is_in_the_file(rows: Converted) -> None:

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from edgesr.convert import step
 from edgesr.convert.targets import TARGETS
 from edgesr.convert.tflite import conversion, environment
-from edgesr.convert.tflite.environment import BEGUN, COMPLETE, CONVERTER_LOCK, RUNTIME_LOCK, VARIABLE, TFLiteEnvironment
+from edgesr.convert.tflite.environment import CONVERTER_LOCK, RUNTIME_LOCK, VARIABLE, TFLiteEnvironment
 from edgesr.errors import InputOutputError, UnavailableError, UsageError
+from edgesr.files.environments import BEGUN, COMPLETE
 
 
 def make(folder: Path, *, stamp: str | None, python: Path | None = None) -> TFLiteEnvironment:
@@ -39,7 +41,7 @@ def pretend(
             raise raises
         return code, errors
 
-    monkeypatch.setattr(environment, "run_child", run_child)
+    monkeypatch.setattr(step, "run_child", run_child)
 
 
 @pytest.mark.parametrize(

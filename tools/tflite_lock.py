@@ -1,9 +1,9 @@
-"""Lock what `edgesr setup tflite` installs: every file's SHA-256, for every system, in convert/tflite.
+"""Lock what `edgesr setup` installs: every file's SHA-256, for every system, in convert/tflite and convert/arm64.
 
-python tools/tflite_lock.py
+python tools/tflite_lock.py [LIST...]
 
 Takes names, versions and the text above them from the files themselves: change a version there and run it. Nothing else
-is looked up: `edgesr setup tflite` installs the lists alone and tells whether both programs start.
+is looked up: `edgesr setup` installs the lists alone and tells whether what they hold starts.
 """
 
 from __future__ import annotations
@@ -14,14 +14,19 @@ import sys
 import tempfile
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parent.parent / "convert" / "tflite"
-PYTHONS = {"converter_requirements.txt": "3.12", "runtime_requirements.txt": "3.11"}
+FOLDER = Path(__file__).resolve().parent.parent / "convert"
+PYTHONS = {
+    "tflite/converter_requirements.txt": "3.12",
+    "tflite/runtime_requirements.txt": "3.11",
+    "arm64/requirements.txt": "3.11",
+}
 """By which uv knows which Pythons do not matter; onnx2tf declares 3.12."""
 
 
 def main() -> int:
     """0, or 1 where a package has no files by that version."""
-    return max(lock(FOLDER / name, python) for name, python in PYTHONS.items())
+    chosen = sys.argv[1:] or PYTHONS
+    return max(lock(FOLDER / name, PYTHONS[name]) for name in chosen)
 
 
 def lock(path: Path, python: str) -> int:

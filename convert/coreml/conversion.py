@@ -15,6 +15,8 @@ import torch
 from edgesr.deployment.graphs import GRAPHS, GraphName, Graphs
 from edgesr.errors import UsageError
 from edgesr.files.leftovers import work_folder
+from edgesr.models.interface import Interface
+from edgesr.runtime.base import Runtime
 
 from ..int8 import computes_in
 from ..precision import Precision
@@ -22,6 +24,7 @@ from ..target import Conversion, ReadBack, Report
 from . import TARGET
 from .mil.int8 import convolutions
 from .mil.program import count_operations, describe_arithmetic, load_program, quiet_coremltools, user_metadata
+from .mil.residency import residency
 
 PACKAGE = "model.mlpackage"
 DEFAULT_FUNCTION = "restore"
@@ -64,6 +67,7 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
         computes_in=read.computes_in,
         operators=count_operations(program),
         convolutions=read.convolutions,
+        residency=read.residency,
     )
 
 
@@ -73,11 +77,19 @@ def read_back(folder: Path, files: Mapping[str, str], precision: Precision) -> R
     return _read_back(load_program(package), user_metadata(package))
 
 
+def on_cpu(folder: Path, files: Mapping[str, str], interface: Interface, tensors: Mapping[str, Any]) -> Runtime:
+    """What computes a package on the CPU alone, on a Mac."""
+    from edgesr.runtime.coreml import CoreMLOnCpu
+
+    return CoreMLOnCpu(folder, files, interface, tensors)
+
+
 def _read_back(program: Any, metadata: dict[str, str] | None) -> ReadBack:
     found = convolutions(program)
     half = any(kernel.computed == "float16" for convs in found.values() for kernel in convs.kernels)
     is_int8 = computes_in(found) == "int8"
-    return ReadBack(found, describe_arithmetic(program), "int8" if is_int8 else "fp16" if half else "fp32", metadata)
+    computed = "int8" if is_int8 else "fp16" if half else "fp32"
+    return ReadBack(found, describe_arithmetic(program), computed, metadata, residency(program))
 
 
 def _convert_graph(graphs: Graphs, name: GraphName, precision: Precision, package: Path) -> None:

@@ -15,7 +15,9 @@ from edgesr.process.quiet import quiet
 from ..int8 import arithmetic_of, computes_in
 from ..precision import Precision
 from ..target import Conversion, ReadBack, Report
-from .program import constant_methods, load_program, saved_convolutions
+from . import NOT_ON_ARM64
+from .nodes import graph_nodes as graph_nodes
+from .program import constant_methods, load_program, residency, saved_convolutions
 from .rewrites import for_xnnpack
 
 FILE = "model.pte"
@@ -60,6 +62,8 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
         arithmetic=read.arithmetic,
         computes_in=read.computes_in,
         convolutions=read.convolutions,
+        residency=read.residency,
+        toolchain={"arm64": f"not run: {NOT_ON_ARM64}"},
         delegation=delegation,
         operators={name: described["remaining"] for name, described in delegation.items()},
     )
@@ -69,7 +73,7 @@ def read_back(folder: Path, files: Mapping[str, str], precision: Precision) -> R
     """What the program says of itself; its metadata are constant methods."""
     file = load_program(folder / files["model"])
     found = saved_convolutions(file)
-    return ReadBack(found, arithmetic_of(precision, found), computes_in(found), constant_methods(file))
+    return ReadBack(found, arithmetic_of(precision, found), computes_in(found), constant_methods(file), residency(file))
 
 
 def describe_delegation(module: torch.fx.GraphModule) -> dict[str, Any]:

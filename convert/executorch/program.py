@@ -1,7 +1,9 @@
-"""Reading back which convolutions a saved ``.pte`` has XNNPACK compute in int8, and by which weights and steps."""
+"""Reading back what a saved ``.pte`` has XNNPACK compute, and its convolutions in int8 by which weights and steps."""
 
 from __future__ import annotations
 
+import collections
+import functools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,9 +15,12 @@ import numpy.typing as npt
 
 from edgesr.files.leftovers import work_folder
 from edgesr.process.quiet import quiet
+from edgesr.residency import Residency
 
 from ..int8 import Convolutions, FloatConv, Int8Conv, Step
 
+DELEGATE, BACKEND = "XnnpackBackend", "XNNPACK"
+NAMESPACES = ("aten::", "dim_order_ops::", "quantized_decomposed::", "et_vk::")
 CONVOLUTION, PRODUCT = "XNNConv2d", "XNNFullyConnected"
 FP32 = "xnn_datatype_fp32"
 QINT8 = ("xnn_datatype_qint8", "xnn_datatype_qcint8")
@@ -43,8 +48,7 @@ def constant_methods(file: Any) -> dict[str, str]:
 
 def saved_convolutions(file: Any) -> dict[str, Convolutions]:
     """Convolutions of each method of a program (``load_program``), whatever delegate of it they lie in."""
-    named = file.named_data
-    constants = {key: named.buffers[entry.buffer_index] for key, entry in named.pte_data.items()} if named else {}
+    constants = _constants(file)
     found = {}
     for plan in file.program.execution_plan:
         int8: list[Int8Conv] = []
@@ -52,11 +56,10 @@ def saved_convolutions(file: Any) -> dict[str, Convolutions]:
         steps: set[Step] = set()
         others = 0
         for delegate in plan.delegates:
-            if delegate.id != "XnnpackBackend":
+            if delegate.id != DELEGATE:
                 continue
-            payload = bytes(file.program.backend_delegate_data[delegate.processed.index].data)
-            graph, values = _graph(payload)
-            steps |= {_step(value) for value in values.values() if value["datatype"] == QINT8[0]}
+            graph, values = _delegated(file, delegate)
+            steps |= {value_step(value) for value in values.values() if value["datatype"] == QINT8[0]}
             seen = set()
             for node, kind in _products(graph):
                 if kind == PRODUCT:
@@ -74,6 +77,65 @@ def saved_convolutions(file: Any) -> dict[str, Convolutions]:
     return found
 
 
+def residency(file: Any) -> dict[str, tuple[Residency, ...]]:
+    """Where the operators of each method that computes run: XNNPACK's own nodes, and the calls of other kernels."""
+    found: dict[str, tuple[Residency, ...]] = {}
+    for plan in file.program.execution_plan:
+        nodes = partitions = 0
+        left: collections.Counter[str] = collections.Counter()
+        for instruction in (one for chain in plan.chains for one in chain.instructions):
+            call = instruction.instr_args
+            match type(call).__name__:
+                case "KernelCall":
+                    left[readable(plan.operators[call.op_index].name)] += 1
+                case "DelegateCall" if plan.delegates[call.delegate_index].id == DELEGATE:
+                    graph, _ = _delegated(file, plan.delegates[call.delegate_index])
+                    nodes, partitions = nodes + len(graph["xnodes"]), partitions + 1
+                case "DelegateCall":
+                    left[plan.delegates[call.delegate_index].id] += 1
+        if nodes or left:
+            found[str(plan.name)] = (Residency(BACKEND, nodes, nodes + left.total(), partitions, dict(left), "file"),)
+    return found
+
+
+def readable(name: str) -> str:
+    """An operator's name without its namespace."""
+    for namespace in NAMESPACES:
+        name = name.removeprefix(namespace)
+    return name.removeprefix("_")
+
+
+def unpacked(file: Any, delegate: Any) -> tuple[dict[str, Any], dict[int, dict[str, Any]], Mapping[str, bytes]]:
+    """A delegate's graph, its values by number, and the program's constants by name."""
+    return *_delegated(file, delegate), _constants(file)
+
+
+def node_weights(
+    node: Mapping[str, Any],
+    values: Mapping[int, dict[str, Any]],
+    constants: Mapping[str, bytes],
+    places: list[dict[str, Any]],
+) -> bytes | None:
+    """Weights [C_out, C_in, kh, kw] of a node that is a convolution or a product, in int8 or float32."""
+    if "filter_id" not in node:
+        return None
+    int8 = _int8_conv(node, values, constants, places)
+    if int8 is not None:
+        return int8.weight.tobytes()
+    kernel = _float_conv(node, values, constants, places)
+    return None if kernel is None else kernel.weight.astype(np.float32).tobytes()
+
+
+def _constants(file: Any) -> dict[str, bytes]:
+    named = file.named_data
+    return {key: named.buffers[entry.buffer_index] for key, entry in named.pte_data.items()} if named else {}
+
+
+def _delegated(file: Any, delegate: Any) -> tuple[dict[str, Any], dict[int, dict[str, Any]]]:
+    return _graph(bytes(file.program.backend_delegate_data[delegate.processed.index].data))
+
+
+@functools.lru_cache(maxsize=16)  # convolutions and residency are read of the same
 def _graph(payload: bytes) -> tuple[dict[str, Any], dict[int, dict[str, Any]]]:
     """A delegate's graph from its flatbuffer, and its values by number."""
     from executorch.backends.xnnpack.serialization.xnnpack_graph_serialize import XNNHeader, _get_schema_bytes
@@ -118,7 +180,7 @@ def _int8_conv(
     stored = np.frombuffer(constants[place["named_key"]], np.int8)[: np.prod(weight["dims"])]
     steps = _scales(weight, constants, places)
     bias = _int8_bias(node, values, constants, places)
-    return Int8Conv("conv", _kernel(stored, weight["dims"]), steps, _step(x), _step(output), bias)
+    return Int8Conv("conv", _kernel(stored, weight["dims"]), steps, value_step(x), value_step(output), bias)
 
 
 def _int8_bias(
@@ -172,6 +234,7 @@ def _kernel(stored: npt.NDArray[Any], dims: Sequence[int]) -> npt.NDArray[Any]:
     return np.ascontiguousarray(stored.reshape(shape).transpose(0, 3, 1, 2))
 
 
-def _step(value: Mapping[str, Any]) -> Step:
+def value_step(value: Mapping[str, Any]) -> Step:
+    """The step of a value in int8."""
     quantized = value["quant_params"]
     return Step(float(np.uint32(quantized["scale"]).view(np.float32)), int(quantized["zero_point"]))

@@ -13,11 +13,13 @@ import torch
 
 from edgesr.deployment.graphs import GRAPHS, GraphName, Graphs
 from edgesr.process.quiet import quiet
+from edgesr.residency import Residency
 
 from ..int8 import Convolutions, arithmetic_of, computes_in
 from ..precision import QUANTIZED, Precision
 from ..target import Conversion, ReadBack, Report
 from .int8 import Activations, convolutions, prepare_for_runtimes
+from .webgpu import residency
 
 if TYPE_CHECKING:
     import onnx
@@ -59,6 +61,7 @@ def convert(
         operators=operators,
         toolchain={"opset": OPSET},
         convolutions=read.convolutions,
+        residency=read.residency,
     )
 
 
@@ -67,12 +70,15 @@ def read_back(folder: Path, files: Mapping[str, str], precision: Precision) -> R
     import onnx
 
     found: dict[str, Convolutions] = {}
+    residencies: dict[str, tuple[Residency, ...]] = {}
     metadata: list[set[tuple[str, str]]] = []
     for name in GRAPHS:
         model = onnx.load(folder / files[name], load_external_data=False)
         found[name] = convolutions(model)
+        residencies[name] = (residency(model),)
         metadata.append({(entry.key, entry.value) for entry in model.metadata_props})
-    return ReadBack(found, arithmetic_of(precision, found), computes_in(found), dict(set.intersection(*metadata)))
+    shared = dict(set.intersection(*metadata))
+    return ReadBack(found, arithmetic_of(precision, found), computes_in(found), shared, residencies)
 
 
 def export_graph(graphs: Graphs, name: GraphName) -> onnx.ModelProto:

@@ -19,6 +19,7 @@ from edgesr.bundle import Bundle
 from edgesr.deployment.graphs import GRAPHS, Graphs
 from edgesr.errors import ParityError, UnavailableError
 from edgesr.models.interface import Interface
+from edgesr.residency import Residency
 from edgesr.runtime.qnn import QnnRuntime, chips_in, context_of
 from edgesr.runtime.snapdragon import CHIPS
 
@@ -72,7 +73,8 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report, 
         files=files,
         arithmetic=read.arithmetic,
         computes_in=read.computes_in,
-        delegation={graph: residency(compiled[graph]) for graph in GRAPHS},
+        delegation={graph: delegated(compiled[graph]) for graph in GRAPHS},
+        residency={graph: (residency(compiled[graph], chip),) for graph in GRAPHS},
         operators=operators,
         toolchain={
             **made.toolchain,
@@ -95,8 +97,8 @@ def read_back(folder: Path, files: Mapping[str, str], precision: Precision) -> R
     read = onnx_conversion.read_back(folder, {graph: files[graph] for graph in GRAPHS}, precision)
     if precision in QUANTIZED and read.computes_in == "int8":
         arithmetic = {"quantized convolutions and additions": "int8", "everything else": "fp16"}
-        return dataclasses.replace(read, arithmetic=arithmetic)
-    return dataclasses.replace(read, arithmetic={"everything": "fp16"}, computes_in="fp16")
+        return dataclasses.replace(read, arithmetic=arithmetic, residency={})
+    return dataclasses.replace(read, arithmetic={"everything": "fp16"}, computes_in="fp16", residency={})
 
 
 def complete(proven: Proven, folder: Path, report: Report, steps: Steps) -> dict[str, Any]:  # noqa: ARG001
@@ -177,7 +179,14 @@ def emulated(
     return QnnRuntime(folder, {**files, CONTEXTS: f"{files[CONTEXTS]}/{chip}"}, interface, tensors)
 
 
-def residency(compiled: Compiled) -> dict[str, Any]:
+def residency(compiled: Compiled, chip: str) -> Residency:
+    """Where a graph's nodes run, as QNN's compiler said when it took them."""
+    backend = f"Hexagon {CHIPS[chip].architecture}"
+    left = {"on the CPU": compiled.nodes - compiled.on_npu} if compiled.on_npu < compiled.nodes else {}
+    return Residency(backend, compiled.on_npu, compiled.nodes, compiled.partitions, left, "compiler")
+
+
+def delegated(compiled: Compiled) -> dict[str, Any]:
     """What ``delegation`` says of a graph: all of it is on the NPU, or there is no bundle."""
     return {
         "fraction": compiled.on_npu / compiled.nodes,

@@ -27,8 +27,8 @@ def convolutions(content: bytes) -> dict[str, Convolutions]:
                 for index in (operator.inputs[0], operator.inputs[1], operator.outputs[0])
             )
         ]
-        kernels = [kernel for operator in convs if (kernel := _kernel(model, subgraph, operator)) is not None]
-        constants = {index for index, tensor in enumerate(subgraph.tensors) if _data(model, tensor) is not None}
+        kernels = [kernel for operator in convs if (kernel := float_kernel(model, subgraph, operator)) is not None]
+        constants = {index for index, tensor in enumerate(subgraph.tensors) if constant_data(model, tensor) is not None}
         steps = frozenset(
             _step(tensor)
             for index, tensor in enumerate(subgraph.tensors)
@@ -98,7 +98,7 @@ def _int8_bias(model: Any, subgraph: Any, operator: Any, count: int) -> npt.NDAr
     if len(operator.inputs) < 3 or operator.inputs[2] < 0:
         return np.zeros(count, np.float32)
     tensor = subgraph.tensors[operator.inputs[2]]
-    data = _data(model, tensor)
+    data = constant_data(model, tensor)
     if data is None or len(data) != 4 * count:
         return np.full(count, np.nan, np.float32)
     scales = np.asarray(tensor.quantization.scale, np.float64)
@@ -109,7 +109,7 @@ def _step(tensor: Any) -> Step:
     return Step(float(tensor.quantization.scale[0]), int(tensor.quantization.zeroPoint[0]))
 
 
-def _kernel(model: Any, subgraph: Any, operator: Any) -> FloatConv | None:
+def float_kernel(model: Any, subgraph: Any, operator: Any) -> FloatConv | None:
     """Weights and bias of a convolution of floats; as fp16 they lie behind a DEQUANTIZE."""
     makers = {made.outputs[0]: made for made in subgraph.operators}
 
@@ -119,7 +119,7 @@ def _kernel(model: Any, subgraph: Any, operator: Any) -> FloatConv | None:
         if made is not None and kind(model, made) == "DEQUANTIZE":
             tensor = subgraph.tensors[made.inputs[0]]
         types = {schema().TensorType.FLOAT32: np.float32, schema().TensorType.FLOAT16: np.float16}
-        data = _data(model, tensor)
+        data = constant_data(model, tensor)
         if data is None or tensor.type not in types:
             return None
         return np.frombuffer(data, types[tensor.type]).reshape(tensor.shape)
@@ -133,7 +133,7 @@ def _kernel(model: Any, subgraph: Any, operator: Any) -> FloatConv | None:
     return FloatConv(name, kernel, None if bias is None else bias.astype(np.float32), str(weight.dtype))
 
 
-def _data(model: Any, tensor: Any) -> bytes | None:
+def constant_data(model: Any, tensor: Any) -> bytes | None:
     """What a constant holds; None of what is computed."""
     data = model.buffers[tensor.buffer].data
     return None if data is None or not len(data) else bytes(data)

@@ -25,6 +25,9 @@ from . import ENVIRONMENT
 from .contents import convolutions, embedded_metadata, list_operators, list_signatures
 from .environment import TFLiteEnvironment, tflite_environment
 from .example import Example
+from .gpu import residency
+from .nodes import graph_nodes as graph_nodes
+from .nodes import node_milliseconds as node_milliseconds
 from .onnx_form import prepare
 from .programs import SETUP, run_second_runtime
 from .quantization import Steps, take_steps
@@ -84,6 +87,7 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
         operators=list_operators(content),
         toolchain={"minimum_runtime": ran, "made_with": environment.tools(quantized=precision in QUANTIZED)},
         convolutions=read.convolutions,
+        residency=read.residency,
         checks=checks,
     )
 
@@ -92,7 +96,8 @@ def read_back(folder: Path, files: Mapping[str, str], precision: Precision) -> R
     """What the file says of itself; its metadata lie in it as JSON."""
     content = (folder / files["model"]).read_bytes()
     found = convolutions(content)
-    return ReadBack(found, arithmetic_of(precision, found), computes_in(found), embedded_metadata(content))
+    metadata = embedded_metadata(content)
+    return ReadBack(found, arithmetic_of(precision, found), computes_in(found), metadata, residency(content))
 
 
 def examples(graphs: Graphs) -> dict[str, Example]:

@@ -38,6 +38,8 @@ class DeviceResult:
     bundle_sha256: str
     """Of the bundle's ``manifest.json``; empty where only the checkpoint is known."""
     file: str
+    equal_to_cpu: bool | None = None
+    """Whether its golden outputs were equal to the same device's CPU's to the bit; None where nobody compared."""
 
 
 def read_device_results(path: Path) -> list[DeviceResult]:
@@ -102,7 +104,14 @@ class _Reader:
             checkpoint_sha256=shas["checkpoint_sha256"],
             bundle_sha256=shas["bundle_sha256"],
             file=self.path.name,
+            equal_to_cpu=self.flag(row, "equal_to_cpu", f"{at}.equal_to_cpu"),
         )
+
+    def flag(self, fields: dict[str, Any], name: str, field: str) -> bool | None:
+        value = fields.get(name)
+        if value is not None and not isinstance(value, bool):
+            raise self.wrong(field, f"is {value!r}, neither true nor false")
+        return value
 
     def text(self, fields: dict[str, Any], name: str, field: str, needed: bool = True) -> str:
         value = fields.get(name, None if needed else "")

@@ -10,6 +10,7 @@ import click
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 from edgesr.release import DEFAULT_CHECKPOINT
+from edgesr.residency import residencies_from_dict
 
 
 @click.command("convert")
@@ -111,7 +112,10 @@ def command(
     for note in converted.notes:
         output.say(f"note: {note}")
     if as_json:
-        keys = ("target", "precision", "precision_got", "lowering", "size_bytes", "seconds", "parity", "delegation")
+        keys = (
+            *("target", "precision", "precision_got", "lowering", "size_bytes", "seconds", "parity"),
+            *("delegation", "residency"),
+        )
         further = {key: manifest[key] for key in ("first_visit_bytes", "npu", "notes") if key in manifest}
         said = {key: manifest[key] for key in keys}
         output.write_json({"ok": True, "bundle": str(converted.bundle), **said, **further})
@@ -136,8 +140,8 @@ def summarize(bundle: Path, manifest: dict[str, Any]) -> None:
         f"  parity     max abs error {parity['max_abs_error']:.1e}, PSNR {psnr} to PyTorch on real faces"
         f" ({parity['evaluated_with']})"
     )
-    for graph, delegated in (manifest["delegation"] or {}).items():
-        output.write(f"  delegation {graph}: {describe_delegation(delegated)}")
+    for line in output.residency_lines(residencies_from_dict(manifest["residency"])):
+        output.write(line)
     for chip, npu in manifest.get("npu", {}).items():
         output.write(f"  NPU        {chip} ({npu['architecture']}): {describe_npu(npu)}")
     for part, precision in manifest["arithmetic"].items():
@@ -149,9 +153,3 @@ def describe_npu(npu: dict[str, Any]) -> str:
     """What of a chip's NPU a bundle has: how much of each graph runs there, as compiled by what, and how large."""
     whole = ", ".join(f"{graph} {npu['nodes_on_npu'][graph]} of {count} nodes" for graph, count in npu["nodes"].items())
     return f"{whole}; contexts {output.size(sum(npu['context_bytes'].values()))}, QAIRT {npu['qairt']}"
-
-
-def describe_delegation(delegated: dict[str, Any]) -> str:
-    """What share of a graph's operators the delegate took, and what is left."""
-    left = ", ".join(f"{count} {name}" for name, count in delegated.get("remaining", {}).items())
-    return f"{delegated['fraction']:.1%} of operators" + (f"; left: {left}" if left else "")

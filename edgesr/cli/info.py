@@ -12,6 +12,7 @@ from edgesr.errors import UnavailableError, UsageError
 from edgesr.files.places import expanded
 from edgesr.process import extras
 from edgesr.release import DEFAULT_CHECKPOINT
+from edgesr.residency import residencies_from_dict
 
 if TYPE_CHECKING:
     from edgesr.images.imaging import Pixels
@@ -119,17 +120,20 @@ def of_bundle(folder: Path, lr_size: int | None, slots: int | None) -> dict[str,
         "training": None,
         "quantization": m.get("quantization"),
         **{key: m[key] for key in made if key in m},
+        "residency": m.get("residency", {}),
     }
 
 
 def show_bundle(facts: dict[str, Any]) -> None:
     """What a bundle is beside its network, for people."""
-    from edgesr.cli.convert import describe_delegation, describe_npu
+    from edgesr.cli.convert import describe_npu
 
     made = f"{facts['precision']}, lowering {facts['lowering']}, {output.size(facts['size_bytes'])}"
     output.write(f"  bundle         {facts['target']} {made}")
-    for graph, delegated in (facts["delegation"] or {}).items():
-        output.write(f"  delegation     {graph}: {describe_delegation(delegated)}")
+    if not facts["residency"]:
+        output.write("  runs on        not told: it was converted before bundles said so (convert again)")
+    for line in output.residency_lines(residencies_from_dict(facts["residency"])):
+        output.write(line)
     for chip, npu in facts.get("npu", {}).items():
         output.write(f"  NPU            {chip} ({npu['architecture']}): {describe_npu(npu)}")
 

@@ -19,6 +19,8 @@ from edgesr.errors import EXIT_NEGATIVE, EXIT_UNVERIFIED
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from edgesr.residency import Residencies
+
 _data: IO[str] | None = None
 """Where data goes while a command runs; then ``sys.stdout`` itself leads to stderr."""
 
@@ -161,6 +163,11 @@ def counted(count: int, one: str, many: str) -> str:
 def size(count: int) -> str:
     """Bytes for people: 3.5 MB."""
     return f"{count / 1e6:.2f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
+
+
+def residency_lines(found: Residencies) -> list[str]:
+    """Where each graph's operators run, a line a backend."""
+    return [f"  {graph:8} {one}" for graph, ones in found.items() for one in ones]
 
 
 def decibel(value: float | None) -> str:

@@ -38,6 +38,8 @@ class Runtime(abc.ABC):
     """Of the engine: torch, executorch, litert, onnxruntime, coreml, mil-evaluator, onnxruntime-web and its browser."""
     interface: Interface
     """With the ``lr_size`` and ``slots`` that the graphs were made for."""
+    accelerator: str = ""
+    """What the engine says that it computes on, where that is not the CPU alone."""
 
     @property
     def planar(self) -> bool:

@@ -18,6 +18,9 @@ class CoreMLRuntime(GraphRuntime):
     """Runs the functions ``encode`` and ``restore`` of a ``.mlpackage``."""
 
     name = "coreml"
+    accelerator = "the Neural Engine or the GPU"
+    units = "ALL"
+    """What Core ML may use, as coremltools names it."""
     models: dict[str, Any]
 
     def _open(self, folder: Path, files: Mapping[str, str], threads: int) -> None:  # noqa: ARG002
@@ -33,7 +36,10 @@ class CoreMLRuntime(GraphRuntime):
         import coremltools as ct
 
         self.models = {
-            graph: ct.models.MLModel(str(folder / files["model"]), function_name=graph) for graph in self.specs
+            graph: ct.models.MLModel(
+                str(folder / files["model"]), function_name=graph, compute_units=ct.ComputeUnit[self.units]
+            )
+            for graph in self.specs
         }
 
     def _run(self, graph: str, inputs: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
@@ -41,3 +47,11 @@ class CoreMLRuntime(GraphRuntime):
         named = {spec.file_name: array for spec, array in zip(specs["inputs"], inputs, strict=True)}
         outputs = self.models[graph].predict(named)
         return [np.asarray(outputs[spec.file_name]) for spec in specs["outputs"]]
+
+
+class CoreMLOnCpu(CoreMLRuntime):
+    """The same on the CPU alone."""
+
+    name = "coreml on the CPU"
+    accelerator = ""
+    units = "CPU_ONLY"

@@ -33,6 +33,7 @@ from edgesr.runtime.engines import Engine
 SECONDS = 300.0
 """Until a question is answered: generous, since a loaded machine is no wrong file."""
 MOST_HEADER = 1 << 20
+WORKER = "edgesr.runtime.isolated_worker"
 DTYPES = ("float32", "float16", "int8", "uint8", "int32")
 
 
@@ -60,12 +61,13 @@ class IsolatedRuntime(GraphRuntime):
 
     def _open(self, folder: Path, files: Mapping[str, str], threads: int) -> None:
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by _end)
+        command, environment = self._program()
         self._process = subprocess.Popen(
-            # -P: nothing of the current folder is imported.
-            [sys.executable, "-P", "-m", "edgesr.runtime.isolated_worker"],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
+            env=environment,
         )
         self.close = weakref.finalize(self, _end, self._process, self._stderr)
         """End the child; otherwise that happens when this object is collected."""
@@ -78,10 +80,15 @@ class IsolatedRuntime(GraphRuntime):
             "threads": threads,
         }
         try:
-            self.name = str(self._ask({"question": "open", **described})[0]["name"])
+            said, _ = self._ask({"question": "open", **described})
+            self.name, self.accelerator = str(said["name"]), str(said["accelerator"])
         except BaseException:
             self.close()
             raise
+
+    def _program(self) -> tuple[list[str], Mapping[str, str] | None]:
+        """The child's command, and its environment where that is not ours."""
+        return [sys.executable, "-P", "-m", WORKER], None  # -P: nothing of the current folder is imported
 
     def _run(self, graph: str, inputs: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
         """As the engine's.

@@ -40,7 +40,7 @@ def main() -> None:
         try:
             if runtime is None:
                 runtime = open_artifact(asked)
-                write_frame(answers, {"name": runtime.name})
+                write_frame(answers, {"name": runtime.name, "accelerator": runtime.accelerator})
             else:
                 write_frame(answers, {}, runtime.run(asked["graph"], arrays))
         except ImportError as error:

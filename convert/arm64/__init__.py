@@ -1,0 +1,1 @@
+"""The kernels that phones run: bundles on emulated arm64 CPUs, on a PC."""

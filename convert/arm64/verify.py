@@ -1,0 +1,135 @@
+"""The parity gate on emulated arm64 CPUs: the kernels that phones run, and whether they give what x86's give."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgesr.bundle import open_bundle
+from edgesr.errors import UnavailableError
+from edgesr.runtime.engines import ENGINES, Engine
+
+from ..beside import Beside
+from ..executorch import NOT_ON_ARM64
+from ..manifest_checks import form_checks, own_checks
+from ..parity import Check
+from ..target import Report
+from ..verification import Emulated, Verification
+from ..verify import NO_CHECKPOINT, Work, find_any_reference
+from .environment import Arm64Environment, arm64_environment, ours
+from .runtime import CPUS, Cpu, EmulatedRuntime, find_cpu
+
+if TYPE_CHECKING:
+    from ..reference import Reference
+    from ..shipped_reference import ShippedReference
+
+RUNS = {"tflite": ENGINES["tflite"], "onnx": ENGINES["onnx"], "web": ENGINES["onnx"]}
+"""What runs a target's artifacts on arm64 Linux."""
+CANNOT = {
+    "executorch": NOT_ON_ARM64,
+    "coreml": "Core ML runs on Apple's systems alone",
+}
+
+
+def verify_on_arm64(
+    folder: str | Path,
+    checkpoint: str | Path | None = None,
+    report: Report = lambda stage: None,
+    cpus: Sequence[str] = (),
+) -> Verification:
+    """The gate of ``verify`` on emulated arm64 CPUs: golden vectors, and real faces beside the network.
+
+    ``cpus``: names that QEMU knows; by default ``CPUS``, with and without dotprod and i8mm. What the files hold is not
+    read back: ``verify`` does it. ``emulated`` of the result says for each CPU whether the outputs are this machine's
+    to the bit. The first call fetches the emulator (half a minute, 700 MB in the user's cache).
+
+    Raises:
+        BundleError: it is damaged or no bundle; nothing of it was loaded.
+        CheckpointError: ``checkpoint`` is given, and the bundle was not made from it.
+        UnavailableError: arm64 cannot be emulated here, or nothing runs this target's artifacts there.
+        UsageError: QEMU does not know a CPU.
+    """
+    report("checking hashes")
+    bundle = open_bundle(Path(folder))
+    engine = engine_of(bundle.manifest["target"])
+    environment = arm64_environment()
+    environment.create(report)
+    files = float(len(bundle.manifest["sha256"]))
+    work = Work(bundle, report, [Check("files with the right hash", True, files, files)])
+    emulated: list[Emulated] = []
+    reference = None
+    with ours() as path:
+        found = [find_cpu(environment, path, name) for name in cpus or CPUS]
+        if work.add(form_checks(bundle)):
+            sound = work.add(own_checks(bundle))
+            reference = find_any_reference(bundle, checkpoint)
+            if (reference is None or work.agrees_with(reference)) and sound:
+                emulated += _run_on_each(_Machines(environment, path, found, engine), work, reference)
+    if reference is None:
+        work.unverified.append(NO_CHECKPOINT)
+    unverified = "; ".join(work.unverified) or None
+    return Verification(tuple(work.checks), work.evaluated_with, tuple(work.notes), unverified, tuple(emulated))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Machines:
+    """What arm64 is emulated with."""
+
+    environment: Arm64Environment
+    ours: Path
+    cpus: Sequence[Cpu]
+    engine: Engine
+
+
+def _run_on_each(machines: _Machines, work: Work, reference: Reference | ShippedReference | None) -> Iterator[Emulated]:
+    """The gate on each CPU; what fails there is a failed check of ``work``."""
+    work.report("running it on this machine's own kernels")
+    here = work.attempt("model file: its runtime takes it", work.open_runtime)
+    if here is None:
+        return
+    truth = None if reference is None else work.truth(reference)
+    bundle, m = work.bundle, work.bundle.manifest
+    for cpu in machines.cpus:
+        work.report(f"running it on {cpu}")
+        started = time.monotonic()
+
+        def opened(cpu: Cpu = cpu) -> EmulatedRuntime:
+            described = (machines.engine, bundle.folder, m["files"], bundle.interface, m["tensors"])
+            return EmulatedRuntime(machines.environment, machines.ours, cpu, *described)
+
+        runtime = work.attempt(f"{cpu.name}: model file: its runtime takes it", opened)
+        if runtime is None:
+            continue
+        beside = Beside(runtime, here)
+        try:
+            if work.measure_golden(beside, f"{cpu.name}: ") and truth is not None:
+                work.measure_faces(beside, truth, f"{cpu.name}: ")
+        finally:
+            runtime.close()
+        work.evaluated_with = f"{runtime.name.split()[0]} on emulated arm64"
+        result = Emulated(
+            cpu=cpu.name,
+            dotprod=cpu.dotprod,
+            i8mm=cpu.i8mm,
+            engine=runtime.name,
+            seconds=round(time.monotonic() - started, 1),
+            equal=beside.equal,
+            largest=beside.largest,
+        )
+        work.notes.append(str(result))
+        yield result
+
+
+def engine_of(target: str) -> Engine:
+    """What runs a target's artifacts on arm64 Linux.
+
+    Raises:
+        UnavailableError: nothing does.
+    """
+    if target not in RUNS:
+        why = CANNOT.get(target, "there is no engine of it for arm64 Linux")
+        raise UnavailableError(f"{target} bundles do not run on emulated arm64: {why}", f"these do: {', '.join(RUNS)}")
+    return RUNS[target]

@@ -1,0 +1,42 @@
+"""The shipped int8 network by the kernels of phones: TFLite and ONNX bundles on emulated arm64 CPUs.
+
+    python tools/arm64_check.py TFLITE_BUNDLE
+
+Converts to ONNX itself. Exit code 3, with a sentence on stderr, where arm64 cannot be emulated here.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+EDGESR = [sys.executable, "-m", "edgesr.cli"]
+
+
+def main() -> int:
+    """0 where every bundle passes on its CPU, 1 where one does not."""
+    if shutil.which("mmdebstrap") is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for words in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "mmdebstrap"]):
+            subprocess.run(["apt-get", *words], env=quiet, stdout=subprocess.DEVNULL, check=False)
+    if code := subprocess.run([*EDGESR, "setup", "arm64"], check=False).returncode:
+        return code
+    with tempfile.TemporaryDirectory() as folder:
+        onnx = Path(folder) / "onnx"
+        convert = [*EDGESR, "convert", "--target", "onnx", "--precision", "int8", "--output", onnx]
+        subprocess.run(convert, check=True)
+        # With neither dotprod nor i8mm, and with both: each has kernels of its own.
+        runs = [("cortex-a72", Path(sys.argv[1])), ("cortex-a710", onnx)]
+        codes = [
+            subprocess.run([*EDGESR, "verify", "--arch", "arm64", "--cpu", cpu, bundle], check=False).returncode
+            for cpu, bundle in runs
+        ]
+    return max(codes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
