@@ -8,10 +8,16 @@ import kotlin.math.min
 
 /** Faces in photos, and landmarks sharpened by looking at each face many times (`docs/alignment.md`, Landmarks). */
 class FaceDetector(private val network: FaceNetwork, private val threshold: Double = Rules.Detector.LEAST_SCORE) {
+    /** Side in pixels of the largest picture that is looked at as it is. */
+    val side: Int get() = network.side("detect")
+
+    /** Faces of a picture of at most [side] a side, seen as it is. */
+    internal fun look(picture: Pixels): List<Face> = search("detect", picture)
+
     /** Faces of a photo, the largest first. Where none is found the photo is searched at half and a quarter, too. */
     fun detect(photo: Pixels): List<Face> {
         val longest = max(photo.width, photo.height)
-        val most = min(longest, network.side("detect"))
+        val most = min(longest, side)
         var found = emptyList<Face>()
         for (limit in intArrayOf(most, most / 2, most / 4)) {
             if (limit < 1) break

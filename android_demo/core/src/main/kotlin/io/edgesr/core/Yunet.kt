@@ -13,6 +13,9 @@ class Face(val left: Double, val top: Double, val width: Double, val height: Dou
     fun scaled(x: Double, y: Double = x) =
         Face(left * x, top * y, width * x, height * y, landmarks.map { Point(it.x * x, it.y * y) }, score)
 
+    /** At another place. */
+    fun moved(x: Double, y: Double) = Face(left + x, top + y, width, height, landmarks.map { Point(it.x + x, it.y + y) }, score)
+
     fun with(landmarks: List<Point>) = Face(left, top, width, height, landmarks, score)
 }
 

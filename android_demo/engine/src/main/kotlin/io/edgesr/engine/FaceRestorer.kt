@@ -6,6 +6,7 @@ import io.edgesr.core.Descriptor
 import io.edgesr.core.Enhance
 import io.edgesr.core.Face
 import io.edgesr.core.FaceDetector
+import io.edgesr.core.FaceSearch
 import io.edgesr.core.Gallery
 import io.edgesr.core.Pixels
 import io.edgesr.core.Regions
@@ -32,9 +33,11 @@ class FaceRestorer private constructor(val engine: Engine, private val detector:
     /**
      * Faces of a photo, the largest first, with landmarks as exact as those that the network was trained with.
      *
+     * @param tiny search the photo's parts too, up to some twenty more looks in one of 12 megapixels; without, only faces
+     * that show in a picture of 1024 pixels are found.
      * @throws EngineException where the detector does not run.
      */
-    fun faces(photo: Pixels): List<Face> = alone { detector.detect(photo).map { detector.refine(photo, it) } }
+    fun faces(photo: Pixels, tiny: Boolean = true): List<Face> = alone { FaceSearch(detector).faces(photo, tiny) }
 
     /**
      * Faces of a photo that are large enough to learn from, the largest first; where none is, the largest alone, of which

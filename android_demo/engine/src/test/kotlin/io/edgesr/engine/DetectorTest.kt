@@ -1,7 +1,11 @@
 package io.edgesr.engine
 
+import io.edgesr.core.AreaResize
 import io.edgesr.core.BundleException
 import io.edgesr.core.FaceDetector
+import io.edgesr.core.FaceSearch
+import io.edgesr.core.Pixels
+import io.edgesr.core.Point
 import io.edgesr.core.Vectors
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertThrows
@@ -45,9 +49,38 @@ class DetectorTest {
     }
 
     @Test
+    fun tinyFacesOfALargePhotoAreFound() {
+        TfliteFaceNetwork.open(FolderSource(folder)).use { network ->
+            val detector = FaceDetector(network)
+            val portrait = Vectors.decode(Vectors.photo("portrait-0027_1.jpg"))
+            val one = detector.detect(portrait)[0]
+            val factor = one.alignment.side / 30
+            val small = AreaResize.resize(portrait, (portrait.width / factor).toInt(), (portrait.height / factor).toInt())
+            // Of 5 megapixels, whose parts are looked at as they are, and of 3, whose parts are enlarged.
+            for ((width, height) in listOf(Pair(2500, 2000), Pair(2000, 1500))) {
+                val photo = Pixels(width, height, ByteArray(width * height * 3) { 120 })
+                val places = listOf(Pair(20, 30), Pair(width / 2 - 10, height / 2), Pair(width - small.width, height - small.height))
+                for ((left, top) in places) {
+                    for (y in 0 until small.height) System.arraycopy(small.rgb, y * small.width * 3, photo.rgb, ((top + y) * width + left) * 3, small.width * 3)
+                }
+                val search = FaceSearch(detector)
+                assertTrue(search.faces(photo, tiny = false).size < places.size)
+                val found = search.faces(photo)
+                assertEquals(places.size, found.size)
+                for ((left, top) in places) {
+                    val expected = one.landmarks.map { Point(it.x * small.width / portrait.width + left, it.y * small.height / portrait.height + top) }
+                    val away = found.minOf { Vectors.furthest(it.landmarks, expected) }
+                    assertTrue("$away pixels away", away < 1.5)
+                }
+            }
+        }
+    }
+
+    @Test
     fun nothingIsFoundWhereNothingIs() {
         TfliteFaceNetwork.open(FolderSource(folder)).use {
             assertTrue(FaceDetector(it).detect(Vectors.decode(Vectors.photo("no-face.jpg"))).isEmpty())
+            assertTrue(FaceSearch(FaceDetector(it)).faces(Vectors.decode(Vectors.photo("no-face.jpg"))).isEmpty())
         }
     }
 
