@@ -32,7 +32,7 @@ from edgesr.errors import EXIT_OK
 from edgesr.evaluation.methods import degrade
 from edgesr.faces import detection
 from edgesr.faces.yunet import YUNET
-from edgesr.models import save_checkpoint
+from edgesr.models import load_checkpoint, save_checkpoint
 from edgesr.models.hime.config import HIMEConfig
 from edgesr.models.hime.network import HIME
 from edgesr.process import threads
@@ -166,8 +166,18 @@ def pwave_checkpoint(once: Once) -> Path:
 
 @pytest.fixture(scope="session")
 def pwave_int8(once: Once, pwave_checkpoint: Path, people_folder: Path) -> Path:
-    """Its int8 form, trained for two steps."""
-    return once("tiny-pwave-int8", lambda folder: train_in_int8(pwave_checkpoint, people_folder, folder))
+    """Its int8 form, with steps that fit its features, trained for two steps."""
+
+    def make(folder: Path) -> None:
+        source = load_checkpoint(pwave_checkpoint)
+        photos = [torch.from_numpy(face.exemplar.copy()).permute(2, 0, 1) for face in sample_faces(32)]
+        scales = measure_feature_scales(source.model, torch.stack(photos))
+        with tempfile.TemporaryDirectory() as own:
+            fitting = Path(own) / "tiny-pwave"
+            save_checkpoint(fitting, "tiny-pwave", source.model, training={}, feature_scales=scales)
+            train_in_int8(fitting, people_folder, folder)
+
+    return once("tiny-pwave-int8", make)
 
 
 @pytest.fixture(scope="session")
