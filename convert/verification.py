@@ -24,14 +24,16 @@ class Emulated:
     seconds: float
     """That all of it took: emulation says nothing of a phone's pace."""
     equal: Mapping[str, bool]
-    """By output of both graphs on the golden vectors, whether it is equal to this machine's to the bit."""
+    """By output that both computed, whether it is equal to this machine's to the bit, on golden vectors and faces."""
     largest: float
     """Difference of an output, of values relative to its peak."""
 
     def __str__(self) -> str:
+        if not self.equal:
+            return f"{self.cpu}: nothing could be compared with this machine's"
         unequal = [name for name, equal in self.equal.items() if not equal]
         if not unequal:
-            return f"{self.cpu}: every output is equal to this machine's to the bit"
+            return f"{self.cpu}: {', '.join(self.equal)} are equal to this machine's to the bit"
         return f"{self.cpu}: {', '.join(unequal)} differ from this machine's by {self.largest:.1e} of the peak at most"
 
 

@@ -191,7 +191,8 @@ class Work:
         m, on_cpu = self.bundle.manifest, target_named(self.bundle.manifest["target"]).further("on_cpu")
         if not runtime.accelerator or on_cpu is None:
             return None
-        return Beside(runtime, on_cpu(self.bundle.folder, m["files"], self.bundle.interface, m["tensors"]))
+        described = (self.bundle.folder, m["files"], self.bundle.interface, m["tensors"])
+        return self.attempt("model file: the CPU takes it", lambda: Beside(runtime, on_cpu(*described)))
 
     def open_runtime(self) -> Runtime:
         m, target = self.bundle.manifest, target_named(self.bundle.manifest["target"])

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 Source = Literal["file", "compiler", "rules"]
 """How it is known: the artifact's own file holds the partitions; the backend's compiler said so when it took the graph;
-or the backend's published list of operators was applied to the graph, which no device has confirmed."""
+or rules were applied to the graph (a published list of operators, where there is one); no device has confirmed it."""
 MOST_NODES = 1_000_000
 MOST_KINDS = 1000
 
@@ -19,7 +19,7 @@ class Residency:
     """One graph on one backend."""
 
     backend: str
-    """For readers: ``XNNPACK``, ``QNN HTP v75``."""
+    """For readers: ``XNNPACK``, ``Hexagon v75``."""
     nodes: int
     """Operators that it takes."""
     of: int
@@ -70,7 +70,7 @@ class Residency:
         parts = f"{self.partitions} partition{'' if self.partitions == 1 else 's'}"
         said = f"{self.backend}: {self.nodes} of {self.of} operators in {parts}"
         left = ", ".join(f"{count} {name}" for name, count in sorted(self.left.items()))
-        by_rule = " (by its list of operators)" if self.source == "rules" else ""
+        by_rule = " (by rules)" if self.source == "rules" else ""
         return said + (f"; left: {left}" if left else "") + by_rule
 
 

@@ -114,7 +114,8 @@ def copied(tiny_bundle: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_bundle, tmp_path / "bundle"))
 
 
-def test_verify_reads_it_back_from_the_file(call: Call, tiny_checkpoint: Path, copied: Path) -> None:
+def test_what_rules_say_is_told_and_not_held_against_a_bundle(call: Call, tiny_checkpoint: Path, copied: Path) -> None:
+    """The next version may have other rules. What a file holds, test_verify_binary changes."""
     code, answer, _ = call("verify", copied, "-c", tiny_checkpoint)
     assert (code, set(answer["residency"])) == (0, {"encode", "restore"})
     said = answer["residency"]["restore"][0]
@@ -125,7 +126,7 @@ def test_verify_reads_it_back_from_the_file(call: Call, tiny_checkpoint: Path, c
 
     edit(copied, claim_more)
     code, answer, _ = call("verify", copied, "-c", tiny_checkpoint)
-    assert (code, "manifest: residency" in answer["error"]) == (1, True)
+    assert (code, answer["ok"]) == (0, True)
 
 
 def test_a_bundle_of_before_verifies_without(call: Call, tiny_checkpoint: Path, copied: Path) -> None:
@@ -133,7 +134,7 @@ def test_a_bundle_of_before_verifies_without(call: Call, tiny_checkpoint: Path, 
     code, answer, _ = call("verify", copied, "-c", tiny_checkpoint)
     assert (code, answer["ok"], answer["residency"]) == (0, True, {})
     code, facts, _ = call("info", copied)
-    assert (code, facts["residency"]) == (0, {})
+    assert (code, "residency" in facts) == (0, False)
 
 
 def test_a_manifest_that_does_not_add_up_is_refused(call: Call, copied: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgesr.errors import UsageError
+from edgesr.errors import UnavailableError, UsageError
 from edgesr.models.interface import Interface
 from edgesr.runtime.engines import Engine
 from edgesr.runtime.isolated import WORKER, IsolatedRuntime
@@ -25,6 +25,9 @@ auxv.restype, auxv.argtypes = ctypes.c_ulong, [ctypes.c_ulong]
 print(int(auxv(16) >> 20 & 1), int(auxv(26) >> 13 & 1))
 """
 """Whether Linux says of this CPU that it has dotprod (HWCAP, bit 20) and i8mm (HWCAP2, bit 13)."""
+
+PATIENCE = 120.0
+"""Seconds that a CPU may take for that."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,15 +50,22 @@ def find_cpu(environment: Arm64Environment, ours: Path, name: str) -> Cpu:
 
     Raises:
         UsageError: the emulator does not know it.
+        UnavailableError: the emulator does not start, or is not done in time.
     """
-    done = subprocess.run(
-        environment.python(["-c", FEATURES]),
-        env=environment.variables(name, ours),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            environment.python(["-c", FEATURES]),
+            env=environment.variables(name, ours),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UnavailableError(
+            f"the emulator does not start: {error}", f"remove {environment.folder}, then: edgesr setup arm64"
+        ) from error
     if done.returncode:
         said = " ".join(done.stderr.split())[:200] or f"it ends with {done.returncode}"
         raise UsageError(f"the emulator does not run a CPU {name!r}: {said}", f"among those it runs: {', '.join(CPUS)}")

@@ -39,17 +39,23 @@ def command(model: str, lr_size: int | None, slots: int | None, as_json: bool) -
     untrained = None if here or described else preset(model)
     if untrained is None and described is None:
         early.network(model, presets=True)
+    from edgesr.bundle import MANIFEST
+
+    bundle = expanded(model) if (expanded(model) / MANIFEST).is_file() else None
     if not extras.has_torch():
+        if bundle is not None:
+            raise UnavailableError(
+                "to count what a bundle's network costs takes PyTorch, which is not installed",
+                extras.install_hint("convert"),
+            )
         facts = without_torch(model, lr_size, slots, known=not untrained and described is None)
         if as_json:
             output.write_json(facts)
         else:
             show(facts, model)
         return
-    from edgesr.bundle import MANIFEST
     from edgesr.models.checkpoint import load_checkpoint
 
-    bundle = expanded(model) if (expanded(model) / MANIFEST).is_file() else None
     if bundle is not None:
         facts = of_bundle(bundle, lr_size, slots)
         if as_json:
@@ -119,8 +125,7 @@ def of_bundle(folder: Path, lr_size: int | None, slots: int | None) -> dict[str,
         "offsets": None,
         "training": None,
         "quantization": m.get("quantization"),
-        **{key: m[key] for key in made if key in m},
-        "residency": m.get("residency", {}),
+        **{key: m[key] for key in (*made, "residency") if key in m},
     }
 
 
@@ -130,9 +135,9 @@ def show_bundle(facts: dict[str, Any]) -> None:
 
     made = f"{facts['precision']}, lowering {facts['lowering']}, {output.size(facts['size_bytes'])}"
     output.write(f"  bundle         {facts['target']} {made}")
-    if not facts["residency"]:
+    if "residency" not in facts:
         output.write("  runs on        not told: it was converted before bundles said so (convert again)")
-    for line in output.residency_lines(residencies_from_dict(facts["residency"])):
+    for line in output.residency_lines(residencies_from_dict(facts.get("residency", {}))):
         output.write(line)
     for chip, npu in facts.get("npu", {}).items():
         output.write(f"  NPU            {chip} ({npu['architecture']}): {describe_npu(npu)}")

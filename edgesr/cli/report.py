@@ -117,7 +117,7 @@ def command(
 
     Writes one HTML file that opens offline, its JSON and a Markdown summary beside it. What is not converted yet is
     converted. An interrupted report goes on where it stopped. Exit code 1 where no precision keeps within the limits
-    on some target; of two reports, where a figure got worse beyond the spread of both.
+    on some target, and where a figure got worse than an older report's beyond the spread of both.
     """
     if len(compare) > 2:
         raise UsageError("--compare takes one report or two", "edgesr report --compare OLD.json NEW.json")
@@ -127,8 +127,12 @@ def command(
         return
     refuse_early(out, force)
     beside = out.with_suffix(".compare.html")
+    older = None
     if compare:
+        from edgesr.report.report import read_report
+
         early.absent(beside, beside.with_suffix(".md"), force=force)
+        older = read_report(compare[0])  # before anything is measured: the new one may take its place
     early.checkpoint(checkpoint)
     for name in quantized:
         early.checkpoint(name)
@@ -171,19 +175,19 @@ def command(
         report=output.say,
         track=progress.track,
     )
-    compared = {}
-    if compare:
+    compared, worse = {}, False
+    if older is not None:
         from edgesr.report.compare import compare as side_by_side
         from edgesr.report.compare import write_comparison
-        from edgesr.report.report import read_report
 
-        summary = write_comparison(side_by_side(read_report(compare[0]), written.content), beside)
+        found = side_by_side(older, written.content)
+        worse, summary = bool(found.worse), write_comparison(found, beside)
         compared = {"comparison": str(beside), "comparison_markdown": str(summary)}
     if as_json:
         described = written.content.to_dict()
         output.write_json(
             {
-                "ok": written.ok,
+                "ok": written.ok and not worse,
                 "report": str(written.page),
                 "json": str(written.json),
                 "markdown": str(written.markdown),
@@ -197,7 +201,7 @@ def command(
         print_summary(written)
         for file in (*map(str, written.node_data), *compared.values()):
             output.write(file)
-    if not written.ok:
+    if worse or not written.ok:
         raise output.NegativeResult
 
 

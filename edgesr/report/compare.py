@@ -152,7 +152,10 @@ def _figures(old: Row, new: Row, same_faces: bool, same_timing: bool) -> tuple[F
         found[-1] = dataclasses.replace(found[-1], better=apart)
     if not same_faces:
         found = [dataclasses.replace(one, better=None) for one in found]
-    found.append(_figure("size", old.size_bytes, new.size_bytes, megabytes, _less(old.size_bytes, new.size_bytes)))
+    # A tool's update moves a few bytes: what readers see no difference of is none.
+    shown = megabytes(old.size_bytes) != megabytes(new.size_bytes)
+    less = _less(old.size_bytes, new.size_bytes) if shown else None
+    found.append(_figure("size", old.size_bytes, new.size_bytes, megabytes, less))
     if old.latency and new.latency:
         was, now = old.latency, new.latency
         ratios = _apart((was.ratio_p10, was.ratio_p90), (now.ratio_p10, now.ratio_p90))
