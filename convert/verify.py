@@ -188,8 +188,10 @@ class Work:
 
     def beside_cpu(self, runtime: Runtime) -> Beside | None:
         """An engine that claims an accelerator, beside the same artifact on the CPU; None of any other."""
+        if not runtime.accelerator:
+            return None  # before the target's module is loaded, which takes PyTorch
         m, on_cpu = self.bundle.manifest, target_named(self.bundle.manifest["target"]).further("on_cpu")
-        if not runtime.accelerator or on_cpu is None:
+        if on_cpu is None:
             return None
         described = (self.bundle.folder, m["files"], self.bundle.interface, m["tensors"])
         return self.attempt("model file: the CPU takes it", lambda: Beside(runtime, on_cpu(*described)))
