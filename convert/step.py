@@ -11,7 +11,7 @@ from edgesr.errors import InputOutputError, UnavailableError
 from .child import ChildTimeoutError, last_meaningful_line, run_child
 
 STEP_SECONDS = 1800.0
-"""Longest that one step may take: 25 MB come over a slow line."""
+"""Longest that one step may take: tens of megabytes come over a slow line."""
 
 
 def run_step(

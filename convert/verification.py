@@ -49,7 +49,7 @@ class Verification:
     emulated: tuple[Emulated, ...] = ()
     """Other CPUs that it was run on."""
     residency: Residencies = dataclasses.field(default_factory=dict)
-    """What each backend takes of a graph, as the manifest says, which was held against the file."""
+    """What each backend takes of a graph, as the manifest says; what lies in the file was held against it."""
 
     @property
     def failed(self) -> tuple[str, ...]:

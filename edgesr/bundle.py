@@ -22,6 +22,7 @@ from edgesr.files.atomic import folder_aside
 from edgesr.files.claims import claimed
 from edgesr.files.leftovers import recover
 from edgesr.files.litter import is_empty, is_litter
+from edgesr.files.places import expanded
 from edgesr.models.architecture import NetworkConfig
 from edgesr.models.description import sha256_of
 from edgesr.models.interface import Interface
@@ -104,6 +105,12 @@ class Bundle:
         if missing := sorted(set(golden_names(self.interface)) - set(vectors)):
             raise BundleError(f"{self.folder / GOLDEN} has no {missing[0]}", "convert again")
         return vectors
+
+
+def bundle_folder(name: str | Path) -> Path | None:
+    """The folder of a bundle, which a manifest lies in; None where the name is of something else, or of nothing."""
+    folder = expanded(name)
+    return folder if (folder / MANIFEST).is_file() else None
 
 
 def golden_names(interface: Interface) -> list[str]:

@@ -12,9 +12,11 @@ import pytest
 from conftest import Call
 
 from edgesr.errors import UsageError
+from edgesr.report import write
 from edgesr.report.compare import Comparison, compare, comparison_html, comparison_markdown
 from edgesr.report.report import Report, read_report
 from edgesr.report.rows import Row
+from edgesr.report.write import WrittenReport
 from edgesr.residency import Residency
 
 OLD = Path(__file__).parent.parent / "docs" / "reports" / "hime-small-x4" / "report.json"
@@ -128,3 +130,43 @@ def test_the_command_sets_two_reports_side_by_side_and_measures_nothing(
     code, said, _ = call("report", "--compare", OLD, OLD, "-o", tmp_path / "same.html")
     assert (code, said["ok"]) == (0, True)
     assert json.loads(json.dumps(said))["differences"] == []
+
+
+@pytest.fixture
+def measured(old: Report, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Instead of measuring, a report with a worse figure takes the place of what is there; where."""
+    places: list[Path] = []
+
+    def write_report(page: Path, **_: Any) -> WrittenReport:
+        places.append(page)
+        found = changed(old, psnr_loss_mean=9.0, psnr_loss_95=(8.0, 10.0))
+        page.with_suffix(".json").write_text(found.to_json())
+        return WrittenReport(page, page.with_suffix(".json"), page.with_suffix(".md"), found)
+
+    monkeypatch.setattr(write, "write_report", write_report)
+    return places
+
+
+def test_a_report_that_takes_the_olders_place_is_set_beside_what_was_there(
+    call: Call, measured: list[Path], tmp_path: Path
+) -> None:
+    page, kept = tmp_path / "report.html", tmp_path / "report.json"
+    kept.write_text(OLD.read_text())
+    code, said, _ = call("report", "-c", "hime-small-x4", "--compare", kept, "-o", page, "--force")
+    assert (code, said["ok"], measured) == (1, False, [page]), "a figure got worse"
+    assert "**worse**" in Path(said["comparison_markdown"]).read_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "network", "code"),
+    [("{}", "hime-small-x4", 5), (None, "hime-small-x8", 2)],
+    ids=["no report", "of another network"],
+)
+def test_an_older_report_that_cannot_be_compared_is_refused_before_anything_is_measured(
+    content: str | None, network: str, code: int, call: Call, measured: list[Path], tmp_path: Path
+) -> None:
+    given = tmp_path / "old.json"
+    given.write_text(OLD.read_text() if content is None else content)
+    got, said, _ = call("report", "-c", network, "--compare", given, "-o", tmp_path / "new.html")
+    assert (got, said["ok"], measured) == (code, False, [])
+    assert list(tmp_path.iterdir()) == [given]

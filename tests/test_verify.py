@@ -20,6 +20,7 @@ from tampering import Made, edit, make, refused
 from edgesr.bundle import GOLDEN, MANIFEST, open_bundle
 from edgesr.convert.int8 import int8_checks
 from edgesr.convert.pipeline import convert, plan
+from edgesr.convert.quantized import Calibration
 from edgesr.convert.reference import find_reference
 from edgesr.convert.targets import TARGETS
 from edgesr.convert.verify import verify
@@ -262,3 +263,13 @@ def test_weights_of_another_network_are_named(made: Made, tmp_path: Path) -> Non
     edit(folder, lambda manifest: manifest.update({key: told[key] for key in keys}))
     assert open_bundle(folder)
     refused(folder, made.float, "real faces")
+
+
+def test_a_calibrated_bundle_keeps_every_point_that_its_network_has(
+    made: Made, people_folder: Path, tmp_path: Path
+) -> None:
+    """No int8 checkpoint says there what the points are to be."""
+    folder, calibration = tmp_path / "bundle", Calibration(people_folder)
+    convert(plan("onnx", checkpoint=made.float, precision="int8-ptq", output=folder, calibration=calibration))
+    edit(folder, lambda manifest: manifest["quantization"]["points"].pop("features.f_ref"))
+    refused(folder, made.float, "manifest: quantization")

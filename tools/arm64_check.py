@@ -2,7 +2,8 @@
 
     python tools/arm64_check.py TFLITE_BUNDLE
 
-Converts to ONNX itself. Exit code 3, with a sentence on stderr, where arm64 cannot be emulated here.
+Converts to ONNX itself, and runs the tests of the emulation. Exit code 3, with a sentence on stderr, where arm64
+cannot be emulated here.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parent.parent
 EDGESR = [sys.executable, "-m", "edgesr.cli"]
 
 
 def main() -> int:
-    """0 where every bundle passes on its CPU, 1 where one does not."""
+    """0 where every bundle passes on its CPU and the tests do, 1 where one does not."""
     if shutil.which("mmdebstrap") is None and os.geteuid() == 0 and shutil.which("apt-get"):
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         for words in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "mmdebstrap"]):
@@ -35,6 +37,9 @@ def main() -> int:
             subprocess.run([*EDGESR, "verify", "--arch", "arm64", "--cpu", cpu, bundle], check=False).returncode
             for cpu, bundle in runs
         ]
+    # With the negative control. A plain run of the suite leaves these out where nothing has made the environment.
+    tests = [sys.executable, "-m", "pytest", "-q", "tests/test_arm64.py"]
+    codes.append(subprocess.run(tests, cwd=ROOT, check=False).returncode)
     # A bundle that fails counts for more than one that cannot be run.
     return next((code for code in codes if code not in (0, 3)), max(codes))
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from edgesr.bundle import open_bundle
 from edgesr.errors import UnavailableError
 from edgesr.runtime.engines import ENGINES, Engine
+from edgesr.runtime.isolated import IsolatedRuntime
 
 from ..beside import Beside
 from ..executorch import NOT_ON_ARM64
@@ -87,17 +88,18 @@ class _Machines:
 def _run_on_each(machines: _Machines, work: Work, reference: Reference | ShippedReference | None) -> Iterator[Emulated]:
     """The gate on each CPU; what fails there is a failed check of ``work``."""
     work.report("running it on this machine's own kernels")
-    here = work.attempt("model file: its runtime takes it", work.open_runtime)
+    bundle, m = work.bundle, work.bundle.manifest
+    described = (machines.engine, bundle.folder, m["files"], bundle.interface, m["tensors"])
+    # The same engine on both, also where this machine has another for the target, as a browser.
+    here = work.attempt("model file: its runtime takes it", lambda: IsolatedRuntime(*described))
     if here is None:
         return
     truth = None if reference is None else work.truth(reference)
-    bundle, m = work.bundle, work.bundle.manifest
     for cpu in machines.cpus:
         work.report(f"running it on {cpu}")
         started = time.monotonic()
 
         def opened(cpu: Cpu = cpu) -> EmulatedRuntime:
-            described = (machines.engine, bundle.folder, m["files"], bundle.interface, m["tensors"])
             return EmulatedRuntime(machines.environment, machines.ours, cpu, *described)
 
         runtime = work.attempt(f"{cpu.name}: model file: its runtime takes it", opened)

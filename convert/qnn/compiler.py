@@ -32,9 +32,9 @@ class Compiled:
     nodes: int
     """Of the graph, after ONNX Runtime's own simplifications."""
     on_npu: int
-    """So many of them are in the contexts: all, or there is none."""
+    """So many of them are in the context: all, or there is none."""
     partitions: int
-    """Contexts that they were made into."""
+    """Contexts that they were made into: one, or there is none."""
     bytes: int
     """Of the context binary."""
     build: str
@@ -81,7 +81,11 @@ def _judged(graph: str, chip: str, found: dict[str, Any]) -> Compiled:
         more = f" and {len(elsewhere) - NAMED} more" if len(elsewhere) > NAMED else ""
         what = f"{len(elsewhere)} of {found['nodes']} nodes of {graph} do not run on the NPU of {chip}"
         raise ResidencyError(f"{what}: {', '.join(named)}{more}", HINT)
-    return Compiled(**found)
+    made = Compiled(**found)
+    if made.partitions != 1 or made.on_npu != made.nodes:
+        what = f"{made.on_npu} of {made.nodes} nodes of {graph} are in {made.partitions} contexts for {chip}"
+        raise ResidencyError(f"{what}, and not all in one", HINT)
+    return made
 
 
 def _read(line: str) -> dict[str, Any]:

@@ -182,8 +182,7 @@ def emulated(
 def residency(compiled: Compiled, chip: str) -> Residency:
     """Where a graph's nodes run, as QNN's compiler said when it took them."""
     backend = f"Hexagon {CHIPS[chip].architecture}"
-    left = {"on the CPU": compiled.nodes - compiled.on_npu} if compiled.on_npu < compiled.nodes else {}
-    return Residency(backend, compiled.on_npu, compiled.nodes, compiled.partitions, left, "compiler")
+    return Residency(backend, compiled.on_npu, compiled.nodes, compiled.partitions, source="compiler")
 
 
 def delegated(compiled: Compiled) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -48,6 +48,14 @@ def serialize(model: Any) -> bytes:
         from ai_edge_litert.tools import flatbuffer_utils
 
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def operators_of(graph: Any) -> Iterator[tuple[Any, tuple[int, ...]]]:
+    """A graph's operators in their order, each with the places of those whose outputs it reads."""
+    makers: dict[int, int] = {}
+    for place, operator in enumerate(graph.operators):
+        yield operator, tuple(sorted({makers[index] for index in operator.inputs if index in makers}))
+        makers |= {int(index): place for index in operator.outputs}
 
 
 def kind(model: Any, operator: Any) -> str:

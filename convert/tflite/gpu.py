@@ -5,11 +5,9 @@ LiteRT's own analyzer has an option for that, which in the wheels passes whateve
 
 from __future__ import annotations
 
-from typing import Any
-
 from edgesr.residency import Node, Residency, reside
 
-from .flatbuffer import kind, parse
+from .flatbuffer import kind, operators_of, parse
 
 BACKEND = "LiteRT GPU"
 _LISTED = """
@@ -29,17 +27,8 @@ def residency(content: bytes) -> dict[str, tuple[Residency, ...]]:
     model = parse(content)
     found: dict[str, tuple[Residency, ...]] = {}
     for signature in model.signatureDefs:
-        nodes = _nodes(model, model.subgraphs[signature.subgraphIndex])
+        graph = model.subgraphs[signature.subgraphIndex]
+        named = [(kind(model, operator), reads) for operator, reads in operators_of(graph)]
+        nodes = [Node(name, name in OPERATORS, reads) for name, reads in named]
         found[signature.signatureKey.decode()] = (reside(BACKEND, nodes, "rules"),)
     return found
-
-
-def _nodes(model: Any, graph: Any) -> list[Node]:
-    nodes: list[Node] = []
-    makers: dict[int, int] = {}
-    for place, operator in enumerate(graph.operators):
-        reads = {makers[index] for index in operator.inputs if index in makers}
-        name = kind(model, operator)
-        nodes.append(Node(name, name in OPERATORS, reads))
-        makers |= {int(index): place for index in operator.outputs}
-    return nodes

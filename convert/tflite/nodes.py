@@ -16,7 +16,7 @@ from edgesr.runtime.base import timed
 from ..int8 import Step
 from ..nodes import ArtifactNode
 from .contents import constant_data, float_kernel
-from .flatbuffer import kind, parse, schema, serialize
+from .flatbuffer import kind, operators_of, parse, schema, serialize
 
 BACKEND = "LiteRT"
 """Kernels and XNNPACK's, which its CPU runtime chooses itself: the file does not say."""
@@ -29,15 +29,13 @@ def graph_nodes(folder: Path, files: Mapping[str, str]) -> dict[str, list[Artifa
     model = parse((folder / files["model"]).read_bytes())
     found = {}
     for signature in model.signatureDefs:
-        graph, makers = model.subgraphs[signature.subgraphIndex], dict[int, int]()
-        nodes = found[signature.signatureKey.decode()] = list[ArtifactNode]()
-        for place, operator in enumerate(graph.operators):
-            nodes.append(_node(model, graph, operator, makers))
-            makers |= {int(index): place for index in operator.outputs}
+        graph = model.subgraphs[signature.subgraphIndex]
+        nodes = [_node(model, graph, operator, reads) for operator, reads in operators_of(graph)]
+        found[signature.signatureKey.decode()] = nodes
     return found
 
 
-def _node(model: Any, graph: Any, operator: Any, makers: Mapping[int, int]) -> ArtifactNode:
+def _node(model: Any, graph: Any, operator: Any, reads: tuple[int, ...]) -> ArtifactNode:
     name, output = kind(model, operator), graph.tensors[operator.outputs[0]]
     is_int8 = output.type == schema().TensorType.INT8
     kernel = float_kernel(model, graph, operator) if name == "CONV_2D" else None
@@ -52,7 +50,7 @@ def _node(model: Any, graph: Any, operator: Any, makers: Mapping[int, int]) -> A
     return ArtifactNode(
         key=output.name.decode(errors="replace"),
         kind=name,
-        reads=tuple(sorted({makers[index] for index in operator.inputs if index in makers})),
+        reads=reads,
         int8=is_int8 and name not in ONLY_ROUND,
         backend=BACKEND,
         within=graph.name.decode(errors="replace"),

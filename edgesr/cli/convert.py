@@ -143,13 +143,7 @@ def summarize(bundle: Path, manifest: dict[str, Any]) -> None:
     for line in output.residency_lines(residencies_from_dict(manifest["residency"])):
         output.write(line)
     for chip, npu in manifest.get("npu", {}).items():
-        output.write(f"  NPU        {chip} ({npu['architecture']}): {describe_npu(npu)}")
+        output.write(f"  NPU        {chip} ({npu['architecture']}): {output.describe_npu(npu)}")
     for part, precision in manifest["arithmetic"].items():
         output.write(f"  computes   {part}: {precision}")
     output.write(f"  took       {manifest['seconds']:.0f} s")
-
-
-def describe_npu(npu: dict[str, Any]) -> str:
-    """What of a chip's NPU a bundle has: how much of each graph runs there, as compiled by what, and how large."""
-    whole = ", ".join(f"{graph} {npu['nodes_on_npu'][graph]} of {count} nodes" for graph, count in npu["nodes"].items())
-    return f"{whole}; contexts {output.size(sum(npu['context_bytes'].values()))}, QAIRT {npu['qairt']}"

@@ -9,7 +9,6 @@ import click
 
 from edgesr.cli import early, output
 from edgesr.errors import UnavailableError, UsageError
-from edgesr.files.places import expanded
 from edgesr.process import extras
 from edgesr.release import DEFAULT_CHECKPOINT
 from edgesr.residency import residencies_from_dict
@@ -39,9 +38,9 @@ def command(model: str, lr_size: int | None, slots: int | None, as_json: bool) -
     untrained = None if here or described else preset(model)
     if untrained is None and described is None:
         early.network(model, presets=True)
-    from edgesr.bundle import MANIFEST
+    from edgesr.bundle import bundle_folder
 
-    bundle = expanded(model) if (expanded(model) / MANIFEST).is_file() else None
+    bundle = bundle_folder(model)
     if not extras.has_torch():
         if bundle is not None:
             raise UnavailableError(
@@ -131,8 +130,6 @@ def of_bundle(folder: Path, lr_size: int | None, slots: int | None) -> dict[str,
 
 def show_bundle(facts: dict[str, Any]) -> None:
     """What a bundle is beside its network, for people."""
-    from edgesr.cli.convert import describe_npu
-
     made = f"{facts['precision']}, lowering {facts['lowering']}, {output.size(facts['size_bytes'])}"
     output.write(f"  bundle         {facts['target']} {made}")
     if "residency" not in facts:
@@ -140,7 +137,7 @@ def show_bundle(facts: dict[str, Any]) -> None:
     for line in output.residency_lines(residencies_from_dict(facts.get("residency", {}))):
         output.write(line)
     for chip, npu in facts.get("npu", {}).items():
-        output.write(f"  NPU            {chip} ({npu['architecture']}): {describe_npu(npu)}")
+        output.write(f"  NPU            {chip} ({npu['architecture']}): {output.describe_npu(npu)}")
 
 
 def without_torch(model: str, lr_size: int | None, slots: int | None, known: bool) -> dict[str, Any]:

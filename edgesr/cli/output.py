@@ -170,6 +170,12 @@ def residency_lines(found: Residencies) -> list[str]:
     return [f"  {graph:8} {one}" for graph, ones in found.items() for one in ones]
 
 
+def describe_npu(npu: dict[str, Any]) -> str:
+    """What of a chip's NPU a bundle has: how much of each graph runs there, as compiled by what, and how large."""
+    whole = ", ".join(f"{graph} {npu['nodes_on_npu'][graph]} of {count} nodes" for graph, count in npu["nodes"].items())
+    return f"{whole}; contexts {size(sum(npu['context_bytes'].values()))}, QAIRT {npu['qairt']}"
+
+
 def decibel(value: float | None) -> str:
     """A PSNR for people; equal images have none (null in JSON)."""
     return "equal" if value is None or math.isinf(value) else f"{value:.2f} dB"

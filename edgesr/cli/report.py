@@ -128,12 +128,16 @@ def command(
     refuse_early(out, force)
     beside = out.with_suffix(".compare.html")
     older = None
+    early.checkpoint(checkpoint)
     if compare:
+        from edgesr.models.description import describe
+        from edgesr.report.compare import check_alike
         from edgesr.report.report import read_report
 
         early.absent(beside, beside.with_suffix(".md"), force=force)
         older = read_report(compare[0])  # before anything is measured: the new one may take its place
-    early.checkpoint(checkpoint)
+        network = describe(checkpoint)
+        check_alike(older, network.name, network.config.scale, network.config.lr_size)
     for name in quantized:
         early.checkpoint(name)
     for folder in bundles:

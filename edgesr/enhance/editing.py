@@ -22,12 +22,11 @@ def check_editing(model: str) -> None:
         UsageError: it is of an architecture that cannot edit, or is a bundle. CheckpointError: there is no such
             checkpoint.
     """
-    from edgesr.bundle import MANIFEST
-    from edgesr.files.places import expanded
+    from edgesr.bundle import bundle_folder
     from edgesr.models.description import find_checkpoint, read_description
     from edgesr.models.registry import ARCHITECTURES, architecture_of
 
-    if (expanded(model) / MANIFEST).is_file():
+    if bundle_folder(model):
         raise UsageError(
             f"{model} is a converted network, whose graphs combine exemplars inside: no part of "
             "one person's and one of another's can be given to them",

@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edgesr.convert.targets import title
-from edgesr.errors import UnavailableError, UsageError
+from edgesr.errors import UsageError
 from edgesr.residency import Residency
 
 from .measure import Share
-from .page import DASH, FOLDER, STYLE, markdown_table, megabytes, milliseconds, number
+from .page import DASH, FOLDER, STYLE, markdown_table, megabytes, milliseconds, number, templates
 from .report import Report
 from .rows import Row, Span
 from .verdict import decibel
@@ -93,17 +93,22 @@ class Comparison:
         return f"{better} figures are better beyond the spread of both reports, {len(self.worse)} are worse"
 
 
+def check_alike(old: Report, name: str, scale: int, lr_size: int) -> None:
+    """Raises UsageError: the report is of a network that does something else than this one."""
+    if (old.scale, old.lr_size) != (scale, lr_size):
+        raise UsageError(
+            f"{old.name} restores {old.lr_size} pixels x{old.scale}, {name} {lr_size} x{scale}",
+            "compare reports of networks that do the same",
+        )
+
+
 def compare(old: Report, new: Report) -> Comparison:
     """Two reports of one kind of network.
 
     Raises:
         UsageError: they share no artifact, or are of networks that do other things.
     """
-    if (old.scale, old.lr_size) != (new.scale, new.lr_size):
-        raise UsageError(
-            f"{old.name} restores {old.lr_size} pixels x{old.scale}, {new.name} {new.lr_size} x{new.scale}",
-            "compare reports of networks that do the same",
-        )
+    check_alike(old, new.name, new.scale, new.lr_size)
     before, after = ({row.name: row for row in report.rows} for report in (old, new))
     if not before.keys() & after.keys():
         raise UsageError("the reports share no artifact", "give reports with a target and a precision in common")
@@ -256,18 +261,9 @@ def comparison_html(found: Comparison) -> str:
     Raises:
         UnavailableError: Jinja is not installed.
     """
-    try:
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined
-        from markupsafe import Markup
-    except ImportError as error:
-        raise UnavailableError("the report's page needs Jinja", "pip install 'edgesr[report]'") from error
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates()
+    from markupsafe import Markup
+
     environment.filters["title"] = title
     return environment.get_template(TEMPLATE).render(c=found, style=Markup((FOLDER / STYLE).read_text()))
 

@@ -78,7 +78,7 @@ def artifact_graphs(
     """A graph of every bundle whose target's file can be read as one. Bundles of other weights are left out."""
     weights = {one.sha256: one for one in (subject.checkpoint, *subject.quantized)}
     timed = next((face for face in faces if face.exemplars), None)
-    known: dict[str, dict[str, float]] = {}
+    known: dict[str, dict[str, float]] = {}  # bundles of one quantization share it
     found = []
     for bundle in bundles:
         m, target = bundle.manifest, target_named(bundle.manifest["target"])
@@ -90,8 +90,9 @@ def artifact_graphs(
         sqnr: dict[str, float] = {}
         if quantization is not None:
             key = json.dumps([m["checkpoint_sha256"], m["quantization"]], sort_keys=True)
-            sqnr = known.setdefault(key, {}) or layer_sqnr(checkpoint, quantization, faces)
-            known[key] = sqnr
+            if key not in known:
+                known[key] = layer_sqnr(checkpoint, quantization, faces)
+            sqnr = known[key]
         plain = deployed_graphs(
             checkpoint.model, m["lowering"], lr_size=bundle.interface.lr_size, slots=bundle.interface.slots,
             skip=target.skip,

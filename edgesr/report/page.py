@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgesr.convert.targets import TARGETS, title
 from edgesr.errors import UnavailableError, UsageError
@@ -26,6 +27,9 @@ from .report import Missing, Report
 from .rows import Row
 from .verdict import decibel
 from .worst import Pictures
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 FOLDER = Path(__file__).parent
 TEMPLATE, STYLE = "report.html.j2", "report.css"
@@ -65,30 +69,40 @@ class Group:
     missing: Sequence[Missing]
 
 
-def report_html(report: Report, pictures: Pictures | None = None) -> str:
-    """The page; without pictures it shows no faces.
+def templates() -> Environment:
+    """The pages of this folder, in which whatever is not marked as HTML is text.
 
     Raises:
-        UnavailableError: matplotlib or Jinja is not installed.
+        UnavailableError: Jinja is not installed.
     """
     try:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
-        from markupsafe import Markup
     except ImportError as error:
         raise UnavailableError("the report's page needs Jinja", "pip install 'edgesr[report]'") from error
-    charts = {
-        "loss": drawn.loss_distribution(report.rows, report.limits),
-        "sensitivity": drawn.sensitivity(report.sensitivity) if report.sensitivity else None,
-        "ranges": drawn.ranges(report.layers),
-        "offsets": drawn.offset_histogram(report.offsets) if report.offsets else None,
-    }
-    environment = Environment(
+    return Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def report_html(report: Report, pictures: Pictures | None = None) -> str:
+    """The page; without pictures it shows no faces.
+
+    Raises:
+        UnavailableError: matplotlib or Jinja is not installed.
+    """
+    environment = templates()
+    from markupsafe import Markup
+
+    charts = {
+        "loss": drawn.loss_distribution(report.rows, report.limits),
+        "sensitivity": drawn.sensitivity(report.sensitivity) if report.sensitivity else None,
+        "ranges": drawn.ranges(report.layers),
+        "offsets": drawn.offset_histogram(report.offsets) if report.offsets else None,
+    }
     environment.filters |= {"db": decibel, "number": number, "megabytes": megabytes, "milliseconds": milliseconds}
     environment.filters["verified"] = verified
     return environment.get_template(TEMPLATE).render(

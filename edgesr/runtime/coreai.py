@@ -12,28 +12,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgesr.models.interface import Interface
 from edgesr.runtime.base import GraphRuntime
 from edgesr.runtime.engines import Engine
-from edgesr.runtime.isolated import IsolatedRuntime
+from edgesr.runtime.isolated import AlwaysIsolated
 
 
-class CoreAIRuntime(IsolatedRuntime):
+class CoreAIRuntime(AlwaysIsolated):
     """``AssetRuntime`` in a process of its own: Apple's runtime writes on stdout, and trusts the file it opens."""
 
-    def __init__(
-        self,
-        folder: Path,
-        files: Mapping[str, str],
-        interface: Interface,
-        tensors: Mapping[str, Any],
-        threads: int | None = None,
-    ) -> None:
-        """
-        Raises:
-            BundleError: the runtime does not take the asset. UnavailableError: coreai-core is not installed.
-        """
-        super().__init__(Engine(__name__, "AssetRuntime", "coreai"), folder, files, interface, tensors, threads)
+    inner = Engine(__name__, "AssetRuntime", "coreai")
 
 
 class AssetRuntime(GraphRuntime):

@@ -136,6 +136,23 @@ class IsolatedRuntime(GraphRuntime):
         return BundleError(f"the model ends the runtime that opens it ({code})", "it is damaged: do not use it")
 
 
+class AlwaysIsolated(IsolatedRuntime):
+    """An engine that runs in a process of its own wherever it is opened; a subclass says which."""
+
+    inner: Engine
+
+    def __init__(
+        self,
+        folder: Path,
+        files: Mapping[str, str],
+        interface: Interface,
+        tensors: Mapping[str, Any],
+        threads: int | None = None,
+    ) -> None:
+        """Raises as ``IsolatedRuntime``."""
+        super().__init__(self.inner, folder, files, interface, tensors, threads)
+
+
 def _end(process: subprocess.Popen[bytes], stderr: IO[bytes]) -> None:
     process.kill()
     process.wait()

@@ -15,10 +15,9 @@ from typing import Any
 import numpy.typing as npt
 
 from edgesr.errors import BundleError, UnavailableError
-from edgesr.models.interface import Interface
 from edgesr.runtime.base import GraphRuntime
 from edgesr.runtime.engines import Engine
-from edgesr.runtime.isolated import IsolatedRuntime
+from edgesr.runtime.isolated import AlwaysIsolated
 from edgesr.runtime.qnn_context import installed_build, read_context, release
 from edgesr.runtime.snapdragon import CHIPS, Chip, name_of
 
@@ -27,23 +26,15 @@ NOTHING_BELOW_FATAL = 4
 """What goes wrong is raised; the provider's log repeats it, and a hundred lines more."""
 
 
-class QnnRuntime(IsolatedRuntime):
-    """``ContextRuntime`` in a process of its own, on whose stdout Qualcomm's libraries may say what they like."""
+class QnnRuntime(AlwaysIsolated):
+    """``ContextRuntime`` in a process of its own, on whose stdout Qualcomm's libraries may say what they like.
 
-    def __init__(
-        self,
-        folder: Path,
-        files: Mapping[str, str],
-        interface: Interface,
-        tensors: Mapping[str, Any],
-        threads: int | None = None,
-    ) -> None:
-        """
-        Raises:
-            BundleError: the contexts are damaged, or for no chip that is known.
-            UnavailableError: onnxruntime-qnn is not installed, is of another QAIRT, or a context is another chip's.
-        """
-        super().__init__(Engine(__name__, "ContextRuntime", "qnn"), folder, files, interface, tensors, threads)
+    Raises:
+        BundleError: the contexts are damaged, or for no chip that is known.
+        UnavailableError: onnxruntime-qnn is not installed, is of another QAIRT, or a context is another chip's.
+    """
+
+    inner = Engine(__name__, "ContextRuntime", "qnn")
 
 
 class ContextRuntime(GraphRuntime):

@@ -6,7 +6,7 @@ Never the embedder that an evaluation judges with: a network soon learns what it
 from __future__ import annotations
 
 import dataclasses
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 import torch
@@ -51,7 +51,6 @@ class FaceEmbedder(nn.Module):
             )
         self.network, self.given, self.size = network, given, size
         self.batches = self._takes_batches(shape[0])
-        self.map_names = self._maps()
 
     @classmethod
     def load(cls, path: Path, given: EmbedderInput = EmbedderInput()) -> FaceEmbedder:
@@ -88,11 +87,13 @@ class FaceEmbedder(nn.Module):
         found, *inner = run(images) if self.batches else torch.func.vmap(run)(images.unsqueeze(1))
         return F.normalize(found.flatten(1).to(faces.dtype), dim=1), tuple(inner)
 
-    @torch.no_grad()
-    def _maps(self) -> tuple[str, ...]:
+    @cached_property
+    def map_names(self) -> tuple[str, ...]:
         """The last map of each size that the network reduces a face to, from large to small."""
         sides = (self.size, self.size)
-        face = torch.zeros(1, *((*sides, 3) if self.channels_last else (3, *sides)))
+        face = next(self.network.buffers(), torch.zeros(())).new_zeros(
+            1, *((*sides, 3) if self.channels_last else (3, *sides))
+        )
         last: dict[int, str] = {}
         for name, value in zip(self.network.made, self.network.values(self.network.made, face), strict=True):
             if value.is_floating_point() and value.dim() == 4 and 1 < value.shape[2] < self.size:
@@ -142,8 +143,8 @@ class IdentityLoss(nn.Module):
         """
         if not isinstance(self.embedder, FaceEmbedder):
             raise UsageError("the embedder's maps are not known", "load it from an ONNX file: FaceEmbedder.load(FILE)")
-        names = self.embedder.map_names
         with torch.no_grad():
+            names = self.embedder.map_names
             wanted, there = self.embedder.look(hr, names)
         found, here = self.embedder.look(sr, names)
         apart = [(a - b).abs().mean() / b.abs().mean().clamp(min=1e-6) for a, b in zip(here, there, strict=True)]
