@@ -138,16 +138,18 @@ RULES: dict[str, Any] = {
 }
 
 
-def ways(photo: Photo, face: list[Face], network: Network, detector: Detector) -> Iterator[tuple[str, Pixels, int]]:
+def ways(
+    names: list[str], photo: Photo, face: list[Face], network: Network, detector: Detector
+) -> Iterator[tuple[str, Pixels, int]]:
     """Name, output and its factor, of each way that is compared."""
-    for name, rule in RULES.items():
-        run.keep_own_detail = rule
+    for name in names:
+        run.keep_own_detail = RULES[name]
         done = Enhancer([network], detector).enhance(photo.replace(pixels=photo.pixels.copy()), face)
         yield name, done.image, done.factor
 
 
 def measure_side(
-    everything: list[Original], every: int, side: int, model: edgesr.Model, detector: Detector
+    everything: list[Original], every: int, side: int, model: edgesr.Model, detector: Detector, names: list[str]
 ) -> Iterator[dict]:
     meter = IdentityMeter(DlibEmbedder())
     verification = Verification(meter, [one.pair for one in everything], EXEMPLARS)
@@ -189,7 +191,7 @@ def measure_side(
         note("bicubic", one, before, truth)
         wrong = people[(people.index(one.pair.person) + 1) % len(people)]
         for whose, person in (("", one), (", wrong person", first[wrong])):
-            for way, image, factor in ways(photo, face, network(person), detector):
+            for way, image, factor in ways(names, photo, face, network(person), detector):
                 crop = crop_face(image, scaled(alignment, factor), HR)
                 note(way + whose, one, crop, truth, wrong if whose else None)
         rows.setdefault("found", {}).setdefault("found", []).append(float(bool(face)))
@@ -237,6 +239,7 @@ def main() -> None:
     parser.add_argument("--sides", type=int, nargs="+", default=[32, 48, 64, 96])
     parser.add_argument("--model", default=edgesr.DEFAULT_CHECKPOINT)
     parser.add_argument("--every", type=int, default=1, help="take every n-th photo only")
+    parser.add_argument("--ways", nargs="+", default=list(RULES), choices=list(RULES), help="those to compare")
     parser.add_argument("--picture", type=Path, help="draw faces of a few people before and after, instead")
     arguments = parser.parse_args()
     detector, model = open_detector(), edgesr.load(arguments.model)
@@ -245,7 +248,7 @@ def main() -> None:
         draw(everything, arguments.sides, model, detector, arguments.picture)
         return
     for side in arguments.sides:
-        for row in measure_side(everything, arguments.every, side, model, detector):
+        for row in measure_side(everything, arguments.every, side, model, detector, arguments.ways):
             print(json.dumps(row), flush=True)
 
 

@@ -16,6 +16,7 @@ from edgesr.residency import Residencies
 from edgesr.runtime.engines import ENGINES, Engine
 
 from .precision import QUANTIZED, Precision
+from .repeated_work import seldom_collected
 
 if TYPE_CHECKING:
     from edgesr.deployment.graphs import Graphs
@@ -176,7 +177,8 @@ class Target:
         """Write the artifact's files into ``folder``."""
         chosen = {"chips": self.chips} if self.chips else {}
         module = importlib.import_module(self.module)
-        conversion: Conversion = module.convert(graphs, precision, folder, report, **chosen)
+        with seldom_collected():
+            conversion: Conversion = module.convert(graphs, precision, folder, report, **chosen)
         return conversion
 
     def read_back(self, folder: Path, files: Mapping[str, str], precision: Precision) -> ReadBack:

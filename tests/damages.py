@@ -1,10 +1,13 @@
-"""Damages of a float network, each with the module that departs by it."""
+"""Damages of a float network, each with the module that departs by it, and the search for one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from edgesr.deployment.graphs import Graphs
+import pytest
+
+from edgesr.convert import locate
+from edgesr.deployment.graphs import GraphName, Graphs
 
 
 def scale_kernel(graphs: Graphs) -> None:
@@ -35,3 +38,16 @@ DAMAGES: dict[Callable[[Graphs], None], str] = {
     drop_offset: "restore.alignment.offset_y",
     scale_encoder_kernel: "encode.exemplar_extractor.blocks.0.conv1",
 }
+
+
+def search_around(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search for a departing module looks at the stages beside this one alone: each prefix of a graph that it
+    converts takes as long as a conversion."""
+    stages = locate.stages
+
+    def around(graphs: Graphs, graph: GraphName) -> list[str]:
+        names = stages(graphs, graph)
+        at = names.index(module.removeprefix(f"{graph}.")) if module.startswith(f"{graph}.") else 0
+        return names[max(0, at - 1) : at + 2]
+
+    monkeypatch.setattr(locate, "stages", around)

@@ -24,9 +24,13 @@ from edgesr.models import save_checkpoint
 
 @dataclasses.dataclass(frozen=True)
 class Made:
-    """A checkpoint and bundles of it by target and precision, converted once."""
+    """A checkpoint and bundles of it by target and precision, converted once for all of pytest's workers."""
 
-    root: Path
+    once: Callable[[str, Callable[[Path], object]], Path]
+
+    @property
+    def root(self) -> Path:
+        return self.once("made", make)
 
     @property
     def float(self) -> Path:
@@ -40,16 +44,18 @@ class Made:
         return self.int8 if precision == "int8-ptq" else self.float
 
     def bundle(self, target: str, precision: str) -> Path:
-        folder = self.root / f"{target}-{precision}"
-        if not folder.exists():
-            convert(plan(target, checkpoint=self.checkpoint(precision), precision=precision, output=folder))
-        return folder
+        source = self.checkpoint(precision)
+
+        def make_bundle(folder: Path) -> None:
+            convert(plan(target, checkpoint=source, precision=precision, output=folder))
+
+        return self.once(f"made-{target}-{precision}", make_bundle)
 
     def copy(self, target: str, precision: str, to: Path) -> Path:
         return Path(shutil.copytree(self.bundle(target, precision), to / "bundle"))
 
 
-def make(root: Path) -> Made:
+def make(root: Path) -> None:
     """A tiny float network and its int8 form as checkpoints."""
     checkpoint, quantization = network()
     scales, space = checkpoint.feature_scales, checkpoint.feature_space
@@ -63,7 +69,6 @@ def make(root: Path) -> Made:
         feature_space=space,
         quantization=quantization.to_dict(),
     )
-    return Made(root)
 
 
 _graphs: dict[str, Graphs] = {}

@@ -228,12 +228,19 @@ def test_grain_is_as_coarse_as_the_enlarged_photo(network: Network, scene: Pixel
 
 def test_the_network_follows_the_size_of_the_face() -> None:
     small, large = Network(tiny_model(8)), Network(tiny_model(16))
-    for side, expected in ((4, None), (5, small), (9, small), (10, large), (48, large), (49, None)):
+    for side, expected in ((4, None), (5, small), (11, small), (12, large), (48, large), (49, None)):
         chosen, reason = network_for(side, [large, small])
         assert chosen is expected, side
         assert str(side) in reason
     assert "too small" in network_for(4, [small])[1]
     assert "large enough" in network_for(100, [small])[1]
+
+
+def test_of_the_shipped_networks_each_serves_where_it_was_measured_to() -> None:
+    small, usual, large = (Network(tiny_model(size)) for size in (16, 32, 64))
+    for side, expected in ((10, small), (23, small), (24, usual), (47, usual), (48, large), (192, large)):
+        assert network_for(side, [small, usual, large])[0] is expected, side
+    assert network_for(39, [large])[0] is large, "where it is alone it serves whatever gains"
 
 
 def test_the_least_factor_that_shows_the_face() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import stat
@@ -17,8 +18,9 @@ from galleries import entry, gallery
 from edgesr.errors import GalleryError, InputOutputError, UsageError
 from edgesr.gallery import edit
 from edgesr.gallery.format import Gallery, encode_gallery, locked, read_gallery, write_gallery
-from edgesr.gallery.header import MOST_ENTRIES
+from edgesr.gallery.header import MOST_ENTRIES, MOST_VECTOR, Header, Label, most_entries
 from edgesr.gallery.storage import erase
+from edgesr.models.interface import FeatureMap
 
 OLD, NEW = gallery(1, 2), gallery(*range(10, 40))
 
@@ -208,6 +210,23 @@ def test_a_gallery_has_an_end(path: Path) -> None:
     many = [type(one)(**{**vars(one), "photo_sha256": f"{i:064x}"}) for i in range(MOST_ENTRIES)]
     with pytest.raises(GalleryError, match="more than"):
         edit.add(path, many)
+
+
+def test_a_gallery_of_large_features_ends_earlier() -> None:
+    """So that what is kept of many photos can be written: those of the networks for photos fill the file."""
+    section = gallery(1).sections[0]
+    sections = [
+        dataclasses.replace(
+            section, lr_size=size, maps=(FeatureMap("features", 128, size, (("f_ref", 128),)),), dtype="fp16"
+        )
+        for size in (16, 32, 64)
+    ]
+    assert most_entries(sections[:1]) == MOST_ENTRIES
+    most = most_entries(sections)
+    assert 300 < most < MOST_ENTRIES
+    labels = tuple(Label(f"{i:064x}", {}, {}) for i in range(most))
+    rows = (tuple(range(most)),) * len(sections)
+    Header(tuple(sections), rows, "an embedder", labels, MOST_VECTOR, MOST_VECTOR).encode()
 
 
 def test_an_entry_is_found_by_what_a_user_calls_it(tmp_path: Path) -> None:

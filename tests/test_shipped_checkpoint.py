@@ -163,7 +163,7 @@ def test_a_gallery_of_either_restores_through_either(name: str) -> None:
 def test_on_val_the_right_persons_exemplars_count(name: str, faces_folder: Path) -> None:
     checkpoint = load_checkpoint(name)
     hr_size = checkpoint.model.config.hr_size
-    pairs = read_eval_list(faces_folder, "val", hr_size)[: 24 if hr_size > 128 else None]
+    pairs = read_eval_list(faces_folder, "val", hr_size)[: 24 if hr_size > 128 else 60]
     result = evaluate(TorchRuntime(checkpoint.model), pairs, counts=(0, 3), degradation=checkpoint.degradation)
     assert result.interval("n=3", minus="bicubic").low > (1.5 if checkpoint.degradation == "bicubic" else 1.0)
     assert result.interval("n=3", minus="wrong-person").low > 0

@@ -77,19 +77,12 @@ def test_it_restores_a_face_from_its_name_alone(trained: Path) -> None:
     assert weights.shape == (1, CONFIG.lr_size, CONFIG.lr_size)
 
 
-@pytest.mark.parametrize("precision", ["fp32", "int8-ptq"])
-@pytest.mark.parametrize(
-    "target",
-    # Experimental, Core AI is seen on HIME alone.
-    [pytest.param(name, marks=NEEDS.get(name, ())) for name in TARGETS if name != "coreai"],
-)
+@pytest.mark.parametrize(("target", "precision"), toys.conversions(NEEDS))
 def test_it_is_converted_to_every_target_and_verified(
     trained: Path, quantized: Path, target: str, precision: str, tmp_path: Path
 ) -> None:
     if missing := TARGETS[target].missing():
         pytest.skip(f"{target} needs {', '.join(missing)}")
-    if precision not in TARGETS[target].precisions:
-        pytest.skip(f"{target} has no {precision}")
     source = trained if precision == "fp32" else quantized
     manifest = convert(plan(target, checkpoint=source, precision=precision, output=tmp_path / "bundle"))
     assert manifest["architecture"] == "toy"

@@ -108,20 +108,13 @@ def test_quantization_rounds_every_part_by_its_step_and_leaves_codes(quantized: 
 
 @pytest.mark.parametrize(
     ("target", "precision"),
-    [
-        pytest.param(name, precision, marks=NEEDS.get(name, ()))
-        for name in TARGETS
-        if name != "coreai"  # experimental: seen on HIME alone
-        for precision in ("fp32", "int8-ptq")
-    ],
+    toys.conversions(NEEDS),
 )
 def test_it_is_converted_with_a_tensor_of_each_map_and_code(
     trained: Path, quantized: Path, target: str, precision: str, tmp_path: Path
 ) -> None:
     if missing := TARGETS[target].missing():
         pytest.skip(f"{target} needs {', '.join(missing)}")
-    if precision not in TARGETS[target].precisions:
-        pytest.skip(f"{target} has no {precision}")
     source = trained if precision == "fp32" else quantized
     manifest = convert(plan(target, checkpoint=source, precision=precision, output=tmp_path / "bundle"))
     assert manifest["features"]["maps"] == [["deep", 8, [["deep", 4]]], ["fine", 16, [["detail", 4], ["gate", 1]]]]

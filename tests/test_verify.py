@@ -12,10 +12,10 @@ import numpy as np
 import onnx
 import pytest
 import safetensors.numpy
-from conftest import Call, lively
+from conftest import Call, Once, lively
 from int8_networks import network
 from onnx import numpy_helper
-from tampering import Made, edit, make, refused
+from tampering import Made, edit, refused
 
 from edgesr.bundle import GOLDEN, MANIFEST, open_bundle
 from edgesr.convert.int8 import int8_checks
@@ -30,8 +30,8 @@ Change = Callable[[Path], None]
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return make(tmp_path_factory.mktemp("made"))
+def made(once: Once) -> Made:
+    return Made(once)
 
 
 def edit_model(file: str, change: Callable[[onnx.ModelProto], None]) -> Change:

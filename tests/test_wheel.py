@@ -119,7 +119,7 @@ def test_what_is_installed_for_use_has_no_developers_tools() -> None:
 
 def test_without_its_weights_the_wheel_is_small(wheel: Path, apart: tuple[Path, Path], tmp_path: Path) -> None:
     light, weights = apart
-    assert light.stat().st_size < 21e6 < wheel.stat().st_size
+    assert light.stat().st_size < 25e6 < wheel.stat().st_size
     parts = [zipfile.ZipFile(path) for path in (light, weights)]
     files = [{name for name in part.namelist() if ".dist-info/" not in name} for part in parts]
     assert files[0] | files[1] == {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}

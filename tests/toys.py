@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from edgesr.cli.main import run
+from edgesr.convert.targets import TARGETS
 from edgesr.data.batches import Curriculum
 from edgesr.data.faces import FaceSet
 from edgesr.data.samples import sample_faces
@@ -46,6 +48,17 @@ def installed(architecture: Architecture, package: str, place: Path) -> Iterator
     del ARCHITECTURES[architecture.name]
     for preset in architecture.presets:
         del PRESETS[preset]
+
+
+def conversions(needs: Mapping[str, Any]) -> list[Any]:
+    """Targets with the precision in which each is tried, int8 where it has it, and the quickest in float as well: what
+    int8 computes in float is computed there by the same operators. Experimental, Core AI is seen on HIME alone."""
+    chosen = [(name, "int8-ptq" if "int8-ptq" in TARGETS[name].precisions else "fp32") for name in TARGETS]
+    return [
+        pytest.param(name, precision, marks=needs.get(name, ()))
+        for name, precision in (*chosen, ("onnx", "fp32"))
+        if name != "coreai"
+    ]
 
 
 def write_people(folder: Path, size: int) -> Path:

@@ -20,6 +20,7 @@ from edgesr.runtime.base import Runtime
 
 from ..int8 import computes_in
 from ..precision import Precision
+from ..repeated_work import share_provenance, without_validation
 from ..target import Conversion, ReadBack, Report
 from . import TARGET
 from .mil.int8 import convolutions
@@ -96,6 +97,7 @@ def _convert_graph(graphs: Graphs, name: GraphName, precision: Precision, packag
     import coremltools as ct
     import numpy as np
 
+    share_provenance()
     with warnings.catch_warnings(action="ignore"), torch.no_grad():
         program = torch.export.export(getattr(graphs, name), graphs.inputs(name), strict=False).run_decompositions({})
     if precision != "fp32":
@@ -107,15 +109,17 @@ def _convert_graph(graphs: Graphs, name: GraphName, precision: Precision, packag
         }
     else:
         options = {"compute_precision": ct.precision.FLOAT32}
-    model = ct.convert(
-        program,
-        convert_to="mlprogram",
-        # Several functions in a package need iOS 18; without a Mac there is nothing to load the model into.
-        minimum_deployment_target=ct.target.iOS18,
-        outputs=[ct.TensorType(name=output, dtype=np.float32) for output in graphs.output_names(name)],
-        skip_model_load=True,
-        **options,
-    )
+    with without_validation():
+        model = ct.convert(
+            program,
+            convert_to="mlprogram",
+            # Several functions in a package need iOS 18; without a Mac there is nothing to load the model into.
+            minimum_deployment_target=ct.target.iOS18,
+            outputs=[ct.TensorType(name=output, dtype=np.float32) for output in graphs.output_names(name)],
+            skip_model_load=True,
+            **options,
+        )
+    model._mil_program.validate()
     if precision == "int8-weights":
         model = _store_weights_as_int8(model)
     model.save(str(package))
@@ -152,7 +156,8 @@ def _join(parts: dict[str, Path], metadata: dict[str, str | int], scratch: Path)
         functions.add_function(str(path), src_function_name="main", target_function_name=name)
     functions.default_function_name = DEFAULT_FUNCTION
     joined = scratch / "joined.mlpackage"
-    ct.utils.save_multifunction(functions, str(joined))
+    with without_validation():
+        ct.utils.save_multifunction(functions, str(joined))
     model = ct.models.MLModel(str(joined), skip_model_load=True)
     spec = model.get_spec()
     spec.description.metadata.shortDescription = (

@@ -14,6 +14,7 @@ from edgesr.process.quiet import quiet
 
 from ..int8 import arithmetic_of, computes_in
 from ..precision import Precision
+from ..repeated_work import share_provenance
 from ..target import Conversion, ReadBack, Report
 from . import NOT_ON_ARM64
 from .nodes import graph_nodes as graph_nodes
@@ -31,6 +32,7 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
     What int8 quantized graphs have, XNNPACK computes in int8: exactly as they do but for rare ties in rounding.
     ``for_xnnpack`` says in what form.
     """
+    share_provenance()
     with quiet():
         report("importing ExecuTorch")
         from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner

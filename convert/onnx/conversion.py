@@ -17,6 +17,7 @@ from edgesr.residency import Residency
 
 from ..int8 import Convolutions, arithmetic_of, computes_in
 from ..precision import QUANTIZED, Precision
+from ..repeated_work import read_torchlib_once, share_provenance
 from ..target import Conversion, ReadBack, Report
 from .int8 import Activations, convolutions, prepare_for_runtimes
 from .webgpu import residency
@@ -83,6 +84,8 @@ def read_back(folder: Path, files: Mapping[str, str], precision: Precision) -> R
 
 def export_graph(graphs: Graphs, name: GraphName) -> onnx.ModelProto:
     """One graph as an ONNX model in fp32, with our tensor names, sizes and metadata and no trace of this machine."""
+    share_provenance()
+    read_torchlib_once()
     # The exporter reports its progress on stdout, which is for data.
     with quiet(), contextlib.redirect_stdout(io.StringIO()):
         program = torch.onnx.export(

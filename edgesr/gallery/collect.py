@@ -15,7 +15,7 @@ from edgesr.files.claims import claimed
 from edgesr.gallery import build as steps
 from edgesr.gallery import edit
 from edgesr.gallery.format import Entry, Gallery, read_gallery, write_gallery
-from edgesr.gallery.header import MOST_ENTRIES
+from edgesr.gallery.header import MOST_ENTRIES, most_entries
 from edgesr.gallery.network import networks_of
 from edgesr.gallery.people import EMBEDDER_HINT, WITHOUT_EMBEDDER
 from edgesr.gallery.photos import Candidate, Rejection, gather, look
@@ -87,7 +87,7 @@ def build_gallery(
         keep_names: store the photos' file names.
         embeddings: store face embeddings, which tell later whether a face is this person's; None: where an embedder
             is installed.
-        most: keep so many photos, the sharpest; at most 1000.
+        most: keep so many photos, the sharpest; at most 1000, and at most what a gallery of these networks can hold.
         detector: a YuNet file or an opened detector in place of the package's.
         embedder: an ONNX face embedder in place of dlib's.
         questions: who is asked whose photos they are; None asks nobody.
@@ -248,7 +248,8 @@ def collect(photos: Sequence[Path], networks: Sequence[Model], gallery: Gallery,
         rejected += chosen.others
     elif len(seen) > 1:
         report(f"{WITHOUT_EMBEDDER} ({EMBEDDER_HINT})")
-    seen, out = steps.keep_best(seen, min(wishes.most or MOST_ENTRIES, MOST_ENTRIES - len(gallery)))
+    most = most_entries(gallery.sections)
+    seen, out = steps.keep_best(seen, min(wishes.most or most, max(0, most - len(gallery))))
     rejected += out
     seen += incomplete
     stored = None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgesr.errors import GalleryError, UsageError
 from edgesr.gallery.format import Entry, Gallery, locked, read_gallery, write_gallery
-from edgesr.gallery.header import MOST_ENTRIES
+from edgesr.gallery.header import most_entries
 from edgesr.images.imaging import read_bytes
 
 LEAST_PREFIX = 6
@@ -32,8 +32,9 @@ def add(path: Path, entries: Sequence[Entry]) -> tuple[Gallery, list[Entry]]:
         completed = tuple(_completed(entry, given.get(entry.photo_sha256)) for entry in gallery.entries)
         known = {entry.photo_sha256 for entry in gallery.entries}
         new = [entry for entry in entries if entry.photo_sha256 not in known]
-        if len(gallery.entries) + len(new) > MOST_ENTRIES:
-            raise GalleryError(f"{path} would have more than {MOST_ENTRIES} entries", "remove some first")
+        most = most_entries(gallery.sections)
+        if new and len(gallery.entries) + len(new) > most:
+            raise GalleryError(f"{path} would have more than {most} entries", "remove some first")
         if new or any(one is not old for one, old in zip(completed, gallery.entries, strict=True)):
             gallery = gallery.replace(entries=(*completed, *new))
             write_gallery(path, gallery)

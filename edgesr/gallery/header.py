@@ -222,6 +222,13 @@ def thousandths(value: float) -> int:
     return round(value * 1000)
 
 
+def most_entries(sections: Sequence[Section]) -> int:
+    """So many entries a gallery of these sections can hold, with all their features."""
+    features = sum(bytes_of(dtype, shape) for section in sections for dtype, shape in section.tensors.values())
+    vectors = 2 * bytes_of("F32", (MOST_VECTOR,))  # the longest descriptor and embedding
+    return min(MOST_ENTRIES, MOST_DATA // (features + vectors))
+
+
 def bytes_of(dtype: str, shape: Sequence[int]) -> int:
     """Bytes of a tensor."""
     return ITEM_SIZES[dtype] * math.prod(shape)

@@ -9,7 +9,7 @@ from edgesr.models.description import SHIPPED, read_description, shipped_names
 from edgesr.models.registry import architecture_of
 from edgesr.release import DEFAULT_CHECKPOINT
 
-PHOTO_NETWORKS = (DEFAULT_CHECKPOINT, "hime-small-x8-photo")
+PHOTO_NETWORKS = (DEFAULT_CHECKPOINT, "hime-small-x8-photo", "hime-small-lr64-x4-photo")
 """The networks for faces in photos, one a size of face: a gallery is built for all of them unless told otherwise."""
 
 EARLIER_DEFAULTS = ("hime-small-x4",)

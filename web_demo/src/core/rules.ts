@@ -68,7 +68,7 @@ export const RULES = {
     regions: {
         least: 0.6,
         most: 3,
-        down_from: 0.6,
+        down_from: 0.75,
         shown: 0.75,
         factors: [1, 2, 3, 4],
         most_megapixels: 50,
