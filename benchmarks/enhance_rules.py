@@ -22,7 +22,7 @@ from edgesr.evaluation.methods import degrade
 from edgesr.evaluation.metrics import psnr
 from edgesr.images.imaging import Pixels, read_image, resize_bicubic
 
-NETWORKS = (edgesr.DEFAULT_CHECKPOINT, "hime-small-x8")
+NETWORKS = (edgesr.DEFAULT_CHECKPOINT, "hime-small-x8-photo")
 SIDES = (10, 12, 16, 20, 22, 24, 28, 32, 36, 40, 45, 50, 56, 64, 80, 96)
 
 

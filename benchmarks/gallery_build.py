@@ -25,8 +25,8 @@ from edgesr.data.samples import sample_faces
 
 WIDTH, HEIGHT = 4000, 3000
 LIMIT = 60
-GROWTH = 32
-"""MiB that five times as many photos may take more: their features and crops, 0.2 MiB each."""
+GROWTH = 48
+"""MiB that five times as many photos may take more: their features, 0.7 MiB each, and crops, 0.2."""
 
 
 def background(random: np.random.Generator) -> Image.Image:

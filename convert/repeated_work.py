@@ -1,7 +1,7 @@
-"""Work that exporters do again and again, done once. What they make is the same to the byte: a test compares it.
+"""Work that exporters repeat, done once. They write the same as without: a test compares it.
 
-Each function changes a library's own class for good, where the library still has it under that name; else the exporter
-takes as long as it does alone. docs/decisions.md says what each saves.
+Where a library no longer has what is changed here, nothing is changed, and its exporter takes as long as without this.
+docs/decisions.md says what each change saves.
 """
 
 from __future__ import annotations
@@ -13,14 +13,20 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-_thread = threading.local()
+SELDOM = (50_000, 20, 100)
+"""Thresholds of Python's garbage collector while graphs are exported: they are millions of small objects that live
+until their conversion ends, and looking for unused ones among them takes a sixth of its time."""
+
+_collecting = threading.Lock()
+_before: list[tuple[int, int, int]] = []
+_this_thread = threading.local()
 
 
 def share_provenance() -> None:
-    """PyTorch's record of the node that each node comes from is shared between graphs.
+    """Graphs share PyTorch's records of where each node comes from, for good.
 
     Every pass over a graph copies the whole history of every node before it adds to it: a million objects for a network
-    of 150 layers. A record never changes once it is made.
+    of 150 layers. But for what it caches of itself a record does not change once it is made.
     """
     with contextlib.suppress(ImportError):
         from torch.fx.traceback import NodeSource
@@ -29,48 +35,58 @@ def share_provenance() -> None:
 
 
 def read_torchlib_once() -> None:
-    """The 500 functions that write PyTorch's operators in ONNX are parsed once, and not for every exported graph."""
-    from torch.onnx._internal.exporter import _registration
+    """The 500 functions that write PyTorch's operators in ONNX are parsed once a process, and not for every graph.
 
-    library = getattr(_registration, "onnxscript_apis", None)
-    found = getattr(library, "get_torchlib_ops", None)
-    if found is not None and not hasattr(found, "cache_info"):
-        library.get_torchlib_ops = functools.cache(found)  # type: ignore[union-attr]
+    One that somebody registers with onnxscript afterwards is not seen.
+    """
+    with contextlib.suppress(ImportError, AttributeError):
+        from torch.onnx._internal.exporter import _registration
 
-
-@contextlib.contextmanager
-def seldom_collected() -> Iterator[None]:
-    """Python looks for rubbish seldom: exported graphs are millions of small objects that live until their conversion
-    ends, and going through them every 700 new ones takes a sixth of its time."""
-    before = gc.get_threshold()
-    gc.set_threshold(50_000, 20, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
+        library = _registration.onnxscript_apis
+        if not hasattr(library.get_torchlib_ops, "cache_info"):
+            library.get_torchlib_ops = functools.cache(library.get_torchlib_ops)
 
 
 @contextlib.contextmanager
 def without_validation() -> Iterator[None]:
-    """coremltools' programs are not validated after each of some 90 passes; whoever ends validates the last one.
+    """In this thread coremltools does not validate its programs after each of some 90 passes: the caller validates the
+    finished one."""
+    with contextlib.suppress(ImportError, AttributeError):
+        from coremltools.converters.mil.mil.program import Program
 
-    It is so in this thread alone.
-    """
-    from coremltools.converters.mil.mil.program import Program
-
-    if not hasattr(Program.validate, "__wrapped__"):
-        Program.validate = _unless_spared(Program.validate)
-    _thread.spares = True
+        if not hasattr(Program.validate, "__wrapped__"):
+            Program.validate = _unless_skipped(Program.validate)
+    before = getattr(_this_thread, "skips_validation", False)
+    _this_thread.skips_validation = True
     try:
         yield
     finally:
-        _thread.spares = False
+        _this_thread.skips_validation = before
 
 
-def _unless_spared(validate: Any) -> Any:
+def _unless_skipped(validate: Any) -> Any:
     @functools.wraps(validate)
     def validated(*arguments: Any, **options: Any) -> None:
-        if not getattr(_thread, "spares", False):
+        if not getattr(_this_thread, "skips_validation", False):
             validate(*arguments, **options)
 
     return validated
+
+
+@contextlib.contextmanager
+def seldom_collected() -> Iterator[None]:
+    """Python's garbage collector runs seldom, in the whole process, until the last conversion that is under way ends.
+
+    A collector that is switched off, or runs more seldom still, is left alone.
+    """
+    with _collecting:
+        _before.append(gc.get_threshold())
+        if 0 < _before[0][0] < SELDOM[0]:
+            gc.set_threshold(*SELDOM)
+    try:
+        yield
+    finally:
+        with _collecting:
+            last = _before.pop()
+            if not _before:
+                gc.set_threshold(*last)

@@ -10,7 +10,7 @@ import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -25,6 +25,7 @@ from edgesr.booth.chromium import find_chromium
 from edgesr.booth.site import BUILD, is_built
 from edgesr.cli.main import run
 from edgesr.convert.pipeline import convert, plan
+from edgesr.convert.repeated_work import SELDOM
 from edgesr.convert.targets import TARGETS
 from edgesr.convert.tflite.environment import tflite_environment
 from edgesr.data.samples import sample_faces
@@ -38,11 +39,12 @@ from edgesr.models.hime.network import HIME
 from edgesr.process import threads
 from edgesr.training.feature_scales import measure_feature_scales
 
+if TYPE_CHECKING:
+    from tampering import Made
+
 # Tiny networks lose more to starting threads than they gain, and one thread always sums in the same order.
 threads.use(1)
-# Exported graphs are millions of small objects that live until their conversion ends: going through them for rubbish
-# every 700 new ones takes a sixth of the time of a conversion.
-gc.set_threshold(50_000, 20, 100)
+gc.set_threshold(*SELDOM)  # many tests export graphs without converting them
 
 LONG = {
     "test_benchmark",
@@ -80,6 +82,7 @@ LONG = {
     "test_qnn",
     "test_quantize",
     "test_quantize_again",
+    "test_repeated_work",
     "test_report",
     "test_shipped_checkpoint",
     "test_tflite",
@@ -301,6 +304,14 @@ def known(monkeypatch: pytest.MonkeyPatch) -> KnownFaces:
     detector = KnownFaces(face_at(PLACE))
     monkeypatch.setattr(detection, "open_detector", lambda *_: detector)
     return detector
+
+
+@pytest.fixture(scope="session")
+def made(once: Once) -> Made:
+    """Bundles to tamper with."""
+    from tampering import Made  # whose networks are this file's
+
+    return Made(once)
 
 
 @pytest.fixture(scope="session")

@@ -41,8 +41,8 @@ DAMAGES: dict[Callable[[Graphs], None], str] = {
 
 
 def search_around(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The search for a departing module looks at the stages beside this one alone: each prefix of a graph that it
-    converts takes as long as a conversion."""
+    """The search for a departing module looks at this stage and its two neighbours alone: each prefix that it converts
+    takes as long as a conversion. test_locate has the whole search."""
     stages = locate.stages
 
     def around(graphs: Graphs, graph: GraphName) -> list[str]:

@@ -117,8 +117,9 @@ def test_a_users_own_widths_go_through_train_info_convert_and_restore(
         code, info, _ = call("info", described)
         assert (code, info["name"], info["slots"], info["lr_size"]) == (0, "mine", 4, 8)
     assert info["checkpoint_sha256"] is None
-    code, made, _ = call("convert", "-t", "executorch", "-c", tmp_path / "run", "-o", tmp_path / "executorch")
-    assert (code, made["ok"]) == (0, True)
+    for target in ("executorch", "coreml"):
+        code, made, _ = call("convert", "-t", target, "-c", tmp_path / "run", "-o", tmp_path / target)
+        assert (code, made["ok"]) == (0, True)
     code, *_ = call("restore", photos / "lr.png", "-o", tmp_path / "sharp.png", "-m", tmp_path / "executorch")
     assert code == 0
 

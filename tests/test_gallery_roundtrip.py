@@ -105,7 +105,7 @@ def check_round_trips(models: list[Model], folder: Path) -> float:
     return worst
 
 
-@pytest.mark.parametrize("target", ["onnx", pytest.param("tflite", marks=pytest.mark.tflite)])
+@pytest.mark.parametrize("target", ["executorch", "onnx", pytest.param("tflite", marks=pytest.mark.tflite)])
 def test_a_gallery_travels_between_torch_and(target: str, tmp_path: Path) -> None:
     model = lively(TINY)
     with torch.inference_mode():
@@ -126,7 +126,7 @@ INT8 = f"{DEFAULT_CHECKPOINT}-int8"
 
 @pytest.mark.slow
 @pytest.mark.tflite
-def test_galleries_of_the_shipped_networks_travel_between_all_runtimes_float_and_int8(tmp_path: Path) -> None:
+def test_galleries_of_the_shipped_network_travel_between_runtimes_float_and_int8(tmp_path: Path) -> None:
     """Whoever wrote the gallery, a reader restores each face alike; and all writers with all readers are alike on
     average over the faces. A single face may lose more to int8, whichever gallery it has: that is the network's loss.
 

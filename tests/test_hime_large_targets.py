@@ -1,4 +1,4 @@
-"""HIME-large on every target: its warps pass the gate in float, and in int8 with the flow in float."""
+"""HIME-large on every target in int8, with the flow and its warps in float, and on the quickest in float alone."""
 
 from __future__ import annotations
 

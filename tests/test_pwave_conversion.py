@@ -1,4 +1,4 @@
-"""PWAve converted: in float and in int8 as PyTorch computes it, and a damaged one is caught and named."""
+"""PWAve on every target in int8, and in float on the quickest; and a damaged one is caught and named."""
 
 from __future__ import annotations
 

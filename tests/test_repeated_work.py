@@ -1,17 +1,26 @@
-"""Exporters that do their work once make what they made before, to the byte."""
+"""Exporters that do their work once write what they did before, and where a library has changed they work as before."""
 
 from __future__ import annotations
 
+import gc
 import io
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 from torch.fx.traceback import NodeSource
 
-from edgesr.convert.repeated_work import read_torchlib_once, share_provenance, without_validation
+from edgesr.convert.repeated_work import (
+    SELDOM,
+    read_torchlib_once,
+    seldom_collected,
+    share_provenance,
+    without_validation,
+)
 
 
 @pytest.fixture
@@ -21,22 +30,23 @@ def network() -> nn.Module:
 
 
 @pytest.fixture
-def _as_the_library_does(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Nothing is changed yet, whatever ran before in this process."""
+def library(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """What PyTorch asks for torchlib, and nothing is changed yet, whatever ran before in this process."""
+    pytest.importorskip("onnxscript")
     from torch.onnx._internal.exporter import _registration
 
-    library = _registration.onnxscript_apis
-    found = library.get_torchlib_ops
-    monkeypatch.setattr(library, "get_torchlib_ops", getattr(found, "__wrapped__", found))
+    asked = _registration.onnxscript_apis
+    found = asked.get_torchlib_ops
+    monkeypatch.setattr(asked, "get_torchlib_ops", getattr(found, "__wrapped__", found))
     changed = vars(NodeSource).get("__deepcopy__")
     if changed is not None:
         del NodeSource.__deepcopy__
-    yield
+    yield asked
     if changed is not None:
         NodeSource.__deepcopy__ = changed
 
 
-def executorch(network: nn.Module) -> bytes:
+def executorch(network: nn.Module, folder: Path) -> object:  # noqa: ARG001 (as the others)
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
 
@@ -45,7 +55,7 @@ def executorch(network: nn.Module) -> bytes:
     return bytes(edge.to_executorch().buffer)
 
 
-def onnx(network: nn.Module) -> bytes:
+def onnx(network: nn.Module, folder: Path) -> object:  # noqa: ARG001 (as the others)
     file = io.BytesIO()
     program = torch.onnx.export(network, (torch.zeros(1, 3, 8, 8),), dynamo=True, verbose=False)
     assert program is not None
@@ -55,27 +65,61 @@ def onnx(network: nn.Module) -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.usefixtures("_as_the_library_does")
-@pytest.mark.parametrize(("library", "export"), [("executorch", executorch), ("onnxscript", onnx)])
-def test_what_is_made_is_the_same(library: str, export: Callable[[nn.Module], bytes], network: nn.Module) -> None:
-    pytest.importorskip(library)
-    before = export(network)
+def coreml(network: nn.Module, folder: Path) -> object:
+    """Its operations and its weights; some names in the file are drawn anew each time."""
+    import coremltools
+
+    program = torch.export.export(network, (torch.zeros(1, 3, 8, 8),)).run_decompositions({})
+    model = coremltools.convert(program, skip_model_load=True, minimum_deployment_target=coremltools.target.iOS18)
+    model.save(str(folder / "a.mlpackage"))
+    (weights,) = (folder / "a.mlpackage").rglob("weight.bin")
+    operations = [(op.op_type, [out.shape for out in op.outputs]) for op in model._mil_program["main"].operations]
+    return operations, weights.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("needs", "export"), [("executorch", executorch), ("onnxscript", onnx), ("coremltools", coreml)]
+)
+def test_what_is_written_is_the_same(
+    needs: str,
+    export: Callable[[nn.Module, Path], object],
+    network: nn.Module,
+    library: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip(needs)
+    calls = {"parsed": 0, "copied": 0}
+
+    def counted(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*arguments: Any) -> Any:
+            calls[name] += 1
+            return function(*arguments)
+
+        return called
+
+    before = export(network, tmp_path)
+    monkeypatch.setattr(library, "get_torchlib_ops", counted("parsed", library.get_torchlib_ops))
     share_provenance()
     read_torchlib_once()
-    assert [export(network), export(network)] == [before, before]
-    assert "__deepcopy__" in vars(NodeSource), "PyTorch still has it under this name"
+    monkeypatch.setattr(NodeSource, "__deepcopy__", counted("copied", NodeSource.__deepcopy__))
+    with without_validation():
+        assert [export(network, tmp_path), export(network, tmp_path)] == [before, before]
+    assert calls["copied"] > 0, "PyTorch would have copied them"
+    assert calls["parsed"] == (1 if export is onnx else 0), "once for two graphs"
 
 
-@pytest.mark.usefixtures("_as_the_library_does")
-def test_torchlib_is_read_once() -> None:
-    pytest.importorskip("onnxscript")
-    from torch.onnx._internal.exporter import _registration
+def test_a_library_without_these_names_is_left_alone(library: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("coremltools")
+    from coremltools.converters.mil.mil.program import Program
 
+    monkeypatch.delattr(library, "get_torchlib_ops")
+    monkeypatch.delattr("torch.fx.traceback.NodeSource")
+    monkeypatch.delattr(Program, "validate")
+    share_provenance()
     read_torchlib_once()
-    read_torchlib_once()
-    library = _registration.onnxscript_apis
-    assert library.get_torchlib_ops() is library.get_torchlib_ops()
-    assert not hasattr(library.get_torchlib_ops.__wrapped__, "cache_info"), "not one cache in another"
+    with without_validation():
+        assert not hasattr(Program, "validate")
 
 
 def test_programs_are_validated_again_afterwards_and_by_others_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,9 +132,27 @@ def test_programs_are_validated_again_afterwards_and_by_others_all_the_time(monk
     monkeypatch.setattr(Block, "validate", lambda *_, **__: validated.append(threading.current_thread().name))
     program = Program.__new__(Program)
     with without_validation():
+        with without_validation():
+            program.validate()
         program.validate()
         other = threading.Thread(target=program.validate, name="other")
         other.start()
         other.join()
     program.validate()
     assert validated == ["other", threading.current_thread().name]
+
+
+def test_the_collector_is_as_it_was_once_the_last_conversion_ends() -> None:
+    before = gc.get_threshold()
+    try:
+        for own, during in (((700, 10, 10), SELDOM), ((0, 10, 10), (0, 10, 10)), ((10**6, 10, 10), (10**6, 10, 10))):
+            gc.set_threshold(*own)
+            first, second = seldom_collected(), seldom_collected()
+            first.__enter__()
+            second.__enter__()
+            first.__exit__(None, None, None)
+            assert gc.get_threshold() == during
+            second.__exit__(ValueError, ValueError("fails"), None)
+            assert gc.get_threshold() == own
+    finally:
+        gc.set_threshold(*before)

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import pytest
 import safetensors.numpy
-from conftest import Call, Once, lively
+from conftest import Call, lively
 from int8_networks import network
 from onnx import numpy_helper
 from tampering import Made, edit, refused
@@ -27,11 +27,6 @@ from edgesr.convert.verify import verify
 from edgesr.models import save_checkpoint
 
 Change = Callable[[Path], None]
-
-
-@pytest.fixture(scope="module")
-def made(once: Once) -> Made:
-    return Made(once)
 
 
 def edit_model(file: str, change: Callable[[onnx.ModelProto], None]) -> Change:

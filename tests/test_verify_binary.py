@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from conftest import Call, Once
+from conftest import Call
 from tampering import Made, edit, refused
 
 import edgesr
@@ -20,11 +20,6 @@ from edgesr.convert.int8 import Convolutions
 from edgesr.convert.precision import Precision
 from edgesr.convert.targets import TARGETS
 from edgesr.errors import BundleError
-
-
-@pytest.fixture(scope="module")
-def made(once: Once) -> Made:
-    return Made(once)
 
 
 def the_file(folder: Path, target: str) -> Path:
@@ -121,10 +116,13 @@ def claim_more_for_the_backend(folder: Path, target: str, restore: Convolutions)
     return "manifest: residency"
 
 
-ALL = (change_int8_weight, zero_a_kernel, stretch_a_step, move_a_bias, double_a_kernel)
+NUMBERS = (change_int8_weight, zero_a_kernel, stretch_a_step, move_a_bias, double_a_kernel)
 BINARY = [
-    *(pytest.param("tflite", "int8-ptq", each, marks=pytest.mark.tflite) for each in (*ALL, zero_byte_20)),
-    *(pytest.param("executorch", "int8-ptq", each) for each in (*ALL, claim_more_for_the_backend, lead_root_astray)),
+    *(pytest.param("tflite", "int8-ptq", each, marks=pytest.mark.tflite) for each in (*NUMBERS, zero_byte_20)),
+    *(
+        pytest.param("executorch", "int8-ptq", each)
+        for each in (*NUMBERS, claim_more_for_the_backend, lead_root_astray)
+    ),
     *(pytest.param("coreml", "int8-ptq", each) for each in (change_int8_weight, move_a_bias, double_a_kernel)),
     *(pytest.param("coreml", "fp16", each) for each in (double_a_kernel, double_a_kernel_and_call_it_int8_weights)),
 ]
@@ -139,7 +137,7 @@ def test_every_change_of_a_binary_model_is_named(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if change in ALL:  # numbers alone are others: that does not end a process, and one takes seconds to begin
+    if change in NUMBERS:  # weights and steps alone end no process, and one takes seconds to begin
         monkeypatch.setattr("edgesr.convert.verify.isolated", engine_or_evaluator)
     folder = made.copy(target, precision, tmp_path)
     files = json.loads((folder / MANIFEST).read_text())["files"]

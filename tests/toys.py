@@ -51,13 +51,14 @@ def installed(architecture: Architecture, package: str, place: Path) -> Iterator
 
 
 def conversions(needs: Mapping[str, Any]) -> list[Any]:
-    """Targets with the precision in which each is tried, int8 where it has it, and the quickest in float as well: what
-    int8 computes in float is computed there by the same operators. Experimental, Core AI is seen on HIME alone."""
-    chosen = [(name, "int8-ptq" if "int8-ptq" in TARGETS[name].precisions else "fp32") for name in TARGETS]
+    """Every target in int8, and two in float: one that computes our graphs' operators, and one that reads ONNX's.
+
+    Experimental, Core AI is seen on HIME alone.
+    """
+    chosen = [(name, "int8-ptq") for name in TARGETS if name != "coreai"]
     return [
         pytest.param(name, precision, marks=needs.get(name, ()))
-        for name, precision in (*chosen, ("onnx", "fp32"))
-        if name != "coreai"
+        for name, precision in (*chosen, ("executorch", "fp32"), ("onnx", "fp32"))
     ]
 
 

@@ -2,7 +2,7 @@
 
 python tools/split_wheel.py dist/edgesr-0.1.0-py3-none-any.whl dist/apart/
 
-A wheel with all weights has 53 MB, of which 33 are for those who install PyTorch: the light one has 20. Both install
+A wheel with all weights has 57 MB, of which 33 are for those who install PyTorch: the light one has 24. Both install
 into one folder, so an installation of both is one of the whole wheel.
 """
 

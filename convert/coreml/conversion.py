@@ -119,7 +119,7 @@ def _convert_graph(graphs: Graphs, name: GraphName, precision: Precision, packag
             skip_model_load=True,
             **options,
         )
-    model._mil_program.validate()
+    model._mil_program.validate(check_essential_scope=True)
     if precision == "int8-weights":
         model = _store_weights_as_int8(model)
     model.save(str(package))
@@ -156,8 +156,7 @@ def _join(parts: dict[str, Path], metadata: dict[str, str | int], scratch: Path)
         functions.add_function(str(path), src_function_name="main", target_function_name=name)
     functions.default_function_name = DEFAULT_FUNCTION
     joined = scratch / "joined.mlpackage"
-    with without_validation():
-        ct.utils.save_multifunction(functions, str(joined))
+    ct.utils.save_multifunction(functions, str(joined))
     model = ct.models.MLModel(str(joined), skip_model_load=True)
     spec = model.get_spec()
     spec.description.metadata.shortDescription = (
