@@ -64,8 +64,9 @@ def convert_network(
         report: is told the name of each stage as it begins.
         planned: is told what will be done, before it is.
 
-    Thread safety: one conversion at a time in a process; the converters' libraries keep state of their own. Processes
-    may convert at once, each into a folder of its own.
+    Thread safety: threads that convert take turns, since the converters' libraries keep state of their own; meanwhile
+    Python's garbage collector runs seldom in the whole process. Processes may convert at once, each into a folder of
+    its own.
 
     Raises:
         ParityError: the artifact does not compute what PyTorch computes; the first module that departs is named.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -96,6 +97,10 @@ def plan(
     return Plan(loaded, record, taken, lowering, config, output, quantization, calibration, notes)
 
 
+_one_at_a_time = threading.RLock()
+"""Exporters keep state of their own in the process: threads that convert at once would trip over each other."""
+
+
 def convert(
     plan: Plan, *, force: bool = False, report: Report = lambda stage: None, graphs: Graphs | None = None
 ) -> dict[str, Any]:
@@ -109,7 +114,7 @@ def convert(
         InputOutputError: the output cannot be written.
     """
     started = time.monotonic()
-    with write_aside(plan.output, force) as folder:
+    with _one_at_a_time, write_aside(plan.output, force) as folder:
         proven = prove(plan, folder, report, graphs)
         complete = plan.target.further("complete")
         further = complete(proven, folder, report, Steps(prove, write_bundle)) if complete else {}

@@ -42,7 +42,7 @@ def read_torchlib_once() -> None:
     with contextlib.suppress(ImportError, AttributeError):
         from torch.onnx._internal.exporter import _registration
 
-        library = _registration.onnxscript_apis
+        library: Any = _registration.onnxscript_apis  # type: ignore[attr-defined]
         if not hasattr(library.get_torchlib_ops, "cache_info"):
             library.get_torchlib_ops = functools.cache(library.get_torchlib_ops)
 

@@ -46,7 +46,7 @@ def rules() -> dict[str, dict[str, Any]]:
         | of(detection, "LEAST_SCORE", "MOST_OVERLAP", "MOST_FACES")
         | of(detection, "VIEW_SIDE", "VIEW_PIXELS", "VIEWS", "STRIDE", "MIRRORED"),
         "search": of(faces, "TILE", "OVERLAP", "ZOOMED", "MOST_ZOOMED", "SAME"),
-        "regions": of(regions, "LEAST", "MOST", "DOWN_FROM", "SHOWN", "FACTORS", "MOST_MEGAPIXELS"),
+        "regions": of(regions, "LEAST", "MOST", "LARGEST", "DOWN_FROM", "SHOWN", "FACTORS", "MOST_MEGAPIXELS"),
         "noise": of(noise, "LUMINANCE", "GAUSSIAN"),
         "paste": of(paste, "FEATHER", "ROUNDNESS"),
         "gallery": of(

@@ -17,6 +17,9 @@ LEAST, MOST = 0.6, 3.0
 """A face gains from a network while its side is within these multiples of the network's LR size; docs/enhance.md has
 the figures. Below there is nothing to restore from; above, bicubic does as well with what the photo has."""
 
+LARGEST = 144
+"""Side in pixels of the largest face that gains from any network: at 128 it does and at 160 no more."""
+
 DOWN_FROM = 0.75
 """Of several networks the one with the largest LR size serves that is at most the face's side over this. A network
 that was trained on faces as phones photograph them takes one that is enlarged to its LR size for a blurred one.
@@ -114,8 +117,9 @@ def network_for(side: int, networks: Sequence[Network]) -> tuple[Network | None,
     """The network for a face of ``side`` pixels, and why: a sentence for the user."""
     by_size = sorted(networks, key=lambda network: network.lr_size)
     smallest, largest = by_size[0].lr_size, by_size[-1].lr_size
-    if side > MOST * largest:
-        return None, f"large enough: {side} px, and up to {math.floor(MOST * largest)} px gain"
+    most = min(math.floor(MOST * largest), LARGEST)
+    if side > most:
+        return None, f"large enough: {side} px, and up to {most} px gain"
     if side < LEAST * smallest:
         return None, f"too small: {side} px, and {math.ceil(LEAST * smallest)} px are needed"
     chosen = max(

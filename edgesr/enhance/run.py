@@ -25,7 +25,6 @@ from edgesr.faces.face import Detector, Face
 from edgesr.gallery.format import Gallery, read_gallery
 from edgesr.images.imaging import Pixels, resize_bicubic
 from edgesr.images.photo_formats import LONGEST_SIDE
-from edgesr.release import DEFAULT_CHECKPOINT
 from edgesr.runtime.base import Features
 
 
@@ -297,20 +296,21 @@ def open_enhancer(
 def open_networks(galleries: Sequence[Any], models: Sequence[Any], threads: int | None = None) -> list[Network]:
     """Galleries and networks from paths, names or themselves, paired.
 
-    Where no network is named, a shipped network serves each section of a gallery; without galleries it is the default
-    one.
+    Where no network is named, a shipped network serves each section of a gallery; without galleries they are those for
+    photos, one a size of face.
 
     Raises:
         EdgesrError: a gallery or network that cannot be read, or that no other fits.
     """
     from edgesr.api import Model, load
     from edgesr.gallery.network import networks_of
+    from edgesr.models.shipped import PHOTO_NETWORKS
 
     if other := [one for one in galleries if not isinstance(one, str | Path | Gallery)]:
         raise UsageError(f"a gallery of type {type(other[0]).__name__}", "give a path or a Gallery, or leave it out")
     read = [one if isinstance(one, Gallery) else read_gallery(one) for one in galleries]
     served = dict.fromkeys(name for gallery in read for name in networks_of(gallery)) if not models else ()
-    named = models or list(served) or [DEFAULT_CHECKPOINT]
+    named = models or list(served) or PHOTO_NETWORKS
     return pair_networks([one if isinstance(one, Model) else load(one, threads=threads) for one in named], read)
 
 

@@ -94,8 +94,9 @@ def embed(candidates: Iterable[Candidate], embedder: Embedder) -> dict[str, Vect
     """Each candidate's embedding [E], by its photo_sha256."""
     vectors = {}
     for one in candidates:
-        frame, _ = embedder.locate(one.face)
-        vectors[one.photo_sha256] = np.asarray(embedder.embed(one.face, frame), np.float32)
+        face = one.face if one.small is None else one.small
+        frame, _ = embedder.locate(face)
+        vectors[one.photo_sha256] = np.asarray(embedder.embed(face, frame), np.float32)
     return vectors
 
 
@@ -142,7 +143,9 @@ def keep_best(candidates: Sequence[Candidate], most: int) -> tuple[list[Candidat
     ranked = sorted(range(len(candidates)), key=lambda i: -candidates[i].quality.sharpness)
     chosen = set(ranked[:most])
     rejected = [
-        Rejection(one.path, f"{most} sharper photos were there") for i, one in enumerate(candidates) if i not in chosen
+        Rejection(one.path, f"{most} sharper photos were there" if most else "the gallery is full")
+        for i, one in enumerate(candidates)
+        if i not in chosen
     ]
     return [candidates[i] for i in sorted(chosen)], rejected
 

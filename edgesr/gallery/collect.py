@@ -228,9 +228,8 @@ def collect(photos: Sequence[Path], networks: Sequence[Model], gallery: Gallery,
     seen: list[Candidate] = []
     rejected: list[Rejection] = []
     size = max(network.config.hr_size for network in networks)
-    most = most_entries(gallery.sections)
     for path in track(files, "looking at photos"):
-        room = len(gallery) < most and len(seen) < MOST_ENTRIES
+        room = len(seen) < MOST_ENTRIES
         found = look(path, given, size) if room else Rejection(path, "the gallery is full")
         if isinstance(found, Rejection):
             rejected.append(found)
@@ -249,6 +248,7 @@ def collect(photos: Sequence[Path], networks: Sequence[Model], gallery: Gallery,
         rejected += chosen.others
     elif len(seen) > 1:
         report(f"{WITHOUT_EMBEDDER} ({EMBEDDER_HINT})")
+    most = most_entries(gallery.sections)
     seen, out = steps.keep_best(seen, min(wishes.most or most, max(0, most - len(gallery))))
     rejected += out
     seen += incomplete

@@ -49,6 +49,9 @@ class Candidate:
     descriptor: Descriptor
     fingerprint: npt.NDArray[np.float32] | None = None
     """A fingerprint of the whole photo, to find it stored twice; never written anywhere."""
+    small: Pixels | None = None
+    """The crop at ``SIDE`` pixels, of which quality, descriptor and embedding are, whichever networks a gallery is for;
+    None: ``face`` is that."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,14 +114,21 @@ def _look(path: Path, detector: Detector, size: int) -> Candidate | Rejection:
     found = _face_of(path, content, detector)
     if isinstance(found, Rejection):
         return found
-    size = max(size, SIDE)
-    crop = crop_face(found.photo, found.face.alignment, size)
-    landmarks = transform(found.face.alignment.crop_from_photo(size), found.face.landmarks)
-    quality = judge(crop, landmarks, found.face.alignment.side * found.factor)
+    alignment = found.face.alignment
+    small, landmarks = crop_face(found.photo, alignment, SIDE), landmarks_of(found.face, SIDE)
+    quality = judge(small, landmarks, alignment.side * found.factor)
     if quality.reasons:
         return Rejection(path, "; ".join(quality.reasons))
-    descriptor = describe(crop, landmarks)
-    return Candidate(path, hashlib.sha256(content).hexdigest(), crop, landmarks, quality, descriptor, found.fingerprint)
+    descriptor, sha256 = describe(small, landmarks), hashlib.sha256(content).hexdigest()
+    if size <= SIDE:
+        return Candidate(path, sha256, small, landmarks, quality, descriptor, found.fingerprint)
+    crop, landmarks = crop_face(found.photo, alignment, size), landmarks_of(found.face, size)
+    return Candidate(path, sha256, crop, landmarks, quality, descriptor, found.fingerprint, small)
+
+
+def landmarks_of(face: Face, size: int) -> Array:
+    """A face's landmarks [5, 2] in pixels of its aligned crop of ``size`` pixels."""
+    return transform(face.alignment.crop_from_photo(size), face.landmarks)
 
 
 def align_exemplar(path: Path, detector: Detector, size: int) -> tuple[Pixels, tuple[str, ...]]:
@@ -137,7 +147,7 @@ def align_exemplar(path: Path, detector: Detector, size: int) -> tuple[Pixels, t
         )
     alignment, side = found.face.alignment, max(size, SIDE)
     crop = crop_face(found.photo, alignment, side)
-    landmarks = transform(alignment.crop_from_photo(side), found.face.landmarks)
+    landmarks = landmarks_of(found.face, side)
     reasons = judge(crop, landmarks, alignment.side * found.factor).reasons
     whole = found.photo.shape[0] == found.photo.shape[1] >= size and _is_whole(alignment, found.photo.shape[0])
     return (found.photo if whole else crop), reasons

@@ -69,6 +69,7 @@ public enum Rules {
     public enum Regions {
         public static let least = 0.6
         public static let most = 3.0
+        public static let largest = 144
         public static let downFrom = 0.75
         public static let shown = 0.75
         public static let factors: [Int] = [1, 2, 3, 4]

@@ -68,6 +68,7 @@ export const RULES = {
     regions: {
         least: 0.6,
         most: 3,
+        largest: 144,
         down_from: 0.75,
         shown: 0.75,
         factors: [1, 2, 3, 4],

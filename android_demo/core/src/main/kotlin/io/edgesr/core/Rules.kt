@@ -71,6 +71,7 @@ internal object Rules {
     object Regions {
         const val LEAST = 0.6
         const val MOST = 3.0
+        const val LARGEST = 144
         const val DOWN_FROM = 0.75
         const val SHOWN = 0.75
         val FACTORS = intArrayOf(1, 2, 3, 4)
