@@ -33,7 +33,7 @@ def main() -> int:
     environment = ROOT / "build" / "versions" / name
     python = environment / "bin" / "python"
     if given.fresh or not python.is_file():
-        uv("venv", "--clear", "--python", given.python, environment)
+        uv("venv", "--clear", "--seed", "--python", given.python, environment)  # with pip, which tests use
     how = ("--resolution", RESOLUTIONS[given.packages], "--reinstall-package", "edgesr")
     uv("pip", "install", "--python", python, *how, f"{ROOT}[dev]")
     told = uv("pip", "freeze", "--python", python, shown=False)
