@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 from scenes import Place, faces
 from whole_photos import KnownFaces, background, composed, face_at, gallery_of
 
+import edgesr
 from edgesr.api import Model
 from edgesr.data.samples import sample_faces
 from edgesr.enhance import Enhancer, Network, Photo, Settings, whose
@@ -25,7 +27,9 @@ from edgesr.errors import GalleryError, UsageError
 from edgesr.evaluation.metrics import psnr
 from edgesr.faces.face import Face
 from edgesr.gallery.build import empty_gallery
+from edgesr.gallery.network import rebuild_hint
 from edgesr.images.imaging import Pixels, resize_bicubic
+from edgesr.models.shipped import EARLIER_DEFAULTS, EARLIER_PHOTO_NETWORKS, PHOTO_NETWORKS
 from edgesr.runtime.torch import TorchRuntime
 
 PLACE = Place((60.0, 50.0), 12.0, 0.2)
@@ -241,6 +245,23 @@ def test_of_the_shipped_networks_each_serves_where_it_was_measured_to() -> None:
     for side, expected in ((10, small), (23, small), (24, usual), (47, usual), (48, large), (144, large), (145, None)):
         assert network_for(side, [small, usual, large])[0] is expected, side
     assert network_for(39, [large])[0] is large, "where it is alone it serves whatever gains"
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (EARLIER_PHOTO_NETWORKS, "me.gallery has nothing for hime-small-lr64-x4-photo, which restores larger faces"),
+        (EARLIER_DEFAULTS, "me.gallery was built for hime-small-x4, which goes on serving it"),
+        (PHOTO_NETWORKS, None),
+        (PHOTO_NETWORKS[:1], None),
+    ],
+)
+def test_a_gallery_of_an_earlier_default_says_how_to_build_it_anew(names: Sequence[str], says: str | None) -> None:
+    hint = rebuild_hint(empty_gallery([edgesr.load(name) for name in names]), Path("me.gallery"))
+    assert (hint is None) == (says is None)
+    if hint is not None:
+        assert hint.startswith(says)
+        assert hint.endswith("edgesr gallery build PHOTOS -o me.gallery --force")
 
 
 def test_the_least_factor_that_shows_the_face() -> None:

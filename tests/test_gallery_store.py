@@ -16,9 +16,9 @@ import pytest
 from galleries import entry, gallery
 
 from edgesr.errors import GalleryError, InputOutputError, UsageError
-from edgesr.gallery import edit
+from edgesr.gallery import edit, header
 from edgesr.gallery.format import Gallery, encode_gallery, locked, read_gallery, write_gallery
-from edgesr.gallery.header import MOST_ENTRIES, MOST_VECTOR, Header, Label, most_entries
+from edgesr.gallery.header import MOST_ENTRIES, MOST_VECTOR, Header, Label, bytes_of, most_entries
 from edgesr.gallery.storage import erase
 from edgesr.models.interface import FeatureMap
 
@@ -210,6 +210,16 @@ def test_a_gallery_has_an_end(path: Path) -> None:
     many = [type(one)(**{**vars(one), "photo_sha256": f"{i:064x}"}) for i in range(MOST_ENTRIES)]
     with pytest.raises(GalleryError, match="more than"):
         edit.add(path, many)
+
+
+def test_it_ends_where_its_features_fill_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    section = read_gallery(path).sections[0]
+    an_entry = sum(bytes_of(*tensor) for tensor in section.tensors.values()) + 2 * bytes_of("F32", (MOST_VECTOR,))
+    monkeypatch.setattr(header, "MOST_DATA", 3 * an_entry)
+    assert most_entries([section]) == 3
+    with pytest.raises(GalleryError, match="more than 3 entries"):
+        edit.add(path, [entry(4)])
+    assert edit.add(path, [entry(2)])[1] == [], "what is there needs no room"
 
 
 def test_a_gallery_of_large_features_ends_earlier() -> None:

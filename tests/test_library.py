@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,19 @@ def test_a_gallery_in_memory_is_the_one_in_the_file(tiny_checkpoint: Path, my_ph
     assert any("cannot be checked" in line for line in said)
 
 
+def test_a_gallery_that_is_full_keeps_the_sharpest_and_says_so(
+    tiny_checkpoint: Path, my_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgesr.gallery.collect.most_entries", lambda sections: 1)
+    built = build(tiny_checkpoint, my_photos, tmp_path / "me.gallery")
+    assert (len(built.kept), [one.reason for one in built.rejected]) == (1, ["1 sharper photos were there"])
+    added = edgesr.add_to_gallery(built.path, my_photos, models=[tiny_checkpoint], detector=BUILDS)
+    assert sorted(one.reason for one in added.rejected) == [
+        "already in the gallery, or given twice",
+        "the gallery is full",
+    ]
+
+
 def test_a_photo_is_enhanced_in_memory_and_written_with_what_it_came_with(
     tiny_checkpoint: Path, my_photos: Path, party: Path, tmp_path: Path
 ) -> None:
@@ -139,6 +153,14 @@ def test_a_photo_is_enhanced_in_memory_and_written_with_what_it_came_with(
     )
     assert not nothing.changed
     assert (tmp_path / "same.jpg").read_bytes() == party.read_bytes(), "nothing was changed, and nothing was lost"
+
+
+def test_threads_that_convert_take_turns(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        made = pool.map(
+            lambda name: edgesr.convert_network("onnx", tmp_path / name, checkpoint=tiny_checkpoint), ("a", "b")
+        )
+        assert [one.bundle.name for one in made] == ["a", "b"]
 
 
 def test_a_network_is_converted_verified_and_loaded(tiny_checkpoint: Path, photos: Path, tmp_path: Path) -> None:

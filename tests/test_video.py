@@ -106,6 +106,18 @@ def test_earlier_sharp_frames_are_the_exemplars(model: Model) -> None:
     assert (outputs[9] != frames[9]).any()
 
 
+def test_a_frame_is_an_exemplar_of_the_networks_that_it_is_large_enough_for(model: Model) -> None:
+    """A network for larger faces takes no exemplars from one for smaller ones."""
+    frames = frames_of(SHRINKING)
+    run = ClipEnhancer([Network(model), Network(tiny_model(64))], Following(SHRINKING), Settings())
+    for i, frame in enumerate(frames):
+        run.frame(i, frame, 1)
+    assert run.exemplars == 1 + 6 // APART
+    (track,) = run.tracks
+    assert track.pool.keys() == {model.name}, "the other's faces have 256 pixels"
+    assert run.with_exemplars == sum(place.side < 48 for place in SHRINKING)
+
+
 @pytest.mark.parametrize(
     ("sides", "settings", "served"),
     [([40.0], Settings(), 1), ([40.0, 42.0], Settings(), 0), ([40.0, 42.0], Settings(assume_same_person=True), 2)],

@@ -20,13 +20,13 @@ from edgesr.enhance.regions import Network, factor_for, network_for
 from edgesr.enhance.run import DEFAULTS, Enhancer, Settings
 from edgesr.enhance.whose import Judge
 from edgesr.errors import InputOutputError, UsageError
-from edgesr.faces.alignment import crop_face, transform
+from edgesr.faces.alignment import crop_face
 from edgesr.faces.descriptor import describe
 from edgesr.faces.face import Detector, Face
 from edgesr.files.atomic import file_aside
 from edgesr.gallery.build import empty_gallery, encode_entries
 from edgesr.gallery.format import Entry, Gallery
-from edgesr.gallery.photos import Candidate
+from edgesr.gallery.photos import Candidate, landmarks_of
 from edgesr.gallery.quality import LEAST_SIZE
 from edgesr.gallery.quality import judge as judge_quality
 from edgesr.images.imaging import Pixels
@@ -132,14 +132,16 @@ class ClipEnhancer:
         return track
 
     def _store(self, track: Track, frame: Pixels, number: int) -> None:
-        """Keep this frame's face as an exemplar, if it is large and good enough."""
-        size = max(network.hr_size for network in self.networks)
-        if number - track.stored < APART or side_of(track.face) < size:
+        """Keep this frame's face as an exemplar of the networks that it is large enough for, if it is good enough."""
+        side = side_of(track.face)
+        networks = [network for network in self.networks if network.hr_size <= side]
+        if number - track.stored < APART or not networks:
             return
+        size = max(network.hr_size for network in networks)
         crop = crop_face(frame, track.face.alignment, size)
-        landmarks = transform(track.face.alignment.crop_from_photo(size), track.face.landmarks)
+        landmarks = landmarks_of(track.face, size)
         try:
-            # The side was checked above, by the network's own size.
+            # The side was checked above, by each network's own size.
             quality = judge_quality(crop, landmarks, max(track.face.alignment.side, LEAST_SIZE))
         except InputOutputError:
             return
@@ -147,7 +149,7 @@ class ClipEnhancer:
             return
         sha = hashlib.sha256(number.to_bytes(8, "little") + crop.tobytes()).hexdigest()
         shown = Candidate(Path(), sha, crop, landmarks, quality, describe(crop, landmarks))
-        for network in self.networks:
+        for network in networks:
             base = network.gallery or empty_gallery([network.model], "fp16")
             pool = track.pool.setdefault(network.model.name, [])
             pool += encode_entries([shown], [network.model], base)

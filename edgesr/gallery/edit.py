@@ -33,7 +33,7 @@ def add(path: Path, entries: Sequence[Entry]) -> tuple[Gallery, list[Entry]]:
         known = {entry.photo_sha256 for entry in gallery.entries}
         new = [entry for entry in entries if entry.photo_sha256 not in known]
         most = most_entries(gallery.sections)
-        if len(gallery.entries) + len(new) > max(most, len(gallery.entries)):
+        if new and len(gallery.entries) + len(new) > most:  # what only gains a section needs no new entry
             raise GalleryError(f"{path} would have more than {most} entries", "remove some first")
         if new or any(one is not old for one, old in zip(completed, gallery.entries, strict=True)):
             gallery = gallery.replace(entries=(*completed, *new))

@@ -31,12 +31,13 @@ def networks_of(gallery: Gallery) -> list[str]:
 
 def rebuild_hint(gallery: Gallery, path: Path) -> str | None:
     """One sentence on how to build the gallery at ``path`` for today's networks, if it is for an earlier default."""
-    from edgesr.models.shipped import EARLIER_DEFAULTS, PHOTO_NETWORKS, shipped_for
+    from edgesr.models.shipped import EARLIER_DEFAULTS, EARLIER_PHOTO_NETWORKS, PHOTO_NETWORKS, shipped_for
 
     served = [shipped_for(*section.key) for section in gallery.sections]
     again = f"edgesr gallery build PHOTOS -o {path} --force"
-    if {*served} == {*PHOTO_NETWORKS[:2]}:
-        return f"{path} has nothing for {PHOTO_NETWORKS[2]}, which restores larger faces; to build it anew: {again}"
+    if {*served} == {*EARLIER_PHOTO_NETWORKS}:
+        new = ", ".join(name for name in PHOTO_NETWORKS if name not in served)
+        return f"{path} has nothing for {new}, which restores larger faces; to build it anew: {again}"
     earlier = next((name for name in served if name in EARLIER_DEFAULTS), None)
     if earlier is None or DEFAULT_CHECKPOINT in served:
         return None

@@ -120,9 +120,9 @@ def _look(path: Path, detector: Detector, size: int) -> Candidate | Rejection:
     if quality.reasons:
         return Rejection(path, "; ".join(quality.reasons))
     descriptor, sha256 = describe(small, landmarks), hashlib.sha256(content).hexdigest()
-    if size <= SIDE:
-        return Candidate(path, sha256, small, landmarks, quality, descriptor, found.fingerprint)
-    crop, landmarks = crop_face(found.photo, alignment, size), landmarks_of(found.face, size)
+    size = max(size, SIDE)
+    crop = crop_face(found.photo, alignment, size) if size > SIDE else small
+    landmarks = landmarks_of(found.face, size)
     return Candidate(path, sha256, crop, landmarks, quality, descriptor, found.fingerprint, small)
 
 

@@ -12,6 +12,9 @@ from edgesr.release import DEFAULT_CHECKPOINT
 PHOTO_NETWORKS = (DEFAULT_CHECKPOINT, "hime-small-x8-photo", "hime-small-lr64-x4-photo")
 """The networks for faces in photos, one a size of face: a gallery is built for all of them unless told otherwise."""
 
+EARLIER_PHOTO_NETWORKS = PHOTO_NETWORKS[:2]
+"""Those that galleries were built for before there was one for larger faces."""
+
 EARLIER_DEFAULTS = ("hime-small-x4",)
 """What commands took before ``edgesr.DEFAULT_CHECKPOINT``: galleries of these were built without naming a network."""
 
