@@ -40,9 +40,7 @@ CAUGHT = [
     # the quickest target that every kind of damage is seen. Compilers that take long have one.
     *((target, None, scale_kernel) for target in TARGETS),
     *((target, None, scale_encoder_kernel) for target in TARGETS if target not in ("qnn", "coreai")),
-    *(
-        (target, None, drop_offset) for target in ("coreml", "qnn")
-    ),  # which sample in another way
+    *((target, None, drop_offset) for target in ("coreml", "qnn")),  # which sample in another way
     *(("onnx", precision, damage) for precision in ("fp32", "fp16") for damage in (swap_channels, drop_offset)),
 ]
 
