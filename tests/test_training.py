@@ -60,6 +60,26 @@ def state(trainer: Trainer) -> dict[str, Tensor]:
     return safetensors.torch.load_file(trainer.run / "state.safetensors")
 
 
+@pytest.mark.parametrize(
+    ("can", "wanted"),
+    [
+        ({"avx2": True, "avx512_f": True}, "32-true"),
+        ({"avx2": True, "avx512_bf16": True}, "bf16-mixed"),
+        ({"amx_bf16": True}, "bf16-mixed"),
+        ({"neon": True, "bf16": False}, "32-true"),
+        ({"neon": True, "bf16": True}, "bf16-mixed"),
+    ],
+)
+def test_bfloat16_is_the_default_where_the_cpu_has_it(
+    can: dict[str, bool], wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: can)
+    assert TrainConfig().precision == wanted
+    assert TrainConfig(precision="bf16-mixed").precision == "bf16-mixed"
+
+
 def interrupt_after(trainer: Trainer, steps: int) -> None:
     """Ctrl-C right after the step."""
     train_step = trainer.train_step

@@ -237,6 +237,7 @@ def command(network: str, record: dict[str, Any], preset: str | None = None) -> 
     own = settings_for(PRESETS[preset], {}) if preset else TrainConfig()
     usual = {**vars(own), **vars(own.loss)}
     del usual["degradation"]  # its default is that of --init
+    usual["precision"] = "bf16-mixed"  # its default is the reading machine's
     words = ["edgesr", "train", "../shared/faces"]
     for option in train.params:
         value = chosen.get(option.name or "")

@@ -32,7 +32,11 @@ from edgesr.process.extras import title
     type=Number(0, 1, min_open=True),
     help="Default: the network's own, 6e-4 where it has none.",
 )
-@click.option("--precision", default="bf16-mixed", show_default=True, type=click.Choice(["bf16-mixed", "32-true"]))
+@click.option(
+    "--precision",
+    type=click.Choice(["bf16-mixed", "32-true"]),
+    help="Default: bf16-mixed where the machine has instructions for it, else 32-true.",
+)
 @click.option(
     "--copy-share",
     default=0.06,
@@ -119,7 +123,7 @@ def command(
     steps: int,
     batch_size: int | None,
     learning_rate: float | None,
-    precision: str,
+    precision: str | None,
     copy_share: float,
     self_probability: float,
     self_until: float,

@@ -97,6 +97,9 @@ class Architecture:
     """Fields of a configuration that no weight depends on."""
     halve: str = ""
     """``module:function`` of a network that gives one of half its scale to train on from; empty where there is none."""
+    widen: str = ""
+    """``module:function`` of (network, a configuration of this architecture) that gives the state of a wider or deeper
+    network which computes the same, or None of a configuration that is no such thing; empty where there is none."""
     adopt: str = ""
     """``module:function`` of (a network of another architecture, a fresh one of this) that gives the state to train on
     from, or None of a network that has nothing to give; empty where there is no such start."""
@@ -128,6 +131,10 @@ class Architecture:
     def halved(self, model: Any) -> Any:
         """A network of half the scale to train on from."""
         return _named(self.halve)(model)
+
+    def widened(self, model: Any, config: NetworkConfig) -> Any:
+        """The state of a wider or deeper network of ``config`` that computes what ``model`` does; or None."""
+        return _named(self.widen)(model, config) if self.widen else None
 
     def adopted(self, start: Any, model: Any) -> Any:
         """The state of ``model``, a fresh one, with what a network of another architecture has of it; or None."""

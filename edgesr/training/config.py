@@ -5,10 +5,27 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import torch
+
 from edgesr.data.batches import Curriculum
 from edgesr.data.degradation import preset
 from edgesr.errors import UsageError
 from edgesr.training.losses import LossConfig
+
+
+def quickest_precision() -> str:
+    """``bf16-mixed`` where the device that is trained on has instructions for bfloat16, else ``32-true``.
+
+    Without them PyTorch emulates them: a step takes 20 times as long as in float32 on a CPU that has AVX2 alone.
+    """
+    if torch.cuda.is_available():
+        has = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif torch.backends.mps.is_available():
+        has = True
+    else:
+        can = torch.cpu.get_capabilities()
+        has = any(can.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    return "bf16-mixed" if has else "32-true"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +39,8 @@ class TrainConfig:
     warmup_steps: int = 200
     gradient_clip: float = 1.0
     ema: float = 0.999
-    precision: str = "bf16-mixed"
+    precision: str = dataclasses.field(default_factory=quickest_precision)
+    """``bf16-mixed`` or ``32-true``; by default what this machine computes faster."""
     seed: int = 0
     curriculum: Curriculum = Curriculum()
     loss: LossConfig = LossConfig()

@@ -76,7 +76,8 @@ def train_network(
         config: steps, batch size, learning rate, curriculum, losses; by default the network's own.
         network: a preset's name, or a JSON file with the widths.
         name: of the checkpoint; by default the network's.
-        init: a checkpoint of the same widths to start from, with the same scale or twice that; by default at random.
+        init: a checkpoint to start from: of the same widths, with the same scale or twice that, or of a narrower or
+            shallower network; by default at random.
         split: to train on, where ``data`` has splits.
         validation_split: of ``eval_list.csv``; by default ``val`` where there is one.
         validation_people: hold so many people out instead, always the same ones.

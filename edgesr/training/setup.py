@@ -93,8 +93,8 @@ def settings_for(network: NetworkConfig, given: Mapping[str, Any]) -> TrainConfi
 
 
 def initial_weights(start: Checkpoint, config: NetworkConfig) -> dict[str, Tensor]:
-    """Weights of a checkpoint of the same widths; one of twice the scale is halved, and of one of another architecture
-    what it has of this one is taken over.
+    """Weights of a checkpoint of the same widths; one of twice the scale is halved, a narrower or shallower one
+    is widened so that it computes the same, and of one of another architecture what it has of this one is taken over.
 
     What no weight depends on may differ (an offsets' bound, say): training gets used to it.
 
@@ -111,9 +111,16 @@ def initial_weights(start: Checkpoint, config: NetworkConfig) -> dict[str, Tenso
             return adopted
     if same and architecture.halve and model.config.scale == config.scale * 2:
         model = architecture.halved(model)
-    if not same or model.config.replace(**{name: getattr(config, name) for name in architecture.free}) != config:
+    free = {name: getattr(config, name) for name in architecture.free}
+    if same and model.config.replace(**free) == config:
+        return model.state_dict()
+    widened: dict[str, Tensor] | None = None
+    if same:
+        widened = architecture.widened(model, config.replace(**{name: getattr(model.config, name) for name in free}))
+    if widened is None:
         raise UsageError(
             f"{start.name} is another network than the one to train",
-            "--init takes a checkpoint of the same widths, with the same scale or twice that",
+            "--init takes a checkpoint of the same widths, or of a narrower or shallower network where the "
+            "architecture can be widened, with the same scale or twice that",
         )
-    return model.state_dict()
+    return widened

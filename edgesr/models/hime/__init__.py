@@ -14,6 +14,7 @@ ARCHITECTURE = Architecture(
     costs="edgesr.models.hime.complexity:complexity",
     free=("lr_size", "slots", "offset_bound"),
     halve="edgesr.models.hime.halving:halve_scale",
+    widen="edgesr.models.hime.widening:widen",
     offset_head=("rfa.g_ref.", "rfa.g_lr.", "rfa.hidden.", "rfa.offset."),
     offsets="edgesr.models.hime.offsets:report_offsets",
     training="edgesr.models.hime.training_graphs:TrainingGraphs",
