@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from edgesr.convert.onnx.conversion import convert
 from edgesr.convert.precision import PRECISIONS
 from edgesr.convert.target import Conversion
 from edgesr.deployment.graphs import GRAPHS, deployed_graphs
-from edgesr.runtime.onnxruntime import OnnxRuntime
+from edgesr.runtime.onnxruntime import EXACT_INT8, OnnxRuntime
 
 onnx = pytest.importorskip("onnx")
 ort = pytest.importorskip("onnxruntime")
@@ -63,6 +64,26 @@ def test_weights_are_stored_as_int8_and_biases_as_int32(artifact: Converted) -> 
             weight, *bias = (stored[makers[tensor].input[0]] for tensor in node.input[1:])
             assert weight.data_type == onnx.TensorProto.INT8
             assert all(tensor.data_type == onnx.TensorProto.INT32 for tensor in bias)
+        # ONNX Runtime makes another of each where the processor has no VNNI, and fails on a shared one.
+        zero_points = [makers[node.input[1]].input[2] for node in int8]
+        assert len(set(zero_points)) == len(zero_points)
+
+
+def test_a_file_of_before_weights_had_zero_points_of_their_own_is_opened_all_the_same(
+    artifact: Converted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, asked = ort.InferenceSession, set[Path]()
+
+    def without_vnni(path: Path, options: Any, **others: Any) -> Any:
+        if path not in asked:
+            asked.add(path)
+            assert options.get_session_config_entry(EXACT_INT8[0]) == EXACT_INT8[1]
+            raise RuntimeError("Attempt to replace the existing tensor")
+        return make(path, options, **others)
+
+    monkeypatch.setattr(ort, "InferenceSession", without_vnni)
+    graphs = quantized(LOWERING)
+    opened(artifact).run("encode", [array.numpy() for array in graphs.inputs("encode")])
 
 
 def test_onnx_runtime_fuses_every_int8_convolution(tmp_path: Path) -> None:

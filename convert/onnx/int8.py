@@ -28,8 +28,9 @@ Array = npt.NDArray[Any]
 
 
 def prepare_for_runtimes(model: onnx.ModelProto, activations: Activations) -> None:
-    """Give an exported QDQ model integer biases, and activations of the wanted type."""
+    """Give an exported QDQ model integer biases, activations of the wanted type, and each weight its own zero point."""
     store_biases_as_int32(model)
+    separate_zero_points(model)
     if activations == "uint8":
         store_activations_as_uint8(model)
 
@@ -99,6 +100,29 @@ def store_activations_as_uint8(model: onnx.ModelProto) -> None:
         if info.name in stored:
             info.type.tensor_type.elem_type = onnx.TensorProto.UINT8
     drop_unused(model)
+
+
+def separate_zero_points(model: onnx.ModelProto) -> None:
+    """A zero point of its own for each weight: the exporter shares those that are equal.
+
+    On x86 processors without VNNI, ONNX Runtime can only multiply exactly what it has turned into uint8 on both sides
+    (``session.x64quantprecision``), and it makes a new zero point of each weight's, which fails on a shared one.
+    """
+    import onnx
+
+    view = _View(model)
+    taken: set[str] = set()
+    for node in model.graph.node:
+        if node.op_type != "DequantizeLinear" or len(node.input) < 3:
+            continue
+        weight, name = view.constants.get(node.input[0]), node.input[2]
+        if weight is None or weight.dtype != np.int8:
+            continue
+        if name in taken:
+            node.input[2] = f"{node.input[0]}.zero_point"
+            own = onnx.numpy_helper.from_array(view.constants[name], node.input[2])
+            model.graph.initializer.append(own)
+        taken.add(node.input[2])
 
 
 def convolutions(model: onnx.ModelProto) -> Convolutions:
