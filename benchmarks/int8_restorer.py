@@ -26,7 +26,7 @@ from edgesr.convert.parity import real_cases
 from edgesr.convert.pipeline import DEFAULT_CHECKPOINT, convert, plan
 from edgesr.convert.targets import TARGETS
 from edgesr.errors import EdgesrError
-from edgesr.runtime.base import GraphRuntime, fill_slots
+from edgesr.runtime.base import GraphRuntime, Runtime, fill_slots
 
 NETWORKS = {
     "ExecuTorch int8": ("executorch", "int8"),
@@ -51,7 +51,7 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         folder = arguments.bundles or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         bundles = {name: bundle(*which, arguments.checkpoint, folder) for name, which in NETWORKS.items()}
-        restorers = {name: restorer(found) for name, found in bundles.items()}
+        restorers = {name: restorer(found, found.runtime(1)) for name, found in bundles.items()}
         taken = in_turns(restorers, arguments.rounds)
     ok = show(taken)
     size = bundles[INT8].manifest["size_bytes"]
@@ -69,9 +69,8 @@ def bundle(target: str, precision: str, checkpoint: str, folder: Path) -> Bundle
     return open_bundle(output)
 
 
-def restorer(bundle: Bundle) -> Callable[[], object]:
+def restorer(bundle: Bundle, runtime: Runtime) -> Callable[[], object]:
     """Runs the bundle's restorer on a real face with every slot filled; inputs are in its own layout."""
-    runtime = bundle.runtime(1)
     assert isinstance(runtime, GraphRuntime)
     case = real_cases(bundle.interface)[1]
     features, valid = fill_slots([runtime.encode(photo) for photo in case.exemplars], bundle.interface)

@@ -254,9 +254,14 @@ def test_restore_takes_the_gallerys_network(tmp_path: Path, capsys: pytest.Captu
     write_image(compose((300, 300), [(sample_faces(SIDE)[0].exemplar, Place((150, 150), 200))]), tmp_path / "me.png")
     write_image(resize_bicubic(sample_faces(128)[0].target, 16, 16), tmp_path / "lr.png")
     gallery = tmp_path / "x8.gallery"
-    answer(capsys, "gallery", "build", tmp_path / "me.png", "-o", gallery, "-m", "hime-small-x8", "--no-embeddings")
+    networks = ("-m", "hime-small-x8", "-m", "hime-small-x4")
+    answer(capsys, "gallery", "build", tmp_path / "me.png", "-o", gallery, *networks, "--no-embeddings")
     said = answer(capsys, "restore", tmp_path / "lr.png", "--gallery", gallery, "-o", tmp_path / "sr.png")
-    assert said["outputs"][0]["exemplars"] == [1]
+    assert (said["outputs"][0]["exemplars"], said["outputs"][0]["network"]) == ([1], "hime-small-x8")
+    write_image(np.zeros((40, 24, 3), np.uint8), tmp_path / "other.png")
+    said = answer(capsys, "restore", tmp_path / "other.png", "--gallery", gallery, "-o", tmp_path / "o.png", code=5)
+    assert "other.png is 24x40" in said["error"]
+    assert "16x16 or 32x32" in said["hint"]
 
 
 def test_restore_refuses_a_gallery_of_another_network(

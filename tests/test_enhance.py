@@ -287,8 +287,10 @@ def test_galleries_meet_their_networks() -> None:
         pair_networks([small, large], galleries[:1])
     with pytest.raises(UsageError, match="one network serves a gallery"):
         pair_networks([large, tiny_model(16)], galleries[:1])
-    with pytest.raises(UsageError, match="two networks"):
+    with pytest.raises(UsageError, match="tiny-8 and tiny-8 are both for faces of 8 pixels"):
         pair_networks([small, tiny_model(8, seed=1)], [])
+    with pytest.raises(UsageError, match="two galleries have features of tiny-8"):
+        pair_networks([small, small], [galleries[1], empty_gallery([small])])
 
 
 @pytest.mark.parametrize(

@@ -108,10 +108,12 @@ def command(
         try:
             if isinstance(features, Gallery):
                 network = of_size(source, networks)
+                row["network"] = network.name
                 chosen = network.choose(source, features)
                 row["exemplars"] = [i + 1 for i in chosen]
                 sr, _ = network.restore(source, network.features_of(features, chosen))
             else:
+                row["network"] = network.name
                 sr, _ = network.restore(source, features)
             if original is not None:
                 row |= measure(sr, source, original)
@@ -143,13 +145,24 @@ def show(outputs: list[dict[str, Any]]) -> None:
 
 
 def of_size(source: Path, networks: Sequence[Model]) -> Model:
-    """The network that takes a face of this size; the first where none does, which says so."""
+    """The network that takes a face of this size; a single one takes what it likes, and says so.
+
+    Raises:
+        InputOutputError: several networks, and none is for this size.
+    """
     from edgesr.images.imaging import read_image
 
     if len(networks) == 1:
         return networks[0]
-    side = read_image(source).shape[0]
-    return next((network for network in networks if network.config.lr_size == side), networks[0])
+    height, width = read_image(source).shape[:2]
+    for network in networks:
+        if network.config.lr_size == height == width:
+            return network
+    sizes = " or ".join(f"{size}x{size}" for size in sorted(network.config.lr_size for network in networks))
+    raise InputOutputError(
+        f"{source} is {width}x{height}",
+        f"the gallery's networks take aligned LR faces of {sizes} pixels; edgesr enhance takes whole photos",
+    )
 
 
 def measure(sr: Any, source: Path, original: Any) -> dict[str, float]:

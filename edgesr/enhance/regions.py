@@ -91,9 +91,16 @@ def pair_networks(models: Sequence[Model], galleries: Sequence[Gallery]) -> list
                 f"no gallery fits {model.name}",
                 f"edgesr gallery build PHOTOS {every} -o GALLERY makes one that fits all",
             )
-    sizes = [network.lr_size for network in networks]
-    if len(set(sizes)) < len(sizes):
-        raise UsageError("two networks for one LR size", "several networks are for faces of several sizes")
+    of_size: dict[int, Network] = {}
+    for network in networks:
+        other = of_size.setdefault(network.lr_size, network)
+        if other is network:
+            continue
+        if network.gallery is not None and other.model.name == network.model.name:
+            what = f"two galleries have features of {network.model.name}, and a face is restored with one"
+            raise UsageError(what, "give one of them, or build one of all photos: edgesr gallery add")
+        what = f"{other.model.name} and {network.model.name} are both for faces of {network.lr_size} pixels"
+        raise UsageError(what, "several networks are for faces of several sizes: name one of them")
     return sorted(networks, key=lambda network: network.lr_size)
 
 
