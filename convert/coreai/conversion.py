@@ -15,22 +15,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from edgesr.deployment.graphs import GRAPHS, Graphs
 from edgesr.process.quiet import quiet
 
-from ..int8 import Convolutions, FloatConv
-from ..precision import Precision
+from ..int8 import Convolutions, arithmetic_of, computes_in
+from ..precision import QUANTIZED, Precision
 from ..target import Conversion, ReadBack, Report
+from .int8 import convolutions, in_core_ai
 
 FILE = "model.aimodel"
-CONVOLUTION = "coreai.conv2d"
 RESOURCE = re.compile(r'(\w+): "0x([0-9A-Fa-f]+)"')
-ALIGNMENT_BYTES = 4
-"""Ahead of a resource's values, its alignment."""
 PACKAGES = ("coreai-core", "coreai-torch")
 
 
@@ -57,7 +54,7 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
         for graph in GRAPHS:
             report(f"exporting {graph}")
             module = getattr(graphs, graph)
-            module = Half(module) if precision == "fp16" else module
+            module = Half(module) if precision == "fp16" else in_core_ai(module)
             program = torch.export.export(module, graphs.inputs(graph), strict=False)
             converter.add_exported_program(
                 program.run_decompositions(get_decomp_table()),
@@ -83,15 +80,19 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
     )
 
 
-def read_back(folder: Path, files: Mapping[str, str], precision: Precision) -> ReadBack:  # noqa: ARG001
-    """What the asset says of itself: the weights of its convolutions, their type, and its metadata."""
+def read_back(folder: Path, files: Mapping[str, str], precision: Precision) -> ReadBack:
+    """What the asset says of itself: its convolutions, what they are computed in, and its metadata."""
     asset = _load(folder / files["model"])
     program = asset.program
     resources = dict(RESOURCE.findall(str(program)))
-    found: dict[str, Convolutions] = {graph: _convolutions(program._get_graph(graph), resources) for graph in GRAPHS}
-    half = all(kernel.half for convolutions in found.values() for kernel in convolutions.kernels)
-    computed = "fp16" if half else "fp32"
-    return ReadBack(found, {"everything": computed}, computed, dict(asset.metadata.creator_defined_metadata))
+    found: dict[str, Convolutions] = {
+        graph: convolutions(_operations(program._get_graph(graph)), resources) for graph in GRAPHS
+    }
+    metadata = dict(asset.metadata.creator_defined_metadata)
+    if precision in QUANTIZED:
+        return ReadBack(found, arithmetic_of(precision, found), computes_in(found), metadata)
+    computed = "fp16" if all(kernel.half for one in found.values() for kernel in one.kernels) else "fp32"
+    return ReadBack(found, {"everything": computed}, computed, metadata)
 
 
 def operators(file: Path) -> dict[str, Any]:
@@ -112,30 +113,3 @@ def _load(file: Path) -> Any:
 
 def _operations(graph: Any) -> list[Any]:
     return [one.operation for one in graph.operation.regions[0].blocks[0].operations]
-
-
-def _convolutions(graph: Any, resources: Mapping[str, str]) -> Convolutions:
-    """Those of one function; a kernel that is no constant is counted and not read."""
-    kernels, count = [], 0
-    for operation in _operations(graph):
-        if operation.name != CONVOLUTION:
-            continue
-        count += 1
-        kernel = _constant(operation.operands[1], resources)
-        if kernel is not None:
-            name = f"{CONVOLUTION} {count}"
-            kernels.append(FloatConv(name, kernel.astype(np.float32), None, str(kernel.dtype), str(kernel.dtype)))
-    return Convolutions(float=count, kernels=tuple(kernels))
-
-
-def _constant(value: Any, resources: Mapping[str, str]) -> Any:
-    """The array that a constant holds, in the program's text or among its resources; None where it is no such."""
-    shape = re.fullmatch(r"tensor<((?:\d+x)+)f(16|32)>", str(value.type))
-    if shape is None or value.owner.name != "coreai.constant":
-        return None
-    sizes = [int(size) for size in shape[1].split("x")[:-1]]
-    dtype = np.dtype(f"float{shape[2]}")
-    attribute = value.owner.attributes["value"]
-    if named := re.match(r"dense_resource<(\w+)>", str(attribute)):
-        return np.frombuffer(bytes.fromhex(resources[named[1]])[ALIGNMENT_BYTES:], dtype).reshape(sizes)
-    return np.broadcast_to(np.asarray(attribute, dtype), sizes)
