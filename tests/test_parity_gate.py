@@ -168,7 +168,7 @@ def test_the_shipped_network_is_converted_in_int8(target: str) -> None:
     chosen = plan(target)
     assert chosen.precision == "int8"
     assert chosen.quantization is not None
-    assert chosen.output.name == f"{DEFAULT_CHECKPOINT}-lr32-s3-{target}-int8"
+    assert chosen.output.name == f"{DEFAULT_CHECKPOINT}-lr32-s5-{target}-int8"
     assert chosen.notes == ()
 
 

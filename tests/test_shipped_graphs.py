@@ -67,8 +67,8 @@ def test_the_int8_graphs_compute_what_pytorch_computes() -> None:
 def test_without_pytorch_a_shipped_network_is_computed_by_them() -> None:
     model = edgesr.load(DEFAULT_CHECKPOINT)
     assert model.runtime.name == "onnxruntime"
-    with pytest.raises(UsageError, match="5 exemplars for the 3 slots that hime-small-x4-photo has without PyTorch"):
-        edgesr.load(DEFAULT_CHECKPOINT, least_slots=5)
+    with pytest.raises(UsageError, match="6 exemplars for the 5 slots that hime-small-x4-photo has without PyTorch"):
+        edgesr.load(DEFAULT_CHECKPOINT, least_slots=6)
     with pytest.raises(UnavailableError, match="hime-small-x8 needs PyTorch, which is not installed"):
         edgesr.load("hime-small-x8")
 

@@ -242,6 +242,6 @@ def test_the_installed_wheel_converts_from_another_folder(wheel: Path, tmp_path:
     assert Path(where).is_relative_to(site)
     edgesr = tmp_path / "env" / "bin" / "edgesr"
     out = run(edgesr, "convert", "--target", "onnx", cwd=tmp_path)
-    bundle = tmp_path / "hime-small-x4-photo-lr32-s3-onnx-int8"
+    bundle = tmp_path / "hime-small-x4-photo-lr32-s5-onnx-int8"
     assert str(bundle) in out
     assert run(edgesr, "verify", bundle, "--json", cwd=tmp_path).startswith('{\n  "ok": true')

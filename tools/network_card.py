@@ -213,7 +213,8 @@ def steps(record: dict[str, Any]) -> str:
 
 def preset_of(config: NetworkConfig) -> str | None:
     """The name under which `edgesr train --network` knows this configuration."""
-    return next((name for name, known in PRESETS.items() if known == config), None)
+    slots = {"slots": config.slots}  # no weight depends on them
+    return next((name for name, known in PRESETS.items() if known.replace(**slots) == config), None)
 
 
 def command(network: str, record: dict[str, Any], preset: str | None = None) -> str:

@@ -41,7 +41,7 @@ def command(checkpoint: str, bundle: Path | None, port: int | None, no_browser: 
     \b
     edgesr booth
     edgesr booth --checkpoint runs/mine --no-browser --port 8000
-    edgesr booth --bundle hime-small-x4-photo-lr32-s3-web-int8
+    edgesr booth --bundle hime-small-x4-photo-lr32-s5-web-int8
 
     It is served to this machine alone, and no photo leaves the page. A checkpoint is converted first, and kept in
     the user's cache. The browser keeps galleries by the page's address, so another port is another booth. Ctrl-C ends.

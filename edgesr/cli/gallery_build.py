@@ -66,7 +66,7 @@ def build(
 
     \b
     edgesr gallery build photos/ -o me.gallery
-    edgesr gallery build photos/ -o ann.gallery --person ann --model hime-small-x4-photo-lr32-s3-tflite-fp32
+    edgesr gallery build photos/ -o ann.gallery --person ann --model hime-small-x4-photo-lr32-s5-tflite-fp32
 
     Of each photo the one clear face is aligned and judged; blurred, small, dark, turned-away and duplicate ones are
     left out, and every one is said with its reason. Photos of several people are refused by name, or asked about; those

@@ -63,7 +63,7 @@ def command(
     \b
     edgesr restore tiny.png --exemplars me-1.jpg me-2.jpg -o sharp.png
     edgesr restore tiny.png --gallery me.gallery -o sharp.png
-    edgesr restore faces/*.png --exemplars me-*.jpg -o restored/ --model hime-small-x4-photo-lr32-s3-tflite-fp32
+    edgesr restore faces/*.png --exemplars me-*.jpg -o restored/ --model hime-small-x4-photo-lr32-s5-tflite-fp32
 
     In each photo of --exemplars the one clear face is found and aligned; --aligned says that they are aligned crops
     already. Of a gallery the network that takes faces of this size restores, with the exemplars that serve the face

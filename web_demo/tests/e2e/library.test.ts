@@ -85,7 +85,7 @@ test("a TypeScript app takes it, type-checked and bundled, and every call keeps 
     expect(textOf(Buffer.from(enhanced)).Software).toMatch(/^edgesr \d+\.\d+\.\d+/);
     expect(gallery.length).toBeGreaterThan(100_000);
     expect(said).toEqual({
-        network: expect.objectContaining({ lrSize: 32, hrSize: 128, slots: 3, precision: "int8", provider: "wasm" }),
+        network: expect.objectContaining({ lrSize: 32, hrSize: 128, slots: 5, precision: "int8", provider: "wasm" }),
         learned: [0],
         refused: [
             { photo: 1, reason: "no-face" },
