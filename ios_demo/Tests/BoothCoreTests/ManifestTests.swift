@@ -19,7 +19,7 @@ import Testing
         #expect(manifest.precision == precision)
         #expect(try manifest.target == fields.get("target").string())
         #expect(try manifest.featureSpace == fields.get("feature_space").string())
-        #expect((manifest.scale, manifest.lrSize, manifest.hrSize, manifest.slots) == (4, 32, 128, 3))
+        #expect((manifest.scale, manifest.lrSize, manifest.hrSize, manifest.slots) == (4, 32, 128, 5))
         #expect(manifest.tensors(.restore, .inputs).map(\.name).sorted() == ["features", "lr", "valid"])
         #expect(manifest.tensors(.restore, .outputs).map(\.name).sorted() == ["sr", "weights"])
         #expect(manifest.tensors(.encode, .outputs).map(\.name) == manifest.kept)

@@ -14,12 +14,12 @@ test.each(precisions)("a bundle of edgesr is understood, and its files are check
         precision,
         32,
         128,
-        3,
+        5,
     ]);
     expect(manifest.tensors("restore", "inputs").map(({ name }) => name)).toEqual(["lr", "features", "valid"]);
     expect(manifest.tensors("restore", "outputs").map(({ name, shape }) => [name, ...shape])).toEqual([
         ["sr", 1, 3, 128, 128],
-        ["weights", 3, 32, 32],
+        ["weights", 5, 32, 32],
     ]);
     for (const role of ["encode", "restore"]) {
         const content = bytesOf(`bundle-${precision}`, manifest.file(role));
