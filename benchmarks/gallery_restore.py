@@ -58,6 +58,7 @@ def main() -> int:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     model = edgesr.load(arguments.model, threads=arguments.threads, least_slots=3)
+    slots = model.config.slots
     faces = sample_faces(model.config.hr_size)
     photos = [face.exemplar for face in faces]
     blank = empty_gallery([model])
@@ -72,16 +73,16 @@ def main() -> int:
     gallery = decode_gallery(b"".join(encode_gallery(blank.replace(entries=entries))))
     lr = resize_bicubic(faces[0].target, model.config.lr_size, model.config.lr_size)
     folder = Path(tempfile.mkdtemp(prefix="edgesr-benchmark-"))
-    files = [folder / f"{i}.jpg" for i in range(3)]
+    files = [folder / f"{i}.jpg" for i in range(slots)]
     for photo, file in zip(photos, files, strict=False):
         write_image(resize_bicubic(photo, *(2 * side for side in photo.shape[:2])), file)
     write_gallery(folder / "me.gallery", gallery)
     ways = {
         "from the gallery": lambda: model.restore(lr, gallery),
-        "encode 3 and restore": lambda: model.restore(lr, model.encode(photos[:3])),
+        f"encode {slots} and restore": lambda: model.restore(lr, model.encode(photos[:slots])),
         "choosing alone": lambda: model.choose(lr, gallery),
         "from its file": lambda: model.restore(lr, read_gallery(folder / "me.gallery")),
-        "encode 3 files and restore": lambda: model.restore(lr, model.encode(files)),
+        f"encode {slots} files and restore": lambda: model.restore(lr, model.encode(files)),
     }
     times: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(arguments.rounds + WARM_UP):
@@ -91,8 +92,8 @@ def main() -> int:
     print(f"{arguments.model}, {model.runtime.name}, {arguments.threads} thread(s), {arguments.rounds} rounds")
     for name, values in kept.items():
         print(f"{name:28} {spread(values)} ms of CPU")
-    ratios = compared(kept["encode 3 and restore"], kept["from the gallery"])
-    from_files = compared(kept["encode 3 files and restore"], kept["from its file"])
+    ratios = compared(kept[f"encode {slots} and restore"], kept["from the gallery"])
+    from_files = compared(kept[f"encode {slots} files and restore"], kept["from its file"])
     print(f"{'ratio, from files':28} {spread(from_files)}")
     median = statistics.median(ratios)
     verdict = "kept" if median >= LIMIT else "BROKEN"

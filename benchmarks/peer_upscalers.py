@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -88,7 +89,7 @@ def upscaler_js(lr: Sequence[Pixels], folder: Path) -> Upscaled:
         raise EdgesrError(f"UpscalerJS failed: {done.stderr.decode(errors='replace').strip()[-200:]}", "")
     side = lr[0].shape[0] * 4
     restored = np.frombuffer(done.stdout, "<f4").reshape(-1, side, side, 3)[1:]
-    taken = [float(line) for line in done.stderr.split()][1:]
+    taken = [float(line) for line in done.stderr.decode().splitlines() if re.fullmatch(r"[\d.]+", line)][1:]
     return Upscaled([to_pixels(face) for face in restored], taken, sum(f.stat().st_size for f in model.iterdir()) / 1e6)
 
 

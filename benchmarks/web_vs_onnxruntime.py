@@ -40,7 +40,7 @@ def main() -> int:
         if bundle is None:
             bundle = Path(folder) / "web"
             print("converting", file=sys.stderr)
-            convert(plan("web", checkpoint=arguments.checkpoint, output=bundle))
+            convert(plan("web", checkpoint=arguments.checkpoint, slots=3, output=bundle))
         booth = json.loads((bundle / "booth.json").read_text())
         default = booth["default_precision"]
         ratios = {key: compare(bundle, key, arguments.runs) for key in booth["models"]}

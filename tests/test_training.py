@@ -31,6 +31,7 @@ from edgesr.process.termination import uninterrupted
 from edgesr.training import sample_sheet
 from edgesr.training.config import Progress, TrainConfig
 from edgesr.training.losses import charbonnier, objective
+from edgesr.training.state import recorded_precision
 from edgesr.training.trainer import Trainer
 
 NETWORK = TINY.replace(lr_size=4)
@@ -78,6 +79,15 @@ def test_bfloat16_is_the_default_where_the_cpu_has_it(
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: can)
     assert TrainConfig().precision == wanted
     assert TrainConfig(precision="bf16-mixed").precision == "bf16-mixed"
+
+
+def test_a_run_goes_on_in_the_precision_that_it_began_with(new_trainer: NewTrainer, tmp_path: Path) -> None:
+    trainer = new_trainer("run", TrainConfig(**{**vars(CONFIG), "precision": "bf16-mixed", "steps": 1}))
+    trainer.fit()
+    assert recorded_precision(trainer.run) == "bf16-mixed"
+    assert recorded_precision(tmp_path / "nowhere") is None
+    (tmp_path / "state.safetensors").write_bytes(b"damaged")
+    assert recorded_precision(tmp_path) is None
 
 
 def interrupt_after(trainer: Trainer, steps: int) -> None:

@@ -98,8 +98,10 @@ def _int8_conv(name: str, operation: Any, resources: Mapping[str, str]) -> Int8C
                 return None
             bias = added.reshape(-1)
         after = reader.results[0]
-    given, made = step_of(x, resources), None if reader is None else step_of(reader, resources)
-    if weight is None or scales is None or given is None or made is None or reader.name != "coreai.quantize":
+    if reader is None or reader.name != "coreai.quantize":
+        return None
+    given, made = step_of(x, resources), step_of(reader, resources)
+    if weight is None or scales is None or given is None or made is None:
         return None
     bias = np.zeros(len(weight), np.float32) if not len(bias) else np.broadcast_to(bias, len(weight))
     return Int8Conv(name, weight, np.broadcast_to(scales.reshape(-1), len(weight)), given, made, bias)

@@ -119,7 +119,7 @@ def separate_zero_points(model: onnx.ModelProto) -> None:
         if weight is None or weight.dtype != np.int8:
             continue
         if name in taken:
-            node.input[2] = f"{node.input[0]}.zero_point"
+            node.input[2] = f"{node.input[0]}.zero_point.{len(taken)}"
             own = onnx.numpy_helper.from_array(view.constants[name], node.input[2])
             model.graph.initializer.append(own)
         taken.add(node.input[2])

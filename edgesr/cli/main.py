@@ -32,7 +32,7 @@ COMMANDS = {
     "train": "Train a network on a folder of people.",
     "ablate": "Train an ablation's rows for equal minutes, beside the paper's table.",
     "quantize": "Make an int8 network of a float one: calibrate on faces, train, measure the loss.",
-    "eval": "PSNR, SSIM, identity: bicubic, 0, 1, 3 exemplars, the wrong person's; with intervals.",
+    "eval": "PSNR, SSIM, identity: bicubic, 0, 1, 3, 5 exemplars, the wrong person's; with intervals.",
     "report": "What each precision loses on each target, in one HTML file: faces, layers, size, speed.",
     "bench": "Milliseconds of bundles, as ratios measured in one run, and memory.",
     "booth": "Open the photo booth in the browser: everything happens in the page.",

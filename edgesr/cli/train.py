@@ -35,7 +35,7 @@ from edgesr.process.extras import title
 @click.option(
     "--precision",
     type=click.Choice(["bf16-mixed", "32-true"]),
-    help="Default: bf16-mixed where the machine has instructions for it, else 32-true.",
+    help="Default: that of the run to go on with; of a new one bf16-mixed where the machine has instructions for it.",
 )
 @click.option(
     "--copy-share",
@@ -173,6 +173,7 @@ def command(
         raise UnavailableError(f"training needs {title(error)}", "pip install 'edgesr[train]'") from error
     from edgesr.cli.training_progress import fit
     from edgesr.data.batches import Curriculum
+    from edgesr.training.state import recorded_precision
 
     lead, folder = is_lead(), run_folder(run, network)
     if lead:
@@ -183,7 +184,7 @@ def command(
         "steps": steps,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
-        "precision": precision,
+        "precision": precision or recorded_precision(folder),
         "seed": seed,
         "curriculum": Curriculum(
             copy_share,

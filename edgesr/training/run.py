@@ -154,6 +154,9 @@ def prepare_run(
     initial = initial_weights(start, widths) if start else None
     if start and start.model.config.scale != widths.scale:
         say(f"{start.name} has twice the scale: starting from its halved form")
+    if start and start.model.config.slots > widths.slots:
+        more = start.model.config.slots
+        say(f"note: {start.name} has {more} slots, this one {widths.slots}; convert --slots {more} gives as many")
     say(f"reading photos from {folder}")
     photos = read_training_data(
         folder,

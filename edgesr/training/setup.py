@@ -120,7 +120,7 @@ def initial_weights(start: Checkpoint, config: NetworkConfig) -> dict[str, Tenso
     if widened is None:
         raise UsageError(
             f"{start.name} is another network than the one to train",
-            "--init takes a checkpoint of the same widths, or of a narrower or shallower network where the "
-            "architecture can be widened, with the same scale or twice that",
+            "--init takes a checkpoint of the same widths, with the same scale or twice that; of HIME lr_channels, "
+            "tail_channels and the numbers of blocks may be larger than the checkpoint's, and nothing else",
         )
     return widened

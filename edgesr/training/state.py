@@ -16,6 +16,8 @@ from edgesr.errors import CheckpointError
 from edgesr.files.atomic import file_aside
 from edgesr.models.checkpoint import read_tensors
 
+STATE = "state.safetensors"
+"""Name of the file in a run's folder."""
 PHOTOS = "photos, people, name and initial weights"
 """Name of the digest in a run's description."""
 
@@ -48,6 +50,16 @@ def read_state(path: Path, run: str) -> tuple[dict[str, Tensor], int]:
             "give the same ones to go on, or another --output",
         )
     return tensors, int(metadata["step"])
+
+
+def recorded_precision(run: Path) -> str | None:
+    """What the run in this folder has computed in so far; None where there is no state, or none that can be read."""
+    try:
+        with safetensors.safe_open(run / STATE, framework="pt") as file:
+            found = json.loads((file.metadata() or {})["run"])["train"]["precision"]
+    except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError):
+        return None
+    return found if isinstance(found, str) else None
 
 
 def differences(there: str, here: str) -> str:

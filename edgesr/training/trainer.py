@@ -40,6 +40,7 @@ from edgesr.training.processes import any_process, average_gradients, check_same
 from edgesr.training.sample_sheet import sample_sheet
 from edgesr.training.state import (
     PHOTOS,
+    STATE,
     below,
     digest,
     load_optimizer,
@@ -142,7 +143,7 @@ class Trainer:
 
     @property
     def _state_file(self) -> Path:
-        return self.run / "state.safetensors"
+        return self.run / STATE
 
     @property
     def checkpoint(self) -> Path:
