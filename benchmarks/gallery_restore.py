@@ -1,9 +1,9 @@
-"""Is restoring from a gallery at least 1.7x faster than encoding three photos and restoring?
+"""Is restoring from a gallery at least 1.7x faster than encoding as many photos as it has slots and restoring?
 
     python benchmarks/gallery_restore.py [--rounds 40] [--model hime-small-x4 or a bundle] [--threads 1]
 
 Both ways take the same aligned photos and the same LR face from memory, in turns in one process: with the gallery
-(exemplars chosen by their descriptors, features dequantized, restored), and without (three photos encoded, restored).
+(exemplars chosen by their descriptors, features dequantized, restored), and without (the photos encoded, restored).
 Time is the CPU's, so that a busy machine does not blur it. The ratio is taken round by round. Exit code 1 where its
 median is below 1.7. By the count of operations it is 2.0. The same from files (crops of twice the network's size as
 JPEG, and the gallery's file) stands beside it.

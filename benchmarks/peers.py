@@ -27,13 +27,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from int8_restorer import in_turns, restorer
+from int8_restorer import bundle, in_turns, restorer
 from peer_runtimes import MNN, MNNWeights, Ncnn, OpenVINO, opened
 from peer_upscalers import upscalers
 
-from edgesr.bundle import MANIFEST, Bundle, open_bundle
+from edgesr.bundle import Bundle
 from edgesr.convert.parity import measure_golden
-from edgesr.convert.pipeline import DEFAULT_CHECKPOINT, convert, plan
+from edgesr.convert.pipeline import DEFAULT_CHECKPOINT
 from edgesr.convert.targets import TARGETS
 from edgesr.errors import EdgesrError
 from edgesr.runtime.base import GraphRuntime
@@ -86,7 +86,7 @@ def engines(rounds: int, folder: Path, checkpoint: str) -> bool:
     for entry in entries():
         sys.stderr.write(f"peers: {entry.name}\n")
         try:
-            made = bundle(entry, checkpoint, folder)
+            made = made_for(entry, checkpoint, folder)
             runtime = opened(PEERS[entry.engine], made) if entry.engine in PEERS else made.runtime(1)
             precision = "int8" if entry.engine == "MNN (int8 weights)" else entry.precision
             parity = measure_golden(runtime, made.golden(), precision)
@@ -104,14 +104,10 @@ def engines(rounds: int, folder: Path, checkpoint: str) -> bool:
     return show(in_turns(runs, rounds))
 
 
-def bundle(entry: Entry, checkpoint: str, folder: Path) -> Bundle:
-    """The bundle that an entry runs, verified; made once."""
+def made_for(entry: Entry, checkpoint: str, folder: Path) -> Bundle:
+    """The bundle that an entry runs."""
     target = OWN.get(entry.engine, "onnx")
-    output = folder / f"{target}-{entry.precision}-{entry.lowering}-{entry.slots}"
-    if not (output / MANIFEST).is_file():
-        form = {"precision": entry.precision, "lowering": entry.lowering, "slots": entry.slots}
-        convert(plan(target, checkpoint=checkpoint, output=output, **form))  # type: ignore[arg-type]
-    return open_bundle(output)
+    return bundle(target, entry.precision, entry.lowering, entry.slots, checkpoint, folder)
 
 
 def show(taken: dict[str, list[float]]) -> bool:
@@ -150,7 +146,9 @@ def main() -> int:
         if given.part == "engines":
             return 0 if engines(given.rounds, folder, given.checkpoint) else 1
         shipped = next(entry for entry in entries() if entry.name == BASELINE)
-        upscalers(bundle(shipped, given.checkpoint, folder), given.faces, given.split, given.limit, given.node_modules)
+        upscalers(
+            made_for(shipped, given.checkpoint, folder), given.faces, given.split, given.limit, given.node_modules
+        )
         return 0
 
 

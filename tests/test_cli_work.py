@@ -97,7 +97,7 @@ def test_restore_takes_several_faces_into_a_folder(
 
 
 def test_a_users_own_widths_go_through_train_info_convert_and_restore(
-    call: Call, people_folder: Path, photos: Path, tmp_path: Path
+    call: Call, people_folder: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     widths = tmp_path / "mine.json"
     widths.write_text(
@@ -110,8 +110,12 @@ def test_a_users_own_widths_go_through_train_info_convert_and_restore(
         )
     )
     arguments = ("train", people_folder, "--network", widths, "-o", tmp_path / "run", "--steps", 4)
-    code, trained, _ = call(*arguments, "--batch-size", 2, "--precision", "32-true", "--name", "mine")
+    arguments = (*arguments, "--batch-size", 2, "--name", "mine")
+    code, trained, _ = call(*arguments, "--precision", "32-true")
     assert (code, trained["done"], trained["step"]) == (0, True, 4)
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"amx_bf16": True, "architecture": "x86_64"})
+    code, again, log = call(*arguments)
+    assert (code, again["step"], "resuming at step 4" in log) == (0, 4, True), "in the precision that it began with"
     checkpoint = Path(trained["checkpoint"])
     for described in (checkpoint, tmp_path / "run", widths):  # itself, the run that holds it, and a network's widths
         code, info, _ = call("info", described)

@@ -19,10 +19,10 @@ from torch.fx import GraphModule, Node
 
 from ..int8 import DEQUANTIZE, DEQUANTIZE_WEIGHTS, QUANTIZE, Convolutions, FloatConv, Int8Conv, Step, is_operation
 
-CONVOLUTION, ADDITION = "coreai.conv2d", "coreai.decomposable.broadcasting_add"
+CONSTANT, CONVOLUTION, ADDITION = "coreai.constant", "coreai.conv2d", "coreai.decomposable.broadcasting_add"
 BETWEEN = ("coreai.pad", "coreai.relu")
 """What may lie between a convolution and the steps of what it takes and gives."""
-TYPES = {"f32": np.float32, "f16": np.float16, "si8": np.int8, "si32": np.int32}
+TYPES = {"f32": np.float32, "f16": np.float16, "si8": np.int8}
 TENSOR = re.compile(r"tensor<((?:\d+x)*)(\w+)>")
 RESOURCE = re.compile(r"dense_resource<(\w+)>")
 ALIGNMENT_BYTES = 4
@@ -75,10 +75,10 @@ def convolutions(operations: list[Any], resources: Mapping[str, str]) -> Convolu
         name = f"{CONVOLUTION} {count}"
         if (conv := _int8_conv(name, operation, resources)) is not None:
             int8.append(conv)
-        elif (kernel := constant(operation.operands[1], resources)) is not None:
+        elif (kernel := _constant(operation.operands[1], resources)) is not None:
             dtype = str(kernel.dtype)
             kernels.append(FloatConv(name, kernel.astype(np.float32), None, dtype, dtype))
-    steps = (step_of(one, resources) for one in operations if one.name in ("coreai.quantize", "coreai.dequantize"))
+    steps = (_step_of(one, resources) for one in operations if one.name in ("coreai.quantize", "coreai.dequantize"))
     known = frozenset(step for step in steps if step is not None)
     return Convolutions(tuple(int8), count - len(int8), kernels=tuple(kernels), steps=known)
 
@@ -89,33 +89,31 @@ def _int8_conv(name: str, operation: Any, resources: Mapping[str, str]) -> Int8C
         x = x.operands[0].owner
     if {_name(x), _name(w)} != {"coreai.dequantize"}:
         return None
-    weight, scales = constant(w.operands[0], resources), constant(w.operands[1], resources)
+    weight, scales = _constant(w.operands[0], resources), _constant(w.operands[1], resources)
     after, bias = operation.results[0], np.zeros(0, np.float32)
     while (reader := _only_reader(after)) is not None and reader.name in (ADDITION, *BETWEEN):
         if reader.name == ADDITION:
-            added = constant(reader.operands[1], resources)
+            added = _constant(reader.operands[1], resources)
             if added is None or len(bias):
                 return None
             bias = added.reshape(-1)
         after = reader.results[0]
     if reader is None or reader.name != "coreai.quantize":
         return None
-    given, made = step_of(x, resources), step_of(reader, resources)
+    given, made = _step_of(x, resources), _step_of(reader, resources)
     if weight is None or scales is None or given is None or made is None:
         return None
     bias = np.zeros(len(weight), np.float32) if not len(bias) else np.broadcast_to(bias, len(weight))
     return Int8Conv(name, weight, np.broadcast_to(scales.reshape(-1), len(weight)), given, made, bias)
 
 
-def step_of(operation: Any, resources: Mapping[str, str]) -> Step | None:
+def _step_of(operation: Any, resources: Mapping[str, str]) -> Step | None:
     """The step of a quantize or dequantize of a whole tensor; None of weights, which have one a channel."""
-    scale, zero_point = (constant(operation.operands[i], resources) for i in (1, 2))
-    if (
-        scale is None
-        or zero_point is None
-        or scale.size != 1
-        or _name(operation.operands[0].owner) == "coreai.constant"
-    ):
+    x, *described = operation.operands
+    if _name(x.owner) == CONSTANT:
+        return None
+    scale, zero_point = (_constant(value, resources) for value in described[:2])
+    if scale is None or zero_point is None or scale.size != 1:
         return None
     return Step(float(scale.reshape(-1)[0]), int(zero_point.reshape(-1)[0]))
 
@@ -130,10 +128,10 @@ def _name(owner: Any) -> str:
     return getattr(owner, "name", "")
 
 
-def constant(value: Any, resources: Mapping[str, str]) -> Array | None:
+def _constant(value: Any, resources: Mapping[str, str]) -> Array | None:
     """The array that a constant holds, in the program's text or among its resources; None where it is no such."""
     described = TENSOR.fullmatch(str(value.type))
-    if described is None or described[2] not in TYPES or _name(value.owner) != "coreai.constant":
+    if described is None or described[2] not in TYPES or _name(value.owner) != CONSTANT:
         return None
     shape = [int(size) for size in described[1].split("x")[:-1]]
     attribute, dtype = value.owner.attributes["value"], np.dtype(TYPES[described[2]])

@@ -106,14 +106,13 @@ def command(
     for source, target in zip(progress.track(lr, "restoring"), targets, strict=True):
         row: dict[str, Any] = {"input": str(source), "output": str(target)}
         try:
+            network = of_size(source, networks)
+            row["network"] = network.name
             if isinstance(features, Gallery):
-                network = of_size(source, networks)
-                row["network"] = network.name
                 chosen = network.choose(source, features)
                 row["exemplars"] = [i + 1 for i in chosen]
                 sr, _ = network.restore(source, network.features_of(features, chosen))
             else:
-                row["network"] = network.name
                 sr, _ = network.restore(source, features)
             if original is not None:
                 row |= measure(sr, source, original)

@@ -100,6 +100,8 @@ class Architecture:
     widen: str = ""
     """``module:function`` of (network, a configuration of this architecture) that gives the state of a wider or deeper
     network which computes the same, or None of a configuration that is no such thing; empty where there is none."""
+    grows: tuple[str, ...] = ()
+    """Fields that may be larger there."""
     adopt: str = ""
     """``module:function`` of (a network of another architecture, a fresh one of this) that gives the state to train on
     from, or None of a network that has nothing to give; empty where there is no such start."""

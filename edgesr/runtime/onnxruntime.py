@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from edgesr.runtime.base import GraphRuntime
 
-ERRORS_ONLY, FATAL_ONLY = 3, 4
-"""Severities from which on ONNX Runtime writes to the log."""
+FATAL_ONLY = 4
+"""Severity from which on ONNX Runtime writes to the log: its errors are raised too."""
 EXACT_INT8 = ("session.x64quantprecision", "1")
 """On x86 processors without VNNI, sums of uint8 times int8 would saturate at 16 bits: int8 networks lost 13 dB."""
 
@@ -27,29 +27,28 @@ class OnnxRuntime(GraphRuntime):
     alone = False
 
     def _open(self, folder: Path, files: Mapping[str, str], threads: int) -> None:
-        import onnxruntime
-
-        def session(path: Path, severity: int, *entries: tuple[str, str]) -> onnxruntime.InferenceSession:
-            options = onnxruntime.SessionOptions()
-            options.log_severity_level = severity
-            options.intra_op_num_threads = threads
-            for key, value in entries:
-                options.add_session_config_entry(key, value)
-            return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-        def exact(path: Path) -> onnxruntime.InferenceSession:
-            try:
-                return session(path, FATAL_ONLY, EXACT_INT8)
-            except Exception as error:
-                if SHARED not in str(error):
-                    raise
-                warnings.warn(f"{path} is inexact on this processor, which has no VNNI: convert it again", stacklevel=4)
-                return session(path, ERRORS_ONLY)
-
-        self._sessions = {graph: exact(folder / files[graph]) for graph in self.specs}
+        self._sessions = {graph: _session(folder / files[graph], threads) for graph in self.specs}
 
     def _run(self, graph: str, inputs: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
         specs = self.specs[graph]
         feed = {spec.file_name: array for spec, array in zip(specs["inputs"], inputs, strict=True)}
         outputs: list[npt.NDArray[Any]] = self._sessions[graph].run([s.file_name for s in specs["outputs"]], feed)
         return outputs
+
+
+def _session(path: Path, threads: int, exact: bool = True) -> Any:
+    """A file's session; ``exact``: with ``EXACT_INT8``, or without it where the file cannot be so."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = FATAL_ONLY
+    options.intra_op_num_threads = threads
+    if exact:
+        options.add_session_config_entry(*EXACT_INT8)
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        if not exact or SHARED not in str(error):
+            raise
+    warnings.warn(f"{path} is inexact on this processor, which has no VNNI: convert it again", stacklevel=2)
+    return _session(path, threads, exact=False)

@@ -15,6 +15,7 @@ from edgesr.training.config import Progress, TrainConfig
 from edgesr.training.losses import LossFiles
 from edgesr.training.processes import is_lead
 from edgesr.training.setup import initial_weights, network_config, read_training_data, settings_for
+from edgesr.training.state import recorded_precision
 from edgesr.training.trainer import NO_FILES, Trainer
 
 Report = Callable[[str], None]
@@ -174,7 +175,7 @@ def prepare_run(
         "people": len(faces.names),
         "initialised_from": start.name if start else None,
     }
-    settings = config or settings_for(widths, {})
+    settings = config or settings_for(widths, {"precision": recorded_precision(run)})
     if start and architecture_of(start.model.config) is architecture_of(widths):
         settings = dataclasses.replace(settings, pretraining_share=0.0)  # it has learned that
     trainer = Trainer(

@@ -118,9 +118,8 @@ def initial_weights(start: Checkpoint, config: NetworkConfig) -> dict[str, Tenso
     if same:
         widened = architecture.widened(model, config.replace(**{name: getattr(model.config, name) for name in free}))
     if widened is None:
-        raise UsageError(
-            f"{start.name} is another network than the one to train",
-            "--init takes a checkpoint of the same widths, with the same scale or twice that; of HIME lr_channels, "
-            "tail_channels and the numbers of blocks may be larger than the checkpoint's, and nothing else",
-        )
+        hint = "--init takes a checkpoint of the same widths, with the same scale or twice that"
+        if same and architecture.grows:
+            hint += f"; {', '.join(architecture.grows)} may be larger than its"
+        raise UsageError(f"{start.name} is another network than the one to train", hint)
     return widened

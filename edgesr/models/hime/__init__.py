@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgesr.models.architecture import Architecture
-from edgesr.models.hime.config import PRESETS, HIMEConfig
+from edgesr.models.hime.config import GROWS, PRESETS, HIMEConfig
 
 ARCHITECTURE = Architecture(
     name="hime",
@@ -15,6 +15,7 @@ ARCHITECTURE = Architecture(
     free=("lr_size", "slots", "offset_bound"),
     halve="edgesr.models.hime.halving:halve_scale",
     widen="edgesr.models.hime.widening:widen",
+    grows=GROWS,
     offset_head=("rfa.g_ref.", "rfa.g_lr.", "rfa.hidden.", "rfa.offset."),
     offsets="edgesr.models.hime.offsets:report_offsets",
     training="edgesr.models.hime.training_graphs:TrainingGraphs",

@@ -16,6 +16,10 @@ LARGEST = 4096
 VARIANTS = {"alignment": ("deformable", "convolution", "warp"), "aggregation": ("cofa", "average", "max")}
 """Modules that the papers' ablations replace; the first of each is HIME's own, and the one that is deployed."""
 
+GROWS = ("lr_channels", "tail_channels", "lr_blocks", "exemplar_blocks", "reconstruction_blocks")
+"""Fields that may be larger in a network than in the one it starts from. The exemplars' own widths may not: groups of
+channels move together in the deformable convolution, and a new channel would join another group."""
+
 
 @dataclasses.dataclass(frozen=True)
 class HIMEConfig:

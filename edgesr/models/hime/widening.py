@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import torch
 from torch import Tensor
 
-from edgesr.models.hime.config import HIMEConfig
+from edgesr.models.hime.config import GROWS, HIMEConfig
 from edgesr.models.hime.network import HIME
-
-GROWS = ("lr_channels", "tail_channels", "lr_blocks", "exemplar_blocks", "reconstruction_blocks")
-"""Fields that may be larger in the network to train. The exemplars' own widths may not: groups of channels move
-together in the deformable convolution, and a new channel would join another group."""
-
-_BLOCK = re.compile(r"(?P<stack>.+\.blocks)\.(?P<index>\d+)\.conv2\.")
 
 
 def widen(model: HIME, config: HIMEConfig) -> dict[str, Tensor] | None:
@@ -36,7 +28,7 @@ def widen(model: HIME, config: HIMEConfig) -> dict[str, Tensor] | None:
     for name, fresh in wide.items():
         if name in narrow:
             _embed(fresh, narrow[name])
-        elif _BLOCK.match(name):
+        elif ".conv2." in name:  # the end of a new residual block
             fresh.zero_()
     for name in ("cofa.g2.weight", "cofa.g2.bias"):  # a factor of the similarity: the new products have to be 0
         if name in wide:
