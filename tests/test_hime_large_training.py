@@ -64,8 +64,15 @@ def test_pretraining_is_logged_apart_and_ends_where_restoring_begins(trained: Pa
     assert float(first[-1].split(",")[1]) < float(first[0].split(",")[1]), "it learns"
 
 
-def test_the_flow_alone_is_pretrained_and_the_rest_with_it_afterwards(faces: FaceSet, tmp_path: Path) -> None:
-    config = dataclasses.replace(TRAINING, steps=4, warmup_steps=1, batch_size=2, pretraining_share=0.5)
+@pytest.mark.parametrize(("precision", "degradation"), [("32-true", "bicubic"), ("bf16-mixed", "phone-2")])
+def test_the_flow_alone_is_pretrained_and_the_rest_with_it_afterwards(
+    faces: FaceSet, tmp_path: Path, precision: str, degradation: str
+) -> None:
+    config = dataclasses.replace(
+        TRAINING,
+        **{"steps": 4, "warmup_steps": 1, "batch_size": 2, "pretraining_share": 0.5},
+        **{"precision": precision, "degradation": degradation},
+    )
     trainer = Trainer(tmp_path, "large", NETWORK, config, faces)
 
     def moved_by_a_step() -> set[str]:

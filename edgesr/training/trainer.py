@@ -133,8 +133,8 @@ class Trainer:
 
     def _pretrain(self, rank: int, processes: int) -> Tensor:
         """Gradients of a step of pretraining, outside DDP, whose forward pass is the whole network; returns loss."""
-        with self.fabric.autocast():
-            warps = self.sampler.known_warps(self.step, rank, processes, self.config.pretraining_warp)
+        warps = self.sampler.known_warps(self.step, rank, processes, self.config.pretraining_warp)
+        with self.fabric.autocast():  # of the network alone: photos are made in float32, as every batch's are
             loss: Tensor = self.architecture.pretraining_loss(self.model, warps)
         self.optimizer.zero_grad()
         loss.backward()
