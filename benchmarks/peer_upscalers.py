@@ -32,10 +32,12 @@ from edgesr.evaluation.methods import Methods, Restored, measure_methods
 from edgesr.evaluation.metrics import psnr
 from edgesr.evaluation.verification import Verification
 from edgesr.faces.identity import IdentityMeter, open_embedder
-from edgesr.images.imaging import Pixels, to_pixels, to_unit
+from edgesr.images.imaging import Pixels, downsample_bicubic, to_pixels, to_unit
 from edgesr.report.subject import spread
 
 EXEMPLARS = 3
+SHOWN = 12.0
+"""Decibels to the LR face that what is made of it has, made small again, whatever was invented; noise has 8."""
 HERE = Path(__file__).parent
 
 
@@ -66,7 +68,8 @@ def real_esrgan(lr: Sequence[Pixels]) -> Upscaled:
     for face in lr:
         started = time.process_time()
         extractor = net.create_extractor()
-        extractor.input("data", ncnn.Mat(np.ascontiguousarray(to_unit(face).transpose(2, 0, 1))))
+        pixels = np.ascontiguousarray(to_unit(face).transpose(2, 0, 1))
+        extractor.input("data", ncnn.Mat(pixels).clone())  # a Mat of an array is a view, which outlives nothing
         restored = np.array(extractor.extract("output")[1])
         taken.append((time.process_time() - started) * 1e3)
         faces.append(to_pixels(restored.transpose(1, 2, 0)))
@@ -128,7 +131,10 @@ def upscalers(bundle: Bundle, faces: Path, split: str, limit: int | None, node_m
     }.items():
         sys.stderr.write(f"peers: {name} on {len(lr)} faces\n")
         try:
-            found[name] = upscale(lr)
+            made = upscale(lr)
+            if (least := min(psnr(downsample_bicubic(b, 4), a) for a, b in zip(lr, made.faces, strict=True))) < SHOWN:
+                raise EdgesrError(f"made small again, a face of its is {least:.1f} dB from the LR face", "a bug here")
+            found[name] = made
         except (EdgesrError, ImportError) as error:
             print(f"{name} left out: {error}")
     targets = [pair.target for pair in pairs]
