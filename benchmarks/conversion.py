@@ -68,6 +68,8 @@ def as_the_libraries_do() -> Iterator[None]:
         stack.enter_context(mock.patch.object(onnx, "read_torchlib_once", nothing))
         stack.enter_context(mock.patch.object(coreml, "without_validation", contextlib.nullcontext))
         stack.enter_context(mock.patch.object(targets, "seldom_collected", contextlib.nullcontext))
+        stack.enter_context(mock.patch.object(targets, "code_when_asked", contextlib.nullcontext))
+        stack.enter_context(mock.patch.object(executorch, "traced_when_changed", contextlib.nullcontext))
         for module in (onnx, coreml, executorch):
             stack.enter_context(mock.patch.object(module, "share_provenance", nothing))
         yield

@@ -4,8 +4,9 @@
 
 Each photo is made smaller as a phone further away would have taken it, so that the face's aligned square has the side
 asked for: blur and reduction in linear light, Bayer mosaic, noise, demosaicing, denoising, sharpening, JPEG, all over
-the whole photo, with strengths drawn by its name. The person's other photos (as ``eval_list.csv`` pairs them) become a
-gallery; the photo is found, restored and pasted by ``enhance``, and its face is cropped at the original's landmarks.
+the whole photo, with strengths drawn by its name. So many (``--exemplars``) of the person's other photos, those that
+``eval_list.csv`` pairs with it first, become a gallery; the photo is found, restored and pasted by ``enhance``, and its
+face is cropped at the original's landmarks.
 
 A line of JSON for each side and way: PSNR on 128-pixel crops, distance to the original (dlib), verified (mean distance
 to the exemplars below what 1 % of other people's sharp photos pass), and for a wrong person's gallery how many pass
@@ -26,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from exemplar_count import KNOWN_BY, photos_of
 
 import edgesr
 from edgesr.data.camera import CameraDegradation
@@ -52,7 +54,8 @@ from edgesr.images.contact_sheet import SheetRow, contact_sheet
 from edgesr.images.imaging import Pixels, read_image
 
 HR = 128
-EXEMPLARS = 3
+EXEMPLARS = 5
+"""Photos in a gallery, unless told otherwise: as many as a photo network restores a face with."""
 AROUND = 3.0
 """Only so much of a photo around the face is kept, in sides of its square: detection sees faces and background, and a
 photo takes a second instead of ten."""
@@ -98,6 +101,12 @@ def far_photo(original: Original, side: int) -> tuple[Pixels, Alignment]:
     small = (FAR(light, 1, random)[0].permute(1, 2, 0) * 255).round().byte().numpy()
     half = (original.alignment.half[0] * factor, original.alignment.half[1] * factor)
     return small, Alignment(((x - left) * factor, (y - top) * factor), half)
+
+
+def other_photos(one: Original, everything: list[Original], count: int) -> tuple[Path, ...]:
+    """Whole photos of the person but this one."""
+    by_crop = {other.pair.target: other.path for other in everything}
+    return tuple(by_crop[crop] for crop in photos_of(one.pair) if crop in by_crop)[:count]
 
 
 def gallery_of(model: edgesr.Model, photos: tuple[Path, ...], detector: Detector) -> Gallery:
@@ -149,18 +158,23 @@ def ways(
 
 
 def measure_side(
-    everything: list[Original], every: int, side: int, model: edgesr.Model, detector: Detector, names: list[str]
+    everything: list[Original],
+    every: int,
+    side: int,
+    model: edgesr.Model,
+    detector: Detector,
+    names: list[str],
+    exemplars: int,
 ) -> Iterator[dict]:
     meter = IdentityMeter(DlibEmbedder())
-    verification = Verification(meter, [one.pair for one in everything], EXEMPLARS)
-    by_crop = {one.pair.target: one.path for one in everything}
+    verification = Verification(meter, [one.pair for one in everything], KNOWN_BY)
     first = {one.pair.person: one for one in reversed(everything)}
     people = sorted(first)
     galleries: dict[tuple[Path, ...], Gallery] = {}
 
     def network(one: Original) -> Network:
-        """With the gallery of the pair's exemplars."""
-        paths = tuple(by_crop[crop] for crop in one.pair.exemplars[:EXEMPLARS])
+        """With a gallery of the person's other photos."""
+        paths = other_photos(one, everything, exemplars)
         if paths not in galleries:
             galleries[paths] = gallery_of(model, paths, detector)
         return Network(model, galleries[paths])
@@ -240,6 +254,7 @@ def main() -> None:
     parser.add_argument("--model", default=edgesr.DEFAULT_CHECKPOINT)
     parser.add_argument("--every", type=int, default=1, help="take every n-th photo only")
     parser.add_argument("--ways", nargs="+", default=list(RULES), choices=list(RULES), help="those to compare")
+    parser.add_argument("--exemplars", type=int, default=EXEMPLARS, help="photos in a gallery")
     parser.add_argument("--picture", type=Path, help="draw faces of a few people before and after, instead")
     arguments = parser.parse_args()
     detector, model = open_detector(), edgesr.load(arguments.model)
@@ -248,7 +263,9 @@ def main() -> None:
         draw(everything, arguments.sides, model, detector, arguments.picture)
         return
     for side in arguments.sides:
-        for row in measure_side(everything, arguments.every, side, model, detector, arguments.ways):
+        for row in measure_side(
+            everything, arguments.every, side, model, detector, arguments.ways, arguments.exemplars
+        ):
             print(json.dumps(row), flush=True)
 
 

@@ -2,9 +2,9 @@
 
     python benchmarks/known_shifts.py CHECKPOINT FACES --split val
 
-Each photo is its own exemplar, shifted by so many LR pixels in eight directions, and the LR face is made of the photo as
-it is. The error is the mean distance in LR pixels between the estimated flow and the shift, over what lies inside the
-exemplar; a flow of zeros errs by the shift itself. Intervals are 95 % over people.
+Each photo is its own exemplar, shifted by so many LR pixels in eight directions, and the LR face is made of the photo
+as it is. The error is the mean distance in LR pixels between the estimated flow and the shift, over what lies inside
+the exemplar; a flow of zeros errs by the shift itself. Intervals are 95 % over people.
 """
 
 from __future__ import annotations

@@ -5,11 +5,11 @@
     python benchmarks/right_person.py PHOTOS FACES --embedder face_embedding_mobilefacenet.onnx
 
 Every photo is taken from further away as in ``far_faces.py``, its face found and restored by ``enhance`` without
-exemplars, and held against a gallery of three of the person's other photos and one of every other person. Where that of
-another passes, the face is restored with it, pasted, and asked whether it is verified as that person (dlib, as in
-``docs/evaluation.md``): the danger that the check is there for. Without any gallery some pass as well, since the bar of
-verification itself lets through 1 % of other people's photos; so a threshold is the least at which galleries add
-no more than half a point to them.
+exemplars, and held against a gallery of so many (``--exemplars``) of the person's other photos and one of every other
+person. Where that of another passes, the face is restored with it, pasted, and asked whether it is verified as that
+person (dlib, as in ``docs/evaluation.md``): the danger that the check is there for. Without any gallery some pass as
+well, since the bar of verification itself lets through 1 % of other people's photos; so a threshold is the least at
+which galleries add no more than half a point to them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from far_faces import EXEMPLARS, HR, Original, far_photo, gallery_of, nearest, originals
+from exemplar_count import KNOWN_BY, photos_of
+from far_faces import EXEMPLARS, HR, Original, far_photo, gallery_of, nearest, originals, other_photos
 
 import edgesr
 from edgesr.enhance.faces import find_faces
@@ -66,12 +67,12 @@ class Measurement:
         people = sorted({one.pair.person for one in everything})[: arguments.people]
         self.everything = [one for one in everything if one.pair.person in people]
         self.first = {one.pair.person: one for one in reversed(self.everything)}
-        self.by_crop = {one.pair.target: one.path for one in everything}
+        self.count: int = arguments.exemplars
         self.detector: Detector = open_detector()
         self.model = edgesr.load(arguments.model)
         self.embedder: Embedder = OnnxEmbedder(arguments.embedder) if arguments.embedder else DlibEmbedder()
         self.meter = IdentityMeter(DlibEmbedder())
-        self.verification = Verification(self.meter, [one.pair for one in everything], EXEMPLARS)
+        self.verification = Verification(self.meter, [one.pair for one in everything], KNOWN_BY)
         self.embedded: dict[Path, Vector] = {}
         self.networks: dict[str, Network] = {}
 
@@ -90,8 +91,8 @@ class Measurement:
         return self.embedder.embed(image, frame)
 
     def gallery(self, one: Original) -> list[Vector]:
-        """Embeddings of the pair's exemplars."""
-        crops = one.pair.exemplars[:EXEMPLARS]
+        """Embeddings of the person's other photos."""
+        crops = photos_of(one.pair)[: self.count]
         for crop in crops:
             if crop not in self.embedded:
                 self.embedded[crop] = self.embed(read_image(crop))
@@ -108,7 +109,7 @@ class Measurement:
 
     def passes_with_gallery(self, far: Far, person: str) -> float:
         if person not in self.networks:
-            paths = tuple(self.by_crop[crop] for crop in self.first[person].pair.exemplars[:EXEMPLARS])
+            paths = other_photos(self.first[person], self.everything, self.count)
             self.networks[person] = Network(self.model, gallery_of(self.model, paths, self.detector))
         done = Enhancer([self.networks[person]], self.detector).restore(far.photo, far.face)
         return self.passes(self.pasted(far, done), person)
@@ -150,6 +151,7 @@ def main() -> int:
     parser.add_argument("--model", default=edgesr.DEFAULT_CHECKPOINT)
     parser.add_argument("--embedder", type=Path, help="an ONNX embedder instead of dlib's")
     parser.add_argument("--thresholds", action="store_true", help="the best thresholds of this split, too")
+    parser.add_argument("--exemplars", type=int, default=EXEMPLARS, help="photos in a gallery")
     parser.add_argument("--people", type=int, default=None, help="only the first so many")
     arguments = parser.parse_args()
     measurement = Measurement(arguments)

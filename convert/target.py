@@ -16,7 +16,7 @@ from edgesr.residency import Residencies
 from edgesr.runtime.engines import ENGINES, Engine
 
 from .precision import QUANTIZED, Precision
-from .repeated_work import seldom_collected
+from .repeated_work import code_when_asked, seldom_collected
 
 if TYPE_CHECKING:
     from edgesr.deployment.graphs import Graphs
@@ -177,7 +177,7 @@ class Target:
         """Write the artifact's files into ``folder``."""
         chosen = {"chips": self.chips} if self.chips else {}
         module = importlib.import_module(self.module)
-        with seldom_collected():
+        with seldom_collected(), code_when_asked():
             conversion: Conversion = module.convert(graphs, precision, folder, report, **chosen)
         return conversion
 

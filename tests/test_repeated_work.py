@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import io
+import pickle
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,9 +18,11 @@ from torch.fx.traceback import NodeSource
 
 from edgesr.convert.repeated_work import (
     SELDOM,
+    code_when_asked,
     read_torchlib_once,
     seldom_collected,
     share_provenance,
+    traced_when_changed,
     without_validation,
 )
 
@@ -103,7 +107,7 @@ def test_what_is_written_is_the_same(
     share_provenance()
     read_torchlib_once()
     monkeypatch.setattr(NodeSource, "__deepcopy__", counted("copied", NodeSource.__deepcopy__))
-    with without_validation():
+    with without_validation(), code_when_asked(), traced_when_changed():
         assert [export(network, tmp_path), export(network, tmp_path)] == [before, before]
     assert calls["copied"] > 0, "PyTorch would have copied them"
     assert calls["parsed"] == (1 if export is onnx else 0), "once for two graphs"
@@ -140,6 +144,108 @@ def test_programs_are_validated_again_afterwards_and_by_others_all_the_time(monk
         other.join()
     program.validate()
     assert validated == ["other", threading.current_thread().name]
+
+
+def counted_compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Threads in which a graph's code was compiled, as it happens."""
+    compiled: list[str] = []
+    compile_source = torch.fx.graph_module._forward_from_src
+
+    def noted(*arguments: Any) -> Any:
+        compiled.append(threading.current_thread().name)
+        return compile_source(*arguments)
+
+    monkeypatch.setattr("torch.fx.graph_module._forward_from_src", noted)
+    return compiled
+
+
+def test_a_graph_has_its_code_as_soon_as_anybody_asks(network: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = torch.rand(1, 3, 8, 8)
+    wanted, code = network(image), torch.fx.symbolic_trace(network).code
+    asks: dict[str, Callable[[torch.fx.GraphModule], object]] = {
+        "called": lambda graph: torch.equal(graph(image), wanted),
+        "forward": lambda graph: torch.equal(graph.forward(image), wanted),
+        "of its class": lambda graph: torch.equal(type(graph).forward(graph, image), wanted),
+        "read": lambda graph: graph.code == code,
+        "printed": lambda graph: code.strip() in str(graph),
+        "returned": lambda graph: graph.recompile().src == code,
+        "copied": lambda graph: torch.equal(copy.deepcopy(graph)(image), wanted),
+        "pickled": lambda graph: torch.equal(pickle.loads(pickle.dumps(graph))(image), wanted),
+    }
+    compiled = counted_compilations(monkeypatch)
+    for name, ask in asks.items():
+        with code_when_asked():
+            graph = torch.fx.symbolic_trace(network)
+            graph.recompile()
+            assert not compiled, name
+            assert ask(graph), name
+        assert compiled, name
+        assert torch.equal(graph(image), wanted), "after it, too"
+        compiled.clear()
+
+
+def test_a_changed_graph_computes_what_it_is_now(network: nn.Module) -> None:
+    image = torch.rand(1, 3, 8, 8)
+    with code_when_asked():
+        graph = torch.fx.symbolic_trace(network)
+        (output,) = graph.graph.find_nodes(op="output")
+        assert torch.equal(graph(image), network(image))
+        with graph.graph.inserting_before(output):
+            output.args = (graph.graph.call_function(torch.neg, (output.args[0],)),)
+        graph.recompile()
+        assert torch.equal(graph(image), -network(image))
+    graph.recompile()
+    assert torch.equal(graph(image), -network(image))
+
+
+def test_other_threads_and_later_graphs_are_compiled_at_once(
+    network: nn.Module, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = counted_compilations(monkeypatch)
+    with code_when_asked():
+        other = threading.Thread(target=torch.fx.symbolic_trace, args=(network,), name="other")
+        other.start()
+        other.join()
+    assert set(compiled) == {"other"}
+    compiled.clear()
+    torch.fx.symbolic_trace(network)
+    assert compiled
+
+
+def test_a_pass_traces_what_another_has_changed_and_keeps_what_none_has(network: nn.Module) -> None:
+    pytest.importorskip("executorch")
+    from executorch.exir import to_edge
+    from executorch.exir.pass_base import ExportPass
+    from torch.fx.passes.infra.pass_base import PassResult
+
+    class Looks(ExportPass):
+        """Finds nothing."""
+
+    class Renames(ExportPass):
+        def call(self, graph_module: torch.fx.GraphModule) -> PassResult:
+            (node, *_) = [node for node in graph_module.graph.nodes if node.op == "call_function"]
+            node.name = "another"
+            return super().call(graph_module)
+
+    class Writes(ExportPass):
+        """Comes by every node, whatever has changed."""
+
+        def call_operator(self, *arguments: Any, **options: Any) -> Any:
+            return super().call_operator(*arguments, **options)
+
+    graph = to_edge(torch.export.export(network, (torch.zeros(1, 3, 8, 8),))).exported_program().graph_module
+    with traced_when_changed():
+        first = Looks()(graph).graph_module
+        assert first is not graph, "not traced by a pass yet"
+        assert Looks()(first).graph_module is first
+        assert Writes()(first).graph_module is not first
+        assert Renames()(first).graph_module is not first
+        other: list[torch.fx.GraphModule] = []
+        thread = threading.Thread(target=lambda: other.append(Looks()(first).graph_module))
+        thread.start()
+        thread.join()
+        assert other[0] is not first
+    assert Looks()(first).graph_module is not first
 
 
 def test_the_collector_is_as_it_was_once_the_last_conversion_ends() -> None:
