@@ -1,4 +1,4 @@
-"""What a conversion of a tiny network saves by ``edgesr/convert/repeated_work.py``.
+"""What a conversion of a tiny network saves by ``edgesr/convert/repeated_work.py`` and ``fx_graphs.py``.
 
     python benchmarks/conversion.py [--targets onnx coreml executorch] [--rounds 5]
 
@@ -24,6 +24,7 @@ from unittest import mock
 import torch
 from torch.fx.traceback import NodeSource
 
+from edgesr.convert import fx_graphs
 from edgesr.convert import target as targets
 from edgesr.convert.coreml import conversion as coreml
 from edgesr.convert.executorch import conversion as executorch
@@ -68,7 +69,7 @@ def as_the_libraries_do() -> Iterator[None]:
         stack.enter_context(mock.patch.object(onnx, "read_torchlib_once", nothing))
         stack.enter_context(mock.patch.object(coreml, "without_validation", contextlib.nullcontext))
         stack.enter_context(mock.patch.object(targets, "seldom_collected", contextlib.nullcontext))
-        stack.enter_context(mock.patch.object(targets, "code_when_asked", contextlib.nullcontext))
+        stack.enter_context(mock.patch.object(fx_graphs, "code_when_asked", contextlib.nullcontext))
         stack.enter_context(mock.patch.object(executorch, "traced_when_changed", contextlib.nullcontext))
         for module in (onnx, coreml, executorch):
             stack.enter_context(mock.patch.object(module, "share_provenance", nothing))

@@ -10,13 +10,8 @@ import contextlib
 import functools
 import gc
 import threading
-import weakref
 from collections.abc import Iterator
 from typing import Any
-
-import torch.fx
-from torch.fx import graph_module as graph_modules
-from torch.fx.passes.infra.pass_base import PassResult
 
 SELDOM = (50_000, 20, 100)
 """Thresholds of Python's garbage collector while graphs are exported: they are millions of small objects that live
@@ -24,7 +19,8 @@ until their conversion ends, and looking for unused ones among them takes a sixt
 
 _collecting = threading.Lock()
 _before: list[tuple[int, int, int]] = []
-_this_thread = threading.local()
+this_thread = threading.local()
+"""Flags of what is done once in it."""
 
 
 def share_provenance() -> None:
@@ -53,139 +49,14 @@ def read_torchlib_once() -> None:
 
 
 @contextlib.contextmanager
-def code_when_asked() -> Iterator[None]:
-    """In this thread a graph is written as Python code, and that compiled, when somebody calls the graph or reads it.
-
-    Every change of a graph does so otherwise, a thousand times in a conversion; one in thirty is asked for.
-    """
-    module: Any = torch.fx.GraphModule
-    if not hasattr(module.recompile, "__wrapped__"):
-        module.recompile = _unless_deferred(module.recompile)
-        module.__reduce__ = _with_code(module.__reduce__)
-        module._code = property(_code, lambda graph, code: vars(graph).update(_code=code))
-    with _this_thread_only("defers_code"):
-        yield
-
-
-class _Deferred:
-    """``forward`` of the class of a graph, each of which is of its own, until somebody asks for it."""
-
-    def __init__(self, graph: torch.fx.GraphModule) -> None:
-        self.graph = weakref.ref(graph)
-
-    def __get__(self, graph: torch.fx.GraphModule | None, owner: type[torch.fx.GraphModule]) -> Any:
-        _compile(self.graph() if graph is None else graph)
-        return owner.forward if graph is None else graph.forward
-
-
-class _CodeLater:
-    """What ``recompile`` returns, which few look at."""
-
-    def __init__(self, graph: torch.fx.GraphModule) -> None:
-        self.graph = graph
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(_compile(self.graph), name)
-
-
-def _compile(graph: Any) -> Any:
-    return torch.fx.GraphModule.recompile.__wrapped__(graph)  # type: ignore[attr-defined]
-
-
-def _code(graph: torch.fx.GraphModule) -> str:
-    if "_code" not in vars(graph):
-        if not isinstance(vars(type(graph)).get("forward"), _Deferred):
-            raise AttributeError("_code")
-        _compile(graph)
-    code: str = vars(graph)["_code"]
-    return code
-
-
-def _with_code(reduce: Any) -> Any:
-    @functools.wraps(reduce)
-    def reduced(graph: Any) -> Any:
-        _code(graph)  # what is pickled is all that the graph holds
-        return reduce(graph)
-
-    return reduced
-
-
-def _unless_deferred(recompile: Any) -> Any:
-    @functools.wraps(recompile)
-    def recompiled(graph: Any) -> Any:
-        if not getattr(_this_thread, "defers_code", False):
-            return recompile(graph)
-        # What else it does, which is read without asking for the code.
-        if isinstance(graph._graph._codegen, graph_modules._PyTreeCodeGen):  # type: ignore[attr-defined]
-            described = graph._graph._codegen.pytree_info
-            graph._in_spec, graph._out_spec = described.in_spec, described.out_spec
-        vars(graph).pop("_code", None)
-        type(graph).forward = _Deferred(graph)
-        graph._recompile_submodules()
-        return _CodeLater(graph)
-
-    return recompiled
-
-
-@contextlib.contextmanager
-def traced_when_changed() -> Iterator[None]:
-    """In this thread ExecuTorch's passes do not trace a graph again that a pass has traced and none has changed since.
-
-    Most passes of XNNPACK look for what a network has not, and trace all of it anew whether they found it or not.
-    """
-    with contextlib.suppress(ImportError, AttributeError):
-        from executorch.exir.pass_base import ExportPass, _ExportPassBase
-
-        if not hasattr(_ExportPassBase.call, "__wrapped__"):
-            _ExportPassBase.call = _unless_traced(_ExportPassBase.call, ExportPass)
-    with _this_thread_only("keeps_traced"):
-        yield
-
-
-_traced: weakref.WeakKeyDictionary[torch.fx.Graph, tuple[list[tuple[Any, ...]], list[Any]]] = (
-    weakref.WeakKeyDictionary()
-)
-"""Of graphs that a pass has traced, what they were then; and their nodes' values, which keep their identities taken."""
-
-
-def _unless_traced(call: Any, base: type) -> Any:
-    @functools.wraps(call)
-    def called(self: Any, graph: torch.fx.GraphModule) -> Any:
-        if not getattr(_this_thread, "keeps_traced", False):
-            return call(self, graph)
-        known = _traced.get(graph.graph)
-        if known is not None and _traces_only(type(self), base) and known[0] == _described(graph.graph):
-            return PassResult(graph, True)
-        result = call(self, graph)
-        after = result.graph_module.graph
-        _traced[after] = _described(after), [node.meta.get("val") for node in after.nodes]
-        return result
-
-    return called
-
-
-def _described(graph: torch.fx.Graph) -> list[tuple[Any, ...]]:
-    return [
-        (node.name, node.op, str(node.target), str(node.args), str(node.kwargs), id(node.meta.get("val")))
-        for node in graph.nodes
-    ]
-
-
-def _traces_only(kind: type, base: type) -> bool:
-    """Whether a pass writes every node that it comes by as it is: it has changed of ``base`` only what comes before."""
-    own = [vars(one) for one in kind.__mro__[: kind.__mro__.index(base)]]
-    changed = {name for names in own for name, value in names.items() if callable(value) and name in dir(base)}
-    return changed <= {"__init__", "call", "requires", "ensures"}
-
-
-@contextlib.contextmanager
-def _this_thread_only(flag: str) -> Iterator[None]:
-    before = getattr(_this_thread, flag, False)
-    setattr(_this_thread, flag, True)
+def in_this_thread(flag: str) -> Iterator[None]:
+    """``this_thread`` has the flag until the end of the block."""
+    before = getattr(this_thread, flag, False)
+    setattr(this_thread, flag, True)
     try:
         yield
     finally:
-        setattr(_this_thread, flag, before)
+        setattr(this_thread, flag, before)
 
 
 @contextlib.contextmanager
@@ -197,14 +68,14 @@ def without_validation() -> Iterator[None]:
 
         if not hasattr(Program.validate, "__wrapped__"):
             Program.validate = _unless_skipped(Program.validate)
-    with _this_thread_only("skips_validation"):
+    with in_this_thread("skips_validation"):
         yield
 
 
 def _unless_skipped(validate: Any) -> Any:
     @functools.wraps(validate)
     def validated(*arguments: Any, **options: Any) -> None:
-        if not getattr(_this_thread, "skips_validation", False):
+        if not getattr(this_thread, "skips_validation", False):
             validate(*arguments, **options)
 
     return validated

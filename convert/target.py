@@ -16,7 +16,7 @@ from edgesr.residency import Residencies
 from edgesr.runtime.engines import ENGINES, Engine
 
 from .precision import QUANTIZED, Precision
-from .repeated_work import code_when_asked, seldom_collected
+from .repeated_work import seldom_collected
 
 if TYPE_CHECKING:
     from edgesr.deployment.graphs import Graphs
@@ -175,6 +175,8 @@ class Target:
 
     def convert(self, graphs: Graphs, precision: Precision, folder: Path, report: Report) -> Conversion:
         """Write the artifact's files into ``folder``."""
+        from .fx_graphs import code_when_asked  # needs PyTorch, which targets are listed without
+
         chosen = {"chips": self.chips} if self.chips else {}
         module = importlib.import_module(self.module)
         with seldom_collected(), code_when_asked():

@@ -16,13 +16,12 @@ import torch
 from torch import nn
 from torch.fx.traceback import NodeSource
 
+from edgesr.convert.fx_graphs import code_when_asked, traced_when_changed
 from edgesr.convert.repeated_work import (
     SELDOM,
-    code_when_asked,
     read_torchlib_once,
     seldom_collected,
     share_provenance,
-    traced_when_changed,
     without_validation,
 )
 

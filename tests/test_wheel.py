@@ -233,15 +233,36 @@ def test_without_pytorch_what_needs_it_says_so(
     assert "PyTorch" in said["error"]
 
 
-def test_the_installed_wheel_converts_from_another_folder(wheel: Path, tmp_path: Path) -> None:
-    python, site = environment(tmp_path / "env")
-    run(python, "-m", "pip", "install", "--no-deps", "--no-index", wheel, cwd=tmp_path)
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole wheel, installed with every package of this environment: its ``edgesr``."""
+    folder = tmp_path_factory.mktemp("installed")
+    python, site = environment(folder / "env")
+    run(python, "-m", "pip", "install", "--no-deps", "--no-index", wheel, cwd=folder)
     # The dependencies of this environment are lent, its own edgesr is not: a .pth in a lent folder is not read.
     (site / "lent.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
-    where = run(python, "-c", "import edgesr.convert; print(edgesr.convert.__file__)", cwd=tmp_path).strip()
+    where = run(python, "-c", "import edgesr.convert; print(edgesr.convert.__file__)", cwd=folder).strip()
     assert Path(where).is_relative_to(site)
-    edgesr = tmp_path / "env" / "bin" / "edgesr"
-    out = run(edgesr, "convert", "--target", "onnx", cwd=tmp_path)
+    return folder / "env" / "bin" / "edgesr"
+
+
+def test_the_installed_wheel_converts_from_another_folder(installed: Path, tmp_path: Path) -> None:
+    out = run(installed, "convert", "--target", "onnx", cwd=tmp_path)
     bundle = tmp_path / "hime-small-x4-photo-lr32-s5-onnx-int8"
     assert str(bundle) in out
-    assert run(edgesr, "verify", bundle, "--json", cwd=tmp_path).startswith('{\n  "ok": true')
+    assert run(installed, "verify", bundle, "--json", cwd=tmp_path).startswith('{\n  "ok": true')
+
+
+@pytest.mark.parametrize(
+    ("target", "chosen"),
+    [
+        pytest.param("qnn", ("--soc", "sm8650"), marks=pytest.mark.qnn),
+        pytest.param("coreai", (), marks=pytest.mark.coreai),
+    ],
+)
+def test_the_installed_wheel_converts_for_accelerators(
+    target: str, chosen: tuple[str, ...], installed: Path, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    bundle = tmp_path / target
+    run(installed, "convert", "--target", target, *chosen, "-c", tiny_checkpoint, "-o", bundle, cwd=tmp_path)
+    assert run(installed, "verify", bundle, "--json", cwd=tmp_path).startswith('{\n  "ok": true')

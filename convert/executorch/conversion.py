@@ -12,9 +12,10 @@ import torch
 from edgesr.deployment.graphs import GRAPHS, Graphs
 from edgesr.process.quiet import quiet
 
+from ..fx_graphs import traced_when_changed
 from ..int8 import arithmetic_of, computes_in
 from ..precision import Precision
-from ..repeated_work import share_provenance, traced_when_changed
+from ..repeated_work import share_provenance
 from ..target import Conversion, ReadBack, Report
 from . import NOT_ON_ARM64
 from .nodes import graph_nodes as graph_nodes
