@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch.fx
-from torch.fx import graph_module as graph_modules
 from torch.fx.passes.infra.pass_base import PassResult
 
 from .repeated_work import in_this_thread, this_thread
@@ -79,8 +78,7 @@ def _unless_deferred(recompile: Any) -> Any:
         if not getattr(this_thread, "defers_code", False):
             return recompile(graph)
         # What else it does, which is read without asking for the code.
-        if isinstance(graph._graph._codegen, graph_modules._PyTreeCodeGen):  # type: ignore[attr-defined]
-            described = graph._graph._codegen.pytree_info
+        if described := getattr(graph.graph._codegen, "pytree_info", None):
             graph._in_spec, graph._out_spec = described.in_spec, described.out_spec
         vars(graph).pop("_code", None)
         type(graph).forward = _Deferred(graph)

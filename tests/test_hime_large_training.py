@@ -68,11 +68,8 @@ def test_pretraining_is_logged_apart_and_ends_where_restoring_begins(trained: Pa
 def test_the_flow_alone_is_pretrained_and_the_rest_with_it_afterwards(
     faces: FaceSet, tmp_path: Path, precision: str, degradation: str
 ) -> None:
-    config = dataclasses.replace(
-        TRAINING,
-        **{"steps": 4, "warmup_steps": 1, "batch_size": 2, "pretraining_share": 0.5},
-        **{"precision": precision, "degradation": degradation},
-    )
+    config = dataclasses.replace(TRAINING, steps=4, warmup_steps=1, batch_size=2, pretraining_share=0.5)
+    config = dataclasses.replace(config, precision=precision, degradation=degradation)
     trainer = Trainer(tmp_path, "large", NETWORK, config, faces)
 
     def moved_by_a_step() -> set[str]:
