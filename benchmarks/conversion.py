@@ -1,6 +1,6 @@
 """What a conversion of a tiny network saves by ``edgesr/convert/repeated_work.py`` and ``fx_graphs.py``.
 
-    python benchmarks/conversion.py [--targets onnx coreml executorch] [--rounds 5]
+    python benchmarks/conversion.py [--targets onnx coreml executorch] [--rounds 5] [--checkpoint NETWORK]
 
 Each round converts, proves and writes a bundle without and with it, in turn, in one process; a first conversion, which
 imports the target's libraries, is not counted. A line a target: medians of CPU seconds with the least and the most, and
@@ -78,7 +78,7 @@ def as_the_libraries_do() -> Iterator[None]:
         NodeSource.__deepcopy__ = shares  # type: ignore[attr-defined]
 
 
-def seconds(target: str, checkpoint: Path, folder: Path) -> float:
+def seconds(target: str, checkpoint: str, folder: Path) -> float:
     """CPU seconds of a conversion in this process."""
     gc.collect()
     started = time.process_time()
@@ -95,6 +95,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--targets", nargs="+", default=["onnx", "coreml", "executorch"])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--checkpoint", help="instead of the tiny network, in the target's own precision")
     arguments = parser.parse_args()
     threads.use(1)
     print(f"load before: {os.getloadavg()[0]:.1f}")
@@ -102,13 +103,14 @@ def main() -> None:
         folder = Path(name)
         scales = dict.fromkeys(NETWORK.feature_parts, 0.1)
         save_checkpoint(folder / "tiny", "tiny", network(), training={}, feature_scales=scales)
+        checkpoint = arguments.checkpoint or str(folder / "tiny")
         for target in arguments.targets:
-            seconds(target, folder / "tiny", folder / target)
+            seconds(target, checkpoint, folder / target)
             before, after = [], []
             for i in range(arguments.rounds):
                 with as_the_libraries_do():
-                    before.append(seconds(target, folder / "tiny", folder / f"{target}-{i}-before"))
-                after.append(seconds(target, folder / "tiny", folder / f"{target}-{i}-after"))
+                    before.append(seconds(target, checkpoint, folder / f"{target}-{i}-before"))
+                after.append(seconds(target, checkpoint, folder / f"{target}-{i}-after"))
             ratio = statistics.median(b / a for a, b in zip(before, after, strict=True))
             print(f"{target}: {spread(before)} without, {spread(after)} with it: {ratio:.2f} of it", flush=True)
 
