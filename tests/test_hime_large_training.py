@@ -21,7 +21,7 @@ from edgesr.data.samples import sample_faces
 from edgesr.errors import CheckpointError, UsageError
 from edgesr.models import load_checkpoint, save_checkpoint
 from edgesr.models.hime.network import HIME
-from edgesr.models.hime_large.pretraining import visible
+from edgesr.models.hime_large.pretraining import visible, way_loss
 from edgesr.training.config import TrainConfig
 from edgesr.training.run import prepare_run
 from edgesr.training.setup import initial_weights, settings_for
@@ -182,3 +182,23 @@ def test_the_flow_is_learned_first_and_then_at_a_quarter_of_the_rate_unless_told
     assert flow["lr"] == rest["lr"]
     trainer.train_step()
     assert flow["lr"] == pytest.approx(0.25 * rest["lr"])
+
+
+def test_residual_offsets_learn_where_the_start_looked(
+    start: Callable[[Path], Trainer], tiny_checkpoint: Path
+) -> None:
+    trainer, small = start(tiny_checkpoint), load_checkpoint(tiny_checkpoint).model
+    lr, exemplars = trainer.sampler.pairs(0)
+
+    def missed() -> float:
+        with torch.no_grad():
+            return float(way_loss(trainer.model, small, lr, exemplars))
+
+    before = missed()
+    for _ in range(40):
+        trainer.train_step()
+    assert trainer.pretraining_steps > trainer.step
+    assert missed() < 0.7 * before
+    state, given = trainer.model.state_dict(), small.state_dict()
+    for name in ("lr_extractor.conv.weight", "exemplar_extractor.mono.weight", "rfa.deform.weight", "cofa.g1.bias"):
+        assert torch.equal(state[name], given[name]), f"{name} is still the start's"

@@ -7,6 +7,7 @@ makes its part of the images, so that together they see what one alone would.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 
 import torch
@@ -147,6 +148,18 @@ class BatchSampler:
             exemplars, valid = self._show_target(hr, exemplars, valid, ~wrong, progress, random, part)
         foreign = wrong[part, None] & (valid > 0)
         return Batch(self._degrade(hr, random, part), hr, exemplars, valid.to(hr), foreign.to(hr.device))
+
+    def pairs(self, step: int, rank: int = 0, processes: int = 1) -> tuple[Tensor, Tensor]:
+        """The part of process ``rank`` of ``processes`` of a step's LR faces [B, 3, h, w], and of each another photo of
+        its person [B, 3, H, W]; where the curriculum gives a sample somebody else's gallery, of that one.
+
+        Raises:
+            UsageError: the processes cannot have equal parts.
+        """
+        one = copy.copy(self)
+        one.curriculum = dataclasses.replace(self.curriculum, self_probability=0.0, slot_probabilities=(0.0, 1.0))
+        batch = one.batch(step, 1.0, rank, processes)
+        return batch.lr, batch.exemplars[:, 0]
 
     def known_warps(self, step: int, rank: int = 0, processes: int = 1, amount: float = 1.0) -> KnownWarps:
         """The part of process ``rank`` of ``processes`` of a step's faces, each with a copy whose warp is known and as

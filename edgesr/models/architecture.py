@@ -113,6 +113,9 @@ class Architecture:
     pretraining: str = ""
     """``module:function`` of (network, ``edgesr.models.pretraining.KnownWarps``) that gives the loss of what it learns
     before it learns to restore; empty where there is nothing."""
+    taught: str = ""
+    """``module:function`` of (network, the one it was adopted from, LR faces, an exemplar each) that gives the loss of
+    what it learns of that one meanwhile; empty where there is nothing."""
     edit: str = ""
     """``module:function`` of (network, LR face, its own exemplars' features, others' features, strength) that gives an
     SR face with the others' features; empty where there is no such thing."""
@@ -155,6 +158,11 @@ class Architecture:
     def pretraining_loss(self, model: Any, warps: Any) -> Any:
         """Of an architecture that is pretrained: the loss of ``KnownWarps``."""
         return _named(self.pretraining)(model, warps)
+
+    def taught_loss(self, model: Any, teacher: Any, lr: Any, exemplars: Any) -> Any:
+        """Of an architecture that learns of one it adopts from: the loss on LR faces [B, 3, h, w] and an exemplar each
+        [B, 3, H, W]."""
+        return _named(self.taught)(model, teacher, lr, exemplars)
 
     def edited(self, model: Any, lr: Any, own: Any, others: Any, strength: float) -> Any:
         """Of an architecture that edits: the SR face of ``lr`` [1, 3, h, w] with features as ``restore`` takes them;

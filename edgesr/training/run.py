@@ -185,6 +185,7 @@ def prepare_run(
         settings,
         faces,
         init=initial,
+        teacher=start.model if start else None,
         loss_files=loss_files,
         provenance=came_of,
     )

@@ -66,6 +66,7 @@ class Trainer:
         faces: Faces,
         *,
         init: dict[str, Tensor] | None = None,
+        teacher: Network | None = None,
         fabric: Fabric | None = None,
         loss_files: LossFiles = NO_FILES,
         provenance: dict[str, Any] | None = None,
@@ -85,6 +86,8 @@ class Trainer:
                 f"a pretraining share of {config.pretraining_share:g} is all {config.steps} steps",
                 "leave steps for learning to restore: a smaller share, or more steps",
             )
+        taught = teacher is not None and self.pretraining_steps and self.architecture.taught
+        self.teacher: Any = teacher.to(self.fabric.device) if teacher is not None and taught else None
         model = self.build(init)
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         groups = parameter_groups(model, config.offset_learning_rate, config.rates, config.equalised)
@@ -133,9 +136,15 @@ class Trainer:
 
     def _pretrain(self, rank: int, processes: int) -> Tensor:
         """Gradients of a step of pretraining, outside DDP, whose forward pass is the whole network; returns loss."""
+        # Photos are made outside autocast, in float32, as every batch's are.
         warps = self.sampler.known_warps(self.step, rank, processes, self.config.pretraining_warp)
-        with self.fabric.autocast():  # of the network alone: photos are made in float32, as every batch's are
+        pair = self.sampler.pairs(self.step, rank, processes) if self.teacher else None
+        with self.fabric.autocast():
             loss: Tensor = self.architecture.pretraining_loss(self.model, warps)
+            if pair is not None:
+                taught = self.architecture.taught_loss(self.model, self.teacher, *pair)
+                self.terms = {"own": loss.detach(), "taught": taught.detach()}
+                loss = loss + taught
         self.optimizer.zero_grad()
         loss.backward()
         average_gradients(self.fabric, self.model)

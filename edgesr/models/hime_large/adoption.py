@@ -15,8 +15,9 @@ MIDDLE = 1
 def adopt(start: Network, model: HIMELarge) -> dict[str, Tensor] | None:
     """The state of ``model`` with what ``start`` has of it; None where that is another network or has other widths.
 
-    The residual offsets stay zero, as ``start``'s led the whole way, which the flow will; of g's reference half, which
-    is 1x1 here, the kernel's middle is taken.
+    The residual offsets start at zero, as ``start``'s led the whole way, which the flow will: while the flow is learned
+    they learn to end where ``start``'s did (``pretraining.way_loss``). Of g's reference half, which is 1x1 here, the
+    kernel's middle is taken.
     """
     if not isinstance(start, HIME):
         return None

@@ -48,12 +48,14 @@ class FlowGuidedAlignment(nn.Module):
         raw = self.offset(F.relu(self.hidden(F.relu(warp(g_ref, flow) + g_lr))))
         return self.bound * torch.tanh(raw.float() / self.bound)
 
+    def way(self, residual: Tensor, flow: Tensor) -> Tensor:
+        """Where each tap looks (Eq. 4), flow and residual offsets: [N, groups * 9 * 2, h, w] in LR pixels."""
+        # Offsets have y before x, and a pair for each group and tap.
+        return flow.flip(1).repeat(1, residual.shape[1] // 2, 1, 1) + residual
+
     def forward(self, f_ref: Tensor, g_ref: Tensor, g_lr: Tensor, flow: Tensor) -> Tensor:
         """Aligned reference F_refA [N, lr_channels, h, w]; ``flow`` [N, 2, h, w] in LR pixels, x before y."""
-        residual = self.residual(g_ref, g_lr, flow)
-        # Offsets have y before x, and a pair for each group and tap.
-        way = flow.flip(1).repeat(1, residual.shape[1] // 2, 1, 1)
-        return self.deform(f_ref, way + residual)
+        return self.deform(f_ref, self.way(self.residual(g_ref, g_lr, flow), flow))
 
 
 class HIMELarge(Network):

@@ -19,7 +19,6 @@ def report_offsets(model: HIMELarge, lr: Tensor, features: Tensor) -> OffsetRepo
     rfa = model.rfa
     flow = rfa.flow(rfa.flow.seen(lr), kept)
     residual = rfa.residual(g_ref, rfa.g_lr(model.lr_extractor(lr)), flow)
-    way = flow.flip(1).repeat(1, residual.shape[1] // 2, 1, 1) + residual
-    whole = distribution(way, model.config.reach)
+    whole = distribution(rfa.way(residual, flow), model.config.reach)
     parts = {"flow": distribution(flow, model.config.flow_bound), "residual": distribution(residual, rfa.bound)}
     return OffsetReport(whole.bound, whole.quantiles, whole.histogram, whole.near_bound, parts)

@@ -1,4 +1,5 @@
-"""What the flow learns before the network learns to restore: the known flow of the project's own warps."""
+"""What is learned before the network learns to restore: the known flow of the project's own warps, and the way to
+where a trained HIME looked."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from edgesr.models.hime.network import HIME
 from edgesr.models.hime_large.network import HIMELarge
 from edgesr.models.pretraining import KnownWarps
 
@@ -22,6 +24,20 @@ def flow_loss(model: HIMELarge, warps: KnownWarps) -> Tensor:
         distance = (at_size - warps.flow).square().sum(1, keepdim=True).add(1e-6).sqrt()
         losses.append((distance * shown).sum() / shown.sum().clamp(min=1))
     return torch.stack(losses).mean()
+
+
+def way_loss(model: HIMELarge, teacher: HIME, lr: Tensor, exemplars: Tensor) -> Tensor:
+    """Mean difference in LR pixels of where each tap looks, along the flow and the residual offsets, and where that of
+    ``teacher`` does: of LR faces [B, 3, h, w] and an exemplar each [B, 3, H, W].
+
+    The residual offsets alone learn of it. Both see the teacher's features, which ``model`` started with.
+    """
+    rfa, given = model.rfa, teacher.rfa
+    with torch.no_grad():
+        f_ref, f_lr = teacher.exemplar_extractor(exemplars), teacher.lr_extractor(lr)
+        there = given.offsets(given.g_ref(f_ref), given.g_lr(f_lr))
+        flow = rfa.flow(rfa.flow.seen(lr), rfa.flow.encode(exemplars))
+    return (rfa.way(rfa.residual(rfa.g_ref(f_ref), rfa.g_lr(f_lr), flow), flow) - there).abs().mean()
 
 
 def visible(flow: Tensor, bound: float) -> Tensor:
