@@ -103,8 +103,8 @@ class Architecture:
     grows: tuple[str, ...] = ()
     """Fields that may be larger there."""
     adopt: str = ""
-    """``module:function`` of (a network of another architecture, a fresh one of this) that gives the state to train on
-    from, or None of a network that has nothing to give; empty where there is no such start."""
+    """``module:function`` of (another network, of whatever architecture, and a fresh one of this) that gives the state
+    to train on from, or None of a network that has nothing to give; empty where there is no such start."""
     offset_head: tuple[str, ...] = ()
     """How the parameters begin that offsets are made with, which may have a learning rate of their own."""
     offsets: str = ""
@@ -142,7 +142,7 @@ class Architecture:
         return _named(self.widen)(model, config) if self.widen else None
 
     def adopted(self, start: Any, model: Any) -> Any:
-        """The state of ``model``, a fresh one, with what a network of another architecture has of it; or None."""
+        """The state of ``model``, a fresh one, with what another network has of it; or None."""
         return _named(self.adopt)(start, model) if self.adopt else None
 
     def complexity(self, config: NetworkConfig) -> Complexity:

@@ -94,7 +94,7 @@ def settings_for(network: NetworkConfig, given: Mapping[str, Any]) -> TrainConfi
 
 def initial_weights(start: Checkpoint, config: NetworkConfig) -> dict[str, Tensor]:
     """Weights of a checkpoint of the same widths; one of twice the scale is halved, a narrower or shallower one
-    is widened so that it computes the same, and of one of another architecture what it has of this one is taken over.
+    is widened so that it computes the same, and of one of another form what it has of this one is taken over.
 
     What no weight depends on may differ (an offsets' bound, say): training gets used to it.
 
@@ -103,23 +103,21 @@ def initial_weights(start: Checkpoint, config: NetworkConfig) -> dict[str, Tenso
     """
     model, architecture = start.model, architecture_of(config)
     same = architecture_of(model.config) is architecture
-    if not same and architecture.adopt and model.config.scale == config.scale:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            adopted: dict[str, Tensor] | None = architecture.adopted(model, architecture.build(config))
-        if adopted is not None:
-            return adopted
     if same and architecture.halve and model.config.scale == config.scale * 2:
         model = architecture.halved(model)
     free = {name: getattr(config, name) for name in architecture.free}
     if same and model.config.replace(**free) == config:
         return model.state_dict()
-    widened: dict[str, Tensor] | None = None
+    begun: dict[str, Tensor] | None = None
     if same:
-        widened = architecture.widened(model, config.replace(**{name: getattr(model.config, name) for name in free}))
-    if widened is None:
+        begun = architecture.widened(model, config.replace(**{name: getattr(model.config, name) for name in free}))
+    if begun is None and architecture.adopt and model.config.scale == config.scale:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            begun = architecture.adopted(model, architecture.build(config))
+    if begun is None:
         hint = "--init takes a checkpoint of the same widths, with the same scale or twice that"
         if same and architecture.grows:
             hint += f"; {', '.join(architecture.grows)} may be larger than its"
         raise UsageError(f"{start.name} is another network than the one to train", hint)
-    return widened
+    return begun

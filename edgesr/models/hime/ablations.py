@@ -20,43 +20,13 @@ class ConvolutionAlignment(nn.Module):
         self.hidden = conv3x3(config.offset_channels, config.offset_channels)
         self.projection = conv3x3(config.offset_channels, config.lr_channels)
 
-    def forward(self, f_ref: Tensor, g_ref: Tensor, g_lr: Tensor) -> Tensor:  # noqa: ARG002 - F_ref is in g_ref
+    def kept(self, f_ref: Tensor) -> Tensor:
+        return f_ref
+
+    def forward(self, kept: Tensor, g_ref: Tensor, g_lr: Tensor) -> Tensor:  # noqa: ARG002 - F_ref is in g_ref
         """Reference feature: [N, lr_channels, h, w]."""
         aligned: Tensor = self.projection(F.relu(self.hidden(F.relu(g_ref + g_lr))))
         return aligned
-
-
-class WarpAlignment(nn.Module):
-    """The edge variant: a plain convolution of F_ref, of which each group of channels is then moved by one offset.
-
-    The convolution looks at the exemplar alone and could be stored with the gallery, as g_ref is; what is left for
-    each face is a thin offset head and one bilinear sample a channel where RFA takes nine.
-    """
-
-    def __init__(self, config: HIMEConfig) -> None:
-        super().__init__()
-        self.bound, self.groups = float(config.offset_bound), config.offset_groups
-        self.value = conv3x3(config.exemplar_channels, config.lr_channels)
-        self.g_ref = conv3x3(config.exemplar_channels, config.offset_channels, bias=False)
-        self.g_lr = conv3x3(config.lr_channels, config.offset_channels)
-        self.hidden = conv3x3(config.offset_channels, config.offset_channels)
-        self.offset = conv3x3(config.offset_channels, 2 * config.offset_groups)
-        nn.init.zeros_(self.offset.weight)
-        nn.init.zeros_(self.offset.bias)  # type: ignore[arg-type]
-
-    def forward(self, f_ref: Tensor, g_ref: Tensor, g_lr: Tensor) -> Tensor:
-        """Aligned reference: [N, lr_channels, h, w]."""
-        value = self.value(f_ref)
-        n, _, h, w = value.shape
-        raw = self.offset(F.relu(self.hidden(F.relu(g_ref + g_lr)))).float()
-        offset = (self.bound * torch.tanh(raw / self.bound)).reshape(n * self.groups, 2, h, w)
-        y = offset[:, 0] + torch.arange(h, dtype=offset.dtype, device=offset.device)[:, None]
-        x = offset[:, 1] + torch.arange(w, dtype=offset.dtype, device=offset.device)
-        grid = torch.stack((x * (2.0 / max(w - 1, 1)) - 1.0, y * (2.0 / max(h - 1, 1)) - 1.0), dim=-1)
-        maps = value.float().reshape(n * self.groups, -1, h, w)
-        return F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=True).reshape(
-            value.shape
-        )
 
 
 class AverageAggregation(nn.Module):

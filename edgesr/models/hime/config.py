@@ -14,7 +14,10 @@ LARGEST = 4096
 """The most of any width, depth or size: beyond it a configuration is damaged, and building it would exhaust memory."""
 
 VARIANTS = {"alignment": ("deformable", "convolution", "warp"), "aggregation": ("cofa", "average", "max")}
-"""Modules that the papers' ablations replace; the first of each is HIME's own, and the one that is deployed."""
+"""Modules that the papers' ablations replace; the first of each is HIME's own."""
+
+DEPLOYED = {"alignment": ("deformable", "warp"), "aggregation": ("cofa",)}
+"""Those that are converted."""
 
 GROWS = ("lr_channels", "tail_channels", "lr_blocks", "exemplar_blocks", "reconstruction_blocks")
 """Fields that may be larger in a network than in the one it starts from. The exemplars' own widths may not: groups of
@@ -31,6 +34,8 @@ class HIMEConfig:
 
     variants: ClassVar[Mapping[str, tuple[str, ...]]] = VARIANTS
     """Values of the fields that are names."""
+    deployed: ClassVar[Mapping[str, tuple[str, ...]]] = DEPLOYED
+    """Of those, the values of networks that are converted."""
     bounds: ClassVar[tuple[str, ...]] = ("offset_bound",)
     """Fields that bound offsets."""
 
@@ -59,7 +64,8 @@ class HIMEConfig:
     tail_channels: int = 16
     """Channels between the two PixelShuffles of the tail."""
     alignment: str = "deformable"
-    """``deformable`` (RFA), or ``convolution`` or ``warp`` (one offset a group) to measure what RFA is worth."""
+    """``deformable`` (RFA), ``warp`` (one offset a group: the edge variant), or ``convolution`` to measure what RFA is
+    worth."""
     aggregation: str = "cofa"
     """``cofa``, or ``average`` or ``max`` to measure what CoFA is worth."""
 
@@ -100,17 +106,19 @@ class HIMEConfig:
 
     @property
     def feature_channels(self) -> int:
-        """Channels C of a stored exemplar: F_ref and, behind it, g_ref(F_ref)."""
-        return self.exemplar_channels + self.offset_channels
+        """Channels C of a stored exemplar."""
+        return sum(self.feature_parts.values())
 
     @property
     def feature_parts(self) -> dict[str, int]:
-        """Channels of each part of a stored exemplar, in order."""
+        """Channels of each part of a stored exemplar, in order: what is sampled, F_ref, and behind it g_ref(F_ref)."""
+        if self.alignment == "warp":
+            return {"value": self.lr_channels, "g_ref": self.offset_channels}
         return {"f_ref": self.exemplar_channels, "g_ref": self.offset_channels}
 
     @property
     def interface(self) -> Interface:
-        """What goes in and comes out: one map of ``lr_size`` an exemplar, F_ref and behind it g_ref(F_ref)."""
+        """What goes in and comes out: one map of ``lr_size`` an exemplar."""
         features = FeatureMap("features", self.feature_channels, self.lr_size, tuple(self.feature_parts.items()))
         return Interface(self.scale, self.lr_size, self.slots, (features,))
 
@@ -121,8 +129,8 @@ class HIMEConfig:
 
     @property
     def deployable(self) -> bool:
-        """Whether this is HIME itself, which conversions lower, and no ablation of it."""
-        return all(getattr(self, name) == known[0] for name, known in self.variants.items())
+        """Whether conversions lower it; else it is an ablation, for training and tables."""
+        return all(getattr(self, name) in values for name, values in self.deployed.items())
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed."""
@@ -141,5 +149,11 @@ class HIMEConfig:
 HIME_SMALL_X4 = HIMEConfig()
 HIME_SMALL_X4_64 = HIMEConfig(lr_size=64)
 HIME_SMALL_X8 = HIMEConfig(scale=8, lr_size=16)
+HIME_EDGE_X4 = HIMEConfig(alignment="warp", offset_groups=8)
 
-PRESETS = {"hime-small-x4": HIME_SMALL_X4, "hime-small-x4-64": HIME_SMALL_X4_64, "hime-small-x8": HIME_SMALL_X8}
+PRESETS = {
+    "hime-small-x4": HIME_SMALL_X4,
+    "hime-small-x4-64": HIME_SMALL_X4_64,
+    "hime-small-x8": HIME_SMALL_X8,
+    "hime-edge-x4": HIME_EDGE_X4,
+}

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from edgesr.layers.bicubic import bicubic_upsample
 from edgesr.layers.blocks import conv3x3, icnr_, residual_blocks
-from edgesr.layers.deform import TAPS, DeformableConv2d
-from edgesr.models.hime.ablations import AverageAggregation, ConvolutionAlignment, MaxAggregation, WarpAlignment
+from edgesr.models.hime.ablations import AverageAggregation, ConvolutionAlignment, MaxAggregation
+from edgesr.models.hime.alignment import ReferenceFeatureAlignment, WarpAlignment
 from edgesr.models.hime.config import HIMEConfig
 from edgesr.models.network import Network
 
@@ -57,35 +57,6 @@ class ExemplarExtractor(nn.Module):
 
     def forward(self, exemplar: Tensor) -> Tensor:
         return self.blocks(F.relu(self.conv(self.unshuffle(self.mono(exemplar)))))
-
-
-class ReferenceFeatureAlignment(nn.Module):
-    """RFA of HIME-small: offsets from content (Eq. 3), then deformable sampling (Eq. 4).
-
-    The first convolution of g([F_ref, F_L]) is held as its two halves, g_ref(F_ref) + g_L(F_L), which is
-    the same sum; g_ref needs no LR face, so it is computed once with the gallery.
-    """
-
-    def __init__(self, config: HIMEConfig) -> None:
-        super().__init__()
-        self.bound = float(config.offset_bound)
-        self.g_ref = conv3x3(config.exemplar_channels, config.offset_channels, bias=False)
-        self.g_lr = conv3x3(config.lr_channels, config.offset_channels)
-        self.hidden = conv3x3(config.offset_channels, config.offset_channels)
-        self.offset = conv3x3(config.offset_channels, 2 * TAPS * config.offset_groups)
-        self.deform = DeformableConv2d(config.exemplar_channels, config.lr_channels, config.offset_groups)
-        # Alignment starts as a plain convolution and learns to move from there.
-        nn.init.zeros_(self.offset.weight)
-        nn.init.zeros_(self.offset.bias)  # type: ignore[arg-type]
-
-    def offsets(self, g_ref: Tensor, g_lr: Tensor) -> Tensor:
-        """Bounded offsets [N, groups * 9 * 2, h, w] in LR pixels (per group and tap: y, x)."""
-        raw = self.offset(F.relu(self.hidden(F.relu(g_ref + g_lr))))
-        return self.bound * torch.tanh(raw.float() / self.bound)
-
-    def forward(self, f_ref: Tensor, g_ref: Tensor, g_lr: Tensor) -> Tensor:
-        """Aligned reference F_refA: [N, lr_channels, h, w]."""
-        return self.deform(f_ref, self.offsets(g_ref, g_lr))
 
 
 class ContentConditionedAggregation(nn.Module):
@@ -160,10 +131,10 @@ class HIME(Network):
         """Features of sharp photos, the only thing about them that is ever needed again.
 
         ``exemplars`` [N, 3, H, W], RGB in [0, 1], H and W multiples of the scale -> [N, C, h, w] with
-        F_ref in the first ``exemplar_channels`` and g_ref(F_ref) in the rest.
+        what alignment samples first, F_ref, and g_ref(F_ref) behind it.
         """
         f_ref = self.exemplar_extractor(exemplars)
-        return torch.cat((f_ref, self.rfa.g_ref(f_ref)), dim=1)
+        return torch.cat((self.rfa.kept(f_ref), self.rfa.g_ref(f_ref)), dim=1)
 
     def restore(self, lr: Tensor, features: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """The SR face and CoFA's weights.
@@ -175,9 +146,9 @@ class HIME(Network):
         b, n = features.shape[:2]
         f_lr = self.lr_extractor(lr)
         if n:
-            f_ref, g_ref = features.flatten(0, 1).split(tuple(self.config.feature_parts.values()), dim=1)
+            kept, g_ref = features.flatten(0, 1).split(tuple(self.config.feature_parts.values()), dim=1)
             g_lr = self.rfa.g_lr(f_lr).repeat_interleave(n, dim=0)
-            aligned = self.rfa(f_ref, g_ref, g_lr).unflatten(0, (b, n))
+            aligned = self.rfa(kept, g_ref, g_lr).unflatten(0, (b, n))
             aggregated, weights = self.cofa(aligned, f_lr, valid)
             fused = aggregated + f_lr
         else:

@@ -18,7 +18,8 @@ def widen(model: HIME, config: HIMEConfig) -> dict[str, Tensor] | None:
     weights are always the same.
     """
     grown = {name: getattr(config, name) for name in GROWS}
-    same = model.config.replace(**grown) == config and config.deployable  # an ablation may group the channels that grow
+    # The edge variant groups the channels that grow.
+    same = model.config.replace(**grown) == config and config.deployable and config.alignment == "deformable"
     if not same or any(grown[name] < getattr(model.config, name) for name in GROWS):
         return None
     with torch.random.fork_rng(devices=[]):

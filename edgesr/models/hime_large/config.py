@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from edgesr.errors import CheckpointError
-from edgesr.models.hime.config import VARIANTS, HIMEConfig
+from edgesr.models.hime.config import DEPLOYED, VARIANTS, HIMEConfig
 from edgesr.models.interface import FeatureMap, Interface
 
 COLOURS = 3
@@ -26,6 +26,11 @@ class HIMELargeConfig(HIMEConfig):
         "alignment": ("deformable",),
         "aggregation": VARIANTS["aggregation"],
         "flow": FLOWS,
+    }
+    deployed: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "alignment": ("deformable",),
+        "aggregation": DEPLOYED["aggregation"],
+        "flow": FLOWS[:1],
     }
     bounds: ClassVar[tuple[str, ...]] = ("offset_bound", "flow_bound")
 
@@ -65,11 +70,6 @@ class HIMELargeConfig(HIMEConfig):
         """Channels of each part of a stored exemplar, in order: F_ref, G F_ref, and what the flow reads."""
         # A larger picture moves into channels, so that all is of one size.
         return {**super().feature_parts, "flow": COLOURS * (self.flow_size // self.lr_size) ** 2}
-
-    @property
-    def feature_channels(self) -> int:
-        """Channels C of a stored exemplar."""
-        return sum(self.feature_parts.values())
 
     @property
     def interface(self) -> Interface:
