@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 from filelock import FileLock
-from large import LARGE, large
+from large import large
 from PIL import Image
 from pwave_networks import lively_pwave
 from whole_photos import PLACE, KnownFaces, face_at
@@ -60,6 +60,7 @@ LONG = {
     "test_detector_tflite",
     "test_docs_blocks",
     "test_docs_site",
+    "test_edge_targets",
     "test_enhance_photos",
     "test_evaluation_bins",
     "test_executorch",
@@ -119,6 +120,9 @@ TINY = HIMEConfig(
 )
 
 
+EDGE = TINY.replace(alignment="warp")
+
+
 def lively(config: HIMEConfig, seed: int = 0) -> HIME:
     """A network with random weights whose offsets are large and fractional and whose residual shows."""
     torch.manual_seed(seed)
@@ -162,6 +166,18 @@ def tiny_checkpoint(once: Once) -> Path:
 
 
 @pytest.fixture(scope="session")
+def edge_checkpoint(once: Once) -> Path:
+    """A checkpoint folder of a tiny network of the edge variant."""
+    return once("tiny-edge", lambda folder: save_fitting(folder, "tiny-edge", lively(EDGE)))
+
+
+@pytest.fixture(scope="session")
+def edge_int8(once: Once, edge_checkpoint: Path, people_folder: Path) -> Path:
+    """Its int8 form, trained for two steps."""
+    return once("tiny-edge-int8", lambda folder: train_in_int8(edge_checkpoint, people_folder, folder))
+
+
+@pytest.fixture(scope="session")
 def pwave_checkpoint(once: Once) -> Path:
     """A checkpoint folder of a tiny PWAve."""
     scales = {"f1": 0.05, "wnn1": 0.05, "f2": 0.05, "wnn2": 0.05}
@@ -176,12 +192,9 @@ def pwave_int8(once: Once, pwave_checkpoint: Path, people_folder: Path) -> Path:
     """Its int8 form, with steps that fit its features, trained for two steps."""
 
     def make(folder: Path) -> None:
-        source = load_checkpoint(pwave_checkpoint)
-        photos = [torch.from_numpy(face.exemplar.copy()).permute(2, 0, 1) for face in sample_faces(32)]
-        scales = measure_feature_scales(source.model, torch.stack(photos))
         with tempfile.TemporaryDirectory() as own:
             fitting = Path(own) / "tiny-pwave"
-            save_checkpoint(fitting, "tiny-pwave", source.model, training={}, feature_scales=scales)
+            save_fitting(fitting, "tiny-pwave", load_checkpoint(pwave_checkpoint).model)
             train_in_int8(fitting, people_folder, folder)
 
     return once("tiny-pwave-int8", make)
@@ -190,20 +203,20 @@ def pwave_int8(once: Once, pwave_checkpoint: Path, people_folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def large_checkpoint(once: Once) -> Path:
     """A checkpoint folder of a tiny HIME-large."""
-
-    def make(folder: Path) -> None:
-        model = large()
-        photos = [torch.from_numpy(face.exemplar.copy()).permute(2, 0, 1) for face in sample_faces(LARGE.hr_size)]
-        scales = measure_feature_scales(model, torch.stack(photos))
-        save_checkpoint(folder, "tiny-large", model, training={}, feature_scales=scales)
-
-    return once("tiny-large", make)
+    return once("tiny-large", lambda folder: save_fitting(folder, "tiny-large", large()))
 
 
 @pytest.fixture(scope="session")
 def large_int8(once: Once, large_checkpoint: Path, people_folder: Path) -> Path:
     """Its int8 form, trained for two steps."""
     return once("tiny-large-int8", lambda folder: train_in_int8(large_checkpoint, people_folder, folder))
+
+
+def save_fitting(folder: Path, name: str, model: Any) -> None:
+    """A checkpoint whose steps fit its features."""
+    photos = [torch.from_numpy(face.exemplar.copy()).permute(2, 0, 1) for face in sample_faces(model.config.hr_size)]
+    scales = measure_feature_scales(model, torch.stack(photos))
+    save_checkpoint(folder, name, model, training={}, feature_scales=scales)
 
 
 def train_in_int8(source: Path, people: Path, folder: Path) -> None:

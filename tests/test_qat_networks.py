@@ -1,4 +1,4 @@
-"""HIME-large and PWAve trained in int8: what is trained is what is deployed, and what stays float stays as it was."""
+"""Networks other than HIME-small trained in int8: what is trained is deployed, and what stays float stays as it was."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
+from conftest import EDGE, lively
 from large import LARGE, large
 from pwave_networks import lively_pwave
 from torch import Tensor
@@ -33,8 +34,12 @@ from edgesr.quantize.recipe import Recipe, Rule
 from edgesr.quantize.scheme import Quantization
 from edgesr.training.feature_scales import measure_feature_scales
 
-NETWORKS: dict[str, Callable[[], Network]] = {"large": large, "pwave": lively_pwave}
-FROZEN = {"large": "rfa.flow.", "pwave": "nothing"}
+NETWORKS: dict[str, Callable[[], Network]] = {
+    "edge": lambda: lively(EDGE),
+    "large": large,
+    "pwave": lively_pwave,
+}
+FROZEN = {"edge": "nothing", "large": "rfa.flow.", "pwave": "nothing"}
 """How the parameters begin that training in int8 leaves as they are."""
 CONFIG = qat_config(steps=4, batch_size=2, learning_rate=1e-3)
 

@@ -1,4 +1,4 @@
-"""A trained HIME as the start of its edge variant: what both have is taken over, and offsets start at the taps' mean."""
+"""A trained HIME as the start of its edge variant: what both have is taken over; offsets start at the taps' mean."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""RFA, reference feature alignment (HIME paper, Section 3.1), and its edge variant: what moves an exemplar's features to
-where the face has them."""
+"""RFA, reference feature alignment (HIME paper, Section 3.1), and its edge variant: what moves features of an exemplar
+to where the face has them."""
 
 from __future__ import annotations
 

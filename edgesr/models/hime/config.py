@@ -110,11 +110,14 @@ class HIMEConfig:
         return sum(self.feature_parts.values())
 
     @property
+    def sampled_channels(self) -> int:
+        """Channels of what alignment samples of an exemplar: F_ref; in the edge variant what is convolved from it."""
+        return self.lr_channels if self.alignment == "warp" else self.exemplar_channels
+
+    @property
     def feature_parts(self) -> dict[str, int]:
-        """Channels of each part of a stored exemplar, in order: what is sampled, F_ref, and behind it g_ref(F_ref)."""
-        if self.alignment == "warp":
-            return {"value": self.lr_channels, "g_ref": self.offset_channels}
-        return {"f_ref": self.exemplar_channels, "g_ref": self.offset_channels}
+        """Channels of each part of a stored exemplar, in order: what is sampled, and g_ref(F_ref)."""
+        return {"value" if self.alignment == "warp" else "f_ref": self.sampled_channels, "g_ref": self.offset_channels}
 
     @property
     def interface(self) -> Interface:

@@ -13,8 +13,9 @@ from edgesr.layers.blocks import Add, for_every_slot
 from edgesr.layers.convolution import convolution
 from edgesr.layers.lowerings import for_training, lowering_named
 from edgesr.layers.skip import skip_named
+from edgesr.models.hime.alignment import Alignment, ReferenceFeatureAlignment, WarpAlignment
 from edgesr.models.hime.config import HIMEConfig
-from edgesr.models.hime.network import HIME, ContentConditionedAggregation, ReferenceFeatureAlignment
+from edgesr.models.hime.network import HIME, ContentConditionedAggregation
 from edgesr.models.hime.rewrites import FoldedAggregation, split_offset_convolution
 
 
@@ -27,33 +28,34 @@ def graphs(model: HIME, config: HIMEConfig, lowering: str, skip: str) -> tuple[E
     if not config.deployable:
         raise UsageError(
             f"{config.alignment} alignment with {config.aggregation} aggregation is an ablation of HIME",
-            "it can be trained and evaluated; only deformable alignment with CoFA is converted",
+            "it can be trained and evaluated; deformable alignment or a warp, with CoFA, is converted",
         )
     return EncodeGraph(model), RestoreGraph(model, config, lowering, skip)
 
 
 class EncodeGraph(nn.Module):
-    """exemplar [1, 3, H, W] in [0, 1] -> features [1, C, h, w]: F_ref and, behind it, g_ref(F_ref)."""
+    """exemplar [1, 3, H, W] in [0, 1] -> features [1, C, h, w]: what is sampled and, behind it, g_ref(F_ref)."""
 
     def __init__(self, model: HIME) -> None:
         super().__init__()
         self.exemplar_extractor = model.exemplar_extractor
         self.g_ref = model.rfa.g_ref
+        self.value = model.rfa.value if isinstance(model.rfa, WarpAlignment) else None
 
     def forward(self, exemplar: Tensor) -> Tensor:
         f_ref = self.exemplar_extractor(exemplar)
-        return torch.cat((f_ref, self.g_ref(f_ref)), dim=1)
+        kept = f_ref if self.value is None else self.value(f_ref)
+        return torch.cat((kept, self.g_ref(f_ref)), dim=1)
 
 
-class Alignment(nn.Module):
-    """RFA (Eq. 3, 4) of all slots at once: F_ref, g_ref [n, ., h, w] and F_L [1, ., h, w] -> [n, lr_channels, h, w].
+class DeployedAlignment(nn.Module):
+    """RFA (Eq. 3, 4) of all slots at once, or the edge variant's warp: what is sampled of the exemplars and g_ref
+    [n, ., h, w], and F_L [1, ., h, w] -> [n, lr_channels, h, w].
 
     For a batch of B faces B * n for n, and B for 1.
     """
 
-    def __init__(
-        self, rfa: ReferenceFeatureAlignment, config: HIMEConfig, lowering: str, batch: int | None = None
-    ) -> None:
+    def __init__(self, rfa: Alignment, config: HIMEConfig, lowering: str, batch: int | None = None) -> None:
         super().__init__()
         self.bound = rfa.bound
         self.repeats = None if batch is None else config.slots
@@ -61,26 +63,30 @@ class Alignment(nn.Module):
         self.sum = Add()
         self.hidden = rfa.hidden
         self.offset_y, self.offset_x = split_offset_convolution(rfa.offset, rfa.bound)
+        deform = rfa.deform if isinstance(rfa, ReferenceFeatureAlignment) else None
         self.sampling = lowering_named(lowering)(
             (batch or 1) * config.slots,
-            config.exemplar_channels,
+            config.sampled_channels,
             config.offset_groups,
             config.lr_size,
             config.offset_bound,
+            kernel=1 if deform is None else 3,
         )
         if batch is not None:
             for_training(self.sampling)
-        weight = self.sampling.pointwise_weight(rfa.deform.weight.detach())
-        self.projection = convolution(weight, rfa.deform.bias.detach())
+        self.projection: nn.Module = nn.Identity()
+        if deform is not None:
+            weight = self.sampling.pointwise_weight(deform.weight.detach())
+            self.projection = convolution(weight, deform.bias.detach())
 
-    def forward(self, f_ref: Tensor, g_ref: Tensor, f_lr: Tensor) -> Tensor:
+    def forward(self, kept: Tensor, g_ref: Tensor, f_lr: Tensor) -> Tensor:
         g_lr = self.g_lr(f_lr)
         if self.repeats is not None:
             g_lr = for_every_slot(g_lr, self.repeats)
         hidden = F.relu(self.hidden(F.relu(self.sum(g_ref, g_lr))))
         dy = torch.tanh(self.offset_y(hidden)) * self.bound
         dx = torch.tanh(self.offset_x(hidden)) * self.bound
-        aligned: Tensor = self.projection(self.sampling(f_ref, dy, dx))
+        aligned: Tensor = self.projection(self.sampling(kept, dy, dx))
         return aligned
 
 
@@ -110,11 +116,11 @@ class RestoreGraph(nn.Module):
 
     def __init__(self, model: HIME, config: HIMEConfig, lowering: str, skip: str, batch: int | None = None) -> None:
         super().__init__()
-        self.f_ref_channels = config.feature_parts["f_ref"]
+        self.sampled_channels = config.sampled_channels
         one = (config.slots, config.lr_size, config.lr_size)
         self.weights_shape = one if batch is None else (batch, *one)
         self.lr_extractor = model.lr_extractor
-        self.alignment = Alignment(model.rfa, config, lowering, batch)
+        self.alignment = DeployedAlignment(model.rfa, config, lowering, batch)
         deployed = batch is None
         self.aggregation = FoldedAggregation(model.cofa) if deployed else BatchedAggregation(model.cofa, config.slots)
         self.fusion = Add()
@@ -128,9 +134,9 @@ class RestoreGraph(nn.Module):
             residual = self.reconstructor(self.fusion(torch.zeros_like(f_lr), f_lr))
             return residual, lr.new_zeros(len(lr), 0, *lr.shape[-2:])
         # Slices and not a split: XNNPACK takes these only.
-        f_ref, g_ref = features[:, : self.f_ref_channels], features[:, self.f_ref_channels :]
+        kept, g_ref = features[:, : self.sampled_channels], features[:, self.sampled_channels :]
         f_lr = self.lr_extractor(lr)
-        aligned = self.alignment(f_ref, g_ref, f_lr)
+        aligned = self.alignment(kept, g_ref, f_lr)
         aggregated, weights = self.aggregation(aligned, f_lr, valid)
         sr = self.reconstructor(self.fusion(aggregated, f_lr))
         if self.skip is not None:

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edgesr.models.hime.deployed import Alignment, EncodeGraph, RestoreGraph
+from edgesr.models.hime.alignment import WarpAlignment
+from edgesr.models.hime.deployed import DeployedAlignment, EncodeGraph, RestoreGraph
 from edgesr.models.hime.network import HIME
 
 CONVOLUTIONS = ("offset_y", "offset_x", "projection")
@@ -35,7 +36,7 @@ class TrainingGraphs(nn.Module):
 
     def alignment(self) -> nn.Module:
         """The alignment in deployed form, of one face with one exemplar."""
-        return Alignment(self.hime.rfa, self.hime.config.replace(slots=1), "grid_sample", 1)
+        return DeployedAlignment(self.hime.rfa, self.hime.config.replace(slots=1), "grid_sample", 1)
 
     def made(self, slots: int, batch: int) -> tuple[nn.Module, Any]:
         """The encoder, and the restorer of ``batch`` faces of ``slots`` exemplars each."""
@@ -83,5 +84,7 @@ def bring_home(model: HIME, convolutions: Mapping[str, Mapping[str, Tensor]]) ->
             rfa.offset.weight[part::2] = convolutions[name]["weight"] * bound
             assert rfa.offset.bias is not None
             rfa.offset.bias[part::2] = convolutions[name]["bias"] * bound
+        if isinstance(rfa, WarpAlignment):
+            return  # which projects nothing
         rfa.deform.weight.copy_(convolutions["projection"]["weight"].reshape(rfa.deform.weight.shape))
         rfa.deform.bias.copy_(convolutions["projection"]["bias"])
