@@ -184,9 +184,7 @@ def test_the_flow_is_learned_first_and_then_at_a_quarter_of_the_rate_unless_told
     assert flow["lr"] == pytest.approx(0.25 * rest["lr"])
 
 
-def test_residual_offsets_learn_where_the_start_looked(
-    start: Callable[[Path], Trainer], tiny_checkpoint: Path
-) -> None:
+def test_residual_offsets_learn_where_the_start_looked(start: Callable[[Path], Trainer], tiny_checkpoint: Path) -> None:
     trainer, small = start(tiny_checkpoint), load_checkpoint(tiny_checkpoint).model
     lr, exemplars = trainer.sampler.pairs(0)
 
