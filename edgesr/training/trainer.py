@@ -87,7 +87,7 @@ class Trainer:
                 "leave steps for learning to restore: a smaller share, or more steps",
             )
         taught = teacher is not None and self.pretraining_steps and self.architecture.taught
-        self.teacher: Any = teacher.to(self.fabric.device) if teacher is not None and taught else None
+        self.taught_by: Any = teacher.to(self.fabric.device) if teacher is not None and taught else None
         model = self.build(init)
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         groups = parameter_groups(model, config.offset_learning_rate, config.rates, config.equalised)
@@ -138,11 +138,11 @@ class Trainer:
         """Gradients of a step of pretraining, outside DDP, whose forward pass is the whole network; returns loss."""
         # Photos are made outside autocast, in float32, as every batch's are.
         warps = self.sampler.known_warps(self.step, rank, processes, self.config.pretraining_warp)
-        pair = self.sampler.pairs(self.step, rank, processes) if self.teacher else None
+        pair = self.sampler.pairs(self.step, rank, processes) if self.taught_by else None
         with self.fabric.autocast():
             loss: Tensor = self.architecture.pretraining_loss(self.model, warps)
             if pair is not None:
-                taught = self.architecture.taught_loss(self.model, self.teacher, *pair)
+                taught = self.architecture.taught_loss(self.model, self.taught_by, *pair)
                 self.terms = {"own": loss.detach(), "taught": taught.detach()}
                 loss = loss + taught
         self.optimizer.zero_grad()
