@@ -20,6 +20,7 @@ from torch import Tensor
 
 from edgesr.data.degradation import lr_faces
 from edgesr.data.faces import load_faces, read_eval_list
+from edgesr.errors import EdgesrError
 from edgesr.evaluation.metrics import over_people
 from edgesr.models import load_checkpoint
 from edgesr.models.hime_large.network import HIMELarge
@@ -76,4 +77,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except EdgesrError as error:
+        sys.exit(f"known_shifts: {error}")

@@ -17,6 +17,7 @@ from edgesr.residency import residencies_from_dict
 
 FORMAT_VERSION = 1
 REQUIRED = {
+    "name": str,
     "target": str,
     "precision": str,
     "lowering": str,
@@ -27,6 +28,7 @@ REQUIRED = {
     "feature_space": str,
     "parity": dict,
     "checkpoint_sha256": str,
+    "size_bytes": int,
 }
 MOST_BYTES = 16 << 20
 """The most bytes of a manifest; the largest we write, with every operator listed, has a few hundred kB."""
@@ -73,6 +75,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     _check_tensors(path, manifest["tensors"], interface)
     _check_features(path, manifest.get("features"), interface)
     _check_residency(path, manifest)
+    _check_quantization(path, manifest.get("quantization"))
     return manifest
 
 
@@ -163,6 +166,16 @@ def _check_residency(path: Path, manifest: dict[str, Any]) -> None:
         raise BundleError(f"{path} has no proper 'residency': {error}", AGAIN) from error
     if not graphs <= {"encode", "restore"}:
         raise BundleError(f"{path} has the residency of other graphs than its own", AGAIN)
+
+
+def _check_quantization(path: Path, said: Any) -> None:
+    """What an int8 bundle says of how its network came about; others say nothing."""
+    if said is None:
+        return
+    recipe = said.get("recipe") if isinstance(said, dict) else None
+    texts = (said.get("method"), said.get("float_name"), recipe.get("name")) if isinstance(recipe, dict) else (None,)
+    if not all(isinstance(text, str) for text in texts):
+        raise BundleError(f"{path} has no proper 'quantization'", AGAIN)
 
 
 def _is_scale(value: Any) -> bool:

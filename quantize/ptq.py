@@ -38,7 +38,8 @@ class CalibrationFace:
 def calibration_faces(
     folder: Path, split: str | None, size: int, slots: int, count: int = FACES
 ) -> list[CalibrationFace]:
-    """The same ``count`` faces of a folder of people each time: one a person, spread evenly over them.
+    """The same ``count`` faces of a folder of people each time, or all where there are fewer: one a person in turn,
+    spread evenly over them.
 
     They have ``slots`` exemplars, fewer, or none in turn, as faces do in use.
 
@@ -46,6 +47,7 @@ def calibration_faces(
         InputOutputError: the folder is missing, or holds no faces of that size.
     """
     found = list(to_train_on(folder, split, size).values())
+    count = min(count, sum(len(photos) for photos in found))
     stride = max(1, len(found) // count)
     faces = []
     for i in range(count):

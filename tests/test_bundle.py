@@ -24,6 +24,8 @@ def bundle(tmp_path: Path) -> Path:
     manifest = {
         "format": "edgesr-bundle",
         "format_version": FORMAT_VERSION,
+        "name": "network",
+        "size_bytes": 5,
         "target": "executorch",
         "precision": "fp32",
         "lowering": "rows",
@@ -58,6 +60,13 @@ def test_a_good_bundle_opens(bundle: Path) -> None:
         (lambda b: edit(b, format="other"), "does not describe"),
         (lambda b: edit(b, format_version=99), "format version 99"),
         (lambda b: edit(b, files=None), "no proper 'files'"),
+        (lambda b: edit(b, name=None), "no proper 'name'"),
+        (lambda b: edit(b, size_bytes="x"), "no proper 'size_bytes'"),
+        (lambda b: edit(b, quantization="x"), "no proper 'quantization'"),
+        (
+            lambda b: edit(b, quantization={"method": "qat", "float_name": "x", "recipe": []}),
+            "no proper 'quantization'",
+        ),
         (lambda b: (b / "model.pte").write_bytes(b"other"), "is not the file that was converted"),
         (lambda b: (b / "model.pte").unlink(), "is missing"),
         (lambda b: edit(b, sha256={"../../etc/passwd": "0"}), "outside the bundle"),

@@ -319,7 +319,11 @@ def test_a_judged_stranger_is_restored_without_the_gallery(
     assert "without the gallery" in careful.faces[0].reason
     assert not careful.edited
     assert editing.faces[0].exemplars
-    assert editing.edited
+    assert (editing.edited, editing.faces[0].other) == (True, other)
+    trusting = Enhancer([network], finder, Settings(assume_same_person=True), judge=stranger)
+    assured = trusting.enhance(Photo(scene.copy()))
+    assert bool(assured.faces[0].exemplars) is (other is None), "who is plainly somebody else stays so"
+    assert (assured.edited, assured.faces[0].other) == (False, other)
 
 
 TWO = (PLACE, Place((100.0, 80.0), 12.0))

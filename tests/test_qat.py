@@ -205,7 +205,7 @@ def test_a_run_of_other_scales_is_not_resumed(
     points = {name: dataclasses.replace(q, scale=q.scale * 2) for name, q in quantization.points.items()}
     faces = FaceSet.read(folder, None, NETWORK.hr_size)
     other = dataclasses.replace(quantization, points=points)
-    with pytest.raises(CheckpointError, match="other settings"):
+    with pytest.raises(CheckpointError, match="holds another run"):
         QATTrainer(tmp_path / "run", "tiny-int8", source, other, CONFIG, faces)
 
 

@@ -314,7 +314,7 @@ def test_a_run_with_other_settings_is_not_resumed_and_they_are_named(
     }
     config = TrainConfig(**{**vars(CONFIG), **{k: v for k, v in other.items() if k == change}})
     network = NETWORK.replace(tail_channels=5) if change == "network" else NETWORK
-    with pytest.raises(CheckpointError, match=f"other settings.*: {named} \\("):
+    with pytest.raises(CheckpointError, match=f"holds another run: {named} \\("):
         new_trainer(config=config, network=network)
 
 

@@ -125,7 +125,7 @@ def test_the_checkpoint_says_which_embedder_it_was_trained_with(new_trainer: New
     training = load_checkpoint(trainer.checkpoint).training
     assert training["loss_files"] == {"embedder": sha256_of(embedder)}
     assert training["train_config"]["loss"]["weights"]["identity"] == 0.2
-    with pytest.raises(CheckpointError, match="other settings"):
+    with pytest.raises(CheckpointError, match="holds another run"):
         new_trainer(config=CONFIG)
 
 

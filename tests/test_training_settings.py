@@ -175,7 +175,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(new_trainer: NewTrainer, chan
     plain = new_trainer("plain")
     plain.fit()
     assert any(not torch.equal(tensor, state(plain)[name]) for name, tensor in expected.items() if "model." in name)
-    with pytest.raises(CheckpointError, match="other settings"):
+    with pytest.raises(CheckpointError, match="holds another run"):
         new_trainer("whole")
 
 
@@ -322,6 +322,57 @@ def test_what_the_discriminator_is_told_reaches_the_run(
     trained = json.loads((tmp_path / "run" / "checkpoint" / "config.json").read_text())["training"]["train_config"]
     assert trained["discriminator_learning_rate"] == 3e-4
     assert (trained["loss"]["weights"]["adv"], trained["loss"]["discriminator"]["channels"]) == (0.02, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("--slot-probabilities", "nan,1"), 2, "no probabilities"),
+        (("--slot-probabilities", "1e400,1"), 2, "no probabilities"),
+        (("--slot-probabilities", "1,1e308,1e308"), 2, "no probabilities"),
+        (("--slot-probabilities", "1e-320,0"), 2, "no probabilities"),
+        (("--name", "../away"), 2, "cannot be called '../away'"),
+        (("--name", "a\nb"), 2, "cannot be called"),
+        (("-o", "a-file"), 5, "a-file is no folder"),
+    ],
+)
+def test_what_would_fail_at_the_end_is_refused_at_the_start(
+    train: Callable[..., Any],
+    make_people: MakePeople,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    code: int,
+    says: str,
+) -> None:
+    folder = make_people({"ann": 3, "bob": 4}, size=16, split="train")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a-file").touch()
+    got, answer, _ = train(folder, *arguments)
+    assert (got, says in answer["error"]) == (code, True), answer
+    assert not (tmp_path / "run" / "checkpoint").exists()
+
+
+def test_a_run_that_is_finished_says_so_and_a_longer_one_how_to_train_on(
+    train: Callable[..., Any], make_people: MakePeople
+) -> None:
+    folder = make_people({"ann": 3, "bob": 4}, size=16, split="train")
+    train(folder)
+    code, answer, log = train(folder)
+    assert (code, answer["step"]) == (0, 2)
+    assert "finished already, at step 2" in log
+    code, answer, _ = train(folder, "--steps", 3)
+    assert (code, "steps (there 2, here 3)" in answer["error"], "--init" in answer["hint"]) == (5, True, True)
+
+
+def test_a_run_whose_checkpoint_is_damaged_says_so_before_it_trains_on(
+    train: Callable[..., Any], make_people: MakePeople, tmp_path: Path
+) -> None:
+    folder = make_people({"ann": 3, "bob": 4}, size=16, split="train")
+    train(folder)
+    (tmp_path / "run" / "checkpoint" / "config.json").unlink()
+    code, answer, _ = train(folder)
+    assert (code, "is damaged" in answer["error"], "remove it" in answer["hint"]) == (2, True, True)
 
 
 def test_the_degradation_belongs_to_the_network(

@@ -44,7 +44,7 @@ _path = click.Path(path_type=Path)
 @click.option(
     "--assume-same-person",
     is_flag=True,
-    help="Of several faces that cannot be told apart, take each for the gallery's person.",
+    help="Take each face that cannot be told apart, or is too small to tell, for the gallery's person.",
 )
 @click.option("--format", "kind", type=click.Choice(["jpeg", "png", "webp", "heic"]), help="Default: the photo's own.")
 @click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG, WebP and HEIC. Default: 95, or as it came.")
@@ -66,11 +66,13 @@ def command(photos: tuple[Path, ...], out: Path | None, as_json: bool, **options
     edgesr enhance clip.mp4 --temporal-table
 
     Faces are found, those small enough to gain are restored with the exemplars that serve each best, and pasted back;
-    everything else stays as it is. A gallery with face embeddings serves its person alone; without, it serves the only
-    face of a photo, and of several the one that you name when asked on a terminal (elsewhere none, unless
-    --assume-same-person). So that a tiny face can show what was restored, the photo is enlarged by the least
-    whole number that lets it (--upscale 1 keeps its size). In a folder, outputs that are there already from the same
-    photo and options are not made again. One photo that fails does not stop the others: exit code 1.
+    everything else stays as it is. A gallery with face embeddings serves its person alone; a face below 48 pixels that
+    does not look like that person may only be too small to tell, and is restored without the gallery, unless
+    --assume-same-person. Without embeddings the gallery serves the only face of a photo, and of several the one that
+    you name when asked on a terminal (elsewhere none, unless --assume-same-person). So that a tiny face can show what
+    was restored, the photo is enlarged by the least whole number that lets it (--upscale 1 keeps its size). In a
+    folder, outputs that are there already from the same photo and options are not made again. One photo that fails
+    does not stop the others: exit code 1.
 
     In a clip, earlier frames in which the face was large enough are the exemplars; a gallery may add to them.
     """
@@ -231,6 +233,8 @@ def enhance_one(job: Job, run: Run) -> dict[str, Any]:
         run.journal.begin(job, [file.path for file in files])
     strip = run.enhancer.settings.strip
     notes = write_enhanced(done, job.target, job.source, quality=options["quality"], strip=strip)
+    if options["heatmap"] and not any(file.key == "heatmap" for file in files):
+        notes = [*notes, "no heatmap: no face was restored with exemplars"]
     further = write_further(files, bool(options["faces_folder"]))
     return {
         "status": "enhanced" if done.changed else "unchanged",

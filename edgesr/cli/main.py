@@ -150,7 +150,8 @@ def run(arguments: list[str]) -> int:
         by = error if isinstance(error, Terminated) else error.__cause__  # click makes its own of it
         said = f"ended by {by}" if isinstance(by, Terminated) else "interrupted"
         code = EXIT_SIGNAL + by.number if isinstance(by, Terminated) else EXIT_INTERRUPTED
-        return output.fail(said, "nothing half-written was left behind", code, as_json)
+        hint = getattr(by or error, "hint", "") or "the same command again; nothing half-written was left behind"
+        return output.fail(said, hint, code, as_json)
     except OSError as error:
         hint = "free some space" if error.errno == errno.ENOSPC else "check the path and its permissions"
         where = f" ({error.filename})" if error.filename else ""

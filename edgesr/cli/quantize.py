@@ -109,6 +109,7 @@ def command(
         raise UnavailableError(f"quantization needs {title(error)}", "pip install 'edgesr[executorch]'") from error
     from edgesr.cli.quantize_search import search_recipe, write_default_recipe
     from edgesr.models import load_checkpoint
+    from edgesr.models.description import NAMES, is_name
     from edgesr.quantize.network import check_trainable
     from edgesr.quantize.recipe import policy_of, read_recipe
 
@@ -136,6 +137,8 @@ def command(
         check_trainable(source.model)
     recipe = read_recipe(recipe_file) if recipe_file else policy_of(source.model.config)
     recipe.check(all_layers(source.model))
+    if name is not None and not is_name(name):
+        raise UsageError(f"a network cannot be called {name!r:.60}", f"a name is {NAMES}")
     name = name or (given.name if known else f"{source.name}-int8" + ("-ptq" if method == "ptq" else ""))
     out = out or Path(name)
     run = run or Path("runs") / name
@@ -146,8 +149,8 @@ def command(
     config = source.model.config
     # What is measured at the end is read first: a mistake there must not cost the training.
     evaluation = read_evaluation(data, eval_split, config.hr_size, identity)
-    output.say(f"calibrating on {faces} faces of {data}")
     chosen = calibration_faces(data, split, config.hr_size, config.slots, faces)
+    output.say(f"calibrating on {len(chosen)} faces of {data}")
     calibrating = {
         "recipe": recipe,
         "observer": observer,

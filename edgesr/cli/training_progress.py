@@ -32,13 +32,17 @@ def fit(
                 last.update(at.validation)
                 shown.say(f"step {at.step}: {rate}; {describe(at.validation)}")
 
-        trainer.fit(
-            validation=validation,
-            validate_every=validate_every,
-            max_minutes=max_minutes,
-            on_step=on_step,
-            tick=shown.at,
-        )
+        try:
+            trainer.fit(
+                validation=validation,
+                validate_every=validate_every,
+                max_minutes=max_minutes,
+                on_step=on_step,
+                tick=shown.at,
+            )
+        except KeyboardInterrupt as stop:
+            stop.hint = f"the same command goes on from step {trainer.step}"  # type: ignore[attr-defined]
+            raise
     return last
 
 

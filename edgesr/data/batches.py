@@ -53,6 +53,8 @@ class _Drawn:
 
 
 FLIPS = ("even", "none", "uneven")
+MOST = 1e6
+"""Of a probability before all are divided by their sum."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,9 +87,10 @@ class Curriculum:
     def __post_init__(self) -> None:
         if self.flips not in FLIPS:
             raise UsageError(f"unknown flips {self.flips!r}", f"known: {', '.join(FLIPS)}")
-        if not self.slot_probabilities or min(self.slot_probabilities) < 0 or sum(self.slot_probabilities) <= 0:
+        given = self.slot_probabilities
+        if not given or not all(0 <= one <= MOST for one in given) or max(given) < 1 / MOST:
             raise UsageError(
-                f"slot probabilities {self.slot_probabilities} are no probabilities",
+                f"slot probabilities {given} are no probabilities",
                 "give one of 0 exemplars, of 1, of 2, ...: none negative, not all zero",
             )
         if not 0 <= self.detail_drop <= 1:

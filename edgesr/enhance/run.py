@@ -34,9 +34,9 @@ class Settings:
 
     ``strength`` 0 leaves the photo as it is, 1 is full restoration, between them the restored face is blended with
     the photo's own. ``upscale``: how many times larger the output is, None chooses. ``allow_other``: use the gallery
-    on somebody else's face too, which is editing, and marked so. ``assume_same_person``: of several faces of which
-    nobody can tell, take each for the gallery's person. ``own_detail``: keep what the photo
-    shows of a face beyond the network's LR size. ``grain``: a restored face gets the noise of the photo around it.
+    on somebody else's face too, which is editing, and marked so. ``assume_same_person``: take each face of which
+    nobody can tell whose it is, or that is too small to tell, for the gallery's person. ``own_detail``: keep what the
+    photo shows of a face beyond the network's LR size. ``grain``: a restored face gets the noise of the photo around.
     ``strip``: what a clip's output does not get, ``"location"`` or ``"metadata"``; of a photo: ``privacy.without``.
     """
 
@@ -54,6 +54,10 @@ class Settings:
     def trusting(self) -> bool:
         """Whether the gallery serves a face of which nobody can tell whose it is."""
         return self.assume_same_person or self.allow_other
+
+    def serves(self, other: bool | None) -> bool:
+        """Whether the gallery serves a face that is somebody else's, or (None) that is too small to tell."""
+        return self.allow_other if other else self.trusting
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 1:
@@ -180,12 +184,13 @@ class Enhancer:
         sr, weights, chosen, other = None, None, [], None
         if gallery is not None and len(gallery):
             other = self.judge(native, none(), network) if self.judge else None
-            untold = meant(face) if other is None else None
-            if other and not self.settings.allow_other:
+            if other:
                 said, other = taken_for_other(side)
-                reason = f"{side} px, {said}"
-            elif untold:
-                reason = f"{side} px, {untold}"
+                refused = None if self.settings.serves(other) else said
+            else:
+                refused = meant(face) if other is None else None
+            if refused:
+                reason = f"{side} px, {refused}"
             else:
                 landmarks = transform(face.alignment.crop_from_photo(network.lr_size), face.landmarks)
                 chosen = model.choose(lr, gallery, landmarks=landmarks)

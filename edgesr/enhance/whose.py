@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 OTHER = "another person's face: restored without the gallery"
 TOO_SMALL = (
-    "too small to tell whose it is: restored without the gallery (if it is the gallery's person: --allow-other, which "
-    "marks the photo as edited)"
+    "too small to tell whose it is: restored without the gallery (if it is the gallery's person: --assume-same-person)"
 )
 NOT_MEANT = "not the face that was chosen: restored without the gallery"
 UNTOLD = (

@@ -74,7 +74,7 @@ def load_checkpoint(name_or_path: str | Path, *, quantized: bool = False) -> Che
     if quantization and not quantized:
         raise CheckpointError(
             f"{described.name} is an int8 network, and a float one is needed",
-            f"give the one that it was made of ({quantization.get('float_name') or 'see its card'})",
+            f"give the one that it was made of, called {quantization.get('float_name') or 'as its card says'}",
         )
     if folder.parent == SHIPPED and not (folder / WEIGHTS).is_file():  # of a wheel, whose weights come by themselves
         raise UnavailableError(f"the weights of {described.name} are not installed", "pip install edgesr-weights")

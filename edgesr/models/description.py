@@ -26,6 +26,21 @@ MOST_BYTES = 16 << 20
 SHIPPED = Path(__file__).parent.parent / "checkpoints"
 
 
+LONGEST_NAME = 100
+"""Bytes of a network's name: files and galleries' feature spaces are called after it."""
+
+
+def is_name(name: Any) -> bool:
+    """Whether a network may be called so: text that prints, without slashes, not hidden, and not too long."""
+    if not isinstance(name, str) or not 0 < len(name.encode(errors="replace")) <= LONGEST_NAME:
+        return False
+    return name.isprintable() and not name.startswith(".") and "/" not in name and "\\" not in name
+
+
+NAMES = f"up to {LONGEST_NAME} bytes that print, without slashes, not beginning with a dot"
+"""What ``is_name`` asks for, as a hint."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Description:
     """What ``config.json`` says of a network; the fields are those of ``Checkpoint``."""
@@ -121,7 +136,9 @@ def read_description(folder: Path) -> Description:
             raise ValueError(f"feature_scales are {feature_scales}")
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise CheckpointError(f"{path} is incomplete: {error!r}", "take the checkpoint anew") from error
-    name, training = str(described.get("name", folder.name)), described.get("training", {})
+    name, training = described.get("name", folder.resolve().name), described.get("training", {})
+    if not is_name(name):
+        raise CheckpointError(f"{path} calls its network {name!r:.60}", f"a name is {NAMES}")
     return Description(name, config, feature_space, feature_scales, training, quantization)
 
 

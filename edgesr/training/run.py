@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from edgesr.data.faces import EvalPair
+from edgesr.errors import InputOutputError, UsageError
 from edgesr.files.claims import claimed
 from edgesr.models import load_checkpoint
+from edgesr.models.description import NAMES, is_name
 from edgesr.models.registry import architecture_of
 from edgesr.training.config import Progress, TrainConfig
 from edgesr.training.losses import LossFiles
@@ -151,6 +153,10 @@ def prepare_run(
     lead, folder = is_lead(), Path(data)
     say: Report = report if lead else lambda _: None
     widths, label = network_config(str(network))
+    if not is_name(name or label):
+        raise UsageError(f"a network cannot be called {name or label!r:.60}", f"a name is {NAMES}")
+    if run.exists() and not run.is_dir():
+        raise InputOutputError(f"{run} is no folder", "a run is a folder: choose another --output")
     start = load_checkpoint(init) if init else None
     initial = initial_weights(start, widths) if start else None
     if start and start.model.config.scale != widths.scale:
@@ -190,6 +196,8 @@ def prepare_run(
         provenance=came_of,
     )
     at = f"resuming at step {trainer.step}" if trainer.step else "starting"
+    if trainer.step >= settings.steps:
+        at = f"finished already, at step {trainer.step} (to train on: --init {trainer.checkpoint} and another --output)"
     say(f"{len(faces)} photos of {len(faces.names)} people; {at}")
     return Run(trainer, photos.validation)
 

@@ -71,7 +71,7 @@ def read_training_data(
     return TrainingData(faces, read_eval_list(folder, validation_split or DEFAULT_VALIDATION, size))
 
 
-_ALONE = "so nothing is validated during training (--validation-people 5 would hold out five people)"
+_ALONE = "so nothing is validated during training (--validation-people N would hold out N people)"
 
 
 def network_config(network: str) -> tuple[NetworkConfig, str]:

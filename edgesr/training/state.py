@@ -14,7 +14,7 @@ from torch import Tensor
 
 from edgesr.errors import CheckpointError
 from edgesr.files.atomic import file_aside
-from edgesr.models.checkpoint import read_tensors
+from edgesr.models.checkpoint import IN_RUN, read_tensors
 
 STATE = "state.safetensors"
 """Name of the file in a run's folder."""
@@ -45,9 +45,9 @@ def read_state(path: Path, run: str) -> tuple[dict[str, Tensor], int]:
         metadata = file.metadata() or {}
     if metadata.get("run") != run:
         raise CheckpointError(
-            f"{path.parent} holds a run with other settings, photos or initial weights: "
-            f"{differences(metadata.get('run', ''), run)}",
-            "give the same ones to go on, or another --output",
+            f"{path.parent} holds another run: {differences(metadata.get('run', ''), run)}",
+            "give the same to go on, or another --output, where --init starts from what this one learned "
+            f"({path.parent / IN_RUN})",
         )
     return tensors, int(metadata["step"])
 

@@ -26,6 +26,7 @@ from edgesr.evaluation.methods import evaluate
 from edgesr.images.imaging import write_image
 from edgesr.models.architecture import NetworkConfig
 from edgesr.models.checkpoint import IN_RUN, save_checkpoint, sha256_of
+from edgesr.models.description import CONFIG
 from edgesr.models.network import Network
 from edgesr.models.registry import architecture_of
 from edgesr.process.termination import uninterrupted
@@ -110,6 +111,11 @@ class Trainer:
         self.step = 0
         if self._state_file.exists():
             self._resume()
+            if self.checkpoint.exists() and not (self.checkpoint / CONFIG).is_file():
+                raise UsageError(
+                    f"{self.checkpoint} is damaged: it has no {CONFIG}",
+                    f"remove it: {self._state_file.name} beside it has all that the run goes on from",
+                )
         elif self.checkpoint.exists():
             raise UsageError(
                 f"{self.checkpoint} exists, but there is no {self._state_file.name} to go on from",

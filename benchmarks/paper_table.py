@@ -1,0 +1,115 @@
+"""HIME paper, Table 1: ours beside the paper's, at the three settings that it has. No promise, figures.
+
+    python benchmarks/paper_table.py [FACES] [--split test] [--limit N]
+
+LR faces are only scaled down (``bicubic``), as the paper's are, and restored with three exemplars. Its faces are
+CelebAMask-HQ's, and its networks were trained on them for longer; what compares is what each gains over its own bicubic
+row. At (64, 4) the weights of (32, 4) restore: none were trained for it. HIME-large's weights here are for phones'
+photos, so its rows have the cost alone. LPIPS (the paper's last measure) takes weights that are not here: ``edgesr eval
+--lpips FILE`` measures it. Rows of other methods are not rebuilt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+
+from edgesr.data.faces import read_eval_list
+from edgesr.errors import EdgesrError
+from edgesr.evaluation.methods import Evaluation, Methods, measure_methods
+from edgesr.evaluation.metrics import psnr, ssim
+from edgesr.images.imaging import Pixels
+from edgesr.models import PRESETS, load_checkpoint
+from edgesr.models.registry import architecture_of
+from edgesr.runtime.torch import TorchRuntime
+
+EXEMPLARS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A row of the paper's, and what stands for it here."""
+
+    lr: int
+    """Side of the LR face."""
+    name: str
+    psnr: float
+    ssim: float
+    cost: str
+    """The paper's parameters in millions, and GMACs."""
+    preset: str
+    weights: str = ""
+    """A shipped checkpoint; empty where there are none for such faces."""
+
+
+BICUBIC = {32: (25.64, 0.7752), 64: (28.40, 0.8169), 16: (21.83, 0.5929)}
+"""The paper's PSNR and SSIM by LR size."""
+TABLE = (
+    Row(32, "HIME_rec (small)", 29.11, 0.8794, "0.87, 1.86", "hime-small-x4", "hime-small-x4"),
+    Row(32, "HIME_p (small)", 27.16, 0.8269, "0.87, 1.86", "hime-small-x4", "hime-small-x4-p"),
+    Row(32, "HIME_rec (large)", 29.23, 0.8817, "9.23, 6.06", "hime-large-x4-paper"),
+    Row(64, "HIME_rec (small)", 31.24, 0.8785, "0.87, 7.48", "hime-small-x4-64", "hime-small-x4"),
+    Row(64, "HIME_p (small)", 29.06, 0.8262, "0.87, 7.48", "hime-small-x4-64", "hime-small-x4-p"),
+    Row(16, "HIME_rec (small)", 24.54, 0.7411, "0.90, 0.49", "hime-small-x8", "hime-small-x8"),
+    Row(16, "HIME_rec (large)", 24.68, 0.7467, "9.26, 4.49", "hime-large-x8-paper"),
+)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("faces", type=Path, nargs="?", default=Path("../shared/faces"))
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--limit", type=int, help="only so many faces of each setting")
+    arguments = parser.parse_args()
+    ours = "PSNR [95 %] | over bicubic | SSIM | M, GMACs"
+    print(f"| (LR, s) | method | {ours} | paper: PSNR | over bicubic | SSIM | M, GMACs |")
+    print("|" + "---|" * 10)
+    shown: set[int] = set()
+    for row in TABLE:
+        found = measured(row, arguments.faces, arguments.split, arguments.limit) if row.weights else None
+        if row.lr not in shown:  # every setting's first row has weights
+            shown.add(row.lr)
+            print(line(row, "bicubic", found, "", *BICUBIC[row.lr], ""), flush=True)
+        cost = architecture_of(PRESETS[row.preset]).complexity(PRESETS[row.preset])
+        counted = f"{cost.parameters / 1e6:.2f}, {cost.macs_paper / 1e9:.2f}"
+        print(line(row, row.name, found, counted, row.psnr, row.ssim, row.cost), flush=True)
+    return 0
+
+
+def measured(row: Row, faces: Path, split: str, limit: int | None) -> Evaluation:
+    """The setting's faces, bicubic and restored."""
+    model = load_checkpoint(row.weights).model
+    model.config = model.config.replace(lr_size=row.lr)
+    pairs = read_eval_list(faces, split, model.config.hr_size)[:limit]
+    methods = Methods(TorchRuntime(model), pairs, counts=(EXEMPLARS,))
+    return measure_methods(methods, pairs, measure=both)
+
+
+def both(image: Pixels, truth: Pixels) -> dict[str, float]:
+    """PSNR and SSIM."""
+    return {"psnr": psnr(image, truth), "ssim": ssim(image, truth)}
+
+
+def line(row: Row, name: str, found: Evaluation | None, ours: str, *paper: float | str) -> str:
+    """A line of Markdown; ``paper`` is its PSNR, SSIM and cost."""
+    their_psnr, their_ssim, their_cost = paper
+    gain = f"{float(their_psnr) - BICUBIC[row.lr][0]:+.2f}"
+    cells = ["", "", ""]
+    if found is not None:
+        method = name if name == "bicubic" else f"n={EXEMPLARS}"
+        own = found.interval(method)
+        over = "" if name == "bicubic" else f"{found.interval(method, minus='bicubic').mean:+.2f}"
+        cells = [f"{own.mean:.2f} [{own.low:.2f}, {own.high:.2f}]", over]
+        cells.append(f"{found.interval(method, metric='ssim').mean:.4f}")
+    setting = f"({row.lr}, {PRESETS[row.preset].scale})"
+    theirs = [f"{their_psnr:.2f}", "" if name == "bicubic" else gain, f"{their_ssim:.4f}", str(their_cost)]
+    return "| " + " | ".join([setting, name, *cells, ours, *theirs]) + " |"
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except EdgesrError as error:
+        sys.exit(f"paper_table: {error}")
