@@ -76,7 +76,7 @@ def test_doctor_names_a_detector_that_is_none(call: Call, tmp_path: Path, monkey
         (("verify", "nowhere"), 5, "no bundle"),
         (("bench", "nowhere"), 5, "nowhere"),
         (("info", "nowhere"), 5, "no checkpoint"),
-        (("info", "nowhere"), 5, "presets without weights: hime-small-x4-64, hime-large-x4"),
+        (("info", "nowhere"), 5, "presets without weights: hime-small-x4-64, hime-edge-x4"),
         (("eval", "--data", "nowhere"), 5, "nowhere"),
         (("eval", "--data", "x", "-c", "a", "-b", "b"), 2, "exclude"),
         (("eval", "--data", "x", "--markdown"), 2, "--markdown and --json"),

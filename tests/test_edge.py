@@ -83,7 +83,7 @@ def test_it_starts_as_the_network_that_it_starts_from_where_that_moves_everythin
     with torch.no_grad():
         rfa.rfa.offset.weight.zero_()
         rfa.rfa.offset.bias.copy_(torch.tensor([0.8, -1.3]).repeat(len(rfa.rfa.offset.bias) // 2))  # type: ignore[arg-type, union-attr]
-    config = EDGE.replace(offset_groups=groups)
+    config = EDGE.replace(offset_groups=groups, offset_bound=TINY.offset_bound)
     edge = HIME(config)
     edge.load_state_dict(initial_weights(small(rfa), config))
     for name in ("lr_extractor.conv.weight", "rfa.hidden.weight", "cofa.g1.bias", "reconstructor.up2.weight"):
