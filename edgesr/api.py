@@ -199,9 +199,13 @@ class Model:
         image, label = _pixels(lr)
         size = self.interface.lr_size
         if image.shape[:2] != (size, size):
+            from edgesr.models.shipped import photo_network_of
+
+            height, width = image.shape[:2]
+            other = photo_network_of(width) if height == width else None
             raise InputOutputError(
-                f"{label} is {image.shape[1]}x{image.shape[0]}",
-                f"{self.name} takes aligned LR faces of {size}x{size} pixels; edgesr enhance takes whole photos",
+                f"{label} is {width}x{height}, and {self.name} takes aligned LR faces of {size}x{size} pixels",
+                (f"{other} takes it; " if other else "") + "edgesr enhance takes whole photos",
             )
         return image
 
@@ -238,6 +242,7 @@ class Model:
                 other descriptors.
         """
         from edgesr.faces.descriptor import SIZE
+        from edgesr.models.shipped import to_give
 
         ours = (self.feature_space, self.interface.scale, self.interface.lr_size)
         found = next((i for i, section in enumerate(gallery.sections) if section.key == ours), None)
@@ -247,7 +252,7 @@ class Model:
                 f"the gallery is for networks of feature space {theirs}; {self.name} is of {{}}, x{{}}, {{}} px".format(
                     *ours
                 ),
-                f"name no --model, or make one: edgesr gallery build PHOTOS -m {self.name} -o GALLERY",
+                f"name no --model, or make one: edgesr gallery build PHOTOS -m {to_give(self.name)} -o GALLERY",
             )
         if other := gallery.sections[found].differs(self.section()):
             raise GalleryError(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edgesr.errors import GalleryError, UsageError
+from edgesr.models.shipped import to_give
 
 if TYPE_CHECKING:
     from edgesr.api import Model
@@ -71,10 +72,10 @@ def pair_networks(models: Sequence[Model], galleries: Sequence[Gallery]) -> list
                 section: model for model in reversed(models) if (section := section_for(model, gallery)) is not None
             }
             if not fitting:
-                names = ", ".join(model.name for model in models)
+                names, first = ", ".join(model.name for model in models), to_give(models[0].name)
                 raise GalleryError(
                     f"a gallery for {serves(gallery)} fits none of {names}",
-                    f"leave --model out, or make one: edgesr gallery build PHOTOS -m {models[0].name} -o GALLERY",
+                    f"leave --model out, or make one: edgesr gallery build PHOTOS -m {first} -o GALLERY",
                 )
             networks += [Network(fitting[section], gallery) for section in sorted(fitting)]
         for model in models:
@@ -86,7 +87,7 @@ def pair_networks(models: Sequence[Model], galleries: Sequence[Gallery]) -> list
                     f"one network serves a gallery, and {served[0]} and {model.name} are both named for it",
                     "name one of them: --model",
                 )
-            every = " ".join(f"-m {one.name}" for one in models)
+            every = " ".join(f"-m {to_give(one.name)}" for one in models)
             raise GalleryError(
                 f"no gallery fits {model.name}",
                 f"edgesr gallery build PHOTOS {every} -o GALLERY makes one that fits all",

@@ -40,6 +40,16 @@ def shipped_networks() -> list[Shipped]:
     return [Shipped(name, one.config, one.feature_space, one.quantization is not None) for name, one in described]
 
 
+def photo_network_of(lr_size: int) -> str | None:
+    """The network for faces in photos that takes LR faces of so many pixels a side."""
+    return next((name for name in PHOTO_NETWORKS if read_description(SHIPPED / name).config.lr_size == lr_size), None)
+
+
+def to_give(name: str) -> str:
+    """What a command is to be given for the network of this name: the name of a shipped one, else its folder."""
+    return name if name in shipped_names() else f"FOLDER-OF-{name}"
+
+
 def shipped_for(feature_space: str, scale: int, lr_size: int) -> str | None:
     """The name of the shipped network that serves a gallery of this feature space, scale and LR size in pixels.
 
