@@ -10,7 +10,6 @@ import pytest
 from edgesr.models.hime.config import PRESETS, HIMEConfig
 from edgesr.models.interface import Code, FeatureMap, Interface
 
-
 CHANNELS = {"hime-edge-x4": 96}
 """Of a stored exemplar where it is not 128."""
 
