@@ -115,7 +115,9 @@ def test_a_users_own_widths_go_through_train_info_convert_and_restore(
     assert (code, trained["done"], trained["step"]) == (0, True, 4)
     monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"amx_bf16": True, "architecture": "x86_64"})
     code, again, log = call(*arguments)
-    assert (code, again["step"], "resuming at step 4" in log) == (0, 4, True), "in the precision that it began with"
+    assert (code, again["step"], "finished already, at step 4" in log) == (0, 4, True), (
+        "in the precision that it began with"
+    )
     checkpoint = Path(trained["checkpoint"])
     for described in (checkpoint, tmp_path / "run", widths):  # itself, the run that holds it, and a network's widths
         code, info, _ = call("info", described)

@@ -144,10 +144,10 @@ def test_a_run_may_start_from_the_small_network_and_learns_flows_first(
 
 
 def test_a_start_of_other_widths_is_refused(tmp_path: Path) -> None:
-    wider = HIME(TINY.replace(lr_channels=12))
-    save_checkpoint(tmp_path / "wider", "wider", wider, training={})
-    with pytest.raises(UsageError, match="another network"):
-        initial_weights(load_checkpoint(tmp_path / "wider"), LARGE)
+    for other in ({"lr_channels": 12}, {"offset_groups": 4}, {"alignment": "warp"}):
+        save_checkpoint(tmp_path / "other", "other", HIME(TINY.replace(**other)), training={})
+        with pytest.raises(UsageError, match="another network"):
+            initial_weights(load_checkpoint(tmp_path / "other"), LARGE)
 
 
 def test_a_network_without_anything_to_learn_first_says_so(faces: FaceSet, tmp_path: Path) -> None:

@@ -68,7 +68,8 @@ def command(
     In each photo of --exemplars the one clear face is found and aligned; --aligned says that they are aligned crops
     already. Of a gallery the network that takes faces of this size restores, with the exemplars that serve the face
     best, as many as it has slots. Without --exemplars or --gallery it is plain super-resolution. Faces are aligned
-    crops of the network's LR size.
+    crops of the network's LR size. Whose they are is yours to know: nothing is compared with the gallery (edgesr
+    enhance does that).
     """
     import edgesr
     from edgesr.faces.detection import open_detector

@@ -19,7 +19,7 @@ def adopt(start: Network, model: HIMELarge) -> dict[str, Tensor] | None:
     they learn to end where ``start``'s did (``pretraining.way_loss``). Of g's reference half, which is 1x1 here, the
     kernel's middle is taken.
     """
-    if not isinstance(start, HIME):
+    if not isinstance(start, HIME) or start.config.offset_groups != model.config.offset_groups:
         return None
     own, given = model.state_dict(), dict(start.state_dict())
     if "rfa.g_ref.weight" in given:
