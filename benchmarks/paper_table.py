@@ -16,11 +16,10 @@ import dataclasses
 import sys
 from pathlib import Path
 
+from edgesr.cli.eval import measure_with
 from edgesr.data.faces import read_eval_list
 from edgesr.errors import EdgesrError
 from edgesr.evaluation.methods import Evaluation, Methods, measure_methods
-from edgesr.evaluation.metrics import psnr, ssim
-from edgesr.images.imaging import Pixels
 from edgesr.models import PRESETS, load_checkpoint
 from edgesr.models.registry import architecture_of
 from edgesr.runtime.torch import TorchRuntime
@@ -63,18 +62,19 @@ def main() -> int:
     parser.add_argument("--split", default="test")
     parser.add_argument("--limit", type=int, help="only so many faces of each setting")
     arguments = parser.parse_args()
+    if arguments.limit is not None and arguments.limit < 1:
+        parser.error(f"--limit {arguments.limit}: at least one face")
     ours = "PSNR [95 %] | over bicubic | SSIM | M, GMACs"
     print(f"| (LR, s) | method | {ours} | paper: PSNR | over bicubic | SSIM | M, GMACs |")
     print("|" + "---|" * 10)
-    shown: set[int] = set()
-    for row in TABLE:
-        found = measured(row, arguments.faces, arguments.split, arguments.limit) if row.weights else None
-        if row.lr not in shown:  # every setting's first row has weights
-            shown.add(row.lr)
-            print(line(row, "bicubic", found, "", *BICUBIC[row.lr], ""), flush=True)
-        cost = architecture_of(PRESETS[row.preset]).complexity(PRESETS[row.preset])
-        counted = f"{cost.parameters / 1e6:.2f}, {cost.macs_paper / 1e9:.2f}"
-        print(line(row, row.name, found, counted, row.psnr, row.ssim, row.cost), flush=True)
+    for lr, paper in BICUBIC.items():
+        for i, row in enumerate(row for row in TABLE if row.lr == lr):
+            found = measured(row, arguments.faces, arguments.split, arguments.limit) if row.weights else None
+            if i == 0:  # every setting's first row has weights
+                print(line(row, "bicubic", found, "", *paper, ""), flush=True)
+            cost = architecture_of(PRESETS[row.preset]).complexity(PRESETS[row.preset])
+            counted = f"{cost.parameters / 1e6:.2f}, {cost.macs_paper / 1e9:.2f}"
+            print(line(row, row.name, found, counted, row.psnr, row.ssim, row.cost), flush=True)
     return 0
 
 
@@ -84,28 +84,21 @@ def measured(row: Row, faces: Path, split: str, limit: int | None) -> Evaluation
     model.config = model.config.replace(lr_size=row.lr)
     pairs = read_eval_list(faces, split, model.config.hr_size)[:limit]
     methods = Methods(TorchRuntime(model), pairs, counts=(EXEMPLARS,))
-    return measure_methods(methods, pairs, measure=both)
+    return measure_methods(methods, pairs, measure=measure_with(None, None))
 
 
-def both(image: Pixels, truth: Pixels) -> dict[str, float]:
-    """PSNR and SSIM."""
-    return {"psnr": psnr(image, truth), "ssim": ssim(image, truth)}
-
-
-def line(row: Row, name: str, found: Evaluation | None, ours: str, *paper: float | str) -> str:
-    """A line of Markdown; ``paper`` is its PSNR, SSIM and cost."""
-    their_psnr, their_ssim, their_cost = paper
-    gain = f"{float(their_psnr) - BICUBIC[row.lr][0]:+.2f}"
-    cells = ["", "", ""]
+def line(row: Row, name: str, found: Evaluation | None, ours: str, psnr: float, ssim: float, cost: str) -> str:
+    """A line of Markdown; ``psnr``, ``ssim`` and ``cost`` are the paper's."""
+    bicubic, cells = name == "bicubic", ["", "", ""]
     if found is not None:
-        method = name if name == "bicubic" else f"n={EXEMPLARS}"
+        method = name if bicubic else f"n={EXEMPLARS}"
         own = found.interval(method)
-        over = "" if name == "bicubic" else f"{found.interval(method, minus='bicubic').mean:+.2f}"
-        cells = [f"{own.mean:.2f} [{own.low:.2f}, {own.high:.2f}]", over]
-        cells.append(f"{found.interval(method, metric='ssim').mean:.4f}")
+        over = "" if bicubic else f"{found.interval(method, minus='bicubic').mean:+.2f}"
+        likeness = found.interval(method, metric="ssim").mean
+        cells = [f"{own.mean:.2f} [{own.low:.2f}, {own.high:.2f}]", over, f"{likeness:.4f}"]
     setting = f"({row.lr}, {PRESETS[row.preset].scale})"
-    theirs = [f"{their_psnr:.2f}", "" if name == "bicubic" else gain, f"{their_ssim:.4f}", str(their_cost)]
-    return "| " + " | ".join([setting, name, *cells, ours, *theirs]) + " |"
+    gain = "" if bicubic else f"{psnr - BICUBIC[row.lr][0]:+.2f}"
+    return "| " + " | ".join([setting, name, *cells, ours, f"{psnr:.2f}", gain, f"{ssim:.4f}", cost]) + " |"
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from edgesr.errors import CheckpointError
+from edgesr.models.description import NAMES, is_name
 
 from .recipe import Recipe, is_policy
 
@@ -82,13 +83,16 @@ class Quantization:
             points = {name: QParams(float(scale), int(zero)) for name, (scale, zero) in fields["points"].items()}
             if not all(0 < q.scale < float("inf") and QUANT_MIN <= q.zero_point <= QUANT_MAX for q in points.values()):
                 raise ValueError("a scale or zero point is out of range")
+            float_name = str(fields.get("float_name", ""))
+            if float_name and not is_name(float_name):  # bundles are called after it
+                raise ValueError(f"float_name is {float_name!r:.60}; a name is {NAMES}")
             return cls(
                 method=str(fields["method"]),
                 recipe=Recipe.from_dict(fields["recipe"]),
                 points=points,
                 observer=str(fields["observer"]),
                 float_sha256=str(fields["float_sha256"]),
-                float_name=str(fields.get("float_name", "")),
+                float_name=float_name,
                 calibration=dict(fields.get("calibration", {})),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -73,6 +73,18 @@ def test_a_gallery_of_the_earlier_default_goes_on_working_and_is_told_how_to_be_
 
 
 @pytest.mark.usefixtures("known")
+def test_a_heatmap_that_has_no_exemplar_to_show_is_not_written_and_it_is_said(
+    call: Call, tiny_checkpoint: Path, holiday: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.png"
+    code, answer, _ = call("enhance", holiday / "b.png", "--model", tiny_checkpoint, "-o", out, "--heatmap")
+    row = answer["outputs"][0]
+    assert (code, row["faces"][0]["restored"], "heatmap" in row) == (0, True, False)
+    assert "no heatmap: no face was restored with exemplars" in row["notes"]
+    assert [path.name for path in tmp_path.glob("out*")] == ["out.png"]
+
+
+@pytest.mark.usefixtures("known")
 def test_one_photo_with_everything_beside_it(
     call: Call, gallery: Path, tiny_checkpoint: Path, holiday: Path, tmp_path: Path
 ) -> None:

@@ -59,6 +59,12 @@ def test_each_group_of_channels_is_read_where_its_one_offset_leads() -> None:
                 assert float(aligned[0, channel, y, x]) == pytest.approx(wanted, abs=1e-5)
 
 
+def test_a_warp_that_has_learned_nothing_does_not_move_the_reference() -> None:
+    torch.manual_seed(0)
+    warp, f_ref, g = HIME(EDGE).rfa, torch.randn(1, 8, 8, 8), torch.randn(1, 8, 8, 8)
+    torch.testing.assert_close(warp(warp.kept(f_ref), g, g), warp.value(f_ref), rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("lowering", LOWERINGS)
 def test_its_deployed_graphs_are_the_network_in_every_lowering(lowering: str) -> None:
     model, random = lively(EDGE), torch.Generator().manual_seed(0)

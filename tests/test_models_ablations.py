@@ -73,9 +73,11 @@ def test_the_order_of_exemplars_does_not_matter_and_each_counts(config: HIMEConf
     order = torch.tensor([2, 0, 1])
     turned, turned_weights = model(lr, exemplars[:, order], valid[:, order])
     torch.testing.assert_close(turned, sr, rtol=1e-4, atol=1e-4)
-    differ = (turned_weights - weights[:, order]).abs() > 1e-5
-    # Beyond the map a warp finds zeros: where two exemplars tie, the maximum takes the first.
-    assert differ.float().mean() <= (0.02 if name(config) == "warp-max" else 0)
+    # Beyond the map a warp finds zeros, of which the maximum takes the first; no offset leads there from this far in.
+    rim = int(config.offset_bound) if name(config) == "warp-max" else 0
+    inside = slice(rim, weights.shape[-1] - rim)
+    turned_weights, weights = (one[..., inside, inside] for one in (turned_weights, weights))
+    torch.testing.assert_close(turned_weights, weights[:, order], rtol=0, atol=1e-5)
     for slot in range(3):
         without = valid.clone()
         without[0, slot] = 0

@@ -250,7 +250,7 @@ def test_loading_it_runs_it_in_int8(int8_checkpoint: Path, source: Checkpoint) -
     assert edgesr.load(int8_checkpoint, least_slots=4).config.slots == 4
 
 
-@pytest.mark.parametrize("damage", ["weights", "points", "scale", "recipe"])
+@pytest.mark.parametrize("damage", ["weights", "points", "scale", "recipe", "float_name"])
 def test_a_damaged_quantization_is_refused(int8_checkpoint: Path, tmp_path: Path, damage: str) -> None:
     folder = tmp_path / "damaged"
     shutil.copytree(int8_checkpoint, folder)
@@ -260,6 +260,8 @@ def test_a_damaged_quantization_is_refused(int8_checkpoint: Path, tmp_path: Path
         stored["points"][next(iter(stored["points"]))] = [-1.0, 0]
     elif damage == "weights":
         stored["weights"] = "int4"
+    elif damage == "float_name":
+        stored[damage] = "../../away"
     else:
         del stored[damage]
     (folder / "config.json").write_text(json.dumps(described))

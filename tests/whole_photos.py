@@ -13,6 +13,7 @@ from PIL import Image
 from scenes import SIDE, Place
 
 from edgesr.api import Model
+from edgesr.enhance.paste import scaled
 from edgesr.faces.alignment import Alignment, Array
 from edgesr.faces.descriptor import TEMPLATE, describe
 from edgesr.faces.face import LONG_SIDE, Face
@@ -97,3 +98,11 @@ def gallery_of(model: Model, crops: Sequence[Pixels]) -> Gallery:
 def centre_of(alignment: Alignment) -> tuple[int, int]:
     """Row and column of a face's middle."""
     return round(alignment.centre[1]), round(alignment.centre[0])
+
+
+def outside(shape: tuple[int, ...], place: Place, factor: int) -> np.ndarray:
+    """Samples that the face's own square does not touch."""
+    square = scaled(face_at(place).alignment, factor)
+    y, x = np.mgrid[0 : shape[0], 0 : shape[1]] + 0.5
+    at = np.stack([x, y], -1) @ square.crop_from_photo(2)[:, :2].T + square.crop_from_photo(2)[:, 2] - 1
+    return np.abs(at).max(-1) >= 1

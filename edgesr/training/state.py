@@ -46,7 +46,7 @@ def read_state(path: Path, run: str) -> tuple[dict[str, Tensor], int]:
     if metadata.get("run") != run:
         raise CheckpointError(
             f"{path.parent} holds another run: {differences(metadata.get('run', ''), run)}",
-            "give the same to go on, or another --output, where --init starts from what this one learned "
+            "give the same to go on, or another folder; edgesr train --init starts from what a run in float learned "
             f"({path.parent / IN_RUN})",
         )
     return tensors, int(metadata["step"])

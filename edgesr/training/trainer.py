@@ -87,8 +87,9 @@ class Trainer:
                 f"a pretraining share of {config.pretraining_share:g} is all {config.steps} steps",
                 "leave steps for learning to restore: a smaller share, or more steps",
             )
-        taught = teacher is not None and self.pretraining_steps and self.architecture.taught
-        self.taught_by: Any = teacher.to(self.fabric.device) if teacher is not None and taught else None
+        self.taught_by: Any = None
+        if teacher is not None and self.pretraining_steps and self.architecture.taught:
+            self.taught_by = teacher.to(self.fabric.device)
         model = self.build(init)
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         groups = parameter_groups(model, config.offset_learning_rate, config.rates, config.equalised)

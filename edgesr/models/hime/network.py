@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from edgesr.layers.bicubic import bicubic_upsample
 from edgesr.layers.blocks import conv3x3, icnr_, residual_blocks
 from edgesr.models.hime.ablations import AverageAggregation, ConvolutionAlignment, MaxAggregation
-from edgesr.models.hime.alignment import ReferenceFeatureAlignment, WarpAlignment
+from edgesr.models.hime.alignment import Alignment, ReferenceFeatureAlignment, WarpAlignment
 from edgesr.models.hime.config import HIMEConfig
 from edgesr.models.network import Network
 
@@ -123,7 +123,7 @@ class HIME(Network):
         self.config: HIMEConfig = config
         self.lr_extractor = LRExtractor(config)
         self.exemplar_extractor = ExemplarExtractor(config)
-        self.rfa: ReferenceFeatureAlignment = ALIGNMENTS[config.alignment](config)
+        self.rfa: Alignment = ALIGNMENTS[config.alignment](config)
         self.cofa: ContentConditionedAggregation = AGGREGATIONS[config.aggregation](config)
         self.reconstructor = Reconstructor(config)
 

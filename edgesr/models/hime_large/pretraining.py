@@ -31,8 +31,8 @@ def way_loss(model: HIMELarge, teacher: HIME, lr: Tensor, exemplars: Tensor) -> 
     ``teacher`` does: of LR faces [B, 3, h, w] and an exemplar each [B, 3, H, W].
 
     Flow and residual offsets learn of it alone: they see the teacher's features, which ``model`` started with. On
-    photos of different occasions a flow that learned of known warps only leads elsewhere (0.24 is its correlation to
-    the mean of the teacher's offsets), and the residual offsets, which are not told the flow, cannot undo that.
+    photos of different occasions a flow that learned of known warps only leads elsewhere, and the residual offsets,
+    which are not told the flow, cannot undo that.
     """
     rfa, given = model.rfa, teacher.rfa
     with torch.no_grad():
