@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edgesr.models.hime.alignment import ReferenceFeatureAlignment
 from edgesr.models.hime.deployed import DeployedAlignment, EncodeGraph, RestoreGraph
 from edgesr.models.hime.network import HIME
 
@@ -84,6 +83,7 @@ def bring_home(model: HIME, convolutions: Mapping[str, Mapping[str, Tensor]]) ->
             rfa.offset.weight[part::2] = convolutions[name]["weight"] * bound
             assert rfa.offset.bias is not None
             rfa.offset.bias[part::2] = convolutions[name]["bias"] * bound
-        if isinstance(rfa, ReferenceFeatureAlignment):  # a warp projects nothing
-            rfa.deform.weight.copy_(convolutions["projection"]["weight"].reshape(rfa.deform.weight.shape))
-            rfa.deform.bias.copy_(convolutions["projection"]["bias"])
+        if projection := convolutions["projection"]:  # a warp has none
+            deform: Any = rfa.deform
+            deform.weight.copy_(projection["weight"].reshape(deform.weight.shape))
+            deform.bias.copy_(projection["bias"])
