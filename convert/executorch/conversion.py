@@ -18,6 +18,7 @@ from ..precision import Precision
 from ..repeated_work import share_provenance
 from ..target import Conversion, ReadBack, Report
 from . import NOT_ON_ARM64
+from .lowering import lower
 from .nodes import graph_nodes as graph_nodes
 from .program import constant_methods, load_program, residency, saved_convolutions
 from .rewrites import for_xnnpack
@@ -36,8 +37,7 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
     share_provenance()
     with quiet(), traced_when_changed():
         report("importing ExecuTorch")
-        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-        from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
+        import executorch.exir  # noqa: F401 (takes seconds)
 
         report("exporting encoder and restorer")
         examples = {name: graphs.inputs(name) for name in GRAPHS}
@@ -46,13 +46,7 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
             for name, inputs in examples.items()
         }
         report("lowering to XNNPACK")
-        edge = to_edge_transform_and_lower(
-            dict(programs),
-            partitioner={name: [XnnpackPartitioner()] for name in programs},
-            constant_methods=dict(graphs.metadata),
-            # As XNNPACK's own configuration has it: what computes otherwise than PyTorch, the gate finds.
-            compile_config=EdgeCompileConfig(_check_ir_validity=False),
-        )
+        edge = lower(programs, graphs.metadata)
         modules = {str(name): edge.exported_program(name).graph_module for name in programs}
         delegation = {name: describe_delegation(module) for name, module in modules.items()}
         report("writing the program")
