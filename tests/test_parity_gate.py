@@ -32,7 +32,7 @@ MARKS = {
     "coreai": pytest.mark.coreai,
 }
 TARGET_PARAMS = [pytest.param(name, marks=MARKS.get(name, ())) for name in TARGETS if name not in ("qnn", "coreai")]
-"""Those two have tests of their own for it."""
+"""A sound network on those two: test_qnn.py and test_coreai.py."""
 
 
 CAUGHT = [
@@ -40,7 +40,8 @@ CAUGHT = [
     # the quickest target that every kind of damage is seen. Compilers that take long have one.
     *((target, None, scale_kernel) for target in TARGETS),
     *((target, None, scale_encoder_kernel) for target in TARGETS if target not in ("qnn", "coreai")),
-    *((target, None, drop_offset) for target in ("coreml", "qnn")),  # which sample in another way
+    *((target, None, drop_offset) for target in ("coreml", "qnn", "coreai")),  # which sample in other ways
+    *((target, None, swap_channels) for target in ("qnn", "coreai")),  # which are other companies' compilers
     *(("onnx", precision, damage) for precision in ("fp32", "fp16") for damage in (swap_channels, drop_offset)),
 ]
 
