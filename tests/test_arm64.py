@@ -16,11 +16,12 @@ from tampering import edit
 
 from edgesr.convert import step
 from edgesr.convert.arm64 import environment
-from edgesr.convert.arm64.environment import VARIABLE, Arm64Environment, arm64_environment, recipe
-from edgesr.convert.arm64.verify import engine_of
+from edgesr.convert.arm64.environment import VARIABLE, Arm64Environment, arm64_environment, ours, recipe
+from edgesr.convert.arm64.runtime import CPUS, Cpu, find_cpu
+from edgesr.convert.arm64.verify import engine_of, refuse_older
 from edgesr.convert.beside import Beside
 from edgesr.convert.targets import TARGETS
-from edgesr.errors import UnavailableError
+from edgesr.errors import UnavailableError, UsageError
 from edgesr.files.environments import BEGUN, COMPLETE
 from edgesr.runtime.base import Array, Runtime
 
@@ -62,7 +63,7 @@ def test_outputs_are_compared_to_the_last_bit() -> None:
     assert other.largest == pytest.approx(2.0**-20 / (0.5 + 2.0**-20), rel=1e-3)
 
 
-@pytest.mark.parametrize("target", [name for name in TARGETS if name not in ("tflite", "onnx", "web")])
+@pytest.mark.parametrize("target", [name for name in TARGETS if name not in ("tflite", "executorch", "onnx", "web")])
 def test_targets_that_nothing_runs_there_say_why(target: str) -> None:
     with pytest.raises(UnavailableError, match=r"(?s)emulated arm64: .+"):
         engine_of(target)
@@ -153,6 +154,21 @@ def test_another_networks_graph_fails_there_too(call: Call, tiny_bundle: Path, t
     code, answer, _ = call("verify", "--arch", "arm64", "--cpu", "cortex-a76", wrong)
     assert (code, answer["ok"]) == (1, False)
     assert "cortex-a76: golden sr: max abs error" in answer["error"]
+
+
+def test_executorch_is_not_started_on_a_cpu_that_would_end_it() -> None:
+    refuse_older([Cpu("new", dotprod=False, i8mm=False, atomics=True)])
+    with pytest.raises(UsageError, match="does not run on old: the PyTorch"):
+        refuse_older([Cpu("old", dotprod=False, i8mm=False, atomics=False)])
+
+
+@emulated
+def test_what_a_cpu_has_is_what_programs_on_it_are_told() -> None:
+    with ours() as path:
+        found = {name: find_cpu(arm64_environment(), path, name) for name in CPUS}
+    assert [(cpu.dotprod, cpu.i8mm, cpu.atomics) for cpu in found.values()] == [
+        (False, False, False), (True, False, True), (True, True, True),
+    ]  # fmt: skip
 
 
 @emulated

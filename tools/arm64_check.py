@@ -1,9 +1,9 @@
-"""The shipped int8 network by the kernels of phones: TFLite and ONNX bundles on emulated arm64 CPUs.
+"""The shipped int8 networks by the kernels of phones: TFLite, ONNX and ExecuTorch bundles on emulated arm64 CPUs.
 
     python tools/arm64_check.py TFLITE_BUNDLE
 
-Converts to ONNX itself, and runs the tests of the emulation. Exit code 3, with a sentence on stderr, where arm64
-cannot be emulated here.
+The bundle given is of the network for photos; the others are converted here. Runs the tests of the emulation, too.
+Exit code 3, with a sentence on stderr, where arm64 cannot be emulated here.
 """
 
 from __future__ import annotations
@@ -17,6 +17,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 EDGESR = [sys.executable, "-m", "edgesr.cli"]
+OTHERS = (
+    ("cortex-a710", "onnx", "hime-small-x4-photo"),
+    ("cortex-a76", "executorch", "hime-small-x4-photo"),
+    ("cortex-a76", "onnx", "hime-small-x8-photo"),
+    ("cortex-a710", "onnx", "hime-small-lr64-x4-photo"),
+)
 
 
 def main() -> int:
@@ -27,16 +33,29 @@ def main() -> int:
             subprocess.run(["apt-get", *words], env=quiet, stdout=subprocess.DEVNULL, check=False)
     if code := subprocess.run([*EDGESR, "setup", "arm64"], check=False).returncode:
         return code
-    with tempfile.TemporaryDirectory() as folder:
-        onnx = Path(folder) / "onnx"
-        convert = [*EDGESR, "convert", "--target", "onnx", "--precision", "int8", "--output", onnx]
-        subprocess.run(convert, check=True)
-        # With neither dotprod nor i8mm, and with both: each has kernels of its own.
-        runs = [("cortex-a72", Path(sys.argv[1])), ("cortex-a710", onnx)]
-        codes = [
-            subprocess.run([*EDGESR, "verify", "--arch", "arm64", "--cpu", cpu, bundle], check=False).returncode
-            for cpu, bundle in runs
-        ]
+    codes = []
+    with tempfile.TemporaryDirectory() as scratch:
+        # With neither dotprod nor i8mm, with dotprod, and with both: each has kernels of its own.
+        runs = [("cortex-a72", Path(sys.argv[1]))]
+        for cpu, target, network in OTHERS:
+            bundle = Path(scratch) / f"{network}-{target}"
+            convert = [
+                *EDGESR,
+                "convert",
+                "-c",
+                network,
+                "--target",
+                target,
+                "--precision",
+                "int8",
+                "--output",
+                str(bundle),
+            ]
+            subprocess.run(convert, check=True)
+            runs.append((cpu, bundle))
+        for cpu, bundle in runs:
+            verify = [*EDGESR, "verify", "--arch", "arm64", "--cpu", cpu, str(bundle)]
+            codes.append(subprocess.run(verify, check=False).returncode)
     # With the negative control. A plain run of the suite leaves these out where nothing has made the environment.
     tests = [sys.executable, "-m", "pytest", "-q", "tests/test_arm64.py"]
     codes.append(subprocess.run(tests, cwd=ROOT, check=False).returncode)

@@ -19,6 +19,7 @@ PYTHONS = {
     "tflite/converter_requirements.txt": "3.12",
     "tflite/runtime_requirements.txt": "3.11",
     "arm64/requirements.txt": "3.11",
+    "arm64/executorch_requirements.txt": "3.11",
 }
 """By which uv knows which Pythons do not matter; onnx2tf declares 3.12."""
 

@@ -28,13 +28,15 @@ from ..step import for_python, pip_install, run_step
 
 VARIABLE = "EDGESR_ARM64_ENV"
 LOCK = Path(__file__).with_name("requirements.txt")
+EXECUTORCH_LOCK = Path(__file__).with_name("executorch_requirements.txt")
 EMULATOR_SUITE, SYSTEM_SUITE = "trixie", "bookworm"
 SYSTEM_PACKAGES = "python3,libpython3.11,libstdc++6,libgomp1"
 PYTHON = (3, 11)
 """Of Debian 12."""
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64")
 STARTS = "import numpy, onnxruntime, ai_edge_litert.interpreter; import edgesr.runtime.isolated_worker"
-SPACE = f"it needs 700 MB; {VARIABLE} says where"
+EXECUTORCH_STARTS = "import executorch.runtime, edgesr.runtime.executorch"
+SPACE = f"it needs 700 MB, and 820 more for ExecuTorch; {VARIABLE} says where"
 UNREAD = ("doc", "man", "locale", "info")
 """Folders of share that nothing reads here."""
 FOR_X86 = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "LD_PRELOAD", "LD_LIBRARY_PATH", "PYTHONHOME")
@@ -82,20 +84,31 @@ class Arm64Environment:
                 report("fetching an arm64 Python")
                 self._unpack("system", SYSTEM_SUITE, "--arch=arm64", f"--include={SYSTEM_PACKAGES}")
                 report("fetching LiteRT and ONNX Runtime for arm64")
-                platforms = [word for name in PLATFORMS for word in ("--platform", name)]
-                command = [*pip_install(LOCK, self.site), *platforms, *for_python(PYTHON)]
-                where = "is the package index within reach?"
-                self._step(command, report, "the arm64 engines cannot be installed", where)
-                report("starting them")
-                with ours() as path:
-                    variables = self.variables(CHECKED_ON, path)
-                    failure = "the arm64 engines do not start"
-                    self._step(self.python(["-c", STARTS]), report, failure, "please report it", variables)
+                self._install(LOCK, self.site, STARTS, report)
+
+    def add_executorch(self, report: Callable[[str], None]) -> None:
+        """Fetch ExecuTorch's arm64 files into an environment that is ready, or do nothing where they are there.
+
+        They take a minute and 820 MB, most of it PyTorch, so they come when a bundle needs them. Raises as ``create``.
+        """
+        stamp = {"recipe": hashlib.sha256(EXECUTORCH_LOCK.read_bytes()).hexdigest()}
+        if read_stamp(self.executorch) == stamp:
+            return
+        with claimed(self.executorch, wait=True):
+            if read_stamp(self.executorch) != stamp:
+                with fresh_environment(self.executorch, stamp, VARIABLE):
+                    report("fetching ExecuTorch for arm64")
+                    self._install(EXECUTORCH_LOCK, self.executorch, EXECUTORCH_STARTS, report)
 
     @property
     def site(self) -> Path:
-        """The engines and NumPy."""
+        """NumPy, LiteRT and ONNX Runtime."""
         return self.folder / "site"
+
+    @property
+    def executorch(self) -> Path:
+        """ExecuTorch and PyTorch, where they have been needed."""
+        return self.folder / "executorch"
 
     def python(self, words: list[str]) -> list[str]:
         """A command of the emulated Python; its CPU and what it imports are told by ``variables``."""
@@ -107,8 +120,19 @@ class Arm64Environment:
     def variables(self, cpu: str, path: Path) -> dict[str, str]:
         """The environment of a process on an emulated CPU; ``path`` as ``ours`` gives it."""
         kept = {name: value for name, value in os.environ.items() if name not in FOR_X86}
-        found = os.pathsep.join([str(path), str(self.site)])
+        found = os.pathsep.join([str(path), str(self.site), str(self.executorch)])
         return {**kept, "QEMU_CPU": cpu, "PYTHONPATH": found, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def _install(self, lock: Path, site: Path, starts: str, report: Callable[[str], None]) -> None:
+        platforms = [word for name in PLATFORMS for word in ("--platform", name)]
+        command = [*pip_install(lock, site), *platforms, *for_python(PYTHON)]
+        where = "is the package index within reach?"
+        self._step(command, report, "the arm64 engines cannot be installed", where)
+        report("starting them")
+        with ours() as path:
+            variables = self.variables(CHECKED_ON, path)
+            failure = "the arm64 engines do not start"
+            self._step(self.python(["-c", starts]), report, failure, "please report it", variables)
 
     def _unpack(self, name: str, suite: str, *options: str) -> None:
         scratch, place = self.folder / "scratch", self.folder / name

@@ -22,9 +22,9 @@ FEATURES = """
 import ctypes
 auxv = ctypes.CDLL(None).getauxval
 auxv.restype, auxv.argtypes = ctypes.c_ulong, [ctypes.c_ulong]
-print(int(auxv(16) >> 20 & 1), int(auxv(26) >> 13 & 1))
+print(int(auxv(16) >> 20 & 1), int(auxv(26) >> 13 & 1), int(auxv(16) >> 8 & 1))
 """
-"""Whether Linux says of this CPU that it has dotprod (HWCAP, bit 20) and i8mm (HWCAP2, bit 13)."""
+"""Whether Linux says of this CPU that it has dotprod (HWCAP, bit 20), i8mm (HWCAP2, bit 13), atomics (HWCAP, bit 8)."""
 
 PATIENCE = 120.0
 """Seconds that a CPU may take for that."""
@@ -39,6 +39,8 @@ class Cpu:
     """Four products of int8 at once."""
     i8mm: bool
     """A product of 2x8 by 8x2 matrices of int8 at once."""
+    atomics: bool = True
+    """ARMv8.1's, which PyTorch's files are compiled for."""
 
     def __str__(self) -> str:
         has = [name for name in ("dotprod", "i8mm") if getattr(self, name)]
@@ -69,8 +71,7 @@ def find_cpu(environment: Arm64Environment, ours: Path, name: str) -> Cpu:
     if done.returncode:
         said = " ".join(done.stderr.split())[:200] or f"it ends with {done.returncode}"
         raise UsageError(f"the emulator does not run a CPU {name!r}: {said}", f"among those it runs: {', '.join(CPUS)}")
-    dotprod, i8mm = (word == "1" for word in done.stdout.split())
-    return Cpu(name, dotprod, i8mm)
+    return Cpu(name, *(word == "1" for word in done.stdout.split()))
 
 
 class EmulatedRuntime(IsolatedRuntime):

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgesr.bundle import open_bundle
-from edgesr.errors import UnavailableError
+from edgesr.errors import UnavailableError, UsageError
 from edgesr.runtime.engines import ENGINES, Engine
 from edgesr.runtime.isolated import IsolatedRuntime
 
 from ..beside import Beside
-from ..executorch import NOT_ON_ARM64
 from ..manifest_checks import form_checks, own_checks
 from ..parity import Check
 from ..target import Report
@@ -27,12 +26,20 @@ if TYPE_CHECKING:
     from ..reference import Reference
     from ..shipped_reference import ShippedReference
 
-RUNS = {"tflite": ENGINES["tflite"], "onnx": ENGINES["onnx"], "web": ENGINES["onnx"]}
-"""What runs a target's artifacts on arm64 Linux."""
-CANNOT = {
-    "executorch": NOT_ON_ARM64,
-    "coreml": "Core ML runs on Apple's systems alone",
+RUNS = {
+    "tflite": ENGINES["tflite"],
+    "executorch": ENGINES["executorch"],
+    "onnx": ENGINES["onnx"],
+    "web": ENGINES["onnx"],
 }
+"""What runs a target's artifacts on arm64 Linux."""
+CANNOT = {"coreml": "Core ML runs on Apple's systems alone"}
+SINCE_2018 = tuple(cpu for cpu in CPUS if cpu != "cortex-a72")
+"""CPUs that ExecuTorch's Python runtime runs on: it loads PyTorch, whose arm64 files are compiled for ARMv8.1."""
+OLDER_EXECUTORCH = (
+    "by the kernels of ExecuTorch 1.1.0, the last whose Python runtime runs on arm64 without NVIDIA's libraries: "
+    "a phone has those of the version that the app is built with"
+)
 
 
 def verify_on_arm64(
@@ -45,13 +52,14 @@ def verify_on_arm64(
 
     ``cpus``: names that QEMU knows; by default ``CPUS``, with and without dotprod and i8mm. What the files hold is not
     read back: ``verify`` does it. ``emulated`` of the result says for each CPU whether the outputs are this machine's
-    to the bit. The first call fetches the emulator (half a minute, 700 MB in the user's cache).
+    to the bit. The first call fetches the emulator (half a minute, 700 MB in the user's cache), the first with an
+    ExecuTorch bundle ExecuTorch and PyTorch for it (a minute, 820 MB).
 
     Raises:
         BundleError: it is damaged or no bundle; nothing of it was loaded.
         CheckpointError: ``checkpoint`` is given, and the bundle was not made from it.
         UnavailableError: arm64 cannot be emulated here, or nothing runs this target's artifacts there.
-        UsageError: QEMU does not know a CPU.
+        UsageError: QEMU does not know a CPU, or ExecuTorch's Python runtime does not run on it.
     """
     report("checking hashes")
     bundle = open_bundle(Path(folder))
@@ -63,7 +71,13 @@ def verify_on_arm64(
     emulated: list[Emulated] = []
     reference = None
     with ours() as path:
-        found = [find_cpu(environment, path, name) for name in cpus or CPUS]
+        found = [
+            find_cpu(environment, path, name)
+            for name in cpus or (SINCE_2018 if engine is ENGINES["executorch"] else CPUS)
+        ]
+        if engine is ENGINES["executorch"]:
+            refuse_older(found)
+            environment.add_executorch(report)
         if work.add(form_checks(bundle)):
             sound = work.add(own_checks(bundle))
             reference = find_any_reference(bundle, checkpoint)
@@ -71,8 +85,20 @@ def verify_on_arm64(
                 emulated += _run_on_each(_Machines(environment, path, found, engine), work, reference)
     if reference is None:
         work.unverified.append(NO_CHECKPOINT)
+    if engine is ENGINES["executorch"]:
+        work.notes.append(OLDER_EXECUTORCH)
     unverified = "; ".join(work.unverified) or None
     return Verification(tuple(work.checks), work.evaluated_with, tuple(work.notes), unverified, tuple(emulated))
+
+
+def refuse_older(cpus: Sequence[Cpu]) -> None:
+    """Raises UsageError where ExecuTorch's Python runtime, which loads PyTorch, would be ended by a CPU."""
+    for cpu in cpus:
+        if not cpu.atomics:
+            raise UsageError(
+                f"ExecuTorch's Python runtime does not run on {cpu.name}: the PyTorch that it loads needs ARMv8.1",
+                f"a phone with such a CPU runs ExecuTorch all the same; here: {', '.join(SINCE_2018)}",
+            )
 
 
 @dataclasses.dataclass(frozen=True)

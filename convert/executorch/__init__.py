@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from ..target import Target
 
-NOT_ON_ARM64 = "ExecuTorch's arm64 runtime loads PyTorch, whose arm64 files load NVIDIA's libraries"
-"""Why its kernels are not run on emulated arm64 CPUs."""
-
 TARGET = Target(
     name="executorch",
     title="ExecuTorch",

@@ -17,7 +17,6 @@ from ..int8 import arithmetic_of, computes_in
 from ..precision import Precision
 from ..repeated_work import share_provenance
 from ..target import Conversion, ReadBack, Report
-from . import NOT_ON_ARM64
 from .lowering import lower
 from .nodes import graph_nodes as graph_nodes
 from .program import constant_methods, load_program, residency, saved_convolutions
@@ -62,7 +61,6 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
         computes_in=read.computes_in,
         convolutions=read.convolutions,
         residency=read.residency,
-        toolchain={"arm64": f"not run: {NOT_ON_ARM64}"},
         delegation=delegation,
         operators={name: described["remaining"] for name, described in delegation.items()},
     )

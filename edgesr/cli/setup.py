@@ -28,8 +28,8 @@ def command(what: str, as_json: bool) -> None:
     in the user's cache.
 
     arm64: for verify --arch arm64, which makes it itself where it is missing: an emulator and an arm64 Python of
-    Debian's, unpacked only, and the arm64 files of LiteRT and ONNX Runtime (700 MB, half a minute). EDGESR_ARM64_ENV
-    says where.
+    Debian's, unpacked only, and the arm64 files of LiteRT and ONNX Runtime (700 MB, half a minute). Those of ExecuTorch
+    follow with the first ExecuTorch bundle (820 MB more). EDGESR_ARM64_ENV says where.
     """
     environment = environment_of(what)
     ready = environment.is_ready()

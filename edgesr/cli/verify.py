@@ -17,7 +17,11 @@ from edgesr.errors import UsageError
 @click.option("--checkpoint", "-c", help="What it was made from, if that is no shipped checkpoint.")
 @click.option("--arch", type=click.Choice(["arm64"]), help="Run the kernels of phones' CPUs, emulated.")
 @click.option(
-    "--cpu", "cpus", multiple=True, metavar="NAME", help="With --arch: an emulated CPU, again for more. Default: three."
+    "--cpu",
+    "cpus",
+    multiple=True,
+    metavar="NAME",
+    help="With --arch: an emulated CPU, again for more. Default: two or three.",
 )
 @threads_option
 @output.json_option
@@ -26,15 +30,16 @@ def command(bundle: Path, checkpoint: str | None, arch: str | None, cpus: tuple[
 
     \b
     edgesr verify face.bundle
-    edgesr verify --arch arm64 face.bundle      by the arm64 kernels of LiteRT and ONNX Runtime
+    edgesr verify --arch arm64 face.bundle      by the arm64 kernels of LiteRT, ExecuTorch and ONNX Runtime
 
     Every file's hash is checked before anything is loaded. Then everything that convert checks is checked again,
     against the checkpoint that the manifest names: a shipped one, or --checkpoint. Exit code 1 if a check fails; 4 if
     none fails but that checkpoint is not here, so that nobody knows.
 
-    --arch arm64 runs TFLite, ONNX and web bundles on emulated CPUs without dotprod, with it, and with i8mm, judges them
-    by the same gate, and says whether they give this machine's results to the bit. Debian's packages for it are fetched
-    once (700 MB in the cache; EDGESR_ARM64_ENV says elsewhere). Exit code 3 where they cannot be had.
+    --arch arm64 runs TFLite, ExecuTorch, ONNX and web bundles on emulated CPUs without dotprod, with it, and with i8mm,
+    judges them by the same gate, and says whether they give this machine's results to the bit. Debian's packages for it
+    are fetched once (700 MB in the cache, 820 more for ExecuTorch; EDGESR_ARM64_ENV says elsewhere). Exit code 3 where
+    they cannot be had.
     """
     if cpus and not arch:
         raise UsageError("--cpu is for --arch arm64", "edgesr verify --arch arm64 --cpu NAME")
