@@ -189,8 +189,15 @@ def show(facts: dict[str, Any], asked: str) -> None:
     report = facts["offsets"]
     if not isinstance(report, dict):
         return
+    show_offsets("offsets", "|o| in LR pixels on sample faces: ", report)
+    for name, part in report.get("parts", {}).items():
+        show_offsets(f"  {name}", "", part)
+
+
+def show_offsets(name: str, what: str, report: dict[str, Any]) -> None:
+    """Of all offsets, or of one part of them, how long they are beside their bound."""
     quantiles = ", ".join(f"{q} {v:.2f}" for q, v in report["quantiles"].items())
-    output.write(f"  offsets        |o| in LR pixels on sample faces: {quantiles}; bound {report['bound']:g}")
+    output.write(f"  {name:<13}  {what}{quantiles}; bound {report['bound']:g}")
     shares = " ".join(f"{share:.1%}" for share in report["histogram"])
     output.write(f"                 histogram over [0, {report['bound']:g}]: {shares}")
     output.write(f"                 {report['near_bound']:.2%} within 1 % of the bound")

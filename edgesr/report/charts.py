@@ -21,7 +21,7 @@ from edgesr.convert.targets import title
 from edgesr.errors import UnavailableError
 from edgesr.quantize.scheme import LayerSensitivity
 
-from .layers import LayerRange, Offsets
+from .layers import Distribution, LayerRange
 from .rows import Row
 from .subject import Limits
 
@@ -196,7 +196,7 @@ def ranges(rows: Sequence[LayerRange]) -> Chart:
     return both(draw)
 
 
-def offset_histogram(found: Offsets) -> Chart:
+def offset_histogram(found: Distribution, name: str = "offsets") -> Chart:
     """Shares of |offset| in equal parts of [0, bound], with the quantiles and the bound."""
     shares, bound = found.histogram, found.bound
     part = bound / len(shares)
@@ -221,15 +221,15 @@ def offset_histogram(found: Offsets) -> Chart:
                 f"bound {bound:g}", (bound, 1), xycoords=("data", "axes fraction"), xytext=(-6, 10),
                 textcoords="offset points", ha="right", color=colour("warn"),
             )  # fmt: skip
-            for name in ("p99", "p99.9", "p100"):
-                if name in found.quantiles:
-                    x = found.quantiles[name]
+            for quantile in ("p99", "p99.9", "p100"):
+                if quantile in found.quantiles:
+                    x = found.quantiles[quantile]
                     axes.plot([x], [0], "^", color=colour("ink"), markersize=6, clip_on=False)
             axes.set_xlim(0, bound * 1.02)
             axes.set_ylim(0, top * 1.12)
             axes.set_yticks([])
-            axes.set_xlabel("|offset| in LR pixels")
-            return svg(figure, f"offsets-{width:g}", "Histogram of the offsets against their bound")
+            axes.set_xlabel(f"|{name.removesuffix('s')}| in LR pixels")
+            return svg(figure, f"{name}-{width:g}", f"Histogram of the {name} against their bound")
 
     return both(draw)
 

@@ -56,8 +56,8 @@ class LayerRange:
 
 
 @dataclasses.dataclass(frozen=True)
-class Offsets:
-    """|offset| in LR pixels against its bound, on ``faces`` with one exemplar each."""
+class Distribution:
+    """|offset| in LR pixels against its bound."""
 
     bound: float
     quantiles: dict[str, float]
@@ -66,7 +66,15 @@ class Offsets:
     """Shares in equal parts of [0, bound]."""
     near_bound: float
     """Share within 1 % of the bound: where this is more than a trace, the bound is too tight."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Offsets(Distribution):
+    """Of all offsets, on ``faces`` with one exemplar each."""
+
     faces: int
+    parts: dict[str, Distribution] = dataclasses.field(default_factory=dict)
+    """The same of each part, where offsets are a sum (HIME-large: ``flow``, ``residual``)."""
 
 
 @torch.inference_mode()
@@ -122,7 +130,13 @@ def offsets(checkpoint: Checkpoint, faces: Sequence[ReportFace]) -> Offsets | No
         return None
     features = checkpoint.model.encode(_nchw([face.exemplars[0] for face in able]))
     found = architecture.report_offsets(checkpoint.model, _nchw([face.lr for face in able]), features)
-    return Offsets(found["bound"], found["quantiles"], tuple(found["histogram"]), found["near_bound"], len(able))
+    parts = {name: Distribution(**_distribution(part)) for name, part in found.get("parts", {}).items()}
+    return Offsets(**_distribution(found), faces=len(able), parts=parts)
+
+
+def _distribution(found: dict[str, Any]) -> dict[str, Any]:
+    fields = {field.name: found[field.name] for field in dataclasses.fields(Distribution)}
+    return {**fields, "histogram": tuple(found["histogram"])}
 
 
 def _nchw(photos: Sequence[Pixels]) -> Tensor:

@@ -103,6 +103,8 @@ def report_html(report: Report, pictures: Pictures | None = None) -> str:
         "ranges": drawn.ranges(report.layers),
         "offsets": drawn.offset_histogram(report.offsets) if report.offsets else None,
     }
+    parts = report.offsets.parts if report.offsets else {}
+    charts |= {name: drawn.offset_histogram(part, name) for name, part in parts.items()}
     environment.filters |= {"db": decibel, "number": number, "megabytes": megabytes, "milliseconds": milliseconds}
     environment.filters["verified"] = verified
     return environment.get_template(TEMPLATE).render(
