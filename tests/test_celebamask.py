@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from edgesr.cli.main import run
-from edgesr.data.celebamask import Person, read_people, split_people, write_celebamask
+from edgesr.data.celebamask import read_people, split_people, write_celebamask
 from edgesr.data.faces import FaceSet, read_eval_list
+from edgesr.data.identities import Person
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.images.imaging import read_image, resize_bicubic
 

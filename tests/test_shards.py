@@ -163,6 +163,8 @@ def test_shards_leave_out_who_is_evaluated_on_and_bring_the_list(make_people: Ma
     assert all(pair.target.is_file() for pair in data.validation or [])
     with pytest.raises(UsageError, match="--validation-people needs photos"):
         read_training_data(tmp_path / "shards", 32, validation_people=1)
+    with pytest.raises(UsageError, match="--least-photos needs photos"):
+        read_training_data(tmp_path / "shards", 32, least=3)
     with pytest.raises(UsageError, match="which edgesr train alone reads"):
         FaceSet.read(tmp_path / "shards", "train", 32)
     with pytest.raises(UsageError, match="has crops of 32 pixels of 'train', not 64"):

@@ -62,6 +62,23 @@ def test_what_the_discriminator_is_told_reaches_the_run(
     assert (trained["loss"]["weights"]["adv"], trained["loss"]["discriminator"]["channels"]) == (0.02, 2)
 
 
+def test_people_with_few_photos_are_left_out_and_that_is_recorded(
+    train: Callable[..., Any], make_people: MakePeople, tmp_path: Path
+) -> None:
+    folder = make_people({"ann": 3, "bob": 5, "eve": 2, "zoe": 6}, size=16)
+    code, _, log = train(folder, "--least-photos", 5)
+    assert code == 0, log
+    assert "11 photos of 2 people" in log
+    trained = json.loads((tmp_path / "run" / "checkpoint" / "config.json").read_text())["training"]
+    assert (trained["train_config"]["least_photos"], trained["people"]) == (5, 2)
+    code, answer, _ = train(folder, "--least-photos", 7)
+    assert (code, "nobody in " in answer["error"], "7 photos or more" in answer["error"]) == (5, True, True)
+    code, answer, _ = train(folder, "--steps", 3)
+    assert (code, "least_photos" in answer["error"]) == (5, True), "a run goes on with the people it was begun with"
+    code, answer, _ = train(folder, "--least-photos", 5, "--validation-people", 2)
+    assert (code, "2 people" in answer["error"]) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [

@@ -243,6 +243,7 @@ def test_an_equalised_rate_is_that_of_a_weight_of_variance_one_which_is_scaled_w
         {"offset_learning_rate": 1000.0},
         {"betas": (0.0, 1.0)},
         {"rates": (("cofa.", 0.0),)},
+        {"least_photos": 1},
     ],
     ids=lambda changes: next(iter(changes)),
 )

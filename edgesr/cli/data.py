@@ -10,6 +10,8 @@ import click
 
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
+from edgesr.cli.crop_options import SUFFIXES, folder_option, format_option, size_option
+from edgesr.cli.data_celeba import celeba, celebamask
 from edgesr.cli.group import Group
 from edgesr.cli.number import Number
 from edgesr.errors import InputOutputError, UsageError
@@ -17,12 +19,6 @@ from edgesr.errors import InputOutputError, UsageError
 if TYPE_CHECKING:
     from edgesr.data.prepare import Part
     from edgesr.data.splits import Split
-
-SUFFIXES = {"png": ".png", "jpg": ".jpg"}
-
-size_option = click.option("--size", default=128, show_default=True, type=click.IntRange(16, 1024), help="Crop's side.")
-format_option = click.option("--format", "kind", default="png", show_default=True, type=click.Choice([*SUFFIXES]))
-folder_option = click.option("--output", "-o", "folder", required=True, type=click.Path(path_type=Path))
 
 
 @click.group("data", cls=Group)
@@ -246,63 +242,5 @@ def shard(folder: Path, out: Path, size: int, split: str, shard_size: int, force
         output.write(f"{out}: {written.photos:,} crops of {written.people:,} people in {files}")
 
 
-@command.command("celebamask")
-@click.argument("root", type=click.Path(path_type=Path))
-@folder_option
-@size_option
-@click.option("--identities", type=click.Path(path_type=Path), help="CelebA's identity_CelebA.txt. Default: in ROOT.")
-@click.option("--val-people", default=0, show_default=True, type=click.IntRange(0), help="Taken from train, for val.")
-@click.option("--seed", default=0, show_default=True, help="Of the split and the exemplars.")
-@format_option
-@threads_option
-@output.force_option
-@output.json_option
-def celebamask(
-    root: Path,
-    folder: Path,
-    size: int,
-    identities: Path | None,
-    val_people: int,
-    seed: int,
-    kind: str,
-    force: bool,
-    as_json: bool,
-) -> None:
-    """Scale CelebAMask-HQ (ROOT) down into our layout: people with 4 photos or more, 2,600 to train, 287 to test.
-
-    \b
-    edgesr data celebamask CelebAMask-HQ -o celebamask --val-people 20
-    edgesr train celebamask
-
-    split.csv says who is where, eval_list.csv which exemplars each target is measured with. The paper has no
-    val split, so there is none by default; what chooses checkpoints should not be test.
-    """
-    from edgesr.data.celebamask import write_celebamask
-
-    output.claim(folder)
-    written = write_celebamask(
-        root,
-        folder,
-        size=size,
-        identities=identities,
-        seed=seed,
-        val_people=val_people,
-        suffix=SUFFIXES[kind],
-        force=force,
-        progress=lambda people: progress.track(people, "scaling down"),
-    )
-    if as_json:
-        output.write_json(
-            {
-                "ok": True,
-                "folder": str(folder),
-                "kept": written.kept,
-                "already": written.already,
-                "people": written.people,
-                "split_list": str(written.split_list),
-                "eval_list": str(written.eval_list),
-            }
-        )
-        return
-    counts = ", ".join(f"{count} {split}" for split, count in written.people.items())
-    output.write(f"{folder}: {written.kept} crops, people: {counts}")
+command.add_command(celeba)
+command.add_command(celebamask)

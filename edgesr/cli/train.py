@@ -25,6 +25,13 @@ from edgesr.process.extras import title
 @click.option("--split", default="train", show_default=True, help="Split to train on, where DATA has splits.")
 @click.option("--validation-split", help="Split of eval_list.csv to validate on. Default: val, where there is one.")
 @click.option("--validation-people", default=0, type=click.IntRange(0), help="Hold out so many people instead.")
+@click.option(
+    "--least-photos",
+    default=2,
+    show_default=True,
+    type=click.IntRange(2),
+    help="Leave out people with fewer. PWAve's paper: 5.",
+)
 @click.option("--steps", default=16_000, show_default=True, type=click.IntRange(1))
 @click.option("--batch-size", type=click.IntRange(1), help="Default: the network's own, 16 where it has none.")
 @click.option(
@@ -120,6 +127,7 @@ def command(
     split: str,
     validation_split: str | None,
     validation_people: int,
+    least_photos: int,
     steps: int,
     batch_size: int | None,
     learning_rate: float | None,
@@ -202,6 +210,7 @@ def command(
         "offset_learning_rate": offset_learning_rate,
         "pretraining_share": pretraining_share,
         "pretraining_warp": pretraining_warp,
+        "least_photos": least_photos,
     }
     train_config = settings_for(widths, given)
     prepared = prepare_run(

@@ -6,32 +6,17 @@ ours is drawn by hashes, so it is the same everywhere, and is written out.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from edgesr.data.crops import CropFolder, write_list
-from edgesr.data.layout import EVAL_LIST
-from edgesr.data.splits import EXEMPLARS, draw, evaluation_rows
+from edgesr.data.identities import IDENTITIES, Person, Track, Written, read_columns, read_identities, write_people
+from edgesr.data.splits import draw
 from edgesr.errors import InputOutputError, UsageError
-from edgesr.files.reading import read_text
-from edgesr.images.imaging import read_image, resize_bicubic
+from edgesr.images.imaging import Pixels, read_image, resize_bicubic
 
 LEAST_PHOTOS = 4
 TRAIN_PEOPLE, TEST_PEOPLE = 2600, 287
-PHOTOS, MAPPING, IDENTITIES = "CelebA-HQ-img", "CelebA-HQ-to-CelebA-mapping.txt", "identity_CelebA.txt"
-
-
-@dataclasses.dataclass(frozen=True)
-class Person:
-    """An identity of CelebA, and the photos of CelebA-HQ that show it."""
-
-    identity: int
-    photos: tuple[Path, ...]
-
-    @property
-    def name(self) -> str:
-        return f"celeba_{self.identity:05}"
+PHOTOS, MAPPING = "CelebA-HQ-img", "CelebA-HQ-to-CelebA-mapping.txt"
 
 
 def read_people(root: Path, identities: Path | None = None) -> list[Person]:
@@ -53,10 +38,10 @@ def read_people(root: Path, identities: Path | None = None) -> list[Person]:
             raise InputOutputError(
                 f"no {IDENTITIES} in {inner}", "it comes with CelebA (Anno): put it there or pass --identities FILE"
             )
-    person_of = {file: int(person) for file, person in _rows(identities, 2, lambda row: row[1].isdigit())}
+    person_of = read_identities(identities)
     photos: dict[int, list[int]] = {}
     # idx orig_idx orig_file, with a header
-    for number, _, file in _rows(inner / MAPPING, 3, lambda row: row[0].isdigit(), header=True):
+    for number, _, file in read_columns(inner / MAPPING, 3, lambda row: row[0].isdigit(), header=True):
         if file not in person_of:
             raise InputOutputError(f"{file} of {MAPPING} is not in {identities}", "the two belong to other data sets")
         photos.setdefault(person_of[file], []).append(int(number))
@@ -85,17 +70,6 @@ def split_people(everybody: Sequence[Person], seed: int = 0, val_people: int = 0
     return {split: sorted(group, key=lambda p: p.identity) for split, group in groups.items() if group}
 
 
-@dataclasses.dataclass(frozen=True)
-class Written:
-    """Crops written or found, people of each split, and the two lists."""
-
-    kept: int
-    already: int
-    people: dict[str, int]
-    split_list: Path
-    eval_list: Path
-
-
 def write_celebamask(
     root: Path,
     folder: Path,
@@ -106,57 +80,28 @@ def write_celebamask(
     val_people: int = 0,
     suffix: str = ".png",
     force: bool = False,
-    progress: Callable[[Sequence[tuple[str, Person]]], Iterable[tuple[str, Person]]] = lambda people: people,
+    progress: Track = lambda people: people,
 ) -> Written:
     """Write the crops of every split, ``split.csv`` and ``eval_list.csv`` (test and val) into ``folder``."""
     splits = split_people(read_people(root, identities), seed, val_people)
-    split_list, eval_list = folder / "split.csv", folder / EVAL_LIST
-    rows: list[list[object]] = [
-        [person.name, split, len(person.photos)] for split, group in splits.items() for person in group
-    ]
-    crops = CropFolder(folder, size, suffix, force)
-    # Refused before hours of work where another split was written here.
-    write_list(split_list, ["identity", "split", "images"], rows, force)
-    already = 0
-    with crops:
-        if force:
-            for split in splits:
-                crops.clear(split)
-        for split in splits:
-            crops.refuse_mixed(split)
-        for split, person in progress([(split, person) for split, group in splits.items() for person in group]):
-            for photo in person.photos:
-                if crops.has(split, photo.name):
-                    already += 1
-                else:
-                    image = read_image(photo)
-                    side = image.shape[0]
-                    if image.shape[1] != side or side < size:
-                        raise InputOutputError(
-                            f"{photo} is {image.shape[1]}x{side}", f"CelebA-HQ is square, and at least {size} here"
-                        )
-                    crops.add(split, person.name, photo.name, resize_bicubic(image, size, size), side)
-        kept = {split: crops.crops(split) for split in splits}
-    pairs: list[list[object]] = []
-    for split in ("test", "val"):
-        files: dict[str, list[str]] = {}
-        for crop in sorted(kept.get(split, []), key=lambda crop: crop.file):
-            files.setdefault(crop.identity, []).append(crop.file)
-        pairs += evaluation_rows(split, files, seed, targets=None)
-    columns = ["split", "target", *[f"ref{i + 1}" for i in range(EXEMPLARS)]]
-    write_list(eval_list, columns, pairs, force)
-    counts = {split: len(group) for split, group in splits.items()}
-    return Written(sum(map(len, kept.values())), already, counts, split_list, eval_list)
 
+    def crop(photo: Path) -> tuple[Pixels, int]:
+        image = read_image(photo)
+        side = image.shape[0]
+        if image.shape[1] != side or side < size:
+            raise InputOutputError(
+                f"{photo} is {image.shape[1]}x{side}", f"CelebA-HQ is square, and at least {size} here"
+            )
+        return resize_bicubic(image, size, size), side
 
-def _rows(path: Path, columns: int, good: Callable[[list[str]], bool], header: bool = False) -> list[list[str]]:
-    """Rows of a file of columns separated by spaces."""
-    lines = read_text(path).splitlines()
-    rows = []
-    for number, line in enumerate(lines[header:], 1 + header):
-        if not (row := line.split()):
-            continue
-        if len(row) != columns or not good(row):
-            raise InputOutputError(f"line {number} of {path} is damaged: {line[:60]!r}", "get the file again")
-        rows.append(row)
-    return rows
+    return write_people(
+        splits,
+        folder,
+        crop,
+        size=size,
+        evaluated={split: (splits[split], None) for split in ("test", "val") if split in splits},
+        seed=seed,
+        suffix=suffix,
+        force=force,
+        progress=progress,
+    )

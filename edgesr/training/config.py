@@ -63,6 +63,8 @@ class TrainConfig:
     equalised: bool = False
     """Whether a weight's learning rate is that of the rest times sqrt(2 / fan-in), as if it were kept with variance 1
     and scaled where it is used (Karras et al. 2018): what rates like 3e-3 are meant for."""
+    least_photos: int = 2
+    """People with fewer photos are not trained on: a target needs another photo of its person as exemplar."""
 
     def __post_init__(self) -> None:
         # ``phone`` means another preset tomorrow; what is recorded is the preset.
@@ -73,6 +75,8 @@ class TrainConfig:
             raise UsageError(f"the pretraining's share is {self.pretraining_share}", "a share of the run, from 0 to 1")
         if not 0 < self.pretraining_warp <= 4:
             raise UsageError(f"the pretraining's warp is {self.pretraining_warp}", "an amount above 0, at most 4")
+        if self.least_photos < 2:
+            raise UsageError(f"people with {self.least_photos} photos are asked for", "a target and an exemplar: 2")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise UsageError(f"Adam's betas are {self.betas}", "two numbers from 0 to below 1")
         if wrong := [name for name, factor in self.rates if not 0 < factor <= 100]:
@@ -92,7 +96,7 @@ class TrainConfig:
                     del fields["loss"][name]
             if self.loss.discriminator.batch_norm:
                 del fields["loss"]["discriminator"]["batch_norm"]
-        later = ("degradation", "offset_learning_rate", "betas", "rates", "equalised")
+        later = ("degradation", "offset_learning_rate", "betas", "rates", "equalised", "least_photos")
         for name in (*later, "pretraining_share", "pretraining_warp"):
             if fields[name] == _default(self, name):
                 del fields[name]

@@ -164,6 +164,7 @@ def prepare_run(
     if start and start.model.config.slots > widths.slots:
         more = start.model.config.slots
         say(f"note: {start.name} has {more} slots, this one {widths.slots}; convert --slots {more} gives as many")
+    settings = config or settings_for(widths, {"precision": recorded_precision(run)})
     say(f"reading photos from {folder}")
     photos = read_training_data(
         folder,
@@ -172,6 +173,7 @@ def prepare_run(
         validation_split,
         validation_people,
         (lambda paths: track(paths, "reading photos")) if lead else iter,
+        settings.least_photos,
     )
     if photos.note:
         say(f"note: {photos.note}")
@@ -181,7 +183,6 @@ def prepare_run(
         "people": len(faces.names),
         "initialised_from": start.name if start else None,
     }
-    settings = config or settings_for(widths, {"precision": recorded_precision(run)})
     if start and architecture_of(start.model.config) is architecture_of(widths):
         settings = dataclasses.replace(settings, pretraining_share=0.0)  # it has learned that
     trainer = Trainer(

@@ -14,6 +14,7 @@ from edgesr.data.faces import EvalPair, Faces, FaceSet, Track, eval_splits, read
 from edgesr.data.holdout import hold_out
 from edgesr.data.layout import EVAL_LIST, SHARD_INDEX
 from edgesr.data.shards import ShardedFaces
+from edgesr.data.splits import LEAST_PHOTOS
 from edgesr.errors import UsageError
 from edgesr.models import Checkpoint
 from edgesr.models.architecture import NetworkConfig
@@ -40,8 +41,9 @@ def read_training_data(
     validation_split: str | None = None,
     validation_people: int = 0,
     track: Track = iter,
+    least: int = LEAST_PHOTOS,
 ) -> TrainingData:
-    """Photos of ``size`` pixels and what to validate on.
+    """Photos of ``size`` pixels of people with at least ``least`` of them, and what to validate on.
 
     ``validation_split`` is that of the folder's ``eval_list.csv``; without one, ``val`` is taken where there is
     one. ``validation_people`` holds so many people out of training instead, always the same ones.
@@ -54,14 +56,16 @@ def read_training_data(
     sharded = (folder / SHARD_INDEX).is_file()
     if validation_people and sharded:
         raise UsageError("--validation-people needs photos, not shards", "edgesr data split FOLDER, then shard it")
+    if least != LEAST_PHOTOS and sharded:
+        raise UsageError("--least-photos needs photos, not shards", "train on the folder that the shards are of")
     faces: Faces
     if validation_people:
         if validation_split:
             raise UsageError("--validation-people and --validation-split exclude each other", "choose one")
-        faces, pairs = hold_out(folder, split, size, validation_people)
+        faces, pairs = hold_out(folder, split, size, validation_people, least)
         names = ", ".join(sorted({pair.person for pair in pairs}))
         return TrainingData(faces, pairs, f"held out for validation: {names}")
-    faces = ShardedFaces.open(folder, size, split) if sharded else FaceSet.read(folder, split, size, track=track)
+    faces = ShardedFaces.open(folder, size, split) if sharded else FaceSet.read(folder, split, size, least, track=track)
     if validation_split is None and not listed.is_file():
         note = f"no {EVAL_LIST} in {folder}, {_ALONE}, and edgesr data split {folder} writes a list"
         return TrainingData(faces, None, note)
