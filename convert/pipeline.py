@@ -15,6 +15,7 @@ from edgesr.bundle import GOLDEN, default_name, write_aside
 from edgesr.deployment.graphs import GraphName, Graphs, deployed_graphs
 from edgesr.errors import ParityError, UnavailableError, UsageError
 from edgesr.files.leftovers import work_folder
+from edgesr.models.registry import in_training
 from edgesr.release import DEFAULT_CHECKPOINT
 from edgesr.runtime.base import Array, Runtime
 from edgesr.runtime.tried import remember
@@ -85,7 +86,9 @@ def plan(
         taken, notes = record.in_float_alone, (f"{error.what}: it is converted in float alone ({error.hint})",)
         loaded, quantization = choose_checkpoint(checkpoint, taken, None)
     if loaded.training.get("untrained"):
-        notes += (f"{loaded.name} has no weights yet: random ones are converted, which restore nothing",)
+        elsewhere = in_training(loaded.name)
+        what = f"{loaded.name} has no weights yet: random ones are converted, which restore nothing"
+        notes += (f"{what} ({elsewhere})" if elsewhere else what,)
     quantization = quantization_for(record, loaded, quantization)
     sizes = {name: value for name, value in (("lr_size", lr_size), ("slots", slots)) if value is not None}
     config = loaded.model.config.replace(**sizes)

@@ -95,7 +95,8 @@ def test_a_damaged_one_is_caught_and_named(
 
 def test_a_preset_without_weights_converts_with_a_warning(tmp_path: Path) -> None:
     chosen = plan("onnx", checkpoint="pwave-x8", precision="fp32", output=tmp_path / "bundle")
-    assert any("has no weights yet" in note for note in chosen.notes)
+    (said,) = (note for note in chosen.notes if "has no weights yet" in note)
+    assert "docs/training/pwave-x8-photo of edgesr's source repository" in said
     manifest = convert(chosen)
     assert manifest["name"] == "pwave-x8"
     assert manifest["checkpoint_sha256"] == plan("onnx", checkpoint="pwave-x8", precision="fp32").checkpoint.sha256

@@ -11,9 +11,10 @@ import pytest
 from edgesr.errors import CheckpointError
 from edgesr.models.description import CONFIG, SHIPPED, read_description
 from edgesr.models.hime.config import HIMEConfig
-from edgesr.models.registry import ARCHITECTURES, architecture_of, register
+from edgesr.models.registry import ARCHITECTURES, architecture_of, in_training, preset, register
 
 NAME = "hime-small-x4"
+ROOT = Path(__file__).parent.parent
 
 
 def described(folder: Path, **changes: object) -> Path:
@@ -38,6 +39,18 @@ def test_an_unknown_architecture_is_refused_with_those_that_are_known(tmp_path: 
 def test_a_configuration_knows_its_architecture() -> None:
     for name, architecture in ARCHITECTURES.items():
         assert {architecture_of(config).name for config in architecture.presets.values()} == {name}
+
+
+def test_weights_in_training_are_where_they_are_said_to_be() -> None:
+    told = {name: folder for one in ARCHITECTURES.values() for name, folder in one.in_training.items()}
+    assert {"hime-large-x4", "pwave-x8"} <= told.keys()
+    for name, folder in told.items():
+        config, trained = preset(name), read_description(ROOT / "docs" / "training" / folder).config
+        assert config is not None
+        free = {field: getattr(config, field) for field in architecture_of(config).free}
+        assert trained.replace(**free) == config
+        assert f"docs/training/{folder} of edgesr's source repository" in in_training(name)
+    assert in_training("hime-large-x8") == in_training("nowhere") == ""
 
 
 def test_an_architecture_is_registered_once() -> None:

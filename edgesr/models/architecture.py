@@ -125,6 +125,9 @@ class Architecture:
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """How its networks are trained unless told otherwise: fields of ``edgesr.training.TrainConfig`` whose own defaults
     do not suit it, those of the losses under ``loss``."""
+    in_training: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Presets whose weights do not come with the package, but lie in the source repository's docs/training: to the name
+    of their folder there."""
     in_float: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Layers that its int8 networks keep in float unless told otherwise: pattern of names (as recipes have them) to
     why."""

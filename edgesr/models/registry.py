@@ -76,6 +76,18 @@ def preset(name: str) -> NetworkConfig | None:
     return PRESETS.get(name)
 
 
+def in_training(name: str) -> str:
+    """Where the weights of a preset are that do not come with the package, as a clause; empty where there are none."""
+    config = preset(name)
+    folder = architecture_of(config).in_training.get(name) if config else None
+    if folder is None:
+        return ""
+    return (
+        f"weights in training are in docs/training/{folder} of edgesr's source repository, not in the installed package:"
+        " give that folder's path"
+    )
+
+
 def read_config(path: Path) -> NetworkConfig:
     """The network that a JSON file describes: a checkpoint's ``config.json``, or the fields of its ``model`` alone.
 

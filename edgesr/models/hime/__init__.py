@@ -20,6 +20,7 @@ ARCHITECTURE = Architecture(
     offset_head=("rfa.g_ref.", "rfa.g_lr.", "rfa.hidden.", "rfa.offset."),
     offsets="edgesr.models.hime.offsets:report_offsets",
     training="edgesr.models.hime.training_graphs:TrainingGraphs",
+    in_training={"hime-edge-x4": "hime-edge-x4-photo"},
     encoder=("exemplar_extractor.", "rfa.g_ref.", "rfa.value."),
     # The offsets' convolutions give int8 before tanh, of a step of 0.04 pixels in the middle of their range: a fifth of
     # the restorer's time for 0.003 dB. Positions, tanh and bilinear weights are no layers, and float: int8 positions on

@@ -28,6 +28,7 @@ ARCHITECTURE = Architecture(
         # Eq. 1 is L1, which Charbonnier is at an eps below any error that counts.
         "loss": {"gan": "wgan-gp", "charbonnier_epsilon": 1e-6},
     },
+    in_training={"pwave-x8": "pwave-x8-photo"},
     in_float={
         "restore.wnn?.*": "a weight says how much of an exemplar's features is taken, at every pixel: 3 % of the work",
         "restore.guide.*": "I'_LR is for the weights alone, which are in float: 2 % of the work",
