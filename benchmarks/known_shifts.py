@@ -10,46 +10,18 @@ the exemplar; a flow of zeros errs by the shift itself. Intervals are 95 % over 
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from edgesr.data.degradation import lr_faces
 from edgesr.data.faces import load_faces, read_eval_list
 from edgesr.errors import EdgesrError
 from edgesr.evaluation.metrics import over_people
 from edgesr.models import load_checkpoint
+from edgesr.models.hime_large.known_shifts import errors
 from edgesr.models.hime_large.network import HIMELarge
-from edgesr.models.hime_large.pretraining import visible
-
-DIRECTIONS = 8
-
-
-def shifted(hr: Tensor, scale: int, shift: tuple[float, float]) -> Tensor:
-    """Photos [N, 3, H, W] whose copy shows at p + ``shift`` what they show at p, in LR pixels, x before y."""
-    size = hr.shape[-1]
-    theta = torch.eye(2, 3)
-    theta[:, 2] = torch.tensor(shift) * (-2 * scale / size)
-    grid = F.affine_grid(theta.expand(len(hr), 2, 3), list(hr.shape), align_corners=False)
-    return F.grid_sample(hr, grid, mode="bicubic", padding_mode="reflection", align_corners=False).clamp(0, 1)
-
-
-@torch.inference_mode()
-def errors(model: HIMELarge, hr: Tensor, lr: Tensor, distance: float) -> Tensor:
-    """Error of each face [N] in LR pixels, mean over directions."""
-    flow, found = model.rfa.flow, []
-    for direction in range(DIRECTIONS):
-        angle = 2 * math.pi * direction / DIRECTIONS
-        shift = (distance * math.cos(angle), distance * math.sin(angle))
-        known = torch.tensor(shift)[None, :, None, None].expand(len(lr), 2, *lr.shape[-2:])
-        estimated = flow(flow.seen(lr), flow.encode(shifted(hr, model.config.scale, shift)))
-        shown = visible(known, model.config.flow_bound)[:, 0].float()
-        found.append(((estimated - known).norm(dim=1) * shown).sum((1, 2)) / shown.sum((1, 2)))
-    return torch.stack(found).mean(0)
 
 
 def main() -> int:

@@ -83,8 +83,8 @@ def in_training(name: str) -> str:
     if folder is None:
         return ""
     return (
-        f"weights in training are in docs/training/{folder} of edgesr's source repository, not in the installed package:"
-        " give that folder's path"
+        f"weights in training are in docs/training/{folder} of edgesr's source repository, not in the installed "
+        "package: give that folder's path"
     )
 
 
