@@ -1,4 +1,4 @@
-"""HIME-large on every target in int8, with the flow and its warps in float, and on two in float alone."""
+"""HIME-large on every target, in float and in int8, with the flow and its warps in float."""
 
 from __future__ import annotations
 
@@ -22,12 +22,7 @@ from edgesr.models import load_checkpoint
 NEEDS = {"tflite": pytest.mark.tflite, "web": pytest.mark.chromium}
 SEEN = ("executorch", "coreml", "tflite", "onnx", "web")
 """Targets that it has been seen on."""
-CASES = [
-    ("coreml", "fp32"),  # whose int8 computes the rest in float16
-    ("onnx", "fp32"),
-    *(pytest.param(name, "int8", marks=NEEDS.get(name, ())) for name in SEEN),
-]
-"""In int8 the flow and its warps are float, as in fp32."""
+CASES = [pytest.param(name, precision, marks=NEEDS.get(name, ())) for precision in ("fp32", "int8") for name in SEEN]
 
 
 @pytest.mark.parametrize(("target", "precision"), CASES)

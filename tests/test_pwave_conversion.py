@@ -1,4 +1,4 @@
-"""PWAve on every target in int8, and in float on two; and a damaged one is caught and named."""
+"""PWAve on every target, in float and in int8; and a damaged one is caught and named."""
 
 from __future__ import annotations
 
@@ -24,12 +24,7 @@ from edgesr.quantize.graphs import all_layers
 MARKS = {"tflite": (pytest.mark.tflite,), "web": (pytest.mark.chromium,)}
 SEEN = ("onnx", "executorch", "coreml", "tflite", "web")
 """Targets that it has been seen on."""
-CASES = [
-    ("coreml", "fp32"),  # whose int8 computes the rest in float16
-    ("onnx", "fp32"),
-    *(pytest.param(name, "int8", marks=MARKS.get(name, ())) for name in SEEN),
-]
-"""In int8 the transforms and the guide are float, as in fp32."""
+CASES = [pytest.param(name, precision, marks=MARKS.get(name, ())) for precision in ("fp32", "int8") for name in SEEN]
 FLOAT = (
     *("restore.wnn1.", "restore.wnn2.", "restore.guide.", "restore.fuse2."),
     *("encode.encoder.down", "encode.encoder.blocks"),
