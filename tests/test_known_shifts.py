@@ -59,8 +59,8 @@ def test_a_known_shift_of_a_dark_face_is_found_to_half_a_pixel(trained: HIMELarg
 def test_a_flow_of_nothing_errs_by_the_shift() -> None:
     model, hr = large(), photos(LARGE.hr_size)
     for level in model.rfa.flow.spynet.levels:
-        level.convs[-1].weight.zero_()  # type: ignore[union-attr, index, operator]
-        level.convs[-1].bias.zero_()  # type: ignore[union-attr, index, operator]
+        level.convs[-1].weight.zero_()  # type: ignore[union-attr, index]
+        level.convs[-1].bias.zero_()  # type: ignore[union-attr, index]
     lr = lr_faces(hr, LARGE.scale, "bicubic", torch.Generator())
     torch.testing.assert_close(errors(model, hr, lr, 1.0), torch.ones(len(hr)))
 

@@ -40,15 +40,16 @@ def test_a_gallery_of_photos_is_built_and_restored_from(
         whole = compose((640, 480), [(photo, Place((320, 240), 260.0, 0.05))])
         Image.fromarray(whole).save(tmp_path / "photos" / f"{name}.png")
     gallery = tmp_path / "me.gallery"
-    words = ("gallery", "build", tmp_path / "photos", "-m", checkpoint, "-o", gallery, "--no-embeddings")
-    assert call(*words)[0] == EXIT_OK
+    build = ("gallery", "build", tmp_path / "photos", "-m", checkpoint, "-o", gallery, "--no-embeddings")
+    assert call(*build)[0] == EXIT_OK
     code, said, _ = call("gallery", "inspect", gallery, "--model", checkpoint)
     assert (code, said["fits"], said["entries"]) == (EXIT_OK, True, 2)
     assert said["sections"][0]["maps"] == {
         one.name: [one.size, one.size, one.channels] for one in model.interface.feature_maps
     }
     restored = {}
-    for name, words in (("with", ("--gallery", gallery)), ("without", ())):
+    given: dict[str, tuple[str | Path, ...]] = {"with": ("--gallery", gallery), "without": ()}
+    for name, words in given.items():
         code, said, _ = call("restore", face, "-m", checkpoint, *words, "-o", tmp_path / f"{name}.png")
         assert code == EXIT_OK, said
         restored[name] = np.asarray(Image.open(tmp_path / f"{name}.png")).astype(int)
@@ -81,6 +82,7 @@ def test_a_gallery_of_hime_small_is_refused_by_name(
     write_gallery(tmp_path / "small.gallery", sample_gallery(small))
     with pytest.raises(GalleryError) as refused:
         model.check_gallery(read_gallery(tmp_path / "small.gallery"))
+    assert small.feature_space is not None
     assert small.feature_space in refused.value.what
     assert f"{model.name} is of {model.feature_space}" in refused.value.what
     code, said, log = call(
