@@ -10,8 +10,9 @@ face is cropped at the original's landmarks.
 
 A line of JSON for each side and way: PSNR on 128-pixel crops, distance to the original (dlib), verified (mean distance
 to the exemplars below what 1 % of other people's sharp photos pass), and for a wrong person's gallery how many pass
-as that person. ``as enhance`` is what ships, without a judge of whose face it is (that is ``right_person.py``); the
-other ways leave out one of its rules, or have another.
+as that person. ``as enhance`` is what ships, without a judge of whose face it is; the other ways leave out one of its
+rules, or have another. ``--judge``: galleries hold embeddings (dlib) and ``enhance`` asks whose face it is, as a user's
+run does; ``used`` is then the share of faces that got the gallery, and ``no gallery`` what comes of them without one.
 """
 
 from __future__ import annotations
@@ -36,10 +37,11 @@ from edgesr.data.optics import resize
 from edgesr.enhance import run
 from edgesr.enhance.detail import band, keep_own_detail, resize_planes
 from edgesr.enhance.faces import find_faces
+from edgesr.enhance.judge import EmbeddingJudge
 from edgesr.enhance.paste import scaled
 from edgesr.enhance.photo import Photo
 from edgesr.enhance.regions import Network
-from edgesr.enhance.run import Enhancer, Settings
+from edgesr.enhance.run import Enhanced, Enhancer, Settings
 from edgesr.evaluation.metrics import over_people, psnr
 from edgesr.evaluation.verification import Verification
 from edgesr.faces.alignment import Alignment, align, crop_face
@@ -47,7 +49,7 @@ from edgesr.faces.detection import open_detector
 from edgesr.faces.face import Detector, Face
 from edgesr.faces.identity import DlibEmbedder, IdentityMeter
 from edgesr.files.atomic import file_aside
-from edgesr.gallery.build import empty_gallery, encode_entries
+from edgesr.gallery.build import embed, empty_gallery, encode_entries
 from edgesr.gallery.format import Gallery
 from edgesr.gallery.photos import Candidate, look
 from edgesr.images.contact_sheet import SheetRow, contact_sheet
@@ -109,11 +111,15 @@ def other_photos(one: Original, everything: list[Original], count: int) -> tuple
     return tuple(by_crop[crop] for crop in photos_of(one.pair) if crop in by_crop)[:count]
 
 
-def gallery_of(model: edgesr.Model, photos: tuple[Path, ...], detector: Detector) -> Gallery:
-    empty = empty_gallery([model])
+def gallery_of(
+    model: edgesr.Model, photos: tuple[Path, ...], detector: Detector, judge: EmbeddingJudge | None = None
+) -> Gallery:
+    """With embeddings for ``judge``, if there is one."""
+    empty = empty_gallery([model], embedder=judge.embedder.name if judge else None)
     looked = [look(path, detector, model.config.hr_size) for path in photos]
     found = [one for one in looked if isinstance(one, Candidate)]
-    return dataclasses.replace(empty, entries=encode_entries(found, [model], empty))
+    embeddings = embed(found, judge.embedder) if judge else None
+    return dataclasses.replace(empty, entries=encode_entries(found, [model], empty, embeddings=embeddings))
 
 
 def nearest(faces: list[Face], alignment: Alignment) -> list[Face]:
@@ -148,13 +154,18 @@ RULES: dict[str, Any] = {
 
 
 def ways(
-    names: list[str], photo: Photo, face: list[Face], network: Network, detector: Detector
-) -> Iterator[tuple[str, Pixels, int]]:
-    """Name, output and its factor, of each way that is compared."""
+    names: list[str],
+    photo: Photo,
+    face: list[Face],
+    network: Network,
+    detector: Detector,
+    judge: EmbeddingJudge | None = None,
+) -> Iterator[tuple[str, Enhanced]]:
+    """Name and output of each way that is compared."""
     for name in names:
         run.keep_own_detail = RULES[name]
-        done = Enhancer([network], detector).enhance(photo.replace(pixels=photo.pixels.copy()), face)
-        yield name, done.image, done.factor
+        enhancer = Enhancer([network], detector, judge=judge)
+        yield name, enhancer.enhance(photo.replace(pixels=photo.pixels.copy()), face)
 
 
 def measure_side(
@@ -165,6 +176,7 @@ def measure_side(
     detector: Detector,
     names: list[str],
     exemplars: int,
+    judge: EmbeddingJudge | None,
 ) -> Iterator[dict]:
     meter = IdentityMeter(DlibEmbedder())
     verification = Verification(meter, [one.pair for one in everything], KNOWN_BY)
@@ -176,13 +188,15 @@ def measure_side(
         """With a gallery of the person's other photos."""
         paths = other_photos(one, everything, exemplars)
         if paths not in galleries:
-            galleries[paths] = gallery_of(model, paths, detector)
+            galleries[paths] = gallery_of(model, paths, detector, judge)
         return Network(model, galleries[paths])
 
     rows: dict[str, dict[str, list[float]]] = {}
     named: dict[str, list[str]] = {}
 
-    def note(way: str, one: Original, crop: Pixels, truth: Pixels, wrong: str | None = None) -> None:
+    def note(
+        way: str, one: Original, crop: Pixels, truth: Pixels, wrong: str | None = None, used: float | None = None
+    ) -> None:
         vector = meter.vector(crop, truth)
         row = rows.setdefault(way, {})
         figures = {
@@ -192,6 +206,8 @@ def measure_side(
         }
         if wrong:
             figures["verified_as_wrong"] = verification.passes(vector, first[wrong].pair.exemplars)
+        if used is not None:
+            figures["used"] = used
         for name, value in figures.items():
             row.setdefault(name, []).append(value)
         named.setdefault(way, []).append(one.pair.person)
@@ -204,10 +220,14 @@ def measure_side(
         before = crop_face(small, alignment, HR)
         note("bicubic", one, before, truth)
         wrong = people[(people.index(one.pair.person) + 1) % len(people)]
-        for whose, person in (("", one), (", wrong person", first[wrong])):
-            for way, image, factor in ways(names, photo, face, network(person), detector):
-                crop = crop_face(image, scaled(alignment, factor), HR)
-                note(way + whose, one, crop, truth, wrong if whose else None)
+        shown = [("", network(one)), (", wrong person", network(first[wrong]))]
+        if judge:
+            shown.append((", no gallery", Network(model)))
+        for whose, with_gallery in shown:
+            for way, done in ways(names, photo, face, with_gallery, detector, judge):
+                crop = crop_face(done.image, scaled(alignment, done.factor), HR)
+                used = float(any(made.exemplars for made in done.faces)) if judge and with_gallery.gallery else None
+                note(way + whose, one, crop, truth, wrong if whose else None, used)
         rows.setdefault("found", {}).setdefault("found", []).append(float(bool(face)))
         named.setdefault("found", []).append(one.pair.person)
     for way, figures in rows.items():
@@ -255,6 +275,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="take every n-th photo only")
     parser.add_argument("--ways", nargs="+", default=list(RULES), choices=list(RULES), help="those to compare")
     parser.add_argument("--exemplars", type=int, default=EXEMPLARS, help="photos in a gallery")
+    parser.add_argument("--judge", action="store_true", help="galleries hold embeddings, which say whose face it is")
     parser.add_argument("--picture", type=Path, help="draw faces of a few people before and after, instead")
     arguments = parser.parse_args()
     detector, model = open_detector(), edgesr.load(arguments.model)
@@ -262,9 +283,10 @@ def main() -> None:
     if arguments.picture:
         draw(everything, arguments.sides, model, detector, arguments.picture)
         return
+    judge = EmbeddingJudge(DlibEmbedder()) if arguments.judge else None
     for side in arguments.sides:
         for row in measure_side(
-            everything, arguments.every, side, model, detector, arguments.ways, arguments.exemplars
+            everything, arguments.every, side, model, detector, arguments.ways, arguments.exemplars, judge
         ):
             print(json.dumps(row), flush=True)
 

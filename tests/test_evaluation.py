@@ -196,11 +196,13 @@ def test_a_row_holds_every_metric_with_its_interval_and_cost(report: Report) -> 
 
 def test_comparisons_are_first_minus_second(report: Report) -> None:
     rows = {(row.method, row.minus): row.to_dict() for row in report.comparisons()}
-    assert list(rows) == [("n=2", "wrong-person"), ("n=2", "blank"), ("n=2", "n=0")]
+    assert list(rows) == [("n=2", "bicubic"), ("n=2", "wrong-person"), ("n=2", "blank"), ("n=2", "n=0")]
     by_method = {row.method: row.to_dict() for row in report.rows()}
-    gap = rows["n=2", "wrong-person"]
-    for metric in ("psnr", "ssim", "identity"):
-        assert gap[metric] == pytest.approx(by_method["n=2"][metric] - by_method["wrong-person"][metric])
+    for minus in ("bicubic", "wrong-person"):
+        gap = rows["n=2", minus]
+        for metric in ("psnr", "ssim", "identity", "identity_distance"):
+            assert gap[metric] == pytest.approx(by_method["n=2"][metric] - by_method[minus][metric])
+            assert gap[f"{metric}_95"][0] <= gap[metric] <= gap[f"{metric}_95"][1]
 
 
 def test_the_worst_gain_least_over_bicubic(report: Report) -> None:

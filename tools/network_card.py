@@ -134,6 +134,8 @@ def section(title: str, measured: dict[str, Any]) -> str:
         if measured["identity_measure"]:
             line += f", identity {pair['identity']:+.4f} {range_of(pair, 'identity', 4)}"
             line += f", distance {pair['identity_distance']:+.3f} {range_of(pair, 'identity_distance', 3)}"
+        if pair["verified"] is not None:
+            line += f", verified {100 * pair['verified']:+.1f} points {range_of(pair, 'verified', 1, 100)}"
         lines.append(line)
     if verification := measured.get("verification"):
         originals = f"{100 * verification['originals']:.1f} % {range_of(verification, 'originals', 1, 100)}"

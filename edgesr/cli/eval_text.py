@@ -108,6 +108,8 @@ def remarks(
         if "identity" in report.result.scores:
             lines[-1] += f", identity {report.result.interval(method, minus, 'identity'):+.4f}"
             lines[-1] += f", distance {report.result.interval(method, minus, 'identity_distance'):+.4f}"
+        if (verified := report.interval("verified", method, minus)) is not None and not math.isnan(verified.mean):
+            lines[-1] += f", verified {percent(verified):+.1f} points"
     own = {row.method: row.cost.parameters for row in report.rows() if row.method in ("n=0", "no-exemplar-net")}
     lines.append("parameters: " + ", ".join(f"{count:,} ({method})" for method, count in own.items()))
     if meter:

@@ -156,6 +156,7 @@ class Report:
     def comparisons(self) -> list[Comparison]:
         """The methods that are to be held against each other, as far as they were measured."""
         wanted = [
+            (self.most, "bicubic"),
             (self.most, "wrong-person"),
             (self.most, "blank"),
             (self.most, "n=0"),
