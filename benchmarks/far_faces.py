@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import csv
 import dataclasses
+import functools
 import json
 import zlib
 from collections.abc import Iterator
@@ -49,7 +50,7 @@ from edgesr.faces.detection import open_detector
 from edgesr.faces.face import Detector, Face
 from edgesr.faces.identity import DlibEmbedder, IdentityMeter
 from edgesr.files.atomic import file_aside
-from edgesr.gallery.build import embed, empty_gallery, encode_entries
+from edgesr.gallery.build import Vector, embed, empty_gallery, encode_entries
 from edgesr.gallery.format import Gallery
 from edgesr.gallery.photos import Candidate, look
 from edgesr.images.contact_sheet import SheetRow, contact_sheet
@@ -111,15 +112,27 @@ def other_photos(one: Original, everything: list[Original], count: int) -> tuple
     return tuple(by_crop[crop] for crop in photos_of(one.pair) if crop in by_crop)[:count]
 
 
+@functools.cache
 def gallery_of(
     model: edgesr.Model, photos: tuple[Path, ...], detector: Detector, judge: EmbeddingJudge | None = None
 ) -> Gallery:
     """With embeddings for ``judge``, if there is one."""
     empty = empty_gallery([model], embedder=judge.embedder.name if judge else None)
-    looked = [look(path, detector, model.config.hr_size) for path in photos]
-    found = [one for one in looked if isinstance(one, Candidate)]
-    embeddings = embed(found, judge.embedder) if judge else None
+    seen = [one for path in photos if (one := seen_in(path, detector, model.config.hr_size, judge))]
+    embeddings = {one.photo_sha256: vectors[one.photo_sha256] for one, vectors in seen} if judge else None
+    found = [one for one, _ in seen]
     return dataclasses.replace(empty, entries=encode_entries(found, [model], empty, embeddings=embeddings))
+
+
+@functools.cache
+def seen_in(
+    path: Path, detector: Detector, size: int, judge: EmbeddingJudge | None
+) -> tuple[Candidate, dict[str, Vector]] | None:
+    """A photo's face with its embedding, if the photo is good enough for a gallery: most are in several."""
+    found = look(path, detector, size)
+    if not isinstance(found, Candidate):
+        return None
+    return found, embed([found], judge.embedder) if judge else {}
 
 
 def nearest(faces: list[Face], alignment: Alignment) -> list[Face]:
@@ -176,20 +189,16 @@ def measure_side(
     detector: Detector,
     names: list[str],
     exemplars: int,
+    verification: Verification,
     judge: EmbeddingJudge | None,
 ) -> Iterator[dict]:
-    meter = IdentityMeter(DlibEmbedder())
-    verification = Verification(meter, [one.pair for one in everything], KNOWN_BY)
+    meter = verification.meter
     first = {one.pair.person: one for one in reversed(everything)}
     people = sorted(first)
-    galleries: dict[tuple[Path, ...], Gallery] = {}
 
     def network(one: Original) -> Network:
         """With a gallery of the person's other photos."""
-        paths = other_photos(one, everything, exemplars)
-        if paths not in galleries:
-            galleries[paths] = gallery_of(model, paths, detector, judge)
-        return Network(model, galleries[paths])
+        return Network(model, gallery_of(model, other_photos(one, everything, exemplars), detector, judge))
 
     rows: dict[str, dict[str, list[float]]] = {}
     named: dict[str, list[str]] = {}
@@ -284,10 +293,10 @@ def main() -> None:
         draw(everything, arguments.sides, model, detector, arguments.picture)
         return
     judge = EmbeddingJudge(DlibEmbedder()) if arguments.judge else None
+    verification = Verification(IdentityMeter(DlibEmbedder()), [one.pair for one in everything], KNOWN_BY)
+    how = (arguments.ways, arguments.exemplars, verification, judge)
     for side in arguments.sides:
-        for row in measure_side(
-            everything, arguments.every, side, model, detector, arguments.ways, arguments.exemplars, judge
-        ):
+        for row in measure_side(everything, arguments.every, side, model, detector, *how):
             print(json.dumps(row), flush=True)
 
 

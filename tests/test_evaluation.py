@@ -146,14 +146,26 @@ class MeanColour:
     name = "mean colour"
 
     def __init__(self) -> None:
-        self.located = 0
+        self.located = self.embedded = 0
 
     def locate(self, truth: Pixels) -> tuple[np.ndarray, bool]:
         self.located += 1
         return np.array([truth.shape[1] / 2]), bool(truth.any())
 
     def embed(self, image: Pixels, frame: np.ndarray) -> np.ndarray:
+        self.embedded += 1
         return image[:, : int(frame[0])].mean((0, 1)) + 1e-3
+
+
+def test_several_measures_embed_each_image_of_a_target_once() -> None:
+    """Verification asks for all methods' images again after the other measures: an embedding is most of the work."""
+    truth, *images = (np.full((8, 8, 3), shade, np.uint8) for shade in range(100, 110))
+    embedder = MeanColour()
+    meter = IdentityMeter(embedder)
+    first = [meter.compare(image, truth)["identity_distance"] for image in images]
+    again = [float(np.linalg.norm(meter.vector(image, truth) - meter.vector(truth, truth))) for image in images]
+    assert first == again
+    assert embedder.embedded == 1 + len(images)
 
 
 def test_identity_is_cosine_and_locates_on_the_original_once() -> None:

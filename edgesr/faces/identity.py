@@ -31,6 +31,9 @@ Frame = npt.NDArray[np.float64]
 """Where a face lies, in pixels, as its embedder needs it."""
 
 
+RECENT = 16
+"""Images whose vectors are kept: more than methods restore a target."""
+
 DLIB_NETWORK = "dlib_face_recognition_resnet_model_v1.dat"
 
 
@@ -147,8 +150,8 @@ class IdentityMeter:
         """Originals in which no face was found: the usual place was taken, for every method alike."""
         self._originals: dict[str, tuple[Frame, Vector]] = {}
         self._lock = threading.Lock()
-        # Several measures ask for the same image's vector in turn.
-        self._last: tuple[bytes, Vector] | None = None
+        # Measures ask for the same images' vectors in turn: one for all methods of a target, and then the next one.
+        self._recent: dict[bytes, Vector] = {}
 
     def compare(self, image: Pixels, truth: Pixels) -> dict[str, float]:
         """``identity``, the cosine similarity, and ``identity_distance``."""
@@ -163,10 +166,14 @@ class IdentityMeter:
         if image is truth:
             return original
         key = hashlib.sha256(image.tobytes() + truth.tobytes()).digest()
-        last = self._last
-        if last is None or last[0] != key:
-            last = self._last = key, self.embedder.embed(image, frame)
-        return last[1]
+        vector = self._recent.get(key)
+        if vector is None:
+            vector = self.embedder.embed(image, frame)
+            with self._lock:
+                self._recent[key] = vector
+                if len(self._recent) > RECENT:
+                    del self._recent[next(iter(self._recent))]
+        return vector
 
     def _original(self, truth: Pixels) -> tuple[Frame, Vector]:
         key = hashlib.sha256(truth.tobytes()).hexdigest()
