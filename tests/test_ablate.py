@@ -225,6 +225,19 @@ def test_rows_are_compared_on_the_same_targets_and_beside_the_paper() -> None:
     assert "+0.500 [+0.500, +0.500]" in lines[1]
 
 
+def test_a_difference_whose_interval_holds_0_is_said_to_be_within_it() -> None:
+    none, one, _ = rows_of("exemplars").values()
+    for gain, within in ((2, True), (2.5, False)):
+        made = {"no-exemplars": result(none, 2), "one-exemplar": result(one, gain)}
+        scores = made["one-exemplar"].splits["test"].scores["psnr"]["n=1"]
+        scores[:] = [value + (0.3 if i % 4 < 2 else -0.3) for i, value in enumerate(scores)]
+        report = TableReport(load_table("exemplars"), made)
+        assert report.rows()[1]["splits"]["test"]["psnr_over_baseline_within"] is within
+        assert report.rows()[0]["splits"]["test"]["psnr_over_baseline_within"] is None
+        assert any(cell.endswith("within its interval") for cell in text(report)[1][1]) is within
+        assert any("does not tell which row is better" in remark for remark in remarks([report], 1.0))
+
+
 def test_a_table_without_a_papers_figures_has_no_columns_for_them() -> None:
     columns, lines = text(TableReport(load_table("detail"), {}))
     assert not any("paper" in column for column in columns)

@@ -19,14 +19,13 @@ from typing import Any
 import torch
 
 from edgesr.ablations.definitions import Row
+from edgesr.ablations.start import Start
 from edgesr.data.faces import FaceSet
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.files.atomic import file_aside
 from edgesr.files.leftovers import work_folder
 from edgesr.files.reading import read_json
-from edgesr.models import Checkpoint
 from edgesr.training.config import TrainConfig
-from edgesr.training.setup import initial_weights
 from edgesr.training.state import digest
 from edgesr.training.trainer import Trainer
 
@@ -49,7 +48,12 @@ class Budget:
     photos: str
     """Digest of the training photos."""
     start: str = ""
-    """SHA-256 of the weights that the rows start from; empty where they start at random."""
+    """SHA-256 of the weights that the rows start from, and which tensors of them, where not all; empty where they start
+    at random."""
+    shared_tensors: int = 0
+    """Of a start that rows of different networks share: how many tensors each took over."""
+    shared_parameters: int = 0
+    """How many numbers those hold."""
 
 
 def described(row: Row) -> dict[str, Any]:
@@ -60,7 +64,7 @@ def described(row: Row) -> dict[str, Any]:
     return json.loads(json.dumps(fields))  # tuples become lists, as they will be read
 
 
-def read_budget(run: Path, row: Row, minutes: float, start: Checkpoint | None = None) -> Budget | None:
+def read_budget(run: Path, row: Row, minutes: float, start: Start | None = None) -> Budget | None:
     """What the run got when it was begun; None where it was not.
 
     Raises:
@@ -78,8 +82,8 @@ def read_budget(run: Path, row: Row, minutes: float, start: Checkpoint | None = 
     what = ""
     if budget.minutes != minutes:
         what = f"for {budget.minutes:g} minutes, not {minutes:g}"
-    elif budget.start != (start.sha256 if start else ""):
-        what = "from other weights"
+    elif budget.start != (start.identity if start else ""):
+        what = "from other weights, or beside other rows, which share other tensors"
     elif not _agree(budget.row, described(row), _defaults(row)):
         what = "with other settings"
     if what:
@@ -120,7 +124,7 @@ def set_budgets(
     minutes: float,
     faces: FaceSet,
     say: Callable[[str], None],
-    start: Checkpoint | None = None,
+    start: Start | None = None,
 ) -> dict[str, Budget]:
     """Time every row, and keep in its run's folder what it gets."""
     photos = photos_digest(faces)
@@ -131,7 +135,8 @@ def set_budgets(
     budgets = {}
     for (run, row), each in zip(runs, seconds, strict=True):
         steps = max(1, round(minutes * 60 / each))
-        budget = Budget(described(row), minutes, each, steps, clock, photos, start.sha256 if start else "")
+        shared = (start.identity, start.tensors, start.parameters) if start else ()
+        budget = Budget(described(row), minutes, each, steps, clock, photos, *shared)
         with file_aside(run / FILE) as aside:
             aside.write_text(json.dumps(dataclasses.asdict(budget), indent=2) + "\n")
         say(f"{row.name}: {each * 1000:.0f} ms of {clock} time a step, so {minutes:g} minutes are {steps} steps")
@@ -147,13 +152,13 @@ def step_seconds(trainers: Sequence[Trainer]) -> list[float]:
     return [statistics.median(times) for times in zip(*rounds, strict=True)]
 
 
-def new_trainer(run: Path, row: Row, faces: FaceSet, steps: int, start: Checkpoint | None = None) -> Trainer:
+def new_trainer(run: Path, row: Row, faces: FaceSet, steps: int, start: Start | None = None) -> Trainer:
     """The run of a row, from the weights of ``start``; on the folder of an interrupted one it goes on.
 
     Raises:
         UsageError: ``start`` is another network than the row's.
     """
-    init = initial_weights(start, row.network) if start else None
+    init = start.weights(row) if start else None
     return Trainer(run, row.name, row.network, dataclasses.replace(row.training, steps=steps), faces, init=init)
 
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from edgesr.ablations.budget import Budget
 from edgesr.ablations.runs import RowResult
 from edgesr.ablations.tables import Entry, Table
 from edgesr.evaluation.methods import Evaluation
@@ -14,6 +15,9 @@ from edgesr.evaluation.metrics import Interval, over_people
 
 CHOSEN_ON, REPORTED_ON = "val", "test"
 METRICS = {"psnr": ".2f", "ssim": ".4f", "identity": ".4f"}
+NO_LPIPS = "the HIME paper's column LPIPS is left out: its weights are not here"
+WITHIN = "within its interval"
+"""Of a difference whose 95 % interval holds 0: the table does not tell which row is better."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +45,8 @@ class TableReport:
                     "exemplars": result.row.exemplars,
                     "steps": result.budget.steps,
                     "step_seconds": result.budget.step_seconds,
+                    "shared_tensors": result.budget.shared_tensors,
+                    "shared_parameters": result.budget.shared_parameters,
                     "splits": {split: self._figures(result, split) for split in result.splits},
                 }
             rows.append(row | {"paper": {**entry.paper, "over_baseline": self.paper_gain(entry)}})
@@ -81,7 +87,9 @@ class TableReport:
         for metric in METRICS:
             if metric in measured.scores:
                 figures |= _with_interval(metric, measured.interval(result.method, metric=metric))
-                figures |= _with_interval(f"{metric}_over_baseline", self.compared(result, split, metric))
+                over = self.compared(result, split, metric)
+                figures |= _with_interval(f"{metric}_over_baseline", over)
+                figures[f"{metric}_over_baseline_within"] = over and over.holds_zero
                 if gap := _right_minus_wrong(measured, result.method, metric):
                     figures |= _with_interval(f"{metric}_right_minus_wrong", gap)
         return figures | _with_interval("over_bicubic", measured.interval(result.method, "bicubic"))
@@ -122,7 +130,7 @@ def _figures_as_text(report: TableReport, result: RowResult, identity: bool) -> 
         f"{val.interval(method).mean:.2f}",
         *figures,
         f"{test.interval(method, 'bicubic').mean:+.2f}",
-        _signed(report.compared(result, REPORTED_ON)),
+        _decided(report.compared(result, REPORTED_ON)),
         _signed(_right_minus_wrong(test, method, "psnr")),
         *([_signed(_right_minus_wrong(test, method, "identity"))] if identity else []),
     ]
@@ -149,10 +157,27 @@ def remarks(reports: Sequence[TableReport], minutes: float) -> list[str]:
     return [
         f"{minutes:g} {clock} of training a row: each row's step was timed beforehand, and its steps are the minutes"
         " over that, so rows differ in steps and a busy machine takes nothing from one of them",
-        *(["every row starts from the same trained weights"] if budgets[0].start else []),
+        *([_started(budgets[0])] if budgets[0].start else []),
+        f"{WITHIN}: the 95 % interval of the difference, face by face, holds 0, so that it does not tell which row is"
+        " better",
         *odd,
+        *([NO_LPIPS] if any("HIME" in report.table.source and report.printed for report in reports) else []),
         f"all figures but PSNR {CHOSEN_ON} are of {REPORTED_ON}; the paper trained longer, on another set of faces",
     ]
+
+
+def _started(budget: Budget) -> str:
+    if not budget.shared_tensors:
+        return "every row starts from the same trained weights"
+    return (
+        f"every row starts from the same {budget.shared_tensors} trained tensors ({budget.shared_parameters:,}"
+        " parameters), those that all rows have; the rest starts at random"
+    )
+
+
+def _decided(interval: Interval | None) -> str:
+    within = interval is not None and interval.holds_zero
+    return f"{_signed(interval)} {WITHIN}" if within else _signed(interval)
 
 
 def _signed(interval: Interval | None) -> str:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from edgesr.ablations.budget import Budget, check_photos, new_trainer, read_budget, set_budgets
 from edgesr.ablations.definitions import Row
+from edgesr.ablations.start import Start
 from edgesr.data.faces import EvalPair, FaceSet
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.evaluation.methods import Evaluation, Measure, Methods, measure_methods
 from edgesr.files.atomic import file_aside
 from edgesr.files.reading import read_json
-from edgesr.models import Checkpoint, load_checkpoint
+from edgesr.models import load_checkpoint
 from edgesr.runtime.torch import TorchRuntime
 from edgesr.training.trainer import Trainer
 
@@ -49,7 +50,7 @@ class Ablation:
     measure: Measure
     metrics: Sequence[str]
     """What ``measure`` gives."""
-    start: Checkpoint | None = None
+    start: Start | None = None
     """What every row starts from, instead of at random."""
 
     def run(self, row: Row) -> Path:
@@ -104,6 +105,8 @@ class Ablation:
                 check_photos(self.run(row), budget, faces)
         new = [(self.run(row), row) for row in left if budgets[row.name] is None]
         if new:
+            for line in self.start.told() if self.start else ():
+                say(line)
             say(f"timing a step of {', '.join(row.name for _, row in new)}")
             budgets |= set_budgets(new, self.minutes, faces, say, self.start)
         for row in left:
@@ -126,6 +129,8 @@ class Ablation:
 
     def _evaluate(self, row: Row, budget: Budget, checkpoint: Path) -> None:
         runtime = TorchRuntime(load_checkpoint(checkpoint).model)
+        slots = max(row.exemplars, runtime.interface.slots)  # a preset's are those of its bundles
+        runtime.interface = dataclasses.replace(runtime.interface, slots=slots)
         splits = {}
         for name, pairs in self.pairs.items():
             methods = Methods(runtime, pairs, counts=(row.exemplars,))

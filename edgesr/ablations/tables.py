@@ -35,7 +35,9 @@ class Table:
     network: str = NETWORK
     """The preset that its rows change."""
     note: str = ""
-    """What is odd about the paper's own figures."""
+    """What is odd about the paper's own figures, or another in ours."""
+    init: str = ""
+    """The checkpoint that its rows start from unless told otherwise, where it is about fine-tuning."""
 
 
 def table_names() -> list[str]:
@@ -53,8 +55,8 @@ def load_table(name: str) -> Table:
         raise UsageError(f"unknown table {name!r}", f"there are: {', '.join(table_names())}")
     fields = read("tables", name)
     entries = tuple(Entry(label, e["row"], e.get("paper", {})) for label, e in fields["rows"].items())
-    network, note = fields.get("network", NETWORK), fields.get("note", "")
-    return Table(name, fields["title"], fields["source"], fields["baseline"], entries, network, note)
+    network, note, init = fields.get("network", NETWORK), fields.get("note", ""), fields.get("init", "")
+    return Table(name, fields["title"], fields["source"], fields["baseline"], entries, network, note, init)
 
 
 def read(folder: str, name: str) -> dict[str, Any]:

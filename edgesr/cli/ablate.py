@@ -33,7 +33,11 @@ _path = click.Path(path_type=Path)
 @click.option("--rows", metavar="ROW,ROW,...", help="Train only these; the table shows all that are finished.")
 @click.option("--report", is_flag=True, help="Train nothing: print what is finished, also beside a run that goes on.")
 @click.option("--network", help=f"A preset, or a config.json with widths. Default: the tables', mostly {NETWORK}.")
-@click.option("--init", help="Start every row from this checkpoint instead of at random.")
+@click.option(
+    "--init",
+    help="Start every row from this checkpoint instead of at random: from those of its tensors that all rows have. "
+    "Default: the table's, where it is about fine-tuning.",
+)
 @click.option("--seed", default=0, show_default=True)
 @threads_option
 @click.option("--identity", is_flag=True, help="Measure identity similarity too, with dlib.")
@@ -61,6 +65,7 @@ def command(
     edgesr ablate alignment aggregation exemplars --data my-faces --minutes 60 --threads 1
     edgesr ablate alignment --rows deformable --data my-faces
     edgesr ablate curriculum --init hime-small-x8 --data my-faces
+    edgesr ablate alignment --init my-start-without-exemplars --data my-faces
 
     Minutes are those of the CPU where it does the work: a row's step is timed first, and the steps it gets are the
     minutes over that, so that what else the machine does takes nothing from one row. The same command again goes on
@@ -75,8 +80,9 @@ def command(
         raise UsageError("no --data", "a folder with the splits train, val and test")
     wanted = [load_table(name) for name in dict.fromkeys(tables)]
     apart = network is None and one_network(wanted) != NETWORK  # rows of other networks share their names
-    network = network or one_network(wanted)
-    folder = folder or Path(f"runs/ablate-{network}" if apart else "runs/ablate")
+    network, own_init = network or one_network(wanted), one_start(wanted)
+    names = ["ablate", *([network] if apart else []), *([f"from-{own_init}"] if own_init and init is None else [])]
+    folder, init = folder or Path("runs", "-".join(names)), init or own_init
     early.architecture(network)
     if init:
         early.checkpoint(init)
@@ -86,11 +92,13 @@ def command(
         from edgesr.ablations.definitions import load_row
         from edgesr.ablations.report import METRICS, TableReport
         from edgesr.ablations.runs import Ablation
+        from edgesr.ablations.start import Start
     except ImportError as error:
         raise UnavailableError(f"training needs {title(error)}", "pip install 'edgesr[train]'") from error
     from edgesr.cli.eval import measure_with
     from edgesr.cli.training_progress import fit
     from edgesr.data.faces import FaceSet, read_eval_list
+    from edgesr.data.layout import with_more_exemplars
     from edgesr.faces.identity import open_meter
     from edgesr.models import load_checkpoint
     from edgesr.training.setup import network_config, settings_for
@@ -101,10 +109,14 @@ def command(
         for table in wanted
         for entry in table.entries
     }
-    pairs = {split: read_eval_list(data, split, config.hr_size) for split in ("val", "test")}
+    most = max(row.exemplars for row in known.values())
+    pairs = {
+        split: [with_more_exemplars(pair, most) for pair in read_eval_list(data, split, config.hr_size)]
+        for split in ("val", "test")
+    }
     meter = open_meter(True) if identity else None
     metrics = [metric for metric in METRICS if metric != "identity" or identity]
-    start = load_checkpoint(init) if init else None
+    start = Start.of(load_checkpoint(init), list(known.values())) if init else None
     ablation = Ablation(folder, list(known.values()), minutes, pairs, measure_with(meter, None), metrics, start)
 
     def read_faces() -> FaceSet:
@@ -132,6 +144,19 @@ def one_network(tables: list[Table]) -> str:
     if len(networks) > 1:
         raise UsageError(f"tables of {' and '.join(networks)}", "ask for those of one network at a time")
     return networks[0]
+
+
+def one_start(tables: list[Table]) -> str:
+    """The checkpoint that the tables' rows start from unless told otherwise; empty where that is at random.
+
+    Raises:
+        UsageError: tables of several.
+    """
+    starts = list(dict.fromkeys(table.init for table in tables))
+    if len(starts) > 1:
+        told = " and ".join(f"from {start}" if start else "at random" for start in starts)
+        raise UsageError(f"tables whose rows start {told}", "ask for those of one start at a time")
+    return starts[0]
 
 
 def chosen(known: dict[str, Row], tables: list[Table], rows: str | None) -> list[Row]:

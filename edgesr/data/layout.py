@@ -106,6 +106,19 @@ def read_eval_list(folder: Path, split: str, size: int, list_file: Path | None =
     return pairs
 
 
+def with_more_exemplars(pair: EvalPair, count: int) -> EvalPair:
+    """A pair with ``count`` exemplars where its person has as many photos: those of the list, then the other photos in
+    the person's folder. Never the target itself, nor one photo twice, also under two names."""
+    if len(pair.exemplars) >= count:
+        return pair
+    found, seen = list(pair.exemplars), {path.read_bytes() for path in (pair.target, *pair.exemplars)}
+    for path in people(pair.target.parent.parent)[pair.target.parent.name]:
+        if len(found) < count and (photo := path.read_bytes()) not in seen:
+            found.append(path)
+            seen.add(photo)
+    return dataclasses.replace(pair, exemplars=tuple(found))
+
+
 def evaluation_files(folder: Path, size: int) -> list[Path]:
     """Every photo that the folder's evaluation list names, of all splits; none where there is no list."""
     listed = folder / EVAL_LIST

@@ -54,6 +54,11 @@ class Interval:
     low: float
     high: float
 
+    @property
+    def holds_zero(self) -> bool:
+        """Of a difference: whether it does not tell which of the two is more."""
+        return self.low <= 0 <= self.high
+
     def __format__(self, spec: str) -> str:
         spec = spec or ".2f"
         return f"{self.mean:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
