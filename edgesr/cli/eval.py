@@ -50,6 +50,7 @@ _path = click.Path(path_type=Path)
 )
 @click.option("--by", metavar="SIZE,YAW,LIGHT", help="Tables by the sharp photos' size, yaw, light.")
 @click.option("--csv", "csv_file", type=_path, help="Write every image's figures to this file.")
+@click.option("--against", type=_path, help="Differences, face by face, to another network's --csv FILE.")
 @click.option("--sheet", type=_path, help="Write a picture of the worst and of other targets by every method.")
 @click.option("--weights", type=_path, help="Write a picture of exemplars with the network's weights drawn over them.")
 @click.option("--correlation", type=_path, help="Write a picture of faces with what the correlation loss compares.")
@@ -74,6 +75,7 @@ def command(
     every_stranger: bool,
     by: str | None,
     csv_file: Path | None,
+    against: Path | None,
     sheet: Path | None,
     weights: Path | None,
     correlation: Path | None,
@@ -95,6 +97,9 @@ def command(
 
     --by size,yaw,light adds a table each: size is the face's side in the photo that it was cut from (manifest.csv),
     yaw how far the nose lies beside the middle in eye distances, light the mean luminance of the face, 0 to 1.
+
+    \b
+    edgesr eval -c A --data FOLDER --csv a.csv; edgesr eval -c B --data FOLDER --against a.csv
     """
     if checkpoint and bundle:
         raise UsageError("--checkpoint and --bundle exclude each other", "measure one at a time")
@@ -108,11 +113,12 @@ def command(
     if no_exemplar_net:
         early.network(no_exemplar_net)
     early.faces(data, split, list_file)
-    early.files(embedder, lpips, lpips_linear)
+    early.files(embedder, lpips, lpips_linear, against)
     import edgesr
-    from edgesr.cli import eval_text
+    from edgesr.cli import eval_against, eval_text
     from edgesr.data.degradation import preset
     from edgesr.data.faces import read_eval_list
+    from edgesr.evaluation.against import Other
     from edgesr.evaluation.bins import bins
     from edgesr.evaluation.methods import Methods, measure_methods
     from edgesr.evaluation.report import Report
@@ -127,6 +133,7 @@ def command(
     meter = open_meter(identity, embedder, output.say)
     perceptual = lpips_measure(lpips, lpips_linear or lpips) if lpips else None
     pairs = all_pairs[:limit]
+    other = Other.read(against, pairs) if against else None
     grouped = {name: grouped_by(name, pairs, data, model.config.hr_size) for name in wanted}
     methods = Methods(
         model.runtime,
@@ -151,6 +158,7 @@ def command(
         progress=lambda items: progress.track(items, f"evaluating {split}"),
     )
     report = Report(result, pairs, methods, model.config, plain.config if plain else None)
+    compared = other.differences(report) if other else []
     write_files(report, csv_file, sheet, worst)
     if weights:
         from edgesr.cli.eval_weights import weights_sheet
@@ -179,7 +187,10 @@ def command(
     }
     if as_json:
         by_bin = {name: [row.answer() for row in rows] for name, rows in tables.items()}
-        output.write_json(answer(report, model, split, meter, worst) | {"verification": verified, "by": by_bin})
+        found = answer(report, model, split, meter, worst) | {"verification": verified, "by": by_bin}
+        if against:
+            found["against"] = {"file": str(against), "differences": [one.to_dict() for one in compared]}
+        output.write_json(found)
         return
     how = "" if degradation == "bicubic" else f", {degradation} degradation"
     title = f"{model.name} on {split}{how}: {len(pairs)} images, {len(set(result.people))} people"
@@ -190,6 +201,8 @@ def command(
         for name, found in tables.items()
         for i, one in enumerate(eval_text.bin_tables(found))
     ]
+    if against:
+        by_tables.append((f"{model.name} minus {against.name}, face by face", *eval_against.table(compared)))
     if markdown:
         output.write(eval_text.markdown(title, columns, rows, remarks))
         for one in by_tables:
