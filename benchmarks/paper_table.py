@@ -4,9 +4,9 @@
 
 LR faces are only scaled down (``bicubic``), as the paper's are, and restored with three exemplars. Its faces are
 CelebAMask-HQ's, and its networks were trained on them for longer; what compares is what each gains over its own bicubic
-row. At (64, 4) the weights of (32, 4) restore: none were trained for it. HIME-large's weights here are for phones'
-photos, so its rows have the cost alone. LPIPS (the paper's last measure) takes weights that are not here: ``edgesr eval
---lpips FILE`` measures it. Rows of other methods are not rebuilt.
+row. At (64, 4) the weights of (32, 4) restore: none were trained for it. Where no weights were trained for such faces
+(HIME-large's are for phones' photos), the row says so and has the cost alone. LPIPS (the paper's last measure) takes
+weights that are not here: ``edgesr eval --lpips FILE`` measures it. Rows of other methods are not rebuilt.
 """
 
 from __future__ import annotations
@@ -49,11 +49,18 @@ TABLE = (
     Row(32, "HIME_rec (small)", 29.11, 0.8794, "0.87, 1.86", "hime-small-x4", "hime-small-x4"),
     Row(32, "HIME_p (small)", 27.16, 0.8269, "0.87, 1.86", "hime-small-x4", "hime-small-x4-p"),
     Row(32, "HIME_rec (large)", 29.23, 0.8817, "9.23, 6.06", "hime-large-x4-paper"),
+    Row(32, "HIME_p (large)", 27.05, 0.8224, "9.23, 6.06", "hime-large-x4-paper"),
     Row(64, "HIME_rec (small)", 31.24, 0.8785, "0.87, 7.48", "hime-small-x4-64", "hime-small-x4"),
     Row(64, "HIME_p (small)", 29.06, 0.8262, "0.87, 7.48", "hime-small-x4-64", "hime-small-x4-p"),
+    Row(64, "HIME_rec (large)", 31.28, 0.8789, "9.23, 24.24", "hime-large-x4-paper"),
+    Row(64, "HIME_p (large)", 29.16, 0.8272, "9.23, 24.24", "hime-large-x4-paper"),
     Row(16, "HIME_rec (small)", 24.54, 0.7411, "0.90, 0.49", "hime-small-x8", "hime-small-x8"),
+    Row(16, "HIME_p (small)", 22.45, 0.6338, "0.90, 0.49", "hime-small-x8"),
     Row(16, "HIME_rec (large)", 24.68, 0.7467, "9.26, 4.49", "hime-large-x8-paper"),
+    Row(16, "HIME_p (large)", 23.35, 0.6744, "9.26, 4.49", "hime-large-x8-paper"),
 )
+"""All twelve rows of the paper's own networks."""
+NOT_TRAINED = "not trained"
 
 
 def main() -> int:
@@ -72,7 +79,8 @@ def main() -> int:
             found = measured(row, arguments.faces, arguments.split, arguments.limit) if row.weights else None
             if i == 0:  # every setting's first row has weights
                 print(line(row, "bicubic", found, "", *paper, ""), flush=True)
-            cost = architecture_of(PRESETS[row.preset]).complexity(PRESETS[row.preset])
+            config = PRESETS[row.preset].replace(lr_size=lr)
+            cost = architecture_of(config).complexity(config)
             counted = f"{cost.parameters / 1e6:.2f}, {cost.macs_paper / 1e9:.2f}"
             print(line(row, row.name, found, counted, row.psnr, row.ssim, row.cost), flush=True)
     return 0
@@ -89,7 +97,7 @@ def measured(row: Row, faces: Path, split: str, limit: int | None) -> Evaluation
 
 def line(row: Row, name: str, found: Evaluation | None, ours: str, psnr: float, ssim: float, cost: str) -> str:
     """A line of Markdown; ``psnr``, ``ssim`` and ``cost`` are the paper's."""
-    bicubic, cells = name == "bicubic", ["", "", ""]
+    bicubic, cells = name == "bicubic", [NOT_TRAINED, "", ""]
     if found is not None:
         method = name if bicubic else f"n={EXEMPLARS}"
         own = found.interval(method)

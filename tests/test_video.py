@@ -18,7 +18,7 @@ from edgesr.data.samples import sample_faces
 from edgesr.enhance import Network, Settings
 from edgesr.enhance.clip import Frame, Look, open_clip
 from edgesr.enhance.clip_write import write_clip
-from edgesr.enhance.temporal import temporal_table
+from edgesr.enhance.temporal import GAPS, PAPER, temporal_table
 from edgesr.enhance.video import APART, ClipEnhancer, enhance_clip
 from edgesr.errors import InputOutputError
 from edgesr.faces.face import Face
@@ -165,6 +165,7 @@ def test_the_table_of_gaps(model: Model, clip: Path) -> None:
     assert [row.exemplar for row in rows] == ["bicubic", "none", "blank", "1", "5"], "30 frames are too many for it"
     assert len({row.frames for row in rows}) == 1
     assert rows[0].frames == 7
+    assert set(PAPER) - {"blank"} <= set(map(str, GAPS)), "the paper's gaps are measured where a clip is long enough"
     assert all(np.isfinite(row.psnr) and -1 <= row.ssim <= 1 for row in rows)
     with pytest.raises(InputOutputError, match="in 0 frames only"):
         temporal_table(clip, model, Following(places([40.0] * 12)))
@@ -188,4 +189,6 @@ def test_the_command(call: Call, clip: Path, model: Model, yunet: Path, tmp_path
     assert call(*command)[0] == 2
     code, answer, _ = call(*command, "--temporal-table")
     assert code == 0
+    beside = {row["exemplar"]: row["paper"] for row in answer["rows"]}
+    assert (beside["none"], beside["blank"]) == (None, {"psnr": 36.81, "ssim": 0.9207})
     assert [row["exemplar"] for row in answer["rows"]][:4] == ["bicubic", "none", "blank", "1"]

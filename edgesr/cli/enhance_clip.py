@@ -78,7 +78,7 @@ def table(clip: Path, as_json: bool, options: dict[str, Any]) -> None:
     import dataclasses
 
     import edgesr
-    from edgesr.enhance.temporal import temporal_table
+    from edgesr.enhance.temporal import GAPS, PAPER, temporal_table
     from edgesr.faces.detection import open_detector
 
     if len(options["models"]) > 1:
@@ -86,13 +86,24 @@ def table(clip: Path, as_json: bool, options: dict[str, Any]) -> None:
     model = edgesr.load(options["models"][0] if options["models"] else edgesr.DEFAULT_CHECKPOINT)
     rows = temporal_table(clip, model, open_detector(options["detector"], output.say), progress=track)
     if as_json:
-        answer = [dataclasses.asdict(row) for row in rows]
+        answer = [{**dataclasses.asdict(row), "paper": PAPER.get(row.exemplar)} for row in rows]
         output.write_json({"ok": True, "clip": str(clip), "name": model.name, "rows": answer})
         return
     labels = {"bicubic": "bicubic", "none": "no exemplar", "blank": "blank exemplar"}
     names = [labels.get(row.exemplar, f"{row.exemplar} frames before") for row in rows]
-    cells = [(name, f"{row.psnr:.2f}", f"{row.ssim:.4f}") for name, row in zip(names, rows, strict=True)]
-    output.table(["exemplar", "PSNR", "SSIM"], cells, title=f"{model.name} on {clip.name}: {rows[0].frames} frames")
+    theirs = [figures(PAPER[row.exemplar]) if row.exemplar in PAPER else ("", "") for row in rows]
+    cells = [
+        (name, *figures(dataclasses.asdict(row)), *paper) for name, row, paper in zip(names, rows, theirs, strict=True)
+    ]
+    columns = ["exemplar", "PSNR", "SSIM", "paper: PSNR", "SSIM"]
+    output.table(columns, cells, title=f"{model.name} on {clip.name}: {rows[0].frames} frames")
+    if left_out := [str(gap) for gap in GAPS if str(gap) not in {row.exemplar for row in rows}]:
+        output.say(f"note: too short for an exemplar {', '.join(left_out)} frames before: twice as many are needed")
+
+
+def figures(of: dict[str, Any]) -> tuple[str, str]:
+    """PSNR and SSIM as the table has them."""
+    return f"{of['psnr']:.2f}", f"{of['ssim']:.4f}"
 
 
 def track(frames: Iterable[Any], count: int) -> Iterator[Any]:
