@@ -12,6 +12,7 @@ from edgesr.errors import CheckpointError
 from edgesr.models.description import CONFIG, SHIPPED, read_description
 from edgesr.models.hime.config import HIMEConfig
 from edgesr.models.registry import ARCHITECTURES, architecture_of, in_training, preset, register
+from edgesr.models.shipped import trained_like
 
 NAME = "hime-small-x4"
 ROOT = Path(__file__).parent.parent
@@ -51,6 +52,16 @@ def test_weights_in_training_are_where_they_are_said_to_be() -> None:
         assert trained.replace(**free) == config
         assert f"docs/training/{folder} of edgesr's source repository" in in_training(name)
     assert in_training("hime-large-x8") == in_training("nowhere") == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "trained"),
+    [("hime-small-x4-64", "hime-small-lr64-x4-photo"), ("pwave-x8", "")],
+)
+def test_a_preset_without_weights_leads_to_a_shipped_network_of_its_form(name: str, trained: str) -> None:
+    config = preset(name)
+    assert config is not None
+    assert trained_like(config) == (f"trained ones of this form: {trained}" if trained else "")
 
 
 def test_an_architecture_is_registered_once() -> None:

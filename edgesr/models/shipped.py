@@ -45,6 +45,13 @@ def photo_network_of(lr_size: int) -> str | None:
     return next((name for name in PHOTO_NETWORKS if read_description(SHIPPED / name).config.lr_size == lr_size), None)
 
 
+def trained_like(config: NetworkConfig) -> str:
+    """Which shipped network has a preset's form, but for its slots, as a clause; empty where none has."""
+    form = config.replace(slots=1)
+    alike = [one.name for one in shipped_networks() if not one.quantized and one.config.replace(slots=1) == form]
+    return f"trained ones of this form: {', '.join(alike)}" if alike else ""
+
+
 def to_give(name: str) -> str:
     """What a command is to be given for the network of this name: the name of a shipped one, else its folder."""
     return name if name in shipped_names() else f"FOLDER-OF-{name}"
