@@ -64,10 +64,16 @@ def test_verification_has_columns_with_intervals() -> None:
     row = {"method": "wrong-person", "over_bicubic": 1.6, **figures, "verified_as_wrong": 0.117}
     row |= {f"{key}_95": [value - 0.1, value + 0.1] for key, value in list(row.items()) if isinstance(value, float)}
     measured = evaluation("test", "phone-2") | {"rows": [row], "identity_measure": "cosine"}
+    gap = {"method": "n=3", "minus": "bicubic"} | {
+        key: row[key] for key in row if key not in ("method", "over_bicubic")
+    }
+    measured["comparisons"] = [gap]
     measured["verification"] = {"threshold": 0.5, "originals": 1.0, "originals_95": [1.0, 1.0]}
     text = network_card.section("### test, phone-2", measured)
     assert "| wrong person | 25.00 [24.90, 25.10] | +1.60 | 0.7000 | 0.9600 | 0.440 |" in text
     assert "| 88.3 [78.3, 98.3] | 11.7 [1.7, 21.7] |" in text
+    assert "- n=3 minus bicubic: **+25.000 dB** [24.900, 25.100], identity " in text
+    assert ", distance +0.440 [0.340, 0.540], verified +88.3 points [78.3, 98.3]\n" in text
     assert "distance below 0.500; of the originals 100.0 % [100.0, 100.0]" in text
 
 

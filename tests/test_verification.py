@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from conftest import TINY, Call
 from PIL import Image
 
+from edgesr.cli.main import run
 from edgesr.data.faces import EvalPair, read_eval_list
 from edgesr.errors import UsageError
 from edgesr.evaluation.methods import Methods, Restored
@@ -108,7 +110,9 @@ def test_nobody_is_verified_without_somebody_else(pairs: list[EvalPair], people:
         Verification(IdentityMeter(MeanColour()), [p for p in pairs if p.person in people], 3)
 
 
-def test_eval_says_who_is_verified(call: Call, tiny_checkpoint: Path, people_folder: Path) -> None:
+def test_eval_says_who_is_verified(
+    call: Call, tiny_checkpoint: Path, people_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = ("eval", "-c", tiny_checkpoint, "--data", people_folder, "--split", "test")
     code, answer, _ = call(*arguments, "--limit", 2, "--every-stranger")
     assert code == 0
@@ -120,9 +124,15 @@ def test_eval_says_who_is_verified(call: Call, tiny_checkpoint: Path, people_fol
     assert verification["every_stranger_pairs"] == 2 * (people - 1)
     for row in answer["rows"]:
         assert 0 <= row["verified_95"][0] <= row["verified"] <= row["verified_95"][1] <= 1
-    wrong = next(row for row in answer["rows"] if row["method"] == "wrong-person")
+    by_method = {row["method"]: row for row in answer["rows"]}
+    gap = next(row for row in answer["comparisons"] if row["minus"] == "bicubic")
+    assert gap["verified"] == pytest.approx(by_method["n=1"]["verified"] - by_method["bicubic"]["verified"])
+    wrong = by_method["wrong-person"]
     assert 0 <= wrong["verified_as_wrong"] <= 1
     code, answer, _ = call(*arguments, "--limit", 1, "--no-identity")
     assert answer["verification"] is None
+    assert run([*map(str, arguments), "--limit", "1"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert re.search(r"n=1 minus bicubic: .* dB.*, distance .*, verified \S+ \[\S+ \S+\] points", printed), printed
     code, answer, _ = call(*arguments, "--limit", 1, "--no-identity", "--every-stranger")
     assert code == 2
