@@ -123,8 +123,9 @@ def test_a_field_that_does_not_exist_is_refused(tmp_path: Path, monkeypatch: pyt
 class Clocked:
     """A trainer whose steps take a given time on a clock of the test's own."""
 
-    def __init__(self, clock: list[float], seconds: Callable[[int], float]) -> None:
-        self.clock, self.seconds, self.step = clock, seconds, 0
+    def __init__(self, clock: list[float], seconds: Callable[[int], float], pretraining_steps: int = 0) -> None:
+        self.clock, self.seconds, self.step, self.pretraining_steps = clock, seconds, 0, pretraining_steps
+        self.config = TrainConfig(steps=1000)
         self.fabric = type("Fabric", (), {"device": type("Device", (), {"type": "cpu"})})
 
     def train_step(self) -> None:
@@ -140,6 +141,16 @@ def test_a_steps_time_forgives_a_slow_start_and_a_disturbed_round(monkeypatch: p
         Clocked(clock, lambda step: 9.0 if step in range(budgets.WARM_UP, budgets.WARM_UP + budgets.STEPS) else 0.4),
     ]
     assert step_seconds(trainers) == pytest.approx([0.1, 0.4])
+
+
+def test_steps_of_what_is_learned_first_count_as_many_as_a_run_has_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(budgets.time, "process_time", lambda: clock[0])
+    trainers: Any = [
+        Clocked(clock, lambda step: 0.1 if step < 200 else 0.5, pretraining_steps=200),
+        Clocked(clock, lambda _: 0.3),
+    ]
+    assert step_seconds(trainers) == pytest.approx([0.2 * 0.1 + 0.8 * 0.5, 0.3])
 
 
 def row(**changes: Any) -> Row:

@@ -145,7 +145,24 @@ def set_budgets(
 
 
 def step_seconds(trainers: Sequence[Trainer]) -> list[float]:
-    """Seconds that a step of each takes, timed in turns."""
+    """Seconds that a step of each takes, on average over its run, timed in turns.
+
+    A network that learns something else first takes other steps there (a HIME-large that learns its flow, a sixth of
+    the others' time): both are timed, and count as many as its run has of each.
+    """
+    for trainer in trainers:
+        trainer.step = trainer.pretraining_steps
+    seconds = _in_turns(trainers)
+    pretrained = [i for i, trainer in enumerate(trainers) if trainer.pretraining_steps]
+    for i in pretrained:
+        trainers[i].step = 0
+    for i, first in zip(pretrained, _in_turns([trainers[i] for i in pretrained]), strict=True):
+        share = trainers[i].pretraining_steps / trainers[i].config.steps
+        seconds[i] = share * first + (1 - share) * seconds[i]
+    return seconds
+
+
+def _in_turns(trainers: Sequence[Trainer]) -> list[float]:
     for trainer in trainers:
         _time_steps(trainer, WARM_UP)
     rounds = [[_time_steps(trainer, STEPS) for trainer in trainers] for _ in range(ROUNDS)]
