@@ -108,6 +108,11 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty identities": (rewrite(IDENTITIES, lambda _: ""), r"\.jpg of .*partition\.txt is not in .*CelebA\.txt"),
     "another number": (rewrite(PARTITION, lambda text: text.replace(" 2\n", " 3\n")), "line .* is damaged"),
     "no number": (rewrite(IDENTITIES, lambda text: "000001.jpg somebody\n" + text), "line 1 of .* is damaged"),
+    "a name that leads out": (
+        rewrite(PARTITION, lambda text: text.replace("000003.jpg", "../../x.jpg")),
+        "line 3 of .* is damaged",
+    ),
+    "listed twice": (rewrite(IDENTITIES, lambda text: text + "000001.jpg 2\n"), r"lists 000001\.jpg twice, the second"),
     "no text": (rewrite(PARTITION, lambda _: "\xff"), "it is no UTF-8 text"),
     "two splits": (rewrite(PARTITION, lambda text: text.replace(" 1\n", " 0\n", 1)), "identity 4[45] is in "),
 }

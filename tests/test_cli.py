@@ -85,6 +85,7 @@ def test_doctor_names_a_detector_that_is_none(call: Call, tmp_path: Path, monkey
         (("eval", "--data", "x", "--sheet", "/", "--force"), 2, "/ is a folder"),
         (("eval", "--data", "x", "--lpips-linear", "x"), 2, "--lpips"),
         (("eval", "--data", "x", "--lpips", "a", "--no-exemplar-net", "hime-small-x4-q"), 5, "no checkpoint"),
+        (("ablate", "alignment", "--data", "nowhere", "--init", ""), 5, "no checkpoint"),
         (("train", "nowhere"), 5, "no folder"),
         (("train", "nowhere", "--network", "giant"), 2, "presets"),
         (("train", "nowhere", "--identity", "0.1"), 2, "--embedder FILE"),

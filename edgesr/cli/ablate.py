@@ -82,9 +82,9 @@ def command(
     apart = network is None and one_network(wanted) != NETWORK  # rows of other networks share their names
     network, own_init = network or one_network(wanted), one_start(wanted)
     names = ["ablate", *([network] if apart else []), *([f"from-{own_init}"] if own_init and init is None else [])]
-    folder, init = folder or Path("runs", "-".join(names)), init or own_init
+    folder, init = folder or Path("runs", "-".join(names)), (own_init or None) if init is None else init
     early.architecture(network)
-    if init:
+    if init is not None:  # an empty name, of a variable that is not set, is none
         early.checkpoint(init)
     for split in ("val", "test"):
         early.faces(data, split)
@@ -116,7 +116,7 @@ def command(
     }
     meter = open_meter(True) if identity else None
     metrics = [metric for metric in METRICS if metric != "identity" or identity]
-    start = Start.of(load_checkpoint(init), list(known.values())) if init else None
+    start = Start.of(load_checkpoint(init), list(known.values())) if init is not None else None
     ablation = Ablation(folder, list(known.values()), minutes, pairs, measure_with(meter, None), metrics, start)
 
     def read_faces() -> FaceSet:

@@ -168,7 +168,7 @@ def command(
         raise UsageError("--impostor is given without --wrong-gallery", "--wrong-gallery 0.3 shows somebody else's")
     early.architecture(network)
     early.faces(data)
-    if init:
+    if init is not None:  # an empty name, of a variable that is not set, is none
         from edgesr.models.description import find_checkpoint, read_description, trained_for
 
         start = read_description(find_checkpoint(init))

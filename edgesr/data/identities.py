@@ -113,17 +113,22 @@ def read_identities(path: Path) -> dict[str, int]:
 
 
 def read_columns(path: Path, columns: int, good: Callable[[list[str]], bool], header: bool = False) -> list[list[str]]:
-    """Rows of a file of columns separated by spaces.
+    """Rows of a file of columns separated by spaces, each of a photo by its name, or number, in the first.
 
     Raises:
-        InputOutputError: it cannot be read, or a row has another number of columns or is not ``good``.
+        InputOutputError: it cannot be read, a row has another number of columns, a name that leads elsewhere or is not
+            ``good``, or a photo is listed twice.
     """
     lines = read_text(path).splitlines()
     rows = []
+    seen = set()
     for number, line in enumerate(lines[header:], 1 + header):
         if not (row := line.split()):
             continue
-        if len(row) != columns or not good(row):
+        if len(row) != columns or Path(row[0]).name != row[0] or not good(row):
             raise InputOutputError(f"line {number} of {path} is damaged: {line[:60]!r}", "get the file again")
+        if row[0] in seen:
+            raise InputOutputError(f"{path} lists {row[0]} twice, the second time in line {number}", "get it again")
+        seen.add(row[0])
         rows.append(row)
     return rows

@@ -157,7 +157,7 @@ def prepare_run(
         raise UsageError(f"a network cannot be called {name or label!r:.60}", f"a name is {NAMES}")
     if run.exists() and not run.is_dir():
         raise InputOutputError(f"{run} is no folder", "a run is a folder: choose another --output")
-    start = load_checkpoint(init) if init else None
+    start = load_checkpoint(init) if init is not None else None
     initial = initial_weights(start, widths) if start else None
     if start and start.model.config.scale != widths.scale:
         say(f"{start.name} has twice the scale: starting from its halved form")
