@@ -1,4 +1,4 @@
-"""What a conversion of a tiny network saves by ``edgesr/convert/repeated_work.py`` and ``fx_graphs.py``.
+"""What a conversion of a tiny network saves by ``repeated_work.py``, ``fx_graphs.py`` and ``executorch/lowering.py``.
 
     python benchmarks/conversion.py [--targets onnx coreml executorch] [--rounds 5] [--checkpoint NETWORK]
 
@@ -16,7 +16,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -54,6 +54,19 @@ def nothing() -> None:
     """In the place of a change."""
 
 
+def lower_as_executorch_does(programs: Mapping[Any, Any], constant_methods: Mapping[str, Any]) -> Any:
+    """In the place of ``lower``."""
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+    from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
+
+    return to_edge_transform_and_lower(
+        dict(programs),
+        partitioner={name: [XnnpackPartitioner()] for name in programs},
+        constant_methods=dict(constant_methods),
+        compile_config=EdgeCompileConfig(_check_ir_validity=False),
+    )
+
+
 @contextlib.contextmanager
 def as_the_libraries_do() -> Iterator[None]:
     """None of the changes is made, and those that last are undone."""
@@ -71,6 +84,7 @@ def as_the_libraries_do() -> Iterator[None]:
         stack.enter_context(mock.patch.object(targets, "seldom_collected", contextlib.nullcontext))
         stack.enter_context(mock.patch.object(fx_graphs, "code_when_asked", contextlib.nullcontext))
         stack.enter_context(mock.patch.object(executorch, "traced_when_changed", contextlib.nullcontext))
+        stack.enter_context(mock.patch.object(executorch, "lower", lower_as_executorch_does))
         for module in (onnx, coreml, executorch):
             stack.enter_context(mock.patch.object(module, "share_provenance", nothing))
         yield

@@ -23,6 +23,7 @@ from int8_restorer import LOWERING, bundle, in_turns, restorer
 
 import edgesr
 from edgesr.data.faces import EvalPair, read_eval_list
+from edgesr.data.layout import with_more_exemplars
 from edgesr.errors import EdgesrError
 from edgesr.evaluation.methods import Methods
 from edgesr.evaluation.metrics import over_people, psnr
@@ -68,8 +69,7 @@ def judge(model_name: str, faces: Path, split: str, counts: Sequence[int]) -> No
 
 def photos_of(pair: EvalPair) -> list[Path]:
     """The exemplars of the list, and then what else there is of the person."""
-    others = sorted(path for path in pair.target.parent.glob("*.png") if path not in (pair.target, *pair.exemplars))
-    return [*pair.exemplars, *others]
+    return list(with_more_exemplars(pair, sys.maxsize).exemplars)
 
 
 def compare(checkpoint: str, counts: Sequence[int], rounds: int) -> None:

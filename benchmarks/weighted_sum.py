@@ -1,9 +1,11 @@
-"""Would the sampler's weighted sum be quicker in int8 than in float, as ExecuTorch computes it?
+"""Would the sampler's weighted sum be quicker in another form, in int8 above all, as ExecuTorch computes it?
 
-Both forms look the same four rows of an int8 table up for every sample and weigh them by bilinear weights. Ours reads
-the rows as floats, sums, and rounds once. The int8 form rounds the weights, every product and every sum, so that
-XNNPACK multiplies and adds integers. One thread, in turns whose order is reversed every round, CPU time; the look-ups
-alone are beside them. Errors are in steps of the table's scale, against float64.
+Every form looks the same four rows of an int8 table up for every sample, 16 channels of one offset group each, and
+weighs them bilinearly. Ours reads the rows as floats, sums, and rounds once. The int8 form rounds the weights, every
+product and every sum, so that XNNPACK multiplies and adds integers. The others compute what ours does: with weights
+that a product spreads over the channels, so that nothing is broadcast; or in two steps, along x and then y. The sum
+without weights and the look-ups alone are beside them. One thread, in turns whose order is reversed every round, CPU
+time. Errors are in steps of the table's scale, against float64.
 
     python benchmarks/weighted_sum.py [--rounds 60]
 """
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -22,9 +24,10 @@ from torch import Tensor, nn
 from edgesr.convert.executorch.lowering import lower
 from edgesr.process.quiet import quiet
 
-PIXELS, CHANNELS = 1024, 64
+ROWS, CHANNELS = 4096, 16
 STEP, WEIGHT_STEP = 0.02, 1 / 255
-SAMPLES = {"a part of a face": 4608, "a row of pixels": 512}
+SAMPLES = (18432, 2048)
+"""A part of a face as the restorer takes it, and less."""
 BURST = 5
 """Runs in one turn, after an untimed one."""
 
@@ -41,32 +44,75 @@ def read(levels: Tensor, step: float, zero_point: int = 0) -> Tensor:
     return found
 
 
-class InFloat(nn.Module):
-    """Table [pixels, C] of int8, four indices [n] and four weights [n] -> [n, C]."""
+class Form(nn.Module):
+    """Table [rows, C] of int8, four indices [n], and y and x within the four [n] -> [n, C]."""
 
-    def forward(self, table: Tensor, indices: list[Tensor], weights: list[Tensor]) -> Tensor:
-        terms = [read(torch.embedding(table, i), STEP) * w.unsqueeze(-1) for i, w in zip(indices, weights, strict=True)]
-        return rounded(terms[0] + terms[1] + terms[2] + terms[3], STEP)
+    exact = True
+    """Whether it gives the weighted sum."""
 
+    def rows(self, table: Tensor, indices: Sequence[Tensor]) -> list[Tensor]:
+        return [read(torch.embedding(table, i), STEP) for i in indices]
 
-class InInt8(nn.Module):
-    """The same, rounded wherever XNNPACK has to be given integers."""
-
-    def forward(self, table: Tensor, indices: list[Tensor], weights: list[Tensor]) -> Tensor:
-        total: Tensor | None = None
-        for i, w in zip(indices, weights, strict=True):
-            share = rounded(w.unsqueeze(-1), WEIGHT_STEP, -128)
-            term = rounded(read(torch.embedding(table, i), STEP) * share, STEP)
-            total = term if total is None else rounded(total + term, STEP)
-        assert total is not None
-        return total
+    def shares(self, y: Tensor, x: Tensor) -> list[Tensor]:
+        """The weights [n, 1]."""
+        y, x = y.unsqueeze(-1), x.unsqueeze(-1)
+        return [(1 - y) * (1 - x), (1 - y) * x, y * (1 - x), y * x]
 
 
-class LookUps(nn.Module):
-    """The four look-ups alone."""
+class InFloat(Form):
+    def forward(self, table: Tensor, indices: list[Tensor], y: Tensor, x: Tensor) -> Tensor:
+        a, b, c, d = (row * w for row, w in zip(self.rows(table, indices), self.shares(y, x), strict=True))
+        return rounded(a + b + c + d, STEP)
 
-    def forward(self, table: Tensor, indices: list[Tensor], weights: list[Tensor]) -> tuple[Tensor, ...]:  # noqa: ARG002
+
+class InInt8(Form):
+    def forward(self, table: Tensor, indices: list[Tensor], y: Tensor, x: Tensor) -> Tensor:
+        shares = (rounded(w, WEIGHT_STEP, -128) for w in self.shares(y, x))
+        a, b, c, d = (rounded(row * w, STEP) for row, w in zip(self.rows(table, indices), shares, strict=True))
+        return rounded(rounded(rounded(a + b, STEP) + c, STEP) + d, STEP)
+
+
+class Spread(Form):
+    def __init__(self) -> None:
+        super().__init__()
+        self.ones = nn.Buffer(torch.ones(CHANNELS, 1))
+
+    def forward(self, table: Tensor, indices: list[Tensor], y: Tensor, x: Tensor) -> Tensor:
+        shares = (nn.functional.linear(w, self.ones) for w in self.shares(y, x))
+        a, b, c, d = (row * w for row, w in zip(self.rows(table, indices), shares, strict=True))
+        return rounded(a + b + c + d, STEP)
+
+
+class InTwoSteps(Form):
+    def forward(self, table: Tensor, indices: list[Tensor], y: Tensor, x: Tensor) -> Tensor:
+        a, b, c, d = self.rows(table, indices)
+        top, bottom = (left + (right - left) * x.unsqueeze(-1) for left, right in ((a, b), (c, d)))
+        return rounded(top + (bottom - top) * y.unsqueeze(-1), STEP)
+
+
+class WithoutWeights(Form):
+    exact = False
+
+    def forward(self, table: Tensor, indices: list[Tensor], y: Tensor, x: Tensor) -> Tensor:  # noqa: ARG002
+        a, b, c, d = self.rows(table, indices)
+        return rounded(a + b + c + d, STEP)
+
+
+class LookUps(Form):
+    exact = False
+
+    def forward(self, table: Tensor, indices: list[Tensor], y: Tensor, x: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG002
         return tuple(torch.embedding(table, i) for i in indices)
+
+
+FORMS: dict[str, type[Form]] = {
+    "float": InFloat,
+    "int8": InInt8,
+    "spread": Spread,
+    "two steps": InTwoSteps,
+    "no weights": WithoutWeights,
+    "look-ups": LookUps,
+}
 
 
 def main() -> None:
@@ -74,28 +120,22 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=60)
     rounds = parser.parse_args().rounds
     torch.set_num_threads(1)
-    for title, samples in SAMPLES.items():
-        inputs = case(samples)
-        programs = {"float": InFloat(), "int8": InInt8(), "look-ups": LookUps()}
-        show(f"{title}: {samples} samples of {CHANNELS} channels", programs, inputs, rounds)
+    for samples in SAMPLES:
+        show(samples, rounds)
 
 
-def case(samples: int) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-    torch.manual_seed(0)
-    table = torch.randint(-127, 128, (PIXELS, CHANNELS), dtype=torch.int8)
-    first = torch.randint(0, PIXELS - 40, (samples,))
-    y, x = torch.rand(samples), torch.rand(samples)
-    return table, [first + step for step in (0, 1, 32, 33)], [(1 - y) * (1 - x), (1 - y) * x, y * (1 - x), y * x]
-
-
-def show(title: str, programs: dict[str, nn.Module], inputs: Any, rounds: int) -> None:
+def show(samples: int, rounds: int) -> None:
     from executorch.runtime import Runtime
 
-    flat = [inputs[0], *inputs[1], *inputs[2]]
-    files, loaded, methods = [], [], {}
-    for name, program in programs.items():
+    torch.manual_seed(0)
+    table = torch.randint(-127, 128, (ROWS, CHANNELS), dtype=torch.int8)
+    first = torch.randint(0, ROWS - 40, (samples,))
+    indices, y, x = [first + step for step in (0, 1, 32, 33)], torch.rand(samples), torch.rand(samples)
+    flat, files, loaded, methods = [table, *indices, y, x], [], [], {}
+    for name, form in FORMS.items():
         with quiet():
-            files.append(bytes(lower({"run": torch.export.export(program, inputs)}, {}).to_executorch().buffer))
+            program = torch.export.export(form(), (table, indices, y, x))
+            files.append(bytes(lower({"run": program}, {}).to_executorch().buffer))
         loaded.append(Runtime.get().load_program(files[-1]))  # a method outlives neither
         methods[name] = loaded[-1].load_method("run")
     taken: dict[str, list[float]] = {name: [] for name in methods}
@@ -106,13 +146,13 @@ def show(title: str, programs: dict[str, nn.Module], inputs: Any, rounds: int) -
             for _ in range(BURST):
                 method.execute(flat)
             taken[name].append((time.process_time() - started) / BURST * 1e3)
-    table, indices, weights = inputs
-    true = sum(read(table[i], STEP).double() * w[:, None].double() for i, w in zip(indices, weights, strict=True))
-    print(title)
+    rows, shares = Form().rows(table, indices), Form().shares(y.double(), x.double())
+    true = sum(row.double() * w for row, w in zip(rows, shares, strict=True))
+    print(f"{samples} samples of {CHANNELS} channels")
     for name, method in methods.items():
         r10, ratio, r90 = np.percentile(np.divide(taken[name], taken["float"]), [10, 50, 90])
-        line = f"  {name:9} {np.median(taken[name]):6.3f} ms   {ratio:.2f} [{r10:.2f}, {r90:.2f}] of float"
-        if name != "look-ups":
+        line = f"  {name:10} {np.median(taken[name]):6.3f} ms   {ratio:.2f} [{r10:.2f}, {r90:.2f}] of float"
+        if FORMS[name].exact:
             error = (method.execute(flat)[0].double() - true) / STEP
             line += f"   error {error.square().mean().sqrt():.2f} steps (rms)"
         print(line)

@@ -15,8 +15,7 @@ from edgesr.bundle import GOLDEN, default_name, write_aside
 from edgesr.deployment.graphs import GraphName, Graphs, deployed_graphs
 from edgesr.errors import ParityError, UnavailableError, UsageError
 from edgesr.files.leftovers import work_folder
-from edgesr.models.registry import in_training
-from edgesr.models.shipped import trained_like
+from edgesr.models.shipped import trained_weights
 from edgesr.release import DEFAULT_CHECKPOINT
 from edgesr.runtime.base import Array, Runtime
 from edgesr.runtime.tried import remember
@@ -87,7 +86,7 @@ def plan(
         taken, notes = record.in_float_alone, (f"{error.what}: it is converted in float alone ({error.hint})",)
         loaded, quantization = choose_checkpoint(checkpoint, taken, None)
     if loaded.training.get("untrained"):
-        elsewhere = in_training(loaded.name) or trained_like(loaded.model.config)
+        elsewhere = trained_weights(loaded.name)
         what = f"{loaded.name} has no weights yet: random ones are converted, which restore nothing"
         notes += (f"{what} ({elsewhere})" if elsewhere else what,)
     quantization = quantization_for(record, loaded, quantization)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from conftest import TINY, lively
 from torch import nn
@@ -159,6 +160,13 @@ def _unquantize_first(module: GraphModule) -> None:
 
 def _chw(image: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).clone()
+
+
+CAUGHT_BY_NAME = (
+    pytest.param(with_wrong_step, "restore: int8 step of lr_extractor.", id="a step by 1.3"),
+    pytest.param(with_float_layer, "restore: convolutions in int8", id="a layer in float"),
+)
+"""Damages of the graphs that a conversion is made of, and what the file is caught by, as its check's name begins."""
 
 
 def names(checks: Sequence[Check]) -> list[str]:

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 from int8_networks import (
+    CAUGHT_BY_NAME,
     assert_every_int8_convolution_keeps_its_steps,
     failures,
     names,
     quantized,
-    with_float_layer,
-    with_wrong_step,
 )
 
 from edgesr.convert.coreai.conversion import convert
@@ -47,14 +46,7 @@ def test_every_int8_convolution_is_in_the_file_with_its_own_steps(artifact: Conv
     assert artifact[0].computes_in == "int8"
 
 
-@pytest.mark.parametrize(
-    ("damage", "named"),
-    [
-        (with_wrong_step, "restore: int8 step of lr_extractor."),
-        (with_float_layer, "restore: convolutions in int8"),
-    ],
-    ids=["a step by 1.3", "a layer in float"],
-)
+@pytest.mark.parametrize(("damage", "named"), CAUGHT_BY_NAME)
 def test_a_damaged_conversion_is_caught_by_name(damage: Callable[[Graphs], Graphs], named: str, tmp_path: Path) -> None:
     made, _ = converted(damage(quantized(LOWERING)), tmp_path)
     failed = [check for check in int8_checks(made.convolutions, quantized(LOWERING)) if not check.ok]

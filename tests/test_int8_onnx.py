@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 from conftest import TINY, lively
 from int8_networks import (
+    CAUGHT_BY_NAME,
     assert_every_int8_convolution_keeps_its_steps,
     failures,
     names,
     quantized,
-    with_float_layer,
-    with_wrong_step,
 )
 
 from edgesr.convert.int8 import Convolutions, int8_checks, shortfall, wanted
@@ -117,14 +116,7 @@ def test_both_forms_of_activations_are_one_arithmetic(tmp_path: Path) -> None:
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize(
-    ("damage", "named"),
-    [
-        (with_wrong_step, "restore: int8 step of lr_extractor."),
-        (with_float_layer, "restore: convolutions in int8"),
-    ],
-    ids=["a step by 1.3", "a layer in float"],
-)
+@pytest.mark.parametrize(("damage", "named"), CAUGHT_BY_NAME)
 def test_a_damaged_conversion_is_caught_by_name(damage, named: str, tmp_path: Path) -> None:
     conversion = convert(damage(quantized(LOWERING)), "int8", tmp_path, lambda stage: None)
     failed = [check for check in int8_checks(conversion.convolutions, quantized(LOWERING)) if not check.ok]

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from int8_networks import (
+    CAUGHT_BY_NAME,
     assert_every_int8_convolution_keeps_its_steps,
+    names,
     quantized,
     truth,
-    with_float_layer,
     with_other_weights,
-    with_wrong_step,
 )
 
 from edgesr.convert.int8 import int8_checks
@@ -61,18 +61,11 @@ def test_it_is_whole_on_the_npu_and_computes_in_int8_by_the_networks_own_steps(a
     assert said["nodes_on_npu"] == said["nodes"]
 
 
-@pytest.mark.parametrize(
-    ("damage", "named"),
-    [
-        (with_wrong_step, "restore: int8 step of lr_extractor."),
-        (with_float_layer, "restore: convolutions in int8"),
-    ],
-    ids=["a step by 1.3", "a layer in float"],
-)
+@pytest.mark.parametrize(("damage", "named"), CAUGHT_BY_NAME)
 def test_a_damaged_conversion_is_caught_by_name(damage: Callable[[Graphs], Graphs], named: str, tmp_path: Path) -> None:
     made, _ = converted(damage(quantized(LOWERING)), tmp_path)
     failed = [check for check in int8_checks(made.convolutions, quantized(LOWERING)) if not check.ok]
-    assert any(check.name.startswith(named) for check in failed)
+    assert any(name.startswith(named) for name in names(failed))
 
 
 def test_swapped_channels_are_caught_by_what_the_emulator_computes_and_in_the_file(tmp_path: Path) -> None:

@@ -39,19 +39,8 @@ def main() -> int:
         runs = [("cortex-a72", Path(sys.argv[1]))]
         for cpu, target, network in OTHERS:
             bundle = Path(scratch) / f"{network}-{target}"
-            convert = [
-                *EDGESR,
-                "convert",
-                "-c",
-                network,
-                "--target",
-                target,
-                "--precision",
-                "int8",
-                "--output",
-                str(bundle),
-            ]
-            subprocess.run(convert, check=True)
+            of = ["-c", network, "--target", target, "--precision", "int8", "--output", str(bundle)]
+            subprocess.run([*EDGESR, "convert", *of], check=True)
             runs.append((cpu, bundle))
         for cpu, bundle in runs:
             verify = [*EDGESR, "verify", "--arch", "arm64", "--cpu", cpu, str(bundle)]

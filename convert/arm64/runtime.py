@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class Cpu:
     """Four products of int8 at once."""
     i8mm: bool
     """A product of 2x8 by 8x2 matrices of int8 at once."""
-    atomics: bool = True
+    atomics: bool
     """ARMv8.1's, which PyTorch's files are compiled for."""
 
     def __str__(self) -> str:
@@ -47,8 +47,8 @@ class Cpu:
         return f"{self.name} ({' and '.join(has) or 'neither dotprod nor i8mm'})"
 
 
-def find_cpu(environment: Arm64Environment, ours: Path, name: str) -> Cpu:
-    """A CPU with what programs on it are told that it has.
+def find_cpu(environment: Arm64Environment, ours: Path, name: str, others: Sequence[str] = CPUS) -> Cpu:
+    """A CPU with what programs on it are told that it has; ``others`` are named where there is none of its name.
 
     Raises:
         UsageError: the emulator does not know it.
@@ -70,7 +70,9 @@ def find_cpu(environment: Arm64Environment, ours: Path, name: str) -> Cpu:
         ) from error
     if done.returncode:
         said = " ".join(done.stderr.split())[:200] or f"it ends with {done.returncode}"
-        raise UsageError(f"the emulator does not run a CPU {name!r}: {said}", f"among those it runs: {', '.join(CPUS)}")
+        raise UsageError(
+            f"the emulator does not run a CPU {name!r}: {said}", f"among those it runs: {', '.join(others)}"
+        )
     return Cpu(name, *(word == "1" for word in done.stdout.split()))
 
 

@@ -50,10 +50,10 @@ def verify_on_arm64(
 ) -> Verification:
     """The gate of ``verify`` on emulated arm64 CPUs: golden vectors, and real faces beside the network.
 
-    ``cpus``: names that QEMU knows; by default ``CPUS``, with and without dotprod and i8mm. What the files hold is not
-    read back: ``verify`` does it. ``emulated`` of the result says for each CPU whether the outputs are this machine's
-    to the bit. The first call fetches the emulator (half a minute, 700 MB in the user's cache), the first with an
-    ExecuTorch bundle ExecuTorch and PyTorch for it (a minute, 820 MB).
+    ``cpus``: names that QEMU knows; by default ``CPUS``, with and without dotprod and i8mm, or ``SINCE_2018`` for
+    ExecuTorch. What the files hold is not read back: ``verify`` does it. ``emulated`` of the result says for each CPU
+    whether the outputs are this machine's to the bit. The first call fetches the emulator (half a minute, 700 MB in the
+    user's cache), the first with an ExecuTorch bundle ExecuTorch and PyTorch for it (a minute, 820 MB).
 
     Raises:
         BundleError: it is damaged or no bundle; nothing of it was loaded.
@@ -64,6 +64,8 @@ def verify_on_arm64(
     report("checking hashes")
     bundle = open_bundle(Path(folder))
     engine = engine_of(bundle.manifest["target"])
+    executorch = engine is ENGINES["executorch"]
+    known = SINCE_2018 if executorch else CPUS
     environment = arm64_environment()
     environment.create(report)
     files = float(len(bundle.manifest["sha256"]))
@@ -71,11 +73,8 @@ def verify_on_arm64(
     emulated: list[Emulated] = []
     reference = None
     with ours() as path:
-        found = [
-            find_cpu(environment, path, name)
-            for name in cpus or (SINCE_2018 if engine is ENGINES["executorch"] else CPUS)
-        ]
-        if engine is ENGINES["executorch"]:
+        found = [find_cpu(environment, path, name, known) for name in cpus or known]
+        if executorch:
             refuse_older(found)
             environment.add_executorch(report)
         if work.add(form_checks(bundle)):
@@ -85,7 +84,7 @@ def verify_on_arm64(
                 emulated += _run_on_each(_Machines(environment, path, found, engine), work, reference)
     if reference is None:
         work.unverified.append(NO_CHECKPOINT)
-    if engine is ENGINES["executorch"]:
+    if executorch:
         work.notes.append(OLDER_EXECUTORCH)
     unverified = "; ".join(work.unverified) or None
     return Verification(tuple(work.checks), work.evaluated_with, tuple(work.notes), unverified, tuple(emulated))

@@ -11,13 +11,11 @@ from edgesr.ablations.budget import Budget
 from edgesr.ablations.runs import RowResult
 from edgesr.ablations.tables import Entry, Table
 from edgesr.evaluation.methods import Evaluation
-from edgesr.evaluation.metrics import Interval, over_people
+from edgesr.evaluation.metrics import WITHIN, Interval, over_people
 
 CHOSEN_ON, REPORTED_ON = "val", "test"
 METRICS = {"psnr": ".2f", "ssim": ".4f", "identity": ".4f"}
 NO_LPIPS = "the HIME paper's column LPIPS is left out: its weights are not here"
-WITHIN = "within its interval"
-"""Of a difference whose 95 % interval holds 0: the table does not tell which row is better."""
 
 
 @dataclasses.dataclass(frozen=True)

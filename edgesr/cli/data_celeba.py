@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 identities_option = click.option(
     "--identities", type=click.Path(path_type=Path), help="CelebA's identity_CelebA.txt. Default: in ROOT."
 )
-seed_option = click.option("--seed", default=0, show_default=True, help="Of the split and the exemplars.")
 
 
 @click.command("celebamask")
@@ -26,7 +25,7 @@ seed_option = click.option("--seed", default=0, show_default=True, help="Of the 
 @size_option
 @identities_option
 @click.option("--val-people", default=0, show_default=True, type=click.IntRange(0), help="Taken from train, for val.")
-@seed_option
+@click.option("--seed", default=0, show_default=True, help="Of the split and the exemplars.")
 @format_option
 @threads_option
 @output.force_option

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edgesr.cli.eval_text import METRICS, Table, percent
+from edgesr.evaluation.metrics import WITHIN
 
 if TYPE_CHECKING:
     from edgesr.evaluation.against import Difference
@@ -20,6 +21,6 @@ def table(found: Sequence[Difference]) -> Table:
     for one in found:
         of = percent(one.interval) if one.metric in SHARES else one.interval
         digits = {"psnr": "+.3f"}.get(one.metric, "+.1f" if one.metric in SHARES else "+.4f")
-        within = "within its interval" if one.interval.holds_zero else ""
+        within = WITHIN if one.interval.holds_zero else ""
         lines.append([one.of, NAMES.get(one.metric, one.metric), format(of, digits), within])
     return ["method", "figure", "difference [95 %]", ""], lines

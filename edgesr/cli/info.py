@@ -179,12 +179,10 @@ def show(facts: dict[str, Any], asked: str) -> None:
     output.write(f"                 {facts['gmacs_paper']:.3f} as the paper counts (nothing precomputed)")
     output.write(f"  gallery        {facts['gallery_bytes'] / 1024:,.0f} KiB an exemplar, in int8")
     if facts["checkpoint_sha256"] is None:
-        from edgesr.models.registry import in_training, preset
-        from edgesr.models.shipped import trained_like
+        from edgesr.models.shipped import trained_weights
 
         output.write(f"  no weights: edgesr train FOLDER --network {asked} makes some")
-        known = preset(asked)
-        if elsewhere := in_training(asked) or (trained_like(known) if known else ""):
+        if elsewhere := trained_weights(asked):
             output.write(f"  {elsewhere}")
         return
     output.write(f"  feature space  {facts['feature_space']}")

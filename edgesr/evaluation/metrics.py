@@ -46,6 +46,10 @@ def ssim(image: Pixels, truth: Pixels) -> float:
     return float((luminance * structure).mean())
 
 
+WITHIN = "within its interval"
+"""What tables say of a difference whose interval holds 0."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Interval:
     """A mean and its 95 % interval; all three are nan where nothing was measured."""

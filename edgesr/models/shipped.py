@@ -6,7 +6,7 @@ import dataclasses
 
 from edgesr.models.architecture import NetworkConfig
 from edgesr.models.description import SHIPPED, read_description, shipped_names
-from edgesr.models.registry import architecture_of
+from edgesr.models.registry import architecture_of, in_training, preset
 from edgesr.release import DEFAULT_CHECKPOINT
 
 PHOTO_NETWORKS = (DEFAULT_CHECKPOINT, "hime-small-x8-photo", "hime-small-lr64-x4-photo")
@@ -45,11 +45,15 @@ def photo_network_of(lr_size: int) -> str | None:
     return next((name for name in PHOTO_NETWORKS if read_description(SHIPPED / name).config.lr_size == lr_size), None)
 
 
-def trained_like(config: NetworkConfig) -> str:
-    """Which shipped network has a preset's form, but for its slots, as a clause; empty where none has."""
+def trained_weights(name: str) -> str:
+    """Where a preset without weights has some all the same, as a clause: a shipped network of its form but for the
+    slots, or weights in training. Empty where there are none."""
+    config = preset(name)
+    if config is None:
+        return ""
     form = config.replace(slots=1)
     alike = [one.name for one in shipped_networks() if not one.quantized and one.config.replace(slots=1) == form]
-    return f"trained ones of this form: {', '.join(alike)}" if alike else ""
+    return f"trained ones of this form: {', '.join(alike)}" if alike else in_training(name)
 
 
 def to_give(name: str) -> str:
