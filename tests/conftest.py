@@ -47,6 +47,7 @@ threads.use(1)
 gc.set_threshold(*SELDOM)  # many tests export graphs without converting them
 
 LONG = {
+    "test_arm64",
     "test_benchmark",
     "test_booth",
     "test_cli",
@@ -65,12 +66,15 @@ LONG = {
     "test_evaluation_bins",
     "test_executorch",
     "test_executorch_int8",
+    "test_executorch_lowering",
     "test_gallery_roundtrip",
     "test_gallery_store",
     "test_hime_large_targets",
     "test_hime_large_training",
+    "test_int8_coreai",
     "test_int8_coreml",
     "test_int8_onnx",
+    "test_int8_qnn",
     "test_int8_tflite",
     "test_kill_points",
     "test_library",
@@ -89,6 +93,8 @@ LONG = {
     "test_quantize_again",
     "test_repeated_work",
     "test_report",
+    "test_report_networks",
+    "test_report_of_graphs",
     "test_shipped_checkpoint",
     "test_tflite",
     "test_threads_safe",
