@@ -58,7 +58,13 @@ def test_the_lr_face_alone_differs_by_degradation(sharp: FaceSet) -> None:
 
 
 @pytest.mark.parametrize(
-    ("degradation", "curriculum"), [("phone", Curriculum()), ("bicubic", DROPPING), ("phone", DROPPING)]
+    ("degradation", "curriculum"),
+    [
+        ("phone", Curriculum()),
+        ("bicubic", DROPPING),
+        ("phone", DROPPING),
+        ("phone", Curriculum(clean=0.5)),
+    ],
 )
 def test_processes_together_degrade_as_one_alone_would(
     sharp: FaceSet, degradation: str, curriculum: Curriculum
@@ -88,6 +94,20 @@ def test_detail_is_dropped_of_so_many_lr_faces(sharp: FaceSet, drop: float, leas
         torch.testing.assert_close(batch.lr[dropped], halve_detail(lr)[dropped])
         shares.append(dropped.float().mean())
     assert least <= torch.stack(shares).mean() <= most
+
+
+def test_so_many_more_lr_faces_are_clean_and_the_rest_as_before(sharp: FaceSet) -> None:
+    least, most = 0, 0
+    for step in range(4):
+        usual, batch = (sampler(sharp, "phone", Curriculum(clean=clean)).batch(step, 0.3) for clean in (0.0, 0.5))
+        clean, before = (
+            (lr == bicubic_downsample(batch.hr, 4).mul(255).round().div(255)).flatten(1).all(1)
+            for lr in (batch.lr, usual.lr)
+        )
+        assert torch.equal(batch.hr, usual.hr)
+        assert torch.equal(batch.lr[~clean], usual.lr[~clean])
+        least, most = least + int(before.sum()), most + int(clean.sum())
+    assert least < 0.3 * 4 * len(batch.lr) < most < 0.8 * 4 * len(batch.lr)
 
 
 def test_an_augmented_target_is_warped_and_relit_before_it_is_degraded_and_its_exemplars_are_not(
@@ -150,6 +170,7 @@ SETTINGS: list[dict[str, Any]] = [
     {"degradation": "phone"},
     {"curriculum": Curriculum(0.2, detail_drop=0.5)},
     {"curriculum": Curriculum(0.2, augment=0.5)},
+    {"degradation": "phone", "curriculum": Curriculum(0.2, clean=0.5)},
     {"offset_learning_rate": 3.0},
     {"betas": (0.0, 0.99)},
     {"rates": (("cofa.", 0.1),)},
@@ -181,7 +202,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(new_trainer: NewTrainer, chan
 def test_settings_at_their_defaults_leave_older_runs_resumable() -> None:
     identity = CONFIG.identity()
     assert not {"degradation", "offset_learning_rate", "betas", "rates", "equalised"} & set(identity)
-    assert not {"detail_drop", "augment"} & set(identity["curriculum"])
+    assert not {"detail_drop", "augment", "clean"} & set(identity["curriculum"])
     for changes in SETTINGS:
         assert dataclasses.replace(CONFIG, **changes).identity() != identity
 
@@ -252,6 +273,8 @@ def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
         dataclasses.replace(CONFIG, **wrong)
     with pytest.raises(UsageError, match="detail_drop"):
         Curriculum(detail_drop=1.5)
+    with pytest.raises(UsageError, match="clean"):
+        Curriculum(clean=-0.1)
     with pytest.raises(UsageError, match="augment"):
         Curriculum(augment=-1)
 

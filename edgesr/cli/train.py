@@ -79,6 +79,13 @@ from edgesr.process.extras import title
     help="What LR faces are made with. Default: what --init was trained for, else bicubic, as the papers.",
 )
 @click.option(
+    "--clean-share",
+    default=0.0,
+    show_default=True,
+    type=Number(0, 1),
+    help="Probability of an LR face that is only scaled down, beside those that the degradation leaves clean.",
+)
+@click.option(
     "--detail-drop",
     default=0.0,
     show_default=True,
@@ -138,6 +145,7 @@ def command(
     slot_probabilities: str,
     flips: str,
     degradation: str | None,
+    clean_share: float,
     detail_drop: float,
     augment: float,
     wrong_gallery: float,
@@ -203,6 +211,7 @@ def command(
             detail_drop,
             augment,
             wrong_gallery,
+            clean_share,
         ),
         "loss": loss_config,
         "discriminator_learning_rate": loss["discriminator_learning_rate"],

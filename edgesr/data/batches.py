@@ -83,6 +83,9 @@ class Curriculum:
     wrong_gallery: float = 0.0
     """Probability that all exemplars of a sample are another person's, with the target as it is: a network learns to
     tell from the LR face whether its exemplars fit, and turns fewer strangers into the gallery's person."""
+    clean: float = 0.0
+    """Probability that an LR face is scaled down and nothing else, whatever the degradation: beside those that a
+    phone's preset leaves clean. A network that takes every face for a phone's sharpens a clean one too much."""
 
     def __post_init__(self) -> None:
         if self.flips not in FLIPS:
@@ -97,6 +100,8 @@ class Curriculum:
             raise UsageError(f"detail_drop is {self.detail_drop}", "it is a probability, from 0 to 1")
         if not 0 <= self.wrong_gallery <= 1:
             raise UsageError(f"wrong_gallery is {self.wrong_gallery}", "it is a probability, from 0 to 1")
+        if not 0 <= self.clean <= 1:
+            raise UsageError(f"clean is {self.clean}", "it is a probability, from 0 to 1")
         if not 0 <= self.augment <= 2:
             raise UsageError(f"augment is {self.augment}", "it is an amount, from 0 to 2")
 
@@ -206,12 +211,17 @@ class BatchSampler:
 
     def _degrade(self, hr: Tensor, random: torch.Generator, part: slice) -> Tensor:
         """LR faces [B, 3, h, w] at 8-bit levels; its random numbers are the last of a batch."""
-        b, drop = self.batch_size, self.curriculum.detail_drop
-        lr = lr_faces(hr, self.scale, self.degradation, random, b, part)
-        if not drop:
-            return lr
-        dropped = (torch.rand(b, generator=random)[part] < drop).to(hr.device)[:, None, None, None]
-        return torch.where(dropped, halve_detail(lr), lr)
+        lr = lr_faces(hr, self.scale, self.degradation, random, self.batch_size, part)
+        if clean := self.curriculum.clean:
+            lr = torch.where(self._some(clean, lr, random, part), lr_faces(hr, self.scale, "bicubic", random), lr)
+        if drop := self.curriculum.detail_drop:
+            lr = torch.where(self._some(drop, lr, random, part), halve_detail(lr), lr)
+        return lr
+
+    def _some(self, probability: float, images: Tensor, random: torch.Generator, part: slice) -> Tensor:
+        """Which of the ``images``, a part of a batch, something happens to [B, 1, 1, 1]."""
+        chosen = torch.rand(self.batch_size, generator=random)[part] < probability
+        return chosen.to(images.device)[:, None, None, None]
 
     def _flips(self, random: torch.Generator) -> tuple[Tensor, Tensor]:
         """Which faces of the batch are flipped, and whose exemplars are."""

@@ -100,7 +100,7 @@ class TrainConfig:
         for name in (*later, "pretraining_share", "pretraining_warp"):
             if fields[name] == _default(self, name):
                 del fields[name]
-        for name in ("detail_drop", "augment", "wrong_gallery"):
+        for name in ("detail_drop", "augment", "wrong_gallery", "clean"):
             if fields["curriculum"][name] == _default(self.curriculum, name):
                 del fields["curriculum"][name]
         return fields
