@@ -74,11 +74,13 @@ def test_other_faces_and_other_judges_are_refused(call: Call, evaluated: Evaluat
 
     otherwise = rewritten(written, tmp_path / "otherwise.csv", brighter)
     broken = rewritten(written, tmp_path / "broken.csv", lambda _, row: row.update(psnr="good"))
+    (tmp_path / "twice.csv").write_text(written.read_text() + written.read_text().split("\n", 1)[1])
     (tmp_path / "empty.csv").write_text("person,target\n")
     for against, more, code, message in (
         (written, ("--limit", 2), 2, "is of other faces: 2 of 2 here are among its"),
         (otherwise, (), 2, "was judged otherwise: psnr of bicubic"),
         (broken, (), 5, "has no figures of bicubic on"),
+        (tmp_path / "twice.csv", (), 5, "twice"),
         (tmp_path / "empty.csv", (), 5, "has no column"),
         (tmp_path / "nothing.csv", (), 5, "no file"),
     ):

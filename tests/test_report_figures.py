@@ -162,6 +162,9 @@ def test_the_verdict_says_where_its_choice_fails_on_another_split() -> None:
 
 
 def test_the_verdict_says_where_no_int8_was_measured() -> None:
+    assert verdict([row("onnx", "int8", 0, 0, 1, 1.0)], Limits(), few=True).headline.startswith(
+        "At a first look: ship "
+    )
     assert "No int8 network was measured" in verdict([row("onnx", "fp32", 0, 0, 1, 1.0)], Limits()).headline
 
 

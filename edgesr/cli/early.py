@@ -11,6 +11,7 @@ from typing import Any
 
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.files.places import expanded, refuse_own_output
+from edgesr.files.reading import no_file
 
 
 def network(name: str | Path, *, presets: bool = False) -> None:
@@ -77,7 +78,7 @@ def files(*paths: Path | None) -> None:
     """Raises InputOutputError: one of the files is not there, or neither a file nor a folder."""
     for path in paths:
         if path is not None and not path.exists():
-            raise InputOutputError(f"no file {path}")
+            raise no_file(path)
         if path is not None and not (path.is_file() or path.is_dir()):
             raise InputOutputError(
                 f"{path} is a pipe or device, not a file", "save its content as a file, and name that"

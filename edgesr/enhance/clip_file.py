@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from edgesr.errors import InputOutputError, UnavailableError
-from edgesr.files.reading import open_plain
+from edgesr.files.reading import no_file, open_plain
 from edgesr.images.photo_formats import VIDEO, kind_of
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _reaches_its_end(path: Path) -> None:
             else:
                 end = _end_of_chunks(stream, size, "little" if head[:4] == b"RIFF" else "big")
     except FileNotFoundError as error:
-        raise InputOutputError(f"no file {path}") from error
+        raise no_file(path) from error
     except OSError as error:
         raise InputOutputError(f"cannot read {path}: {error.strerror or error}") from error
     if end > size:

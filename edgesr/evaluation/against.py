@@ -61,6 +61,8 @@ class Other:
         found: Figures = {}
         for row in read_table(path, hint, ("person", "target", "method", "psnr")):
             name, method = (row.pop("person"), row.pop("target")), row.pop("method")
+            if method in found.get(name, {}):
+                raise InputOutputError(f"{path} has {method} on {'/'.join(name)} twice", hint)
             try:
                 found.setdefault(name, {})[method] = {metric: float(value) for metric, value in row.items()}
             except ValueError as error:

@@ -61,6 +61,7 @@ def _locked(output: Path, wait: bool) -> Iterator[None]:
     try:
         made = make_folder(output.parent)
         _sweep(output.parent, file)
+        file.touch()  # where nothing can be made this says so; the lock would go on trying
         lock.acquire(timeout=-1 if wait else SWEEPING, poll_interval=0.02)
         _sign(file)
     except filelock.Timeout as error:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import difflib
 import io
 import itertools
 import json
@@ -43,6 +45,19 @@ def open_plain(path: Path) -> io.BufferedReader:
     return os.fdopen(descriptor, "rb")
 
 
+def no_file(path: Path, hint: str = "") -> InputOutputError:
+    """What to say of a file that is not there, with a name that resembles it, or how far the path does lead."""
+    folder = path.absolute().parent
+    if not hint and not folder.is_dir():
+        hint = f"is the path right? There is no folder {path.parent}"
+    if not hint:
+        alike: list[str] = []
+        with contextlib.suppress(OSError):  # a folder that may not be listed
+            alike = difflib.get_close_matches(path.name, [one.name for one in folder.iterdir()], n=1)
+        hint = f"there is {path.parent / alike[0]}" if alike else f"is the name right? {folder} holds none alike"
+    return InputOutputError(f"no file {path}", hint)
+
+
 def read_text(path: Path, hint: str = "", most: int = MOST) -> str:
     """A UTF-8 file, with or without the mark that Windows sets before it; lines end in a newline alone.
 
@@ -56,7 +71,7 @@ def read_text(path: Path, hint: str = "", most: int = MOST) -> str:
             raise InputOutputError(f"{path} has more than {most >> 20} MiB", hint)
         return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except FileNotFoundError as error:
-        raise InputOutputError(f"no file {path}", hint) from error
+        raise no_file(path, hint) from error
     except OSError as error:
         raise InputOutputError(f"cannot read {path}: {error.strerror or error}", hint) from error
     except UnicodeDecodeError as error:

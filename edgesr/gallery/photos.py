@@ -17,6 +17,7 @@ from edgesr.faces.alignment import Alignment, Array, crop_face, transform
 from edgesr.faces.descriptor import Descriptor, describe
 from edgesr.faces.detection import VIEW_SIDE
 from edgesr.faces.face import LONG_SIDE, Detector, Face
+from edgesr.files.reading import no_file
 from edgesr.gallery.quality import SIDE, Quality, fingerprint, judge
 from edgesr.gallery.strict_json import MOST_TEXT
 from edgesr.images.imaging import IMAGE_SUFFIXES, Pixels, read_bytes, read_reduced
@@ -88,8 +89,8 @@ def gather(paths: Iterable[Path]) -> list[Path]:
         else:
             found[path] = None
     if not any(os.path.lexists(path) for path in found):
-        if found:
-            raise InputOutputError(f"no file or folder {next(iter(found))}")
+        if missing := next(iter(found), None):
+            raise InputOutputError(f"no file or folder {missing}", no_file(missing).hint)
         raise InputOutputError(
             f"no photos in {', '.join(map(str, paths))}", f"they end in {', '.join(sorted(IMAGE_SUFFIXES))}"
         )

@@ -21,6 +21,7 @@ import filelock
 from edgesr.errors import EdgesrError, InputOutputError
 from edgesr.files import exchange
 from edgesr.files.atomic import cannot_write, make_folder, refuse_special, remove_empty
+from edgesr.files.reading import no_file
 
 PRIVATE = 0o600
 CHUNK = 1 << 20
@@ -132,7 +133,7 @@ def read_private(path: Path, parse: Callable[[BinaryIO, int], T]) -> T:
                 if os.path.samestat(status, path.stat()):
                     return parsed
     except FileNotFoundError as error:
-        raise InputOutputError(f"no file {path}") from error
+        raise no_file(path) from error
     except OSError as error:
         raise InputOutputError(f"cannot read {path}: {error.strerror or error}") from error
 
@@ -150,7 +151,7 @@ def erase(path: Path) -> int:
     with locked(path):
         try:
             if not path.exists() and not aside.exists():
-                raise InputOutputError(f"no file {path}")
+                raise no_file(path)
             if path.exists():
                 if not path.is_file():
                     raise InputOutputError(f"{path} is no file", "name the gallery itself")

@@ -11,7 +11,7 @@ from PIL import Image, JpegImagePlugin
 
 from edgesr.errors import InputOutputError, UsageError
 from edgesr.files.atomic import file_aside
-from edgesr.files.reading import open_plain
+from edgesr.files.reading import no_file, open_plain
 from edgesr.images.decoding import MAX_PIXELS, opened, orientation_of
 from edgesr.images.photo_formats import IMAGE_SUFFIXES
 from edgesr.images.samples16 import deep_bits, read_deep
@@ -57,7 +57,7 @@ def read_bytes(path: Path) -> bytes:
                 raise InputOutputError(f"{path} is larger than {MAX_BYTES >> 20} MiB", "save it smaller first")
             return stream.read(size)
     except FileNotFoundError as error:
-        raise InputOutputError(f"no file {path}") from error
+        raise no_file(path) from error
     except IsADirectoryError as error:
         raise InputOutputError(f"{path} is a folder, not a photo") from error
     except OSError as error:

@@ -73,7 +73,7 @@ def measure_report(
     worst, pictures = worst_faces(subject, rows, measuring.open, settings, meter, tools)
     people = len({face.person for face in split.faces})
     graphs = artifact_graphs([bundle for bundle, _ in measured], subject, layer_faces, tools) if settings.graph else ()
-    checkpoint = subject.checkpoint
+    checkpoint, first_look = subject.checkpoint, few(len(split.faces), people)
     report = Report(
         name=checkpoint.name,
         checkpoint_sha256=checkpoint.sha256,
@@ -88,8 +88,8 @@ def measure_report(
         people=people,
         identity_embedder=meter.embedder.name if meter else None,
         limits=settings.limits,
-        verdict=verdict(rows, settings.limits, {table.split: table.rows for table in tables}),
-        few=few(len(split.faces), people),
+        verdict=verdict(rows, settings.limits, {table.split: table.rows for table in tables}, bool(first_look)),
+        few=first_look,
         anchors=measuring.anchors(split),
         rows=tuple(rows),
         missing=tuple(measuring.missing),

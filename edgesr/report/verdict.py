@@ -130,15 +130,22 @@ def few(faces: int, people: int) -> str:
     return f"Judged on {counted} alone: a first look, no ground to ship on (edgesr report --data FOLDER, no --limit)."
 
 
-def verdict(rows: Sequence[Row], limits: Limits, others: Mapping[str, Sequence[Row]] | None = None) -> Verdict:
+def verdict(
+    rows: Sequence[Row],
+    limits: Limits,
+    others: Mapping[str, Sequence[Row]] | None = None,
+    few: bool = False,
+) -> Verdict:
     """What to ship, of the rows of the first split; ``others`` are those of further splits, by the split's name.
+    Of ``few`` faces it calls itself a first look.
 
     Of the rows within the limits the fastest is chosen. Where not all could be timed, it is the smallest that computes
     in float: integers are taken for their speed, and there nobody has seen it.
     """
     targets = list(dict.fromkeys(row.target for row in rows))
     lines = [_line([row for row in rows if row.target == target], limits, others or {}) for target in targets]
-    return Verdict(_headline(rows, lines), tuple(lines))
+    headline = _headline(rows, lines)
+    return Verdict(f"At a first look: {headline[0].lower()}{headline[1:]}" if few else headline, tuple(lines))
 
 
 def _line(rows: Sequence[Row], limits: Limits, others: Mapping[str, Sequence[Row]]) -> Line:
