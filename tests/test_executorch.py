@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +151,21 @@ def test_conversion_and_runtime_are_silent(
     opened(artifact).run("encode", [tensor.numpy() for tensor in artifact[0].inputs("encode")])
     assert capfd.readouterr() == ("", "")
     assert not recwarn.list
+
+
+def test_a_program_is_run_without_the_exporter(rows: Converted) -> None:
+    """Its import takes 7 s of CPU, and somebody who restores a face waits for it."""
+    graphs, conversion, folder = rows
+    (folder / "told.pkl").write_bytes(pickle.dumps((folder, conversion.files, graphs.interface, conversion.tensors)))
+    run = """
+import pickle, sys
+from pathlib import Path
+from edgesr.runtime.executorch import ExecuTorchRuntime
+ExecuTorchRuntime(*pickle.loads(Path(sys.argv[1]).read_bytes()), 1)
+print("executorch.exir" in sys.modules)
+"""
+    told = subprocess.run([sys.executable, "-c", run, folder / "told.pkl"], capture_output=True, text=True, check=True)
+    assert (told.stdout, told.stderr) == ("False\n", "")
 
 
 def test_threads_are_set(rows: Converted) -> None:

@@ -35,7 +35,7 @@ PYTHON = (3, 11)
 """Of Debian 12."""
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64")
 STARTS = "import numpy, onnxruntime, ai_edge_litert.interpreter; import edgesr.runtime.isolated_worker"
-EXECUTORCH_STARTS = "import executorch.runtime, edgesr.runtime.executorch"
+EXECUTORCH_STARTS = "import edgesr.runtime.executorch; from executorch.extension.pybindings import _portable_lib"
 SPACE = f"it needs 700 MB, and 820 more for ExecuTorch; {VARIABLE} says where"
 UNREAD = ("doc", "man", "locale", "info")
 """Folders of share that nothing reads here."""

@@ -28,22 +28,23 @@ class ExecuTorchRuntime(GraphRuntime):
     """Threads of the pool as it is."""
 
     def _open(self, folder: Path, files: Mapping[str, str], threads: int) -> None:
+        # The extension itself, as arm64's and x86's wheels have it (torch, whose libraries it needs, is loaded above).
+        # `executorch.runtime` has the same functions, and imports the whole exporter for a warning's class: 7 s of CPU.
         with quiet():
-            from executorch.extension.pybindings import portable_lib
-            from executorch.runtime import Runtime, Verification
+            from executorch.extension.pybindings import _portable_lib as extension
         with capture_native_stderr() as explained:
             try:
                 if ExecuTorchRuntime._pool != threads:
-                    portable_lib._unsafe_reset_threadpool(threads)
+                    extension._unsafe_reset_threadpool(threads)
                     ExecuTorchRuntime._pool = threads
                 # Kept for as long as its methods: without their program they crash the process.
-                self._program = Runtime.get().load_program(
-                    folder / files["model"], verification=Verification.InternalConsistency
+                self._program = extension._load_program(
+                    str(folder / files["model"]), program_verification=extension.Verification.InternalConsistency
                 )
                 self._methods = {graph: self._program.load_method(graph) for graph in self.specs}
             except RuntimeError as error:
                 raise RuntimeError(f"{error}\n{explained()}") from error
 
     def _run(self, graph: str, inputs: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
-        outputs = self._methods[graph].execute([torch.from_numpy(array) for array in inputs])
+        outputs = self._methods[graph]([torch.from_numpy(array) for array in inputs])
         return [np.asarray(output) for output in outputs]
