@@ -83,7 +83,8 @@ def as_the_libraries_do() -> Iterator[None]:
         stack.enter_context(mock.patch.object(coreml, "without_validation", contextlib.nullcontext))
         stack.enter_context(mock.patch.object(targets, "seldom_collected", contextlib.nullcontext))
         stack.enter_context(mock.patch.object(fx_graphs, "code_when_asked", contextlib.nullcontext))
-        stack.enter_context(mock.patch.object(executorch, "traced_when_changed", contextlib.nullcontext))
+        for name in ("traced_when_changed", "computed_once"):
+            stack.enter_context(mock.patch.object(executorch, name, contextlib.nullcontext))
         stack.enter_context(mock.patch.object(executorch, "lower", lower_as_executorch_does))
         for module in (onnx, coreml, executorch):
             stack.enter_context(mock.patch.object(module, "share_provenance", nothing))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import functools
+import importlib
 import weakref
 from collections.abc import Iterator
 from typing import Any
 
 import torch.fx
+import torch.utils._pytree as pytree
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.fx.passes.infra.pass_base import PassResult
 
 from .repeated_work import in_this_thread, this_thread
@@ -137,3 +141,90 @@ def _traces_only(kind: type, base: type) -> bool:
     own = [vars(one) for one in kind.__mro__[: kind.__mro__.index(base)]]
     changed = {name for names in own for name, value in names.items() if callable(value) and name in dir(base)}
     return changed <= {"__init__", "call", "requires", "ensures"}
+
+
+@contextlib.contextmanager
+def computed_once() -> Iterator[None]:
+    """In this thread passes that trace a graph anew take what an operator gives, which is a shape and no numbers, from
+    the pass before where it is applied to the same values: of 900 operators each of twenty passes changes few."""
+    for module, kind in (
+        ("torch._export.pass_base", "_ExportPassBaseDeprecatedDoNotUse"),
+        ("executorch.exir.pass_base", "_ExportPassBase"),
+    ):
+        with contextlib.suppress(ImportError, AttributeError):
+            traces: Any = getattr(importlib.import_module(module), kind)
+            if not hasattr(traces._fx, "__wrapped__"):
+                traces._fx = _unless_known(traces._fx)
+    before, this_thread.known_values = getattr(this_thread, "known_values", None), {}
+    try:
+        yield
+    finally:
+        this_thread.known_values = before
+
+
+def _unless_known(fx: Any) -> Any:
+    @functools.wraps(fx)
+    def traced(self: Any, *arguments: Any) -> Any:
+        known = getattr(this_thread, "known_values", None)
+        if known is not None and not isinstance(self.interpreter, _Remembering):
+            self.interpreter = _Remembering(self.interpreter.module, known)  # a pass has a new one for every graph
+        return fx(self, *arguments)
+
+    return traced
+
+
+class _Remembering(torch.fx.Interpreter):
+    """Applies an operator to fake tensors, which have a shape and nothing else, or knows what has come of it before."""
+
+    def __init__(self, module: torch.nn.Module, known: dict[Any, Any]) -> None:
+        super().__init__(module)
+        self.known = known
+        self.times: collections.Counter[Any] = collections.Counter()
+
+    def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
+        if (applied := _applied(target, args, kwargs)) is None:
+            return super().call_function(target, args, kwargs)
+        # Two nodes that apply an operator to the same values have a value each.
+        self.times[applied] += 1
+        key = applied, self.times[applied]
+        if key not in self.known:
+            value = super().call_function(target, args, kwargs)
+            if not all(_is_shape_alone(one) for one in pytree.tree_leaves(value)):
+                return value
+            self.known[key] = value, args, kwargs  # which keep their identities taken
+        return self.known[key][0]
+
+
+def _applied(target: Any, args: Any, kwargs: Any) -> Any:
+    """An operator with what it is applied to, to be looked up; None where it may give something else another time."""
+    own = torch._ops.OpOverload
+    operator = (
+        target if isinstance(target, own) else getattr(target, "_op", None)
+    )  # that one of ExecuTorch's stands for
+    if not isinstance(operator, own) or operator._schema.is_mutable:
+        return None
+    leaves = pytree.tree_leaves((args, kwargs))
+    fakes = [leaf for leaf in leaves if isinstance(leaf, FakeTensor)]
+    if not fakes or not all(map(_is_shape_alone, fakes)):
+        return None
+    applied = operator, _by_identity(args), _by_identity(dict(kwargs))
+    try:
+        hash(applied)
+    except TypeError:
+        return None
+    return applied
+
+
+def _by_identity(value: Any) -> Any:
+    """Arguments to be told apart: tensors by which they are, all else by what it is; lists as tuples."""
+    if isinstance(value, torch.Tensor):
+        return id(value)
+    if isinstance(value, list | tuple):
+        return tuple(map(_by_identity, value))
+    if isinstance(value, dict):
+        return tuple((name, _by_identity(one)) for name, one in value.items())
+    return type(value), value
+
+
+def _is_shape_alone(value: Any) -> bool:
+    return isinstance(value, FakeTensor) and value.constant is None

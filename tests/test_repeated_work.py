@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.fx.traceback import NodeSource
 
-from edgesr.convert.fx_graphs import code_when_asked, traced_when_changed
+from edgesr.convert.fx_graphs import code_when_asked, computed_once, traced_when_changed
 from edgesr.convert.repeated_work import (
     SELDOM,
     read_torchlib_once,
@@ -106,7 +106,7 @@ def test_what_is_written_is_the_same(
     share_provenance()
     read_torchlib_once()
     monkeypatch.setattr(NodeSource, "__deepcopy__", counted("copied", NodeSource.__deepcopy__))
-    with without_validation(), code_when_asked(), traced_when_changed():
+    with without_validation(), code_when_asked(), traced_when_changed(), computed_once():
         assert [export(network, tmp_path), export(network, tmp_path)] == [before, before]
     assert calls["copied"] > 0, "PyTorch would have copied them"
     assert calls["parsed"] == (1 if export is onnx else 0), "once for two graphs"
@@ -245,6 +245,46 @@ def test_a_pass_traces_what_another_has_changed_and_keeps_what_none_has(network:
         thread.join()
         assert other[0] is not first
     assert Looks()(first).graph_module is not first
+
+
+def test_operators_are_computed_once_for_the_same_values(network: nn.Module) -> None:
+    pytest.importorskip("executorch")
+    from executorch.exir import to_edge
+    from executorch.exir.pass_base import ExportPass
+
+    class Writes(ExportPass):
+        """Comes by every node, and changes relu."""
+
+        def call_operator(self, op: Any, args: Any, kwargs: Any, meta: Any) -> Any:
+            if op._op is torch.ops.aten.relu.default:
+                args = (super().call_operator(op, args, kwargs, meta),)
+            return super().call_operator(op, args, kwargs, meta)
+
+    def values(graph: torch.fx.GraphModule) -> list[Any]:
+        return [node.meta["val"] for node in graph.graph.nodes if node.op == "call_function"]
+
+    def shapes(graph: torch.fx.GraphModule) -> list[Any]:
+        return [
+            (node.name, str(node.target), node.meta["val"].shape) for node in graph.graph.nodes if node.op != "output"
+        ]
+
+    edge = to_edge(torch.export.export(network, (torch.zeros(1, 3, 8, 8),))).exported_program().graph_module
+    usual = Writes()(Writes()(edge).graph_module).graph_module
+    with computed_once():
+        first = Writes()(edge).graph_module
+        second = Writes()(first).graph_module
+        again = Writes()(first).graph_module
+        assert shapes(second) == shapes(usual)
+        assert [one is other for one, other in zip(values(second), values(again), strict=True)].count(False) == 0
+        shared = {id(one) for one in values(first)} & {id(one) for one in values(second)}
+        assert 0 < len(shared) < len(values(second)), "until the first that has changed"
+        assert len({id(one) for one in values(second)}) == len(values(second)), "a value each"
+        other: list[torch.fx.GraphModule] = []
+        thread = threading.Thread(target=lambda: other.append(Writes()(first).graph_module))
+        thread.start()
+        thread.join()
+        assert all(one is not old for one, old in zip(values(other[0]), values(second), strict=True))
+    assert all(one is not old for one, old in zip(values(Writes()(first).graph_module), values(second), strict=True))
 
 
 def test_the_collector_is_as_it_was_once_the_last_conversion_ends() -> None:

@@ -12,7 +12,7 @@ import torch
 from edgesr.deployment.graphs import GRAPHS, Graphs
 from edgesr.process.quiet import quiet
 
-from ..fx_graphs import traced_when_changed
+from ..fx_graphs import computed_once, traced_when_changed
 from ..int8 import arithmetic_of, computes_in
 from ..precision import Precision
 from ..repeated_work import share_provenance
@@ -34,7 +34,7 @@ def convert(graphs: Graphs, precision: Precision, folder: Path, report: Report) 
     ``for_xnnpack`` says in what form.
     """
     share_provenance()
-    with quiet(), traced_when_changed():
+    with quiet(), traced_when_changed(), computed_once():
         report("importing ExecuTorch")
         import executorch.exir  # noqa: F401 (takes seconds)
 
