@@ -19,6 +19,9 @@ NETWORK = DEFAULT_CHECKPOINT
 INT8 = f"{NETWORK}-int8"
 """Its int8 form, which need not be there."""
 
+DEPARTS = 1
+"""Exit code of edgesr convert where the artifact departs from PyTorch."""
+
 VECTORS = (
     "docs/alignment.md",
     "edgesr/faces/alignment.py",
@@ -86,6 +89,24 @@ def bundle(folder: Path, target: str, precision: str, checkpoint: Path, converte
         subprocess.run([*command, "--checkpoint", named, "--output", output, "--force"], check=True, cwd=REPOSITORY)
         stamp.write_text(state)
     return output
+
+
+def spared(folder: Path, target: str, precision: str, checkpoint: Path, converter: tuple[str, ...]) -> Path | None:
+    """``bundle`` of an int8 twin, without which its float form makes a booth: None where the parity gate refuses the
+    conversion, which is kept too. The shipped booth's may not be refused."""
+    if checkpoint == CHECKPOINTS / INT8:
+        return bundle(folder, target, precision, checkpoint, converter)
+    refused, state = folder / f"bundle-{precision}.refused", digest(*converter, checkpoint)
+    if not (refused.is_file() and refused.read_text() == state):
+        try:
+            return bundle(folder, target, precision, checkpoint, converter)
+        except subprocess.CalledProcessError as error:
+            if error.returncode != DEPARTS:
+                raise
+        refused.write_text(state)
+    said = f"assets: {checkpoint.name} departs from PyTorch on {target} (edgesr convert says where): float alone\n"
+    sys.stdout.write(said)
+    return None
 
 
 def forget(folder: Path, precision: str, name: str) -> None:

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 REPOSITORY = ROOT.parent
 sys.path.insert(0, str(REPOSITORY / "tools"))
 import kept_work  # noqa: E402
-from kept_work import NETWORK, bundle, digest, forget, forms  # noqa: E402
+from kept_work import NETWORK, bundle, digest, forget, forms, spared  # noqa: E402
 
 MODELS = ROOT / "app" / "src" / "main" / "assets" / "models"
 TESTDATA = ROOT / "testdata"
@@ -62,10 +62,14 @@ def main() -> None:
     for name, precision in PRECISIONS.items():
         target = MODELS / name
         shutil.rmtree(target, ignore_errors=True)
-        if name not in checkpoints:
+        folder = None
+        if name in checkpoints:
+            convert = spared if name == "int8" else bundle
+            folder = convert(TESTDATA, "tflite", precision, checkpoints[name], CONVERTER)
+        if folder is None:
             forget(TESTDATA, precision, name)
             continue
-        bundles[name] = folder = bundle(TESTDATA, "tflite", precision, checkpoints[name], CONVERTER)
+        bundles[name] = folder
         target.mkdir()
         for file in ("manifest.json", "model.tflite"):
             shutil.copy(folder / file, target / file)

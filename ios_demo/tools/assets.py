@@ -25,7 +25,7 @@ REPOSITORY = ROOT.parent
 sys.path.insert(0, str(REPOSITORY / "tools"))
 import kept_work  # noqa: E402
 import runtime  # noqa: E402
-from kept_work import NETWORK, bundle, digest, forget, forms  # noqa: E402
+from kept_work import NETWORK, bundle, digest, forget, forms, spared  # noqa: E402
 
 MODELS = ROOT / "App" / "Resources" / "Models"
 TESTDATA = ROOT / "testdata"
@@ -51,7 +51,8 @@ def main() -> None:
     WORK.mkdir(exist_ok=True)
     MODELS.mkdir(parents=True, exist_ok=True)
     for name, precision in PRECISIONS.items():
-        network(name, precision, checkpoints.get(name))
+        if not network(name, precision, checkpoints.get(name)):
+            checkpoints.pop(name, None)
     detector("coreml", MODELS / "detector")
     (MODELS / "licences.txt").write_text(
         (REPOSITORY / "edgesr" / "weights" / "face_detection_yunet.LICENSE").read_text()
@@ -62,22 +63,24 @@ def main() -> None:
         test_data(checkpoints)
 
 
-def network(name: str, precision: str, checkpoint: Path | None) -> None:
-    """A Core ML bundle, with its golden vectors: the app can check itself on a device. None of another network stays
-    where there is no checkpoint."""
+def network(name: str, precision: str, checkpoint: Path | None) -> bool:
+    """A Core ML bundle, with its golden vectors: the app can check itself on a device. Whether there is one; where not,
+    none of another network stays."""
     converter = ("convert/coreml", *GRAPHS)
     (WORK / "coreml").mkdir(exist_ok=True)
     target = MODELS / name
-    if checkpoint is None:
-        shutil.rmtree(target, ignore_errors=True)
-        forget(WORK / "coreml", precision, name)
-        return
-    folder = bundle(WORK / "coreml", "coreml", precision, checkpoint, converter)
     shutil.rmtree(target, ignore_errors=True)
+    folder = None
+    if checkpoint is not None:
+        folder = (spared if name == "int8" else bundle)(WORK / "coreml", "coreml", precision, checkpoint, converter)
+    if folder is None:
+        forget(WORK / "coreml", precision, name)
+        return False
     target.mkdir()
     for file in ("manifest.json", "golden.safetensors"):
         shutil.copy(folder / file, target / file)
     shutil.copytree(folder / "model.mlpackage", target / "model.mlpackage")
+    return True
 
 
 def detector(target: str, folder: Path) -> None:
