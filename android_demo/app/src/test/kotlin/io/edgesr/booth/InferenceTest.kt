@@ -31,8 +31,8 @@ class InferenceTest {
             Stage.answer(home, Stage.photo("small.jpg"))
             val activity = Stage.open<ResultActivity>().get()
             val outcome = activity.outcome ?: error("problem ${activity.problem}")
-            val lr = Vectors.psnr(Vectors.pixels(32, expected["lr"]), outcome.face.lr)
-            val sr = Vectors.psnr(Vectors.pixels(128, expected["sr"]), outcome.face.sr)
+            val lr = Vectors.psnr(Vectors.square(expected["lr"]), outcome.face.lr)
+            val sr = Vectors.psnr(Vectors.square(expected["sr"]), outcome.face.sr)
             println("     ${name(precision)} from the JPEG: LR ${"%.1f".format(lr)} dB, restored ${"%.1f".format(sr)} dB to Python (TFLite 2.18)")
             assertTrue("restored $sr dB", sr >= 40)
             assertEquals(listOf(0), outcome.face.exemplars)
@@ -46,8 +46,8 @@ class InferenceTest {
             val expected = Vectors.map(Vectors.all["restored-${name(precision)}"])
             val gallery = Gallery.decode(File(Vectors.testdata, "python-${name(precision)}.gallery").readBytes())
             val activity = Stage.open<HomeActivity>().get()
-            val restored = activity.booth.engine(precision).restore(Vectors.pixels(32, expected["lr"]), gallery, listOf(0)).value.face
-            val psnr = Vectors.psnr(Vectors.pixels(128, expected["sr"]), restored)
+            val restored = activity.booth.engine(precision).restore(Vectors.square(expected["lr"]), gallery, listOf(0)).value.face
+            val psnr = Vectors.psnr(Vectors.square(expected["sr"]), restored)
             println("     ${name(precision)} from identical LR pixels: ${"%.1f".format(psnr)} dB to Python (TFLite 2.18)")
             assertTrue("$psnr dB", psnr >= 50)
         }

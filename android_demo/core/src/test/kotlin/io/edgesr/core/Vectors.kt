@@ -24,6 +24,9 @@ object Vectors {
         return Pixels(width, listed.size / 3 / width, ByteArray(listed.size) { (listed[it] as Long).toInt().toByte() })
     }
 
+    /** A square picture, of the size that its network has. */
+    fun square(value: Any?): Pixels = pixels(kotlin.math.sqrt((value as List<*>).size / 3.0).toInt(), value)
+
     /** A JPEG decoded by the JVM: close to, not the same as, what Python decodes. */
     fun decode(file: File): Pixels {
         val image = javax.imageio.ImageIO.read(file)
