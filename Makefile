@@ -32,18 +32,18 @@ bench:          ## the benchmarks that back the figures in docs/decisions.md
 release:        ## after a retraining: make release WEIGHTS=runs/mine [NETWORK=hime-small-x4-photo] [MORE="--limit 40"]
 	.venv/bin/python tools/release.py --faces $(FACES) $(if $(NETWORK),--network $(NETWORK)) \
 		$(if $(WEIGHTS),--weights $(WEIGHTS)) $(MORE)
-android-assets: ## the app's models and test vectors, from the shipped checkpoint
-	.venv/bin/python android_demo/tools/assets.py
+android-assets: ## the app's models and test vectors: make android-assets [NETWORK=hime-small-x8-photo, or a checkpoint's folder]
+	.venv/bin/python android_demo/tools/assets.py $(if $(NETWORK),--network $(NETWORK))
 android-apk:    ## a signed debug APK on plain Linux
 android-apk: android-assets
 	.venv/bin/python android_demo/tools/build.py apk
 android-check:  ## build the APK, verify it, run the app's tests, take its screenshots
 android-check: android-assets
 	.venv/bin/python android_demo/tools/build.py check
-ios-assets:     ## the iPhone app's Core ML models and test vectors, from the shipped checkpoints
-	.venv/bin/python ios_demo/tools/assets.py
+ios-assets:     ## the iPhone app's Core ML models and test vectors: make ios-assets [NETWORK=hime-small-x8-photo, or a folder]
+	.venv/bin/python ios_demo/tools/assets.py $(if $(NETWORK),--network $(NETWORK))
 ios-check:      ## the iPhone app without a Mac: format, Swift 6, the core's and the screens' tests, the project's files
-	.venv/bin/python ios_demo/tools/check.py
+	.venv/bin/python ios_demo/tools/check.py $(if $(NETWORK),--network $(NETWORK))
 web:            ## the web booth's page, into edgesr/booth/site
 	.venv/bin/python web_demo/tools/build.py
 web-check:      ## build the page, check it, run its tests in a real browser

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -188,12 +189,23 @@ def test_a_build_without_models_ends_with_a_sentence_that_names_the_command(tmp_
         command = ["/bin/sh", "-c", phase["shellScript"]]
         return subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, check=False)
 
-    for path in sorted(project.models_made()):
+    detector, *networks = [tmp_path / "App" / path for path in sorted(project.models_made())]
+    for there in ([], [detector], networks[:1], networks):
+        for file in (detector, *networks):
+            shutil.rmtree(file.parent, ignore_errors=True)
+        for file in there:
+            file.parent.mkdir(parents=True)
+            file.write_text("{}")
         missing = build()
         assert missing.returncode != 0
         assert missing.stdout.startswith("error: ")
         assert "make ios-assets" in missing.stdout
-        made = tmp_path / "App" / path
-        made.parent.mkdir(parents=True)
-        made.write_text("{}")
+    detector.parent.mkdir()
+    detector.write_text("{}")
     assert build().returncode == 0
+    for one in networks:  # either of the two is enough
+        for other in networks:
+            shutil.rmtree(other.parent, ignore_errors=True)
+        one.parent.mkdir()
+        one.write_text("{}")
+        assert build().returncode == 0

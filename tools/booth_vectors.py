@@ -26,14 +26,14 @@ from edgesr.faces.detection import FaceDetector
 from edgesr.gallery.build import empty_gallery
 from edgesr.gallery.choice import choose
 from edgesr.gallery.format import Entry, read_gallery, write_gallery
-from edgesr.gallery.quality import duplicates, face_difference, fingerprint, judge
+from edgesr.gallery.quality import SIDE, duplicates, face_difference, fingerprint, judge
 from edgesr.images.imaging import Pixels, read_image
 from edgesr.layers.bicubic import bicubic_downsample
 
 REPOSITORY = FOLDER.parent.parent
 PERSON = "london_0027"
 SMALL = 40
-"""Side in pixels of the tiny face's crop in the photo of one person."""
+"""Side in pixels of the tiny face's crop in the photo of one person, of networks of at most 32 pixels."""
 
 COPY = "copy-0027_1.jpg"
 """The person's portrait, stored smaller and compressed more."""
@@ -44,7 +44,9 @@ def write(folder: Path, bundles: dict[str, Path]) -> None:
     photos = folder / "photos"
     shutil.rmtree(photos, ignore_errors=True)
     photos.mkdir(parents=True)
-    make_photos(photos)
+    lr_size = max(json.loads((bundle / "manifest.json").read_text())["lr_size"] for bundle in bundles.values())
+    # Of a network of 64 pixels the face is larger, so that it gains; still too small to be learned from.
+    make_photos(photos, max(SMALL, 25 * lr_size // 32))
     detector = FaceDetector()
     vectors: dict[str, Any] = {
         "alignment": alignment_example(),
@@ -60,12 +62,12 @@ def write(folder: Path, bundles: dict[str, Path]) -> None:
     (folder / "vectors.json").write_text(json.dumps(vectors))
 
 
-def make_photos(folder: Path) -> None:
+def make_photos(folder: Path, small: int = SMALL) -> None:
     """JPEGs as a phone would give them: sharp portraits, a tiny face, a group of ten, none, turned, huge, no image."""
     for path in sorted(FOLDER.glob("*.jpg")):
         shutil.copy(path, folder / path.name.replace("london_", "portrait-"))
     smiling = read_image(FOLDER / f"{PERSON}_2.jpg")
-    save(scene([smiling], SMALL, (150, 200)), folder / "small.jpg")
+    save(scene([smiling], small, (150, 200)), folder / "small.jpg")
     everyone = [face.target for face in sample_faces(256)] + [face.exemplar for face in sample_faces(256)][:4]
     save(scene(everyone, 64, (640, 200)), folder / "ten.jpg")
     save(
@@ -193,13 +195,14 @@ def restored(folder: Path, photo_file: Path, detector: FaceDetector, bundle: Pat
     portrait = read_image(FOLDER / f"{PERSON}_1.jpg")
     face = detector.refine(portrait, detector.detect(portrait)[0])
     crop = crop_face(portrait, face.alignment, config.hr_size)
-    landmarks = transform(face.alignment.crop_from_photo(config.hr_size), face.landmarks)
-    quality = judge(crop, landmarks, face.alignment.side)
+    seen = crop_face(portrait, face.alignment, SIDE)
+    landmarks = transform(face.alignment.crop_from_photo(SIDE), face.landmarks)
+    quality = judge(seen, landmarks, face.alignment.side)
     blank = empty_gallery([model], "int8")
     content = (FOLDER / f"{PERSON}_1.jpg").read_bytes()
     entry = Entry(
         features=(blank.sections[0].pack([model.encode([crop])[0]]),),
-        descriptor=describe(crop, landmarks),
+        descriptor=describe(seen, landmarks),
         photo_sha256=hashlib.sha256(content).hexdigest(),
         quality={"sharpness": quality.sharpness, "size_px": quality.size_px, "exposure": quality.exposure},
         pose={"yaw_deg": quality.yaw_deg, "pitch_deg": quality.pitch_deg, "roll_deg": quality.roll_deg},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,13 @@ from edgesr.release import DEFAULT_CHECKPOINT
 REPOSITORY = Path(__file__).resolve().parent.parent
 CHECKPOINTS = REPOSITORY / "edgesr" / "checkpoints"
 NETWORK = DEFAULT_CHECKPOINT
+"""What the booths are built for unless told otherwise."""
+
 INT8 = f"{NETWORK}-int8"
 """Its int8 form, which need not be there."""
+
+DEPARTS = 1
+"""Exit code of edgesr convert where the artifact departs from PyTorch."""
 
 VECTORS = (
     "docs/alignment.md",
@@ -40,8 +46,24 @@ def prepare() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-def digest(*parts: str) -> str:
-    """Of files and folders of the repository, by their paths from its top."""
+def forms(network: str) -> dict[str, Path]:
+    """The checkpoints of a network by its shipped name or its checkpoint's folder: ``float``, and ``int8`` where one of
+    its name and ``-int8`` lies beside it, as the shipped ones do."""
+    folder = CHECKPOINTS / network
+    if not (folder / "config.json").is_file():
+        from edgesr.errors import CheckpointError
+        from edgesr.models.description import find_checkpoint
+
+        try:
+            folder = find_checkpoint(network).resolve()
+        except CheckpointError as error:
+            raise SystemExit(f"assets: {error}") from error
+    int8 = folder.with_name(f"{folder.name}-int8")
+    return {"float": folder} | ({"int8": int8} if int8.is_dir() else {})
+
+
+def digest(*parts: str | Path) -> str:
+    """Of files and folders by their paths, those of the repository from its top."""
     result = hashlib.sha256()
     for part in parts:
         path = REPOSITORY / part
@@ -49,19 +71,46 @@ def digest(*parts: str) -> str:
             raise SystemExit(f"{part} is not there: the list of what test data depend on is out of date")
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file() and "__pycache__" not in file.parts:
-                result.update(str(file.relative_to(REPOSITORY)).encode() + file.read_bytes())
+                named = file.relative_to(REPOSITORY) if file.is_relative_to(REPOSITORY) else file
+                result.update(str(named).encode() + file.read_bytes())
     return result.hexdigest()
 
 
-def bundle(folder: Path, target: str, precision: str, checkpoint: str, converter: tuple[str, ...]) -> Path:
+def bundle(folder: Path, target: str, precision: str, checkpoint: Path, converter: tuple[str, ...]) -> Path:
     """``folder/bundle-PRECISION``, converted and verified by edgesr; kept until ``checkpoint`` or the files of the
     ``converter`` change."""
     output = folder / f"bundle-{precision}"
-    stamp, state = folder / f"bundle-{precision}.stamp", digest(*converter, f"edgesr/checkpoints/{checkpoint}")
+    stamp, state = folder / f"bundle-{precision}.stamp", digest(*converter, checkpoint)
     if not (stamp.is_file() and stamp.read_text() == state and output.is_dir()):
+        # What is broken off leaves another network's bundle, or none: the stamp may not call it this one's.
+        stamp.unlink(missing_ok=True)
+        named = checkpoint.name if checkpoint.parent == CHECKPOINTS else checkpoint
         command = [sys.executable, "-m", "edgesr.cli", "convert", "--target", target, "--precision", precision]
-        subprocess.run(
-            [*command, "--checkpoint", checkpoint, "--output", output, "--force"], check=True, cwd=REPOSITORY
-        )
+        subprocess.run([*command, "--checkpoint", named, "--output", output, "--force"], check=True, cwd=REPOSITORY)
         stamp.write_text(state)
     return output
+
+
+def spared(folder: Path, target: str, precision: str, checkpoint: Path, converter: tuple[str, ...]) -> Path | None:
+    """``bundle`` of an int8 twin, without which its float form makes a booth: None where the parity gate refuses the
+    conversion, which is kept too. The shipped booth's may not be refused."""
+    if checkpoint == CHECKPOINTS / INT8:
+        return bundle(folder, target, precision, checkpoint, converter)
+    refused, state = folder / f"bundle-{precision}.refused", digest(*converter, checkpoint)
+    if not (refused.is_file() and refused.read_text() == state):
+        try:
+            return bundle(folder, target, precision, checkpoint, converter)
+        except subprocess.CalledProcessError as error:
+            if error.returncode != DEPARTS:
+                raise
+        refused.write_text(state)
+    said = f"assets: {checkpoint.name} departs from PyTorch on {target} (edgesr convert says where): float alone\n"
+    sys.stdout.write(said)
+    return None
+
+
+def forget(folder: Path, precision: str, name: str) -> None:
+    """Take away what another network left of a form that this one has not."""
+    shutil.rmtree(folder / f"bundle-{precision}", ignore_errors=True)
+    for file in (f"bundle-{precision}.stamp", f"python-{name}.gallery"):
+        (folder / file).unlink(missing_ok=True)

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """Makes what the app and its tests need from edgesr: models and detector as assets, and vectors that Python computed.
 
+    .venv/bin/python android_demo/tools/assets.py [--network NAME-or-folder]
+
 Needs edgesr with its TFLite environment. Nothing is done where neither the checkpoints nor the code have changed.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import shutil
@@ -16,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 REPOSITORY = ROOT.parent
 sys.path.insert(0, str(REPOSITORY / "tools"))
 import kept_work  # noqa: E402
-from kept_work import CHECKPOINTS, INT8, NETWORK, bundle, digest  # noqa: E402
+from kept_work import NETWORK, bundle, digest, forget, forms, spared  # noqa: E402
 
 MODELS = ROOT / "app" / "src" / "main" / "assets" / "models"
 TESTDATA = ROOT / "testdata"
@@ -31,31 +34,42 @@ CONVERTER = (
 DEPENDS = (
     *CONVERTER,
     "convert/detector.py",
-    f"edgesr/checkpoints/{NETWORK}",
-    f"edgesr/checkpoints/{INT8}",
     "android_demo/tools/assets.py",
     *kept_work.VECTORS,
 )
-"""What all of it depends on."""
+"""What all of it depends on beside the network's checkpoints."""
+
+PRECISIONS = {"float": "fp16", "int8": "int8"}
+"""Of each of the app's two networks, its precision in TFLite."""
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--network", default=NETWORK, help=f"a shipped name or a checkpoint's folder; now {NETWORK}")
+    network = parser.parse_args().network
     kept_work.prepare()
+    checkpoints = forms(network)
     stamp = ROOT / ".work" / "assets.stamp"
-    state = digest(*DEPENDS)
+    state = digest(*DEPENDS, *checkpoints.values())
     if stamp.is_file() and stamp.read_text() == state and TESTDATA.is_dir() and MODELS.is_dir():
         print("assets: nothing has changed")
         return
+    # From here on models and vectors may be of two networks, until all is made.
+    stamp.unlink(missing_ok=True)
     MODELS.mkdir(parents=True, exist_ok=True)
     TESTDATA.mkdir(exist_ok=True)
-    bundles = {"float": bundle(TESTDATA, "tflite", "fp16", NETWORK, CONVERTER)}
-    if (CHECKPOINTS / INT8).is_dir():
-        bundles["int8"] = bundle(TESTDATA, "tflite", "int8", INT8, CONVERTER)
-    else:
-        shutil.rmtree(MODELS / "int8", ignore_errors=True)
-    for name, folder in bundles.items():
+    bundles = {}
+    for name, precision in PRECISIONS.items():
         target = MODELS / name
         shutil.rmtree(target, ignore_errors=True)
+        folder = None
+        if name in checkpoints:
+            convert = spared if name == "int8" else bundle
+            folder = convert(TESTDATA, "tflite", precision, checkpoints[name], CONVERTER)
+        if folder is None:
+            forget(TESTDATA, precision, name)
+            continue
+        bundles[name] = folder
         target.mkdir()
         for file in ("manifest.json", "model.tflite"):
             shutil.copy(folder / file, target / file)
@@ -65,7 +79,8 @@ def main() -> None:
     booth_vectors.write(TESTDATA, bundles)
     stamp.parent.mkdir(exist_ok=True)
     stamp.write_text(state)
-    print(f"assets: {', '.join(sorted(bundles))} and the detector in {MODELS.relative_to(REPOSITORY)}")
+    made = f"{', '.join(sorted(bundles))} of {checkpoints['float'].name} and the detector"
+    print(f"assets: {made} in {MODELS.relative_to(REPOSITORY)}")
 
 
 def detector() -> None:

@@ -2,6 +2,8 @@
 """Makes what the app and its tests need from edgesr: Core ML bundles and the detector into ``App/Resources/Models``,
 and into ``testdata`` what stands in for them where Core ML does not run, with vectors that Python computed.
 
+    .venv/bin/python ios_demo/tools/assets.py [--network NAME-or-folder] [--app]
+
 Needs edgesr with Core ML's converter, and for the tests its TFLite environment. Nothing is done where neither the
 checkpoints nor the code have changed. ``--app`` makes what the app needs alone.
 """
@@ -23,16 +25,16 @@ REPOSITORY = ROOT.parent
 sys.path.insert(0, str(REPOSITORY / "tools"))
 import kept_work  # noqa: E402
 import runtime  # noqa: E402
-from kept_work import INT8, NETWORK, bundle, digest  # noqa: E402
+from kept_work import NETWORK, bundle, digest, forget, forms, spared  # noqa: E402
 
 MODELS = ROOT / "App" / "Resources" / "Models"
 TESTDATA = ROOT / "testdata"
 WORK = ROOT / ".work"
 GRAPHS = ("edgesr/deployment/graphs.py", "edgesr/layers", "edgesr/models")
-NETWORKS = {"int8": ("int8", INT8), "float": ("fp16", NETWORK)}
-"""Of each of the app's two networks, its precision in Core ML and its checkpoint."""
+PRECISIONS = {"int8": "int8", "float": "fp16"}
+"""Of each of the app's two networks, its precision in Core ML."""
 
-TWINS = {"int8": ("int8", INT8), "float": ("fp32", NETWORK)}
+TWINS = {"int8": "int8", "float": "fp32"}
 """The same in TFLite, which runs in its place on Linux."""
 
 LARGEST = 4096
@@ -42,32 +44,43 @@ LARGEST = 4096
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--app", action="store_true", help="only what the app needs, no test data")
-    app_only = parser.parse_args().app
+    parser.add_argument("--network", default=NETWORK, help=f"a shipped name or a checkpoint's folder; now {NETWORK}")
+    arguments = parser.parse_args()
     kept_work.prepare()
+    checkpoints = forms(arguments.network)
     WORK.mkdir(exist_ok=True)
     MODELS.mkdir(parents=True, exist_ok=True)
-    for name, (precision, checkpoint) in NETWORKS.items():
-        network(name, precision, checkpoint)
+    for name, precision in PRECISIONS.items():
+        if not network(name, precision, checkpoints.get(name)):
+            checkpoints.pop(name, None)
     detector("coreml", MODELS / "detector")
     (MODELS / "licences.txt").write_text(
         (REPOSITORY / "edgesr" / "weights" / "face_detection_yunet.LICENSE").read_text()
     )
-    print(f"assets: {', '.join(NETWORKS)} and the detector in {MODELS.relative_to(REPOSITORY)}")
-    if not app_only:
-        test_data()
+    made = f"{', '.join(name for name in PRECISIONS if name in checkpoints)} of {checkpoints['float'].name}"
+    print(f"assets: {made} and the detector in {MODELS.relative_to(REPOSITORY)}")
+    if not arguments.app:
+        test_data(checkpoints)
 
 
-def network(name: str, precision: str, checkpoint: str) -> None:
-    """A Core ML bundle, with its golden vectors: the app can check itself on a device."""
+def network(name: str, precision: str, checkpoint: Path | None) -> bool:
+    """A Core ML bundle, with its golden vectors: the app can check itself on a device. Whether there is one; where not,
+    none of another network stays."""
     converter = ("convert/coreml", *GRAPHS)
     (WORK / "coreml").mkdir(exist_ok=True)
-    folder = bundle(WORK / "coreml", "coreml", precision, checkpoint, converter)
     target = MODELS / name
     shutil.rmtree(target, ignore_errors=True)
+    folder = None
+    if checkpoint is not None:
+        folder = (spared if name == "int8" else bundle)(WORK / "coreml", "coreml", precision, checkpoint, converter)
+    if folder is None:
+        forget(WORK / "coreml", precision, name)
+        return False
     target.mkdir()
     for file in ("manifest.json", "golden.safetensors"):
         shutil.copy(folder / file, target / file)
     shutil.copytree(folder / "model.mlpackage", target / "model.mlpackage")
+    return True
 
 
 def detector(target: str, folder: Path) -> None:
@@ -103,30 +116,26 @@ def detector(target: str, folder: Path) -> None:
     stamp.write_text(state)
 
 
-def test_data() -> None:
+def test_data(checkpoints: dict[str, Path]) -> None:
     """The twins, what runs them, and what ``booth_vectors`` computes with them."""
     runtime.library()
-    state = digest(
-        "convert",
-        *GRAPHS,
-        f"edgesr/checkpoints/{NETWORK}",
-        f"edgesr/checkpoints/{INT8}",
-        "ios_demo/tools/assets.py",
-        *kept_work.VECTORS,
-    )
+    state = digest("convert", *GRAPHS, *checkpoints.values(), "ios_demo/tools/assets.py", *kept_work.VECTORS)
     stamp = WORK / "testdata.stamp"
     if stamp.is_file() and stamp.read_text() == state and TESTDATA.is_dir():
         print("assets: the test data have not changed")
         return
+    # From here on twins and vectors may be of two networks, until all is made.
+    stamp.unlink(missing_ok=True)
     TESTDATA.mkdir(exist_ok=True)
     converter = ("convert/tflite", *GRAPHS)
-    twins = {
-        name: bundle(TESTDATA, "tflite", precision, checkpoint, converter)
-        for name, (precision, checkpoint) in TWINS.items()
-    }
-    for name, folder in twins.items():
+    twins = {}
+    for name, precision in TWINS.items():
         shutil.rmtree(TESTDATA / "twins" / name, ignore_errors=True)
-        shutil.copytree(folder, TESTDATA / "twins" / name)
+        if name not in checkpoints:
+            forget(TESTDATA, precision, name)
+            continue
+        twins[name] = bundle(TESTDATA, "tflite", precision, checkpoints[name], converter)
+        shutil.copytree(twins[name], TESTDATA / "twins" / name)
     detector("tflite", TESTDATA / "twins" / "detector")
     import booth_vectors
 

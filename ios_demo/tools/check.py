@@ -2,8 +2,9 @@
 """Checks the iOS booth on plain Linux: Swift's format, everything compiled with warnings as errors in Swift 6 mode,
 the core against Python's vectors, engine and screens against stand-ins for Apple's frameworks, and the project's files.
 
-    .venv/bin/python ios_demo/tools/check.py [--only PATTERN]
+    .venv/bin/python ios_demo/tools/check.py [--only PATTERN] [--network NAME-or-folder]
 
+With another network than the shipped booth's the suites run that restore faces, engine and screens, and the example.
 Swift comes by ``swift-here`` (0.5 GB over the network the first time). The last line is `N passed, N failed`.
 Exit code 3: something cannot be had here, and one line on stderr has said what.
 """
@@ -17,17 +18,21 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 TOOLS = Path(__file__).resolve().parent
 ROOT = TOOLS.parent
 REPOSITORY = ROOT.parent
+sys.path.insert(0, str(REPOSITORY / "tools"))
+from kept_work import NETWORK  # noqa: E402
+
 SWIFT = TOOLS / "swift-here"
 WRITTEN = ROOT / ".build" / "written"
 """Galleries that Swift's tests write for Python to read."""
 
 DATA = (REPOSITORY / "web_demo" / "tools" / "vectors.py", TOOLS / "assets.py")
-"""What makes the tests' data: for every booth, and for this one."""
+"""What makes the tests' data: for every booth, of the shipped booth's network, and for this one."""
 
 SCRIPTS = (("project.py",), ("standins.py",), ("example.py",), ("drawings.py", str(ROOT / ".work" / "drawn")))
 """Checks of their own, beside this one: the project's files, what stand-ins follow, the library's example, and drawings
@@ -37,6 +42,8 @@ differently."""
 FORMATTED = ("Package.swift", "Sources", "Tests", "App", "host", "Examples", "library")
 STRICT = ("-Xswiftc", "-warnings-as-errors")
 SUITES = ("BoothCoreTests", "BoothEngineTests", "ScreenTests")
+OF_A_NETWORK = SUITES[1:]
+EXAMPLE = SCRIPTS[2]
 MOST_SECONDS = 1200
 CANNOT = 3
 COUNTS = re.compile(r"(\d+) passed, (\d+) failed")
@@ -60,14 +67,21 @@ class Tally:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--only", help="Swift tests whose names match this pattern, and nothing else")
-    only = parser.parse_args().only
+    parser.add_argument("--network", default=NETWORK, help=f"a shipped name or a checkpoint's folder; now {NETWORK}")
+    arguments = parser.parse_args()
+    only, network = arguments.only, arguments.network
     if swift("swift", "--version", stdout=subprocess.DEVNULL).returncode:
         return CANNOT
-    for maker in DATA:
-        if code := subprocess.run([sys.executable, maker], check=False).returncode:
+    other = network != NETWORK
+    makers = [[DATA[1], "--network", network]] if other else [[maker] for maker in DATA]
+    for maker in makers:
+        if code := subprocess.run([sys.executable, *maker], check=False).returncode:
             return code
+    if other:
+        said = "the web booth's vectors are of " + NETWORK
+        sys.stdout.write(f"== {network}: BoothCoreTests are left out, {said}, and what no network changes\n")
     tally = Tally()
-    if not only:
+    if not (only or other):
         start = time.monotonic()
         found = [name for name in FORMATTED if (ROOT / name).exists()]
         code = swift("swift", "format", "lint", "--strict", "--recursive", "--configuration", ".swift-format", *found)
@@ -78,10 +92,10 @@ def main() -> int:
         "core, engine, app and tests in Swift 6 mode", start, int(not code.returncode), int(code.returncode != 0)
     )
     if not code.returncode:
-        tests(tally, only)
+        tests(tally, [only] if only else OF_A_NETWORK if other else SUITES, written=not (only or other))
     if not only:
-        for name, *arguments in SCRIPTS:
-            run_script(tally, TOOLS / name, *arguments)
+        for name, *words in (EXAMPLE,) if other else SCRIPTS:
+            run_script(tally, TOOLS / name, *words)
     sys.stdout.write(f"{tally.passed} passed, {tally.failed} failed\n")
     return int(tally.failed > 0 or tally.passed == 0)
 
@@ -110,11 +124,11 @@ def onnxruntime() -> Path | None:
     return next(iter(sorted((Path(spec.origin).parent / "capi").glob("libonnxruntime.so.*"))), None)
 
 
-def tests(tally: Tally, only: str | None) -> None:
-    """Swift's tests, and what Python reads of what they wrote."""
+def tests(tally: Tally, suites: Sequence[str], written: bool) -> None:
+    """Swift's tests, and what Python reads of what those of the core wrote."""
     shutil.rmtree(WRITTEN, ignore_errors=True)
     WRITTEN.mkdir(parents=True)
-    for suite in [only] if only else SUITES:
+    for suite in suites:
         start = time.monotonic()
         # Each on its own: what stands in for the phone is one for all screens. None may hang for ever.
         command = ["timeout", str(MOST_SECONDS), SWIFT, "swift", "test", "--disable-xctest", "--skip-build", *STRICT]
@@ -125,7 +139,7 @@ def tests(tally: Tally, only: str | None) -> None:
         if failed:
             sys.stdout.write(told(done.stdout))
         tally.step(f"swift test: {suite}", start, passed, failed)
-    if only:
+    if not written:
         return
     start = time.monotonic()
     results = [read_back(path) for path in sorted(WRITTEN.glob("*.gallery"))]

@@ -51,9 +51,9 @@ def main(folder: Path) -> None:
         say(f"vectors: nothing has changed in {folder}")
         return
     stamp.unlink(missing_ok=True)
-    bundles = {"fp32": bundle(folder, "onnx", "fp32", NETWORK, CONVERTER)}
+    bundles = {"fp32": bundle(folder, "onnx", "fp32", CHECKPOINTS / NETWORK, CONVERTER)}
     if (CHECKPOINTS / INT8).is_dir():
-        bundles["int8"] = bundle(folder, "onnx", "int8", INT8, CONVERTER)
+        bundles["int8"] = bundle(folder, "onnx", "int8", CHECKPOINTS / INT8, CONVERTER)
     import booth_vectors
 
     from edgesr.faces.yunet import find_yunet

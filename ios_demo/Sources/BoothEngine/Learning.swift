@@ -98,13 +98,14 @@ extension FaceRestorer {
     /// - Throws: ``LearningError/refused(_:)``, ``EngineError``.
     public func portrait(of face: Face, in photo: Pixels, photoSha256: String) async throws -> Portrait {
         let refined = try await detector.refine(photo, face)
-        let square = try refined.alignment, size = engine.manifest.hrSize
-        let crop = square.crop(photo, size: size), landmarks = square.cropLandmarks(refined.landmarks, size: size)
-        let quality = try Quality.judge(crop, landmarks: landmarks, sizePx: square.side)
+        let square = try refined.alignment, size = engine.manifest.hrSize, side = Rules.Quality.side
+        // Judged and described at one size, as in Python, whatever the network's: entries of all networks compare.
+        let seen = square.crop(photo, size: side), landmarks = square.cropLandmarks(refined.landmarks, size: side)
+        let quality = try Quality.judge(seen, landmarks: landmarks, sizePx: square.side)
         if let refusal = quality.refusals.first { throw LearningError.refused(refusal) }
         return Portrait(
-            crop: crop, label: try Label(photoSha256: photoSha256, quality: quality),
-            descriptor: try Descriptor.of(crop, landmarks: landmarks), fingerprint: Duplicates.fingerprint(photo))
+            crop: size == side ? seen : square.crop(photo, size: size), label: try Label(photoSha256: photoSha256, quality: quality),
+            descriptor: try Descriptor.of(seen, landmarks: landmarks), fingerprint: Duplicates.fingerprint(photo))
     }
 
     /// What the network keeps of a portrait.

@@ -14,7 +14,7 @@ extension [Float] {
 extension AppTests {
     /// A real face through the whole app: picking, decoding, detection, alignment, resampling, restoring.
     @Suite @MainActor struct Inference {
-        @Test(arguments: Precision.allCases) func aPickedJpegIsRestoredAsInPython(_ precision: Precision) async throws {
+        @Test(arguments: Stage.precisions) func aPickedJpegIsRestoredAsInPython(_ precision: Precision) async throws {
             let stage = try Stage()
             stage.booth.precision = precision
             let expected = try #require(Stage.vectors["restored-\(precision.rawValue)"])
@@ -27,9 +27,9 @@ extension AppTests {
             let looked = try await pipeline.look()
             let face = try #require(looked.faces.first)
             let outcome = try await pipeline.restore(face, of: looked.photo, with: precision, own: true)
-            let lr = Stage.psnr(outcome.face.lr, try Stage.pixels(expected["lr"], 32))
-            let sr = Stage.psnr(outcome.face.sr, try Stage.pixels(expected["sr"], 128))
-            let detailed = Stage.psnr(outcome.face.after, try Stage.pixels(expected["detailed"], 128))
+            let lr = Stage.psnr(outcome.face.lr, try Stage.square(expected["lr"]))
+            let sr = Stage.psnr(outcome.face.sr, try Stage.square(expected["sr"]))
+            let detailed = Stage.psnr(outcome.face.after, try Stage.square(expected["detailed"]))
             print("\(precision.rawValue) from the JPEG: LR \(lr), restored \(sr), with own detail \(detailed) dB to Python")
             // Without its own detail the face is at 44 dB.
             #expect(lr >= 60 && sr >= 48 && detailed >= 48)

@@ -59,14 +59,15 @@ extension AppTests {
             #expect(stage.screen.press("Back"))
             #expect(stage.booth.path.isEmpty)
 
-            let folder = try copy(), manifest = folder.appendingPathComponent("int8/manifest.json")
+            let preferred = try #require(Stage.precisions.first).rawValue
+            let folder = try copy(), manifest = folder.appendingPathComponent("\(preferred)/manifest.json")
             let good = try String(contentsOf: manifest, encoding: .utf8)
             try good.replacingOccurrences(of: "\"coreml\"", with: "\"tflite\"").write(to: manifest, atomically: false, encoding: .utf8)
             let other = try Stage(models: folder)
             await other.restore("small.jpg")
             await shows(other, .modelOther)
             try good.write(to: manifest, atomically: false, encoding: .utf8)
-            let program = folder.appendingPathComponent("int8/model.mlpackage/Data/com.apple.CoreML/model.mlmodel")
+            let program = folder.appendingPathComponent("\(preferred)/model.mlpackage/Data/com.apple.CoreML/model.mlmodel")
             var bytes = try Data(contentsOf: program)
             bytes[bytes.count / 2] ^= 1
             try bytes.write(to: program)

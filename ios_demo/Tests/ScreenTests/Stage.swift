@@ -14,18 +14,20 @@ import Testing
 
 /// An app of its own for a test: its storage, its settings, its screen.
 @MainActor final class Stage {
-    static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../..").standardized
-    static let testdata = root.appendingPathComponent("testdata")
+    nonisolated static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../..").standardized
+    nonisolated static let testdata = root.appendingPathComponent("testdata")
     static let models = root.appendingPathComponent("App/Resources/Models")
     static let galleries = root.appendingPathComponent("../tests/data/galleries").standardized
     private static let caches = FileManager.default.temporaryDirectory.appendingPathComponent("caches-\(UUID().uuidString)")
-    static let vectors: Json = {
+    nonisolated static let vectors: Json = {
         guard let content = try? Data(contentsOf: testdata.appendingPathComponent("vectors.json")), let json = try? Json.parse(content)
         else {
             fatalError("no testdata/vectors.json: make ios-assets puts it there")
         }
         return json
     }()
+    /// The networks that Python restored with, the one to prefer first.
+    nonisolated static let precisions = Precision.allCases.filter { vectors["restored-\($0.rawValue)"] != nil }
 
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("booth-\(UUID().uuidString)")
     let booth: Booth
@@ -106,8 +108,11 @@ import Testing
 
     static func floats(_ value: Json?) -> [Float] { (value?.items ?? []).compactMap { $0.double.map(Float.init) } }
 
-    static func pixels(_ value: Json?, _ side: Int) throws -> Pixels {
-        try Pixels(width: side, height: side, rgb: (value?.items ?? []).compactMap { $0.integer.flatMap(UInt8.init(exactly:)) })
+    /// A square picture, of the size that its network has.
+    static func square(_ value: Json?) throws -> Pixels {
+        let rgb = (value?.items ?? []).compactMap { $0.integer.flatMap(UInt8.init(exactly:)) }
+        let side = Int((Double(rgb.count) / 3).squareRoot())
+        return try Pixels(width: side, height: side, rgb: rgb)
     }
 
     static func psnr(_ a: Pixels, _ b: Pixels) -> Double {

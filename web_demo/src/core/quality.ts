@@ -26,8 +26,8 @@ export interface Quality {
     readonly refusals: readonly { readonly kind: Refusal; readonly reason: string }[];
 }
 
-/** Faces are judged at the size that the network sees, within the face itself: left, top, right, bottom. */
-const SIDE = RULES.quality.side;
+/** Faces are judged and described at this size, whichever the network sees, and judged within the face itself: left, top, right, bottom. */
+export const SIDE = RULES.quality.side;
 const [LEFT, TOP, RIGHT, BOTTOM] = RULES.quality.face;
 const LEAST_SHARPNESS = RULES.quality.least_sharpness;
 /** Detail along one axis is measured by so much less in a photo that is as sharp. */

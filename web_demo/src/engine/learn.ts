@@ -5,7 +5,7 @@ import type { FaceDetector } from "../core/faceDetector";
 import type { Entry, Gallery } from "../core/gallery";
 import { type Label, labelOf } from "../core/galleryHeader";
 import type { Pixels } from "../core/pixels";
-import { judge, LEAST_SIZE, type Refusal as PoorQuality } from "../core/quality";
+import { judge, LEAST_SIZE, type Refusal as PoorQuality, SIDE } from "../core/quality";
 import { pack } from "../core/section";
 import { alignmentOf, type Face } from "../core/yunet";
 import type { Network } from "./network";
@@ -45,17 +45,19 @@ export class Learner {
     ): Promise<Candidate | PoorQuality | "duplicate"> {
         const face = await detector.refine(photo, found);
         const square = alignmentOf(face);
-        const crop = cropFace(photo, square, size);
-        const landmarks = cropLandmarks(face.landmarks, square, size);
-        const quality = judge(crop, landmarks, square.side);
+        // Judged and described at one size, as in Python, whatever the network's: entries of all networks compare.
+        const seen = cropFace(photo, square, SIDE);
+        const landmarks = cropLandmarks(face.landmarks, square, SIDE);
+        const quality = judge(seen, landmarks, square.side);
         if (quality.refusals.length > 0) return quality.refusals[0].kind;
         const label = labelOf(photoSha256, quality);
-        const descriptor = describe(crop, landmarks);
+        const descriptor = describe(seen, landmarks);
         const print = fingerprint(photo);
         const twin = gallery.entries.find((entry) => this.same(entry, descriptor, print));
         // What was learned in an earlier visit stays; of copies that come together the better one does.
         const older = twin && !this.fingerprints.has(twin.label.photoSha256);
         if (twin && (older || worth(twin.label) >= worth(label))) return "duplicate";
+        const crop = size === SIDE ? seen : cropFace(photo, square, size);
         return { crop, label, descriptor, print, twin };
     }
 

@@ -23,7 +23,8 @@ data class Quality(
     val refusals: List<Refusal>,
 ) {
     companion object {
-        private const val SIDE = Rules.Quality.SIDE
+        /** Pixels of the crop that faces are judged and described by, whichever size the network sees. */
+        const val SIDE = Rules.Quality.SIDE
         private val LEFT = Rules.Quality.FACE[0]
         private val TOP = Rules.Quality.FACE[1]
         private val RIGHT = Rules.Quality.FACE[2]

@@ -37,11 +37,12 @@ class FaceTest {
             val side = kotlin.math.ceil(square.side).toInt()
             val native = Vectors.pixels(side, expected["native"])
             assertTrue("native ${Vectors.psnr(native, Enhance.nativeCrop(photo, square))}", Vectors.psnr(native, Enhance.nativeCrop(photo, square)) > 45)
-            val lr = Vectors.pixels(32, expected["lr"])
-            assertTrue(Enhance.lrCrop(native, 32).rgb.indices.all { abs(Enhance.lrCrop(native, 32).rgb[it] - lr.rgb[it]) <= 1 || abs(Enhance.lrCrop(native, 32).rgb[it] - lr.rgb[it]) >= 255 })
-            val sr = Vectors.pixels(128, expected["sr"])
-            val detailed = Vectors.pixels(128, expected["detailed"])
-            assertTrue("detail", Vectors.psnr(detailed, Enhance.keepOwnDetail(sr, native, 32)) > 55)
+            val lr = Vectors.square(expected["lr"])
+            val made = Enhance.lrCrop(native, lr.width)
+            assertTrue(made.rgb.indices.all { abs(made.rgb[it] - lr.rgb[it]) <= 1 || abs(made.rgb[it] - lr.rgb[it]) >= 255 })
+            val sr = Vectors.square(expected["sr"])
+            val detailed = Vectors.square(expected["detailed"])
+            assertTrue("detail", Vectors.psnr(detailed, Enhance.keepOwnDetail(sr, native, lr.width)) > 55)
             val pasted = Vectors.pixels(photo.width, expected["pasted"])
             val got = Enhance.paste(photo, sr, square)
             assertTrue("paste ${Vectors.psnr(pasted, got)}", Vectors.psnr(pasted, got) > 42)
@@ -61,18 +62,21 @@ class FaceTest {
     @Test
     fun whatTheNetworkSawIsNotPutBack() {
         val restored = Vectors.map(Vectors.all["restored-float"])
-        val face = Vectors.pixels(128, restored["sr"])
-        assertEquals(face, Enhance.keepOwnDetail(face, Enhance.lrCrop(face, 32), 32))
-        assertEquals(face, Enhance.keepOwnDetail(face, Enhance.lrCrop(face.mirrored(), 20), 32))
+        val face = Vectors.square(restored["sr"])
+        val side = Vectors.square(restored["lr"]).width
+        assertEquals(face, Enhance.keepOwnDetail(face, Enhance.lrCrop(face, side), side))
+        assertEquals(face, Enhance.keepOwnDetail(face, Enhance.lrCrop(face.mirrored(), side * 5 / 8), side))
     }
 
     @Test
     fun noiseIsNoDetail() {
-        val clean = Enhance.lrCrop(Vectors.pixels(128, Vectors.map(Vectors.all["restored-float"])["sr"]), 48)
+        val restored = Vectors.map(Vectors.all["restored-float"])
+        val side = Vectors.square(restored["lr"]).width
+        val clean = Enhance.lrCrop(Vectors.square(restored["sr"]), side * 3 / 2)
         val random = java.util.Random(3)
-        val noisy = Pixels(48, 48, ByteArray(clean.rgb.size) { ((clean.rgb[it].toInt() and 255) + random.nextGaussian() * 40).coerceIn(0.0, 255.0).toInt().toByte() })
-        assertTrue("clean ${Enhance.signal(clean, 32)}", Enhance.signal(clean, 32) > 0.5)
-        assertTrue("noisy ${Enhance.signal(noisy, 32)}", Enhance.signal(noisy, 32) < 0.3)
-        assertEquals(0.0, Enhance.signal(Pixels(48, 48), 32), 0.0)
+        val noisy = Pixels(clean.width, clean.height, ByteArray(clean.rgb.size) { ((clean.rgb[it].toInt() and 255) + random.nextGaussian() * 40).coerceIn(0.0, 255.0).toInt().toByte() })
+        assertTrue("clean ${Enhance.signal(clean, side)}", Enhance.signal(clean, side) > 0.5)
+        assertTrue("noisy ${Enhance.signal(noisy, side)}", Enhance.signal(noisy, side) < 0.3)
+        assertEquals(0.0, Enhance.signal(Pixels(clean.width, clean.height), side), 0.0)
     }
 }

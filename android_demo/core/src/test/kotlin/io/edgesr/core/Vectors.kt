@@ -24,6 +24,16 @@ object Vectors {
         return Pixels(width, listed.size / 3 / width, ByteArray(listed.size) { (listed[it] as Long).toInt().toByte() })
     }
 
+    /** A square picture, of the size that its network has. */
+    fun square(value: Any?): Pixels = pixels(kotlin.math.sqrt((value as List<*>).size / 3.0).toInt(), value)
+
+    /**
+     * dB at which a face of identical LR pixels has to be to Python's, which another version of TFLite computes. Of another
+     * network than the booth's own int8 may differ by what the parity gate allows two versions: x8's is at 48.4 dB.
+     */
+    fun leastToPython(manifest: Manifest): Double =
+        if (manifest.precision != "int8" || manifest.name.startsWith("hime-small-x4-photo")) 50.0 else 45.0
+
     /** A JPEG decoded by the JVM: close to, not the same as, what Python decodes. */
     fun decode(file: File): Pixels {
         val image = javax.imageio.ImageIO.read(file)

@@ -61,16 +61,18 @@ class Portrait private constructor(
 
         internal fun of(content: ByteArray, photo: Pixels, face: Face, size: Int): Portrait {
             val square = face.alignment
-            val crop = square.crop(photo, size)
-            val landmarks = face.landmarks.map(square.cropFromPhoto(size)::map)
-            val quality = Quality.judge(crop, landmarks, square.side)
+            // Judged and described at one size, as in Python, whatever the network's: entries of all networks compare.
+            val seen = square.crop(photo, Quality.SIDE)
+            val landmarks = face.landmarks.map(square.cropFromPhoto(Quality.SIDE)::map)
+            val quality = Quality.judge(seen, landmarks, square.side)
             quality.refusals.firstOrNull()?.let { throw LearningException(reason(it)) }
             val label = Label(
                 sha256(content),
                 stored("sharpness" to quality.sharpness, "size_px" to quality.sizePx, "exposure" to quality.exposure),
                 stored("yaw_deg" to quality.yawDeg, "pitch_deg" to quality.pitchDeg, "roll_deg" to quality.rollDeg),
             )
-            return Portrait(crop, label, Descriptor.of(crop, landmarks), Duplicates.fingerprint(photo))
+            val crop = if (size == seen.width) seen else square.crop(photo, size)
+            return Portrait(crop, label, Descriptor.of(seen, landmarks), Duplicates.fingerprint(photo))
         }
 
         private fun stored(vararg measures: Pair<String, Double>) = mapOf(*measures).mapValues { GalleryHeader.thousandths(it.value) }
