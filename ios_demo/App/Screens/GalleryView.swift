@@ -90,7 +90,7 @@ struct GalleryView: View {
             Text("Nothing learned yet")
                 .font(.title2.bold())
                 .accessibilityAddTraits(.isHeader)
-            Text("Choose two or three sharp photos of one person, of different days if you can. Faces should fill a good part of them.")
+            Text("Choose three to five sharp photos of one person, of different days if you can. Faces should fill a good part of them.")
                 .foregroundStyle(Color.ink2)
                 .multilineTextAlignment(.center)
         }

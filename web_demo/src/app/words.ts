@@ -38,7 +38,7 @@ export const words = {
         dropHint: "or choose them: JPEG, PNG, WebP, and HEIC where the browser reads it",
         emptyTitle: "Nothing learned yet",
         emptyText:
-            "Choose two or three sharp photos of one person, of different days if you can. Faces should fill a good part of them.",
+            "Choose three to five sharp photos of one person, of different days if you can. Faces should fill a good part of them.",
         list: "Remembered photos",
         photoN: (n: number) => `Photo ${n}`,
         sharp: (percent: number) => `Sharp ${percent} %`,
