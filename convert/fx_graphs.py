@@ -197,11 +197,10 @@ class _Remembering(torch.fx.Interpreter):
 
 def _applied(target: Any, args: Any, kwargs: Any) -> Any:
     """An operator with what it is applied to, to be looked up; None where it may give something else another time."""
-    own = torch._ops.OpOverload
-    operator = (
-        target if isinstance(target, own) else getattr(target, "_op", None)
-    )  # that one of ExecuTorch's stands for
-    if not isinstance(operator, own) or operator._schema.is_mutable:
+    overload = torch._ops.OpOverload
+    # One of ExecuTorch's dialects stands for one of PyTorch's.
+    operator = target if isinstance(target, overload) else getattr(target, "_op", None)
+    if not isinstance(operator, overload) or operator._schema.is_mutable:
         return None
     leaves = pytree.tree_leaves((args, kwargs))
     fakes = [leaf for leaf in leaves if isinstance(leaf, FakeTensor)]
