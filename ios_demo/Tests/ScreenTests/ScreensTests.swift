@@ -1,5 +1,6 @@
 import AVFoundation
 import BoothCore
+import BoothEngine
 import CoreTransferable
 import Foundation
 import Photos
