@@ -31,8 +31,8 @@ def test_a_preset_makes_what_it_made_when_networks_were_trained_and_judged_with_
     phone-1's equal to what the code of the day made when phone-2 came beside it.
 
     Within some levels on average, all but one face of a seed: on another processor a rounding becomes another JPEG
-    coefficient, at most 1.4 levels a face so far, and once, where one file is saved twice, 3.8. Another seed's face is 5
-    levels away and more (phone-1: 3.4), a misaligned one 9.
+    coefficient, at most 1.4 levels a face so far, and of one face, where it is saved twice, 3.8. Another seed's face is
+    5 levels away and more (phone-1: 3.4), a misaligned one 9.
     """
     kept = np.asarray(Image.open(Path(__file__).parent / "data" / f"{preset}.png"))
     hr = photos(64)
