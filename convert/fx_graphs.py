@@ -206,7 +206,7 @@ def _applied(target: Any, args: Any, kwargs: Any) -> Any:
     fakes = [leaf for leaf in leaves if isinstance(leaf, FakeTensor)]
     if not fakes or not all(map(_is_shape_alone, fakes)):
         return None
-    applied = operator, _by_identity(args), _by_identity(dict(kwargs))
+    applied = operator, _by_identity(args), _by_identity(kwargs)
     try:
         hash(applied)
     except TypeError:

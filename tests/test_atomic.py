@@ -292,6 +292,12 @@ def test_one_waits_for_the_other_and_threads_are_others_too() -> None:
     assert order == ["first", "second"]
 
 
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a folder in which nobody can make a file")
+def test_who_waits_where_nothing_can_be_made_is_told_so() -> None:
+    with pytest.raises(InputOutputError, match=r"cannot write /proc/out"), claimed(Path("/proc/out"), wait=True):
+        pass
+
+
 def test_a_work_folder_is_gone_afterwards_and_those_of_the_killed_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -96,6 +96,19 @@ def test_an_int8_twin_that_departs_is_spared_but_for_the_shipped_booths(
     assert spared(X8) == tmp_path / "bundle-int8"
 
 
+def test_of_a_form_that_a_network_has_not_nothing_of_another_stays(
+    kept_work: ModuleType, converted: list[str], tmp_path: Path
+) -> None:
+    def form(checkpoint: Path | None) -> Path | None:
+        return kept_work.form(tmp_path, "tflite", "int8", "int8", checkpoint, ("tools",))
+
+    assert form(X4) == tmp_path / "bundle-int8"
+    assert form(None) is None
+    assert list(tmp_path.iterdir()) == []
+    assert form(X8) == tmp_path / "bundle-int8"
+    assert converted == [X4.name, X8.name]
+
+
 def test_files_elsewhere_count_by_their_paths(kept_work: ModuleType, tmp_path: Path) -> None:
     for name in ("one", "other"):
         (tmp_path / name).mkdir()

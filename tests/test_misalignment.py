@@ -18,6 +18,10 @@ from edgesr.data.misalignment import MEASURED, MOST, Spread, cut_anew, spread_at
 STILL = Spread(0, 0, 0, 0)
 SIZED, TURNED, MOVED = Spread(0, 0.1, 0, 0), Spread(0, 0, 90, 0), Spread(0.1, 0, 0, 0)
 
+ROUNDED = {("phone-1", 2, 1): 4}
+"""Of the faces (preset, seed, number) one that is saved twice, the second time at 16 pixels and quality 53, where a
+coefficient is the colour of all of it: 3.8 levels away on a processor with AVX2 alone."""
+
 
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
@@ -30,9 +34,9 @@ def test_a_preset_makes_what_it_made_when_networks_were_trained_and_judged_with_
     """The pictures: the six sample faces at 64 pixels, x4, seeds 0 to 3; phone-2's made before it could be misaligned,
     phone-1's equal to what the code of the day made when phone-2 came beside it.
 
-    Within some levels on average, all but one face of a seed: on another processor a rounding becomes another JPEG
-    coefficient, at most 1.4 levels a face so far, and of one face, where it is saved twice, 3.8. Another seed's face is
-    5 levels away and more (phone-1: 3.4), a misaligned one 9.
+    Within some levels on average: on another processor a rounding becomes another JPEG coefficient, at most 1.4 levels
+    a face so far, but for one (``ROUNDED``). Another seed's face is 5 levels away and more (phone-1: 3.4), a misaligned
+    one 9.
     """
     kept = np.asarray(Image.open(Path(__file__).parent / "data" / f"{preset}.png"))
     hr = photos(64)
@@ -40,8 +44,8 @@ def test_a_preset_makes_what_it_made_when_networks_were_trained_and_judged_with_
         levels = (lr_faces(hr, 4, preset, generator(seed)) * 255).round().byte().permute(0, 2, 3, 1).numpy()
         faces = kept[16 * seed : 16 * (seed + 1)].reshape(16, len(levels), 16, 3).swapaxes(0, 1)
         departures = np.abs(faces.astype(int) - levels).mean((1, 2, 3))
-        assert np.sort(departures)[-2] < most, (seed, departures)
-        assert np.median(departures) < 0.5, (seed, departures)
+        allowed = [ROUNDED.get((preset, seed, face), most) for face in range(len(departures))]
+        assert (departures < allowed).all(), (seed, departures)
         others = (lr_faces(hr, 4, preset, generator(seed + 1)) * 255).permute(0, 2, 3, 1).numpy()
         assert np.abs(faces - others).mean((1, 2, 3)).min() > least, "another seed's faces are told apart"
 

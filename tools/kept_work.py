@@ -109,6 +109,18 @@ def spared(folder: Path, target: str, precision: str, checkpoint: Path, converte
     return None
 
 
+def form(
+    folder: Path, target: str, name: str, precision: str, checkpoint: Path | None, converter: tuple[str, ...]
+) -> Path | None:
+    """The bundle of a network's form, ``float`` or ``int8``; None where it has none. Nothing of another stays."""
+    made = None
+    if checkpoint is not None:
+        made = (spared if name == "int8" else bundle)(folder, target, precision, checkpoint, converter)
+    if made is None:
+        forget(folder, precision, name)
+    return made
+
+
 def forget(folder: Path, precision: str, name: str) -> None:
     """Take away what another network left of a form that this one has not."""
     shutil.rmtree(folder / f"bundle-{precision}", ignore_errors=True)

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 REPOSITORY = ROOT.parent
 sys.path.insert(0, str(REPOSITORY / "tools"))
 import kept_work  # noqa: E402
-from kept_work import NETWORK, bundle, digest, forget, forms, spared  # noqa: E402
+from kept_work import NETWORK, digest, form, forms  # noqa: E402
 
 MODELS = ROOT / "app" / "src" / "main" / "assets" / "models"
 TESTDATA = ROOT / "testdata"
@@ -62,12 +62,8 @@ def main() -> None:
     for name, precision in PRECISIONS.items():
         target = MODELS / name
         shutil.rmtree(target, ignore_errors=True)
-        folder = None
-        if name in checkpoints:
-            convert = spared if name == "int8" else bundle
-            folder = convert(TESTDATA, "tflite", precision, checkpoints[name], CONVERTER)
+        folder = form(TESTDATA, "tflite", name, precision, checkpoints.get(name), CONVERTER)
         if folder is None:
-            forget(TESTDATA, precision, name)
             continue
         bundles[name] = folder
         target.mkdir()

@@ -25,7 +25,7 @@ REPOSITORY = ROOT.parent
 sys.path.insert(0, str(REPOSITORY / "tools"))
 import kept_work  # noqa: E402
 import runtime  # noqa: E402
-from kept_work import NETWORK, bundle, digest, forget, forms, spared  # noqa: E402
+from kept_work import NETWORK, bundle, digest, forget, form, forms  # noqa: E402
 
 MODELS = ROOT / "App" / "Resources" / "Models"
 TESTDATA = ROOT / "testdata"
@@ -70,11 +70,8 @@ def network(name: str, precision: str, checkpoint: Path | None) -> bool:
     (WORK / "coreml").mkdir(exist_ok=True)
     target = MODELS / name
     shutil.rmtree(target, ignore_errors=True)
-    folder = None
-    if checkpoint is not None:
-        folder = (spared if name == "int8" else bundle)(WORK / "coreml", "coreml", precision, checkpoint, converter)
+    folder = form(WORK / "coreml", "coreml", name, precision, checkpoint, converter)
     if folder is None:
-        forget(WORK / "coreml", precision, name)
         return False
     target.mkdir()
     for file in ("manifest.json", "golden.safetensors"):

@@ -29,7 +29,7 @@ object Vectors {
 
     /**
      * dB at which a face of identical LR pixels has to be to Python's, which another version of TFLite computes. Of another
-     * network than the booth's own int8 may differ by what the parity gate allows two versions: x8's is at 48.4 dB.
+     * network than the booth's own int8 may differ by what the parity gate allows two versions: x8's is at 48.7 dB.
      */
     fun leastToPython(manifest: Manifest): Double =
         if (manifest.precision != "int8" || manifest.name.startsWith("hime-small-x4-photo")) 50.0 else 45.0
