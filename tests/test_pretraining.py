@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from edgesr.data.batches import BatchSampler, Curriculum
+from edgesr.data.batches import BatchSampler, Curriculum, lit
 from edgesr.data.faces import FaceSet
 from edgesr.data.optics import flow_of, similarity
 from edgesr.data.samples import sample_faces
@@ -48,6 +48,13 @@ def test_a_copy_read_along_its_flow_is_the_face_again(sharp: FaceSet) -> None:
     inner = (..., slice(10, -10), slice(10, -10))
     error, unmoved = ((one - faces)[inner].abs().mean() for one in (moved(copies, flow_of(theta, 64)), copies))
     assert error < 0.25 * unmoved
+
+
+def test_half_of_the_light_is_full_and_the_rest_a_fifth_at_least() -> None:
+    white, draw = torch.ones(64, 3, 32, 32), torch.rand(64, 1, 3, 3, generator=torch.Generator().manual_seed(0))
+    at = lit(white, draw)[:, :, (0, 0, -1, -1), (0, -1, 0, -1)]  # the corners, which lie on the draw's places
+    assert 0.2 <= at.min() < 0.25
+    assert 0.4 < float((at == 1).float().mean()) < 0.6
 
 
 def test_known_warps_are_each_steps_own_and_the_same_again(sharp: FaceSet) -> None:

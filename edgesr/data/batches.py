@@ -52,6 +52,8 @@ class _Drawn:
         return torch.cat([self.target[part], self.index[part].flatten()])
 
 
+LEAST_LIGHT = 0.2
+"""Of what falls on a face that shows a known warp, over the light of its photo."""
 FLIPS = ("even", "none", "uneven")
 MOST = 1e6
 """Of a probability before all are divided by their sum."""
@@ -171,7 +173,7 @@ class BatchSampler:
 
     def known_warps(self, step: int, rank: int = 0, processes: int = 1, amount: float = 1.0) -> KnownWarps:
         """The part of process ``rank`` of ``processes`` of a step's faces, each with a copy whose warp is known and as
-        far as ``amount`` says (``known_warp``).
+        far as ``amount`` says (``known_warp``), both under a light of their own (``lit``).
 
         Raises:
             UsageError: the processes cannot have equal parts.
@@ -180,6 +182,8 @@ class BatchSampler:
         random = self._random(step)
         target = torch.randint(len(self.faces), (b,), generator=random)
         hr = self.faces.take(target[part]).float().div(255)
+        # Few photos show a face in the dark before something bright, and what moved there is to be found as well.
+        hr = lit(hr, torch.rand(b, 1, 3, 3, generator=random)[part])
         copies, theta = known_warp(hr, amount, random, b, part)
         flow = flow_of(theta, hr.shape[-1] // self.scale)
         # What cuts LR faces amiss leaves no warp known.
@@ -303,6 +307,14 @@ def known_warp(
     warped = F.grid_sample(face, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
     gain, shift = 1 + normal(1, 1, 1, sigma=0.15), normal(3, 1, 1, sigma=0.06)
     return ((warped - 0.5) * gain.to(face) + 0.5 + shift.to(face)).clamp(0, 1), theta
+
+
+def lit(face: Tensor, draw: Tensor) -> Tensor:
+    """Faces [B, 3, H, W] in a light that changes smoothly over them, full or down to a fifth: of a draw [B, 1, n, n]
+    in [0, 1] of how much less there is: none at half of its places.
+    """
+    light = 1 - (1 - LEAST_LIGHT) * (2 * draw - 1).clamp(min=0)
+    return face * F.interpolate(light.to(face), size=list(face.shape[-2:]), mode="bilinear", align_corners=True)
 
 
 def halve_detail(lr: Tensor) -> Tensor:
