@@ -21,7 +21,7 @@ from edgesr.data.samples import sample_faces
 from edgesr.errors import CheckpointError, UsageError
 from edgesr.models import load_checkpoint, save_checkpoint
 from edgesr.models.hime.network import HIME
-from edgesr.models.hime_large.pretraining import visible, way_loss
+from edgesr.models.hime_large.pretraining import flow_loss, visible, way_loss
 from edgesr.training.config import TrainConfig
 from edgesr.training.run import prepare_run
 from edgesr.training.setup import initial_weights, settings_for
@@ -57,11 +57,17 @@ def trained(faces: FaceSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_pretraining_is_logged_apart_and_ends_where_restoring_begins(trained: Path) -> None:
+def test_pretraining_is_logged_apart_and_ends_where_restoring_begins(
+    trained: Path, faces: FaceSet, tmp_path: Path
+) -> None:
     first, then = ((trained / f"{name}.csv").read_text().splitlines()[1:] for name in ("pretraining", "log"))
     ends = round(STEPS * FIRST)
     assert [int(first[-1].split(",")[0]), int(then[0].split(",")[0])] == [ends, ends + 20]
-    assert float(first[-1].split(",")[1]) < float(first[0].split(",")[1]), "it learns"
+    fresh = Trainer(tmp_path, "large", NETWORK, TRAINING, faces)
+    learned = load_checkpoint(trained / "checkpoint").model
+    warps = [fresh.sampler.known_warps(STEPS + k) for k in range(4)]
+    missed = [sum(float(flow_loss(model, one)) for one in warps) for model in (learned, fresh.model)]
+    assert missed[0] < 0.97 * missed[1], "it learns"
 
 
 @pytest.mark.parametrize(("precision", "degradation"), [("32-true", "bicubic"), ("bf16-mixed", "phone-2")])
@@ -126,9 +132,21 @@ def start(tmp_path: Path, people_folder: Path) -> Callable[[Path], Trainer]:
     return prepared
 
 
-def test_a_run_from_trained_weights_has_learned_flows_already(start: Callable[[Path], Trainer], tmp_path: Path) -> None:
+def test_a_run_from_trained_weights_has_learned_flows_already_unless_told_otherwise() -> None:
+    assert settings_for(LARGE, {}, LARGE).pretraining_share == 0.0
+    assert settings_for(LARGE, {}, TINY).pretraining_share == 0.1
+    assert settings_for(LARGE, {"pretraining_share": 0.5}, LARGE).pretraining_share == 0.5
+
+
+def test_flows_that_are_learned_again_go_on_leading_where_the_start_looked(
+    start: Callable[[Path], Trainer], tmp_path: Path
+) -> None:
     save_checkpoint(tmp_path / "own", "own", large(), training={})
-    assert start(tmp_path / "own").pretraining_steps == 0
+    trainer = start(tmp_path / "own")
+    assert trainer.pretraining_steps == round(FIRST * STEPS)
+    trainer.train_step()
+    assert trainer.terms["taught"] == pytest.approx(0, abs=1e-6), "before the first step it is the start itself"
+    assert trainer.terms["own"] > 0
 
 
 def test_a_run_may_start_from_the_small_network_and_learns_flows_first(

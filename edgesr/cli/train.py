@@ -176,11 +176,12 @@ def command(
         raise UsageError("--impostor is given without --wrong-gallery", "--wrong-gallery 0.3 shows somebody else's")
     early.architecture(network)
     early.faces(data)
+    start = None
     if init is not None:  # an empty name, of a variable that is not set, is none
         from edgesr.models.description import find_checkpoint, read_description, trained_for
 
-        start = read_description(find_checkpoint(init))
-        degradation = degradation or trained_for(start.training)
+        described = read_description(find_checkpoint(init))
+        start, degradation = described.config, degradation or trained_for(described.training)
     try:
         from edgesr.training.processes import is_lead
         from edgesr.training.run import prepare_run, run_folder
@@ -221,7 +222,7 @@ def command(
         "pretraining_warp": pretraining_warp,
         "least_photos": least_photos,
     }
-    train_config = settings_for(widths, given)
+    train_config = settings_for(widths, given, start)
     prepared = prepare_run(
         data,
         folder,

@@ -12,7 +12,6 @@ from edgesr.errors import InputOutputError, UsageError
 from edgesr.files.claims import claimed
 from edgesr.models import load_checkpoint
 from edgesr.models.description import NAMES, is_name
-from edgesr.models.registry import architecture_of
 from edgesr.training.config import Progress, TrainConfig
 from edgesr.training.losses import LossFiles
 from edgesr.training.processes import is_lead
@@ -164,7 +163,8 @@ def prepare_run(
     if start and start.model.config.slots > widths.slots:
         more = start.model.config.slots
         say(f"note: {start.name} has {more} slots, this one {widths.slots}; convert --slots {more} gives as many")
-    settings = config or settings_for(widths, {"precision": recorded_precision(run)})
+    began = start.model.config if start else None
+    settings = config or settings_for(widths, {"precision": recorded_precision(run)}, began)
     say(f"reading photos from {folder}")
     photos = read_training_data(
         folder,
@@ -183,8 +183,6 @@ def prepare_run(
         "people": len(faces.names),
         "initialised_from": start.name if start else None,
     }
-    if start and architecture_of(start.model.config) is architecture_of(widths):
-        settings = dataclasses.replace(settings, pretraining_share=0.0)  # it has learned that
     trainer = Trainer(
         run,
         name or label,

@@ -88,10 +88,12 @@ def network_config(network: str) -> tuple[NetworkConfig, str]:
     return read_config(path), path.stem
 
 
-def settings_for(network: NetworkConfig, given: Mapping[str, Any]) -> TrainConfig:
+def settings_for(network: NetworkConfig, given: Mapping[str, Any], start: NetworkConfig | None = None) -> TrainConfig:
     """What a network is trained with: ``given`` where that is not None, else what its architecture says, else the
-    defaults of ``TrainConfig``."""
+    defaults of ``TrainConfig``. One that starts from another of its architecture has learned what comes first."""
     own = dict(architecture_of(network).settings)
+    if start is not None and architecture_of(start) is architecture_of(network):
+        own["pretraining_share"] = 0.0
     loss = LossConfig(**own.pop("loss", {}))
     return TrainConfig(**({"loss": loss} | own | {name: value for name, value in given.items() if value is not None}))
 

@@ -26,20 +26,28 @@ def flow_loss(model: HIMELarge, warps: KnownWarps) -> Tensor:
     return torch.stack(losses).mean()
 
 
-def way_loss(model: HIMELarge, teacher: HIME, lr: Tensor, exemplars: Tensor) -> Tensor:
+def way_loss(model: HIMELarge, teacher: HIME | HIMELarge, lr: Tensor, exemplars: Tensor) -> Tensor:
     """Mean difference in LR pixels of where each tap looks, along the flow and the residual offsets, and where that of
-    ``teacher`` does: of LR faces [B, 3, h, w] and an exemplar each [B, 3, H, W].
+    ``teacher`` does, its offsets or its own way: of LR faces [B, 3, h, w] and an exemplar each [B, 3, H, W].
 
     Flow and residual offsets learn of it alone: they see the teacher's features, which ``model`` started with. On
     photos of different occasions a flow that learned of known warps only leads elsewhere, and the residual offsets,
     which are not told the flow, cannot undo that.
     """
-    rfa, given = model.rfa, teacher.rfa
     with torch.no_grad():
         f_ref, f_lr = teacher.exemplar_extractor(exemplars), teacher.lr_extractor(lr)
-        there = given.offsets(given.g_ref(f_ref), given.g_lr(f_lr))
+        if isinstance(teacher, HIMELarge):
+            there = _way(teacher, f_ref, f_lr, lr, exemplars)
+        else:
+            there = teacher.rfa.offsets(teacher.rfa.g_ref(f_ref), teacher.rfa.g_lr(f_lr))
+    return (_way(model, f_ref, f_lr, lr, exemplars) - there).abs().mean()
+
+
+def _way(model: HIMELarge, f_ref: Tensor, f_lr: Tensor, lr: Tensor, exemplars: Tensor) -> Tensor:
+    """Where each tap looks, given both sides' features."""
+    rfa = model.rfa
     flow = rfa.flow(rfa.flow.seen(lr), rfa.flow.encode(exemplars))
-    return (rfa.way(rfa.residual(rfa.g_ref(f_ref), rfa.g_lr(f_lr), flow), flow) - there).abs().mean()
+    return rfa.way(rfa.residual(rfa.g_ref(f_ref), rfa.g_lr(f_lr), flow), flow)
 
 
 def visible(flow: Tensor, bound: float) -> Tensor:
