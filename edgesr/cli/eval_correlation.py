@@ -33,7 +33,7 @@ def correlation_sheet(methods: Methods, pairs: Sequence[EvalPair]) -> Image.Imag
         truth, lr = methods.target(pair)
         sr = methods.restored_with(lr, pair.exemplars[: methods.runtime.interface.slots])
         tops = {k: float(np.quantile(maps(truth, k), TOP)) for k in WINDOWS}
-        for label, face in ((f"{pair.person}/{pair.target.name}", truth), ("restored", sr)):
+        for label, face in ((pair.label, truth), ("restored", sr)):
             drawn = [(jet(maps(face, k) / max(tops[k], 1e-9)), "") for k in WINDOWS]
             rows.append(SheetRow(label, [(face, ""), *drawn]))
     return contact_sheet(("face", *(f"k = {k}" for k in WINDOWS)), rows, SIDE)

@@ -33,6 +33,6 @@ def weights_sheet(methods: Methods, pairs: Sequence[EvalPair]) -> Image.Image:
         drawn = [overlay(photo, share, len(photos)) for photo, share in zip(photos, weights, strict=False)]
         notes = [f"{share.mean():.0%} of it" for share in weights]
         tiles = [(lr, f"{lr.shape[1]} px"), (to_pixels(sr), ""), (truth, ""), *zip(drawn, notes, strict=False)]
-        rows.append(SheetRow(f"{pair.person}/{pair.target.name}", tiles))
+        rows.append(SheetRow(pair.label, tiles))
         most = max(most, len(drawn))
     return contact_sheet(("LR", "SR", "original", *(f"exemplar {i + 1}" for i in range(most))), rows, SIDE)

@@ -26,6 +26,11 @@ class EvalPair:
     target: Path
     exemplars: tuple[Path, ...]
 
+    @property
+    def label(self) -> str:
+        """Person and photo, as tables name the target and as a phone's preset draws its LR face by."""
+        return f"{self.person}/{self.target.name}"
+
 
 def split_folder(folder: Path, split: str | None, size: int) -> Path:
     """The folder of people that holds ``split`` at ``size`` pixels, in either layout."""

@@ -113,7 +113,7 @@ class Methods:
         """The original and the LR face that is made of it, uint8."""
         interface = self.runtime.interface
         truth = _read_crop(pair.target, interface.hr_size)
-        return truth, degrade(truth, interface.scale, self.degradation, f"{pair.person}/{pair.target.name}")
+        return truth, degrade(truth, interface.scale, self.degradation, pair.label)
 
     def restored_with(self, lr: Pixels, exemplars: Sequence[Path]) -> Pixels:
         """An LR face restored with these exemplars, whoever's they are."""

@@ -228,7 +228,7 @@ class Report:
             image = restored.images.get(method)
             tiles.append((image, "" if image is None else f"{psnr(image, restored.truth):.2f} dB"))
         gain = self.target(index).over_bicubic
-        label = f"{pair.person}/{pair.target.name}: {gain:+.2f} dB over bicubic with {self.methods.control}"
+        label = f"{pair.label}: {gain:+.2f} dB over bicubic with {self.methods.control}"
         return SheetRow(label, [*tiles, (restored.truth, "")])
 
     def _metrics(self, method: str, minus: str | None = None) -> Metrics:

@@ -39,6 +39,8 @@ class ReportFace:
     exemplars: tuple[Pixels, ...]
     scale: int
     degradation: str = "bicubic"
+    drawn_by: str = ""
+    """What a phone's preset draws the LR face by: as ``edgesr eval`` calls the photo, or else the label."""
 
     @property
     def label(self) -> str:
@@ -48,12 +50,12 @@ class ReportFace:
     @functools.cached_property
     def lr(self) -> Pixels:
         """uint8 [S / scale, S / scale, 3]."""
-        return degrade(self.truth, self.scale, self.degradation, self.label)
+        return degrade(self.truth, self.scale, self.degradation, self.drawn_by or self.label)
 
     @functools.cached_property
     def key(self) -> str:
         """SHA-256 of all that is given to the network and compared with."""
-        how = "" if self.degradation == "bicubic" else f" {self.degradation} {self.label}"
+        how = "" if self.degradation == "bicubic" else f" {self.degradation} {self.drawn_by or self.label}"
         digest = hashlib.sha256(f"x{self.scale}{how}".encode())
         for photo in (self.truth, *self.exemplars):
             digest.update(str(photo.shape).encode())
@@ -188,6 +190,7 @@ def faces_of_pairs(
             exemplars=tuple(read(path) for path in pair.exemplars[: interface.slots]),
             scale=interface.scale,
             degradation=degradation,
+            drawn_by=pair.label,
         )
         for pair in pairs
     ]

@@ -35,5 +35,5 @@ def sample_sheet(runtime: Runtime, pairs: Sequence[EvalPair], degradation: str =
             (sr, f"{psnr(sr, restored.truth):.2f} dB"),
             (restored.truth, ""),
         ]
-        rows.append(SheetRow(f"{pair.person}/{pair.target.name}", tiles))
+        rows.append(SheetRow(pair.label, tiles))
     return contact_sheet(("exemplar", "LR", "bicubic", name, "original"), rows, SIDE)
