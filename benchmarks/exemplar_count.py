@@ -1,6 +1,7 @@
 """What are more exemplars worth than the network was trained with, and what do more slots cost? No promise, figures.
 
     python benchmarks/exemplar_count.py [--faces ../shared/faces] [--split val] [--counts 3 4 5] [--model NETWORK]
+                                        [--degradation phone-1]
     python benchmarks/exemplar_count.py --time [--counts 3 5] [--rounds 25]
 
 Each face is restored with so many of its person's photos: those of the list and then the others in the folder, which
@@ -35,11 +36,12 @@ KNOWN_BY = 3
 FIGURES = ("psnr", "distance", "verified")
 
 
-def judge(model_name: str, faces: Path, split: str, counts: Sequence[int]) -> None:
+def judge(model_name: str, faces: Path, split: str, counts: Sequence[int], degradation: str | None) -> None:
     """Print a line for each count, with the right person's photos and with a wrong one's."""
     model = edgesr.load(model_name, least_slots=max(counts), threads=1)
     pairs = read_eval_list(faces, split, model.config.hr_size)
-    methods = Methods(model.runtime, pairs, counts=(KNOWN_BY,), degradation=model.degradation)
+    degradation = degradation or model.degradation
+    methods = Methods(model.runtime, pairs, counts=(KNOWN_BY,), degradation=degradation)
     embedder = open_embedder(needed=True)
     assert embedder is not None
     meter = IdentityMeter(embedder)
@@ -59,7 +61,7 @@ def judge(model_name: str, faces: Path, split: str, counts: Sequence[int]) -> No
                 distance = meter.compare(face, truth)["identity_distance"]
                 verified = verification.passes(meter.vector(face, truth), shown.exemplars)
                 found.setdefault((whose, count), []).append((pair.person, psnr(face, truth), distance, verified))
-    print(f"{model.name}, {split}, {model.degradation}")
+    print(f"{model.name}, {split}, {degradation}")
     for (whose, count), rows in sorted(found.items()):
         of = [row[0] for row in rows]
         shares = [over_people([row[i] for row in rows], of) for i in range(1, len(FIGURES) + 1)]
@@ -89,6 +91,7 @@ def main() -> int:
     parser.add_argument("--split", default="val")
     parser.add_argument("--counts", type=int, nargs="+", default=[3, 4, 5])
     parser.add_argument("--model", default=edgesr.DEFAULT_CHECKPOINT)
+    parser.add_argument("--degradation", help="default: what the network was trained for")
     parser.add_argument("--time", action="store_true", help="measure time instead")
     parser.add_argument("--rounds", type=int, default=25)
     given = parser.parse_args()
@@ -97,7 +100,7 @@ def main() -> int:
     if given.time:
         compare(given.model, given.counts, given.rounds)
     else:
-        judge(given.model, given.faces, given.split, given.counts)
+        judge(given.model, given.faces, given.split, given.counts, given.degradation)
     return 0
 
 

@@ -29,6 +29,7 @@ from edgesr.models.checkpoint import IN_RUN, save_checkpoint, sha256_of
 from edgesr.models.description import CONFIG
 from edgesr.models.network import Network
 from edgesr.models.registry import architecture_of
+from edgesr.process.memory import keep_freed_memory
 from edgesr.process.termination import uninterrupted
 from edgesr.runtime.base import Runtime
 from edgesr.runtime.torch import TorchRuntime
@@ -76,6 +77,8 @@ class Trainer:
         self.loss_files = {k: sha256_of(v) for k, v in vars(loss_files).items() if v is not None}
         self.provenance = {**(provenance or {}), **({"loss_files": self.loss_files} if self.loss_files else {})}
         self.fabric = fabric or make_fabric(config.precision)
+        if self.fabric.device.type == "cpu":
+            keep_freed_memory()
         self.data_identity = digest({**faces.fingerprint(), **(init or {})}, [name, *faces.names])
         torch.manual_seed(config.seed)
         self.network, self.architecture = network, architecture_of(network)
