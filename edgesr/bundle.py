@@ -137,7 +137,9 @@ def open_bundle(folder: Path) -> Bundle:
         manifest = read_manifest(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         what = f"{folder} is no bundle: it has no {MANIFEST}" if folder.exists() else f"no bundle {folder}"
-        raise BundleError(what, "make one: edgesr convert --target executorch") from error
+        raise BundleError(
+            what, "make one: edgesr convert --target executorch, or the target that is to run it"
+        ) from error
     try:
         for name, expected in manifest["sha256"].items():
             _check_file(folder, name, expected)

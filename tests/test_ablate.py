@@ -203,7 +203,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budgets, "ROUNDS", 1)
     monkeypatch.setattr(budgets, "STEPS", 1)
     monkeypatch.setattr(budgets, "WARM_UP", 0)
-    monkeypatch.setattr(budgets, "step_seconds", lambda trainers: [MINUTES * 60 / 4 for _ in trainers])
+    monkeypatch.setattr(budgets, "step_seconds", lambda trainers, _: [MINUTES * 60 / 4 for _ in trainers])
 
 
 def test_rows_are_trained_once_and_reused(ablate: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,7 +241,7 @@ def test_an_interrupted_row_goes_on_with_the_steps_it_was_given(
     assert not (run / "result.json").exists()
     monkeypatch.setattr(Trainer, "train_step", step)
     # Whatever a step would take now, it was given its steps before.
-    monkeypatch.setattr(budgets, "step_seconds", lambda trainers: [math.nan for _ in trainers])
+    monkeypatch.setattr(budgets, "step_seconds", lambda trainers, _: [math.nan for _ in trainers])
     code, answer, log = ablate("exemplars", "--minutes", MINUTES, "--rows", "1")
     assert (code, answer["tables"][0]["rows"][1]["steps"]) == (0, 4), log
     assert "from step 2 to step 4" in log

@@ -92,7 +92,7 @@ def test_the_command_says_and_keeps_what_rows_share_and_takes_no_run_of_another_
 ) -> None:
     for name, value in (("ROUNDS", 1), ("STEPS", 1), ("WARM_UP", 0)):
         monkeypatch.setattr(budgets, name, value)
-    monkeypatch.setattr(budgets, "step_seconds", lambda trainers: [0.03 for _ in trainers])
+    monkeypatch.setattr(budgets, "step_seconds", lambda trainers, _: [0.03 for _ in trainers])
     started: dict[str, dict[str, Any]] = {}
     fit = Trainer.fit
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 import subprocess
 import sys
 import warnings
@@ -33,6 +34,12 @@ MISTAKES = {
     "restore here.html -o out.png -m missing": (5, "no checkpoint"),
     "enhance missing.jpg -o out.jpg": (5, "no file"),
     "enhance hera.html -o out.jpg": (5, "there is here.html"),
+    "enhance here.html -o out.jpg --faces here.html": (5, "cannot write here.html: Not a directory"),
+    "enhance dangling.jpg -o out.jpg": (5, "a link to nothing.jpg, which is not there"),
+    "gallery build looping.jpg -o me.gallery": (5, "and leads back to itself"),
+    "gallery wipe hera.html": (5, "there is here.html"),
+    "enhance '' -o out.jpg": (2, "its name is empty"),
+    "enhance here.html -o ''": (2, "its name is empty"),
     "restore nowhere/face.png -o out.png": (5, "There is no folder nowhere"),
     "enhance here.html -o here.png": (2, "already exists"),
     "enhance here.html -o out.jpg -g missing.gallery": (5, "no file"),
@@ -63,7 +70,9 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, bo
     folder = tmp_path_factory.mktemp("early")
     for name in ("here.html", "here.png"):
         (folder / name).write_text("a file that is there")
-    asked = json.dumps([mistake.split() for mistake in MISTAKES])
+    for name, target in (("dangling.jpg", "nothing.jpg"), ("looping.jpg", "looping.jpg")):
+        (folder / name).symlink_to(target)
+    asked = json.dumps([shlex.split(mistake) for mistake in MISTAKES])
     done = subprocess.run(
         [sys.executable, "-c", ASK], input=asked, cwd=folder, capture_output=True, text=True, check=True
     )

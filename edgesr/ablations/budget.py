@@ -12,7 +12,7 @@ import dataclasses
 import json
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ from edgesr.training.config import TrainConfig
 from edgesr.training.state import digest
 from edgesr.training.trainer import Trainer
 
+Track = Callable[[Sequence[Trainer]], Iterable[Trainer]]
+"""Iterates, and may show how far it is."""
 FILE = "budget.json"
 WARM_UP, ROUNDS, STEPS = 3, 5, 8
 """Steps that are not timed; then rounds of timed steps, of whose means the median counts."""
@@ -125,12 +127,13 @@ def set_budgets(
     faces: FaceSet,
     say: Callable[[str], None],
     start: Start | None = None,
+    track: Track = iter,
 ) -> dict[str, Budget]:
     """Time every row, and keep in its run's folder what it gets."""
     photos = photos_digest(faces)
     with work_folder("ablate") as scratch:
         trainers = [new_trainer(scratch / row.name, row, faces, 100_000, start) for _, row in runs]
-        seconds = step_seconds(trainers)
+        seconds = step_seconds(trainers, track)
         clock = "cpu" if on_cpu(trainers[0]) else "wall"
     budgets = {}
     for (run, row), each in zip(runs, seconds, strict=True):
@@ -144,7 +147,7 @@ def set_budgets(
     return budgets
 
 
-def step_seconds(trainers: Sequence[Trainer]) -> list[float]:
+def step_seconds(trainers: Sequence[Trainer], track: Track = iter) -> list[float]:
     """Seconds that a step of each takes, on average over its run, timed in turns.
 
     A network that learns something else first takes other steps there (a HIME-large that learns its flow, a sixth of
@@ -152,21 +155,22 @@ def step_seconds(trainers: Sequence[Trainer]) -> list[float]:
     """
     for trainer in trainers:
         trainer.step = trainer.pretraining_steps
-    seconds = _in_turns(trainers)
+    seconds = _in_turns(trainers, track)
     pretrained = [i for i, trainer in enumerate(trainers) if trainer.pretraining_steps]
     for i in pretrained:
         trainers[i].step = 0
-    for i, first in zip(pretrained, _in_turns([trainers[i] for i in pretrained]), strict=True):
+    for i, first in zip(pretrained, _in_turns([trainers[i] for i in pretrained], track), strict=True):
         share = trainers[i].pretraining_steps / trainers[i].config.steps
         seconds[i] = share * first + (1 - share) * seconds[i]
     return seconds
 
 
-def _in_turns(trainers: Sequence[Trainer]) -> list[float]:
-    for trainer in trainers:
-        _time_steps(trainer, WARM_UP)
-    rounds = [[_time_steps(trainer, STEPS) for trainer in trainers] for _ in range(ROUNDS)]
-    return [statistics.median(times) for times in zip(*rounds, strict=True)]
+def _in_turns(trainers: Sequence[Trainer], track: Track) -> list[float]:
+    times = []
+    for i, trainer in enumerate(track([*trainers] * (1 + ROUNDS))):
+        warm = i < len(trainers)
+        times.append(_time_steps(trainer, WARM_UP if warm else STEPS))
+    return [statistics.median(times[len(trainers) + i :: len(trainers)]) for i in range(len(trainers))]
 
 
 def new_trainer(run: Path, row: Row, faces: FaceSet, steps: int, start: Start | None = None) -> Trainer:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from edgesr.ablations.budget import Budget, check_photos, new_trainer, read_budget, set_budgets
+from edgesr.ablations.budget import Budget, Track, check_photos, new_trainer, read_budget, set_budgets
 from edgesr.ablations.definitions import Row
 from edgesr.ablations.start import Start
 from edgesr.data.faces import EvalPair, FaceSet
@@ -82,7 +82,12 @@ class Ablation:
         return RowResult(row, budget, splits)
 
     def train(
-        self, rows: Sequence[Row], read_faces: Callable[[], FaceSet], fit: Callable[[Trainer], object], say: Say
+        self,
+        rows: Sequence[Row],
+        read_faces: Callable[[], FaceSet],
+        fit: Callable[[Trainer], object],
+        say: Say,
+        track: Track = iter,
     ) -> None:
         """Train and evaluate those of ``rows`` that are not finished; Ctrl-C at any moment loses nothing.
 
@@ -108,7 +113,7 @@ class Ablation:
             for line in self.start.told() if self.start else ():
                 say(line)
             say(f"timing a step of {', '.join(row.name for _, row in new)}")
-            budgets |= set_budgets(new, self.minutes, faces, say, self.start)
+            budgets |= set_budgets(new, self.minutes, faces, say, self.start, track)
         for row in left:
             budget = budgets[row.name]
             assert budget is not None

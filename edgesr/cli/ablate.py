@@ -11,6 +11,7 @@ from edgesr.ablations.tables import NETWORK, load_table, table_names
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 from edgesr.cli.number import Number
+from edgesr.cli.path import PATH
 from edgesr.errors import UnavailableError, UsageError
 from edgesr.process.extras import title
 
@@ -20,15 +21,13 @@ if TYPE_CHECKING:
     from edgesr.ablations.runs import Ablation
     from edgesr.ablations.tables import Table
 
-_path = click.Path(path_type=Path)
-
 
 @click.command("ablate")
 @click.argument("tables", metavar="TABLE...", nargs=-1, required=True)
-@click.option("--data", type=_path, help="Folder with the splits train, val and test, as for train and eval.")
+@click.option("--data", type=PATH, help="Folder with the splits train, val and test, as for train and eval.")
 @click.option("--minutes", default=8.0, show_default=True, type=Number(0, min_open=True), help="A row.")
 @click.option(
-    "--output", "-o", "folder", type=_path, help="Default: runs/ablate, or runs/ablate-NETWORK of tables of another."
+    "--output", "-o", "folder", type=PATH, help="Default: runs/ablate, or runs/ablate-NETWORK of tables of another."
 )
 @click.option("--rows", metavar="ROW,ROW,...", help="Train only these; the table shows all that are finished.")
 @click.option("--report", is_flag=True, help="Train nothing: print what is finished, also beside a run that goes on.")
@@ -128,7 +127,13 @@ def command(
         asked = chosen(known, wanted, rows)
         if rows is None:
             asked = measurable(ablation, asked)
-        ablation.train(asked, read_faces, lambda trainer: fit(trainer, trainer.name), output.say)
+        ablation.train(
+            asked,
+            read_faces,
+            lambda trainer: fit(trainer, trainer.name),
+            output.say,
+            lambda turns: progress.track(turns, "timing steps"),
+        )
     results = {row.name: result for row in known.values() if (result := ablation.result(row)) is not None}
     reports = [TableReport(table, results) for table in wanted]
     show(reports, minutes, seed, markdown, as_json)

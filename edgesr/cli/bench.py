@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from edgesr.cli import early, output, progress
+from edgesr.cli.path import PATH
 from edgesr.errors import UnavailableError
 from edgesr.process import extras
 
 
 @click.command("bench")
-@click.argument("bundle", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("bundle", nargs=-1, required=True, type=PATH)
 @click.option("--runs", default=30, show_default=True, type=click.IntRange(3, 10_000), help="Measured runs of a graph.")
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="Of each BUNDLE.")
 @output.json_option

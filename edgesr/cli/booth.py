@@ -14,6 +14,7 @@ import click
 
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
+from edgesr.cli.path import PATH
 from edgesr.process import extras
 from edgesr.release import DEFAULT_CHECKPOINT
 
@@ -26,7 +27,7 @@ PORT = 8765
 
 @click.command("booth")
 @click.option("--checkpoint", "-c", default=DEFAULT_CHECKPOINT, show_default=True, help="A shipped name or a folder.")
-@click.option("--bundle", type=click.Path(path_type=Path), help="A bundle of edgesr convert --target web instead.")
+@click.option("--bundle", type=PATH, help="A bundle of edgesr convert --target web instead.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),

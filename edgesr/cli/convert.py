@@ -9,6 +9,7 @@ import click
 
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
+from edgesr.cli.path import PATH
 from edgesr.release import DEFAULT_CHECKPOINT
 from edgesr.residency import residencies_from_dict
 
@@ -27,22 +28,18 @@ from edgesr.residency import residencies_from_dict
 @click.option("--checkpoint", "-c", default=DEFAULT_CHECKPOINT, show_default=True, help="A shipped name or a folder.")
 @click.option(
     "--calibrate",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FOLDER",
     help="int8-ptq, mixed: faces to measure scales on.",
 )
-@click.option(
-    "--recipe", type=click.Path(path_type=Path), metavar="FILE", help="With --calibrate: precision of each layer."
-)
+@click.option("--recipe", type=PATH, metavar="FILE", help="With --calibrate: precision of each layer.")
 @click.option("--lr-size", type=click.IntRange(4, 512), help="Side of the LR face. Default: the checkpoint's.")
 @click.option("--slots", type=click.IntRange(1, 16), help="Exemplar slots. Default: the checkpoint's.")
 @click.option(
     "--soc", multiple=True, metavar="CHIP", help="qnn: a chip to compile for; again for another. Default: two."
 )
 @click.option("--lowering", metavar="NAME", help="grid_sample, rows or tent. Default: the target's best.")
-@click.option(
-    "--output", "-o", "bundle", type=click.Path(path_type=Path), help="Bundle folder. Default: named after the choices."
-)
+@click.option("--output", "-o", "bundle", type=PATH, help="Bundle folder. Default: named after the choices.")
 @threads_option
 @output.force_option
 @output.json_option

@@ -14,6 +14,7 @@ from edgesr.cli.crop_options import SUFFIXES, folder_option, format_option, size
 from edgesr.cli.data_celeba import celeba, celebamask
 from edgesr.cli.group import Group
 from edgesr.cli.number import Number
+from edgesr.cli.path import PATH
 from edgesr.errors import InputOutputError, UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def command() -> None:
 
 
 @command.command("prepare")
-@click.argument("raw", type=click.Path(path_type=Path))
+@click.argument("raw", type=PATH)
 @folder_option
 @size_option
 @click.option("--split", default="train", show_default=True, help="Split to write.")
@@ -35,7 +36,7 @@ def command() -> None:
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes that find faces.")
 @click.option("--part", metavar="I/N", help="Only the I-th of N parts of the people, for array jobs.")
 @click.option("--largest", is_flag=True, help="Take the largest face even where another is of like size.")
-@click.option("--detector", type=click.Path(path_type=Path), help="YuNet's file, if not the package's.")
+@click.option("--detector", type=PATH, help="YuNet's file, if not the package's.")
 @format_option
 @threads_option
 @output.force_option
@@ -156,7 +157,7 @@ def first_split(folder: Path, size: int) -> tuple[Split | None, str]:
 
 
 @command.command("split")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=PATH)
 @click.option("--size", type=click.IntRange(16, 1024), help="Crop's side. Default: the one there is, or 128.")
 @click.option("--val", default=0.1, show_default=True, type=Number(0, 1), help="Share of people for val.")
 @click.option("--test", default=0.1, show_default=True, type=Number(0, 1), help="Share of people for test.")
@@ -209,8 +210,8 @@ def say_split(made: Split) -> None:
 
 
 @command.command("shard")
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--output", "-o", "out", required=True, type=click.Path(path_type=Path))
+@click.argument("folder", type=PATH)
+@click.option("--output", "-o", "out", required=True, type=PATH)
 @size_option
 @click.option("--split", default="train", show_default=True, help="Split to write.")
 @click.option("--shard-size", default=8192, show_default=True, type=click.IntRange(64), help="Photos of a file.")

@@ -10,17 +10,16 @@ import click
 from edgesr.cli import output, progress
 from edgesr.cli.computing import threads_option
 from edgesr.cli.crop_options import SUFFIXES, folder_option, format_option, size_option
+from edgesr.cli.path import PATH
 
 if TYPE_CHECKING:
     from edgesr.data.identities import Written
 
-identities_option = click.option(
-    "--identities", type=click.Path(path_type=Path), help="CelebA's identity_CelebA.txt. Default: in ROOT."
-)
+identities_option = click.option("--identities", type=PATH, help="CelebA's identity_CelebA.txt. Default: in ROOT.")
 
 
 @click.command("celebamask")
-@click.argument("root", type=click.Path(path_type=Path))
+@click.argument("root", type=PATH)
 @folder_option
 @size_option
 @identities_option
@@ -68,12 +67,10 @@ def celebamask(
 
 
 @click.command("celeba")
-@click.argument("root", type=click.Path(path_type=Path))
+@click.argument("root", type=PATH)
 @folder_option
 @identities_option
-@click.option(
-    "--partition", type=click.Path(path_type=Path), help="CelebA's list_eval_partition.txt. Default: in ROOT."
-)
+@click.option("--partition", type=PATH, help="CelebA's list_eval_partition.txt. Default: in ROOT.")
 @click.option(
     "--val-people", default=50, show_default=True, type=click.IntRange(0), help="Of CelebA's val, to validate on."
 )

@@ -11,6 +11,7 @@ import click
 
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
+from edgesr.cli.path import PATH
 from edgesr.release import DEFAULT_CHECKPOINT
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ ENLARGE = 2
 
 
 @click.command("demo")
-@click.option("--output", "-o", "folder", type=click.Path(path_type=Path), default=Path("out"), show_default=True)
+@click.option("--output", "-o", "folder", type=PATH, default=Path("out"), show_default=True)
 @click.option("--checkpoint", "-c", default=DEFAULT_CHECKPOINT, show_default=True)
 @threads_option
 @output.force_option

@@ -9,24 +9,21 @@ import click
 from edgesr.cli import early, output
 from edgesr.cli.computing import threads_option
 from edgesr.cli.number import Number
+from edgesr.cli.path import PATH
 from edgesr.cli.printable import one_line
 from edgesr.cli.restore import Variadic
 from edgesr.errors import InputOutputError
 
-_path = click.Path(path_type=Path)
-
 
 @click.command("edit", cls=Variadic)
-@click.argument("face", type=_path)
-@click.option(
-    "--exemplars", multiple=True, required=True, type=_path, help="Sharp photos whose features it is to have."
-)
-@click.option("--own", multiple=True, type=_path, help="Sharp photos of the face's own person, for the rest.")
+@click.argument("face", type=PATH)
+@click.option("--exemplars", multiple=True, required=True, type=PATH, help="Sharp photos whose features it is to have.")
+@click.option("--own", multiple=True, type=PATH, help="Sharp photos of the face's own person, for the rest.")
 @click.option("--strength", default=1.0, show_default=True, type=Number(0, 1), help="0: own features alone.")
 @click.option("--model", "-m", required=True, help="A checkpoint of a network that edits (pwave).")
-@click.option("--output", "-o", "out", required=True, type=_path, help="A .png, .jpg or .webp.")
+@click.option("--output", "-o", "out", required=True, type=PATH, help="A .png, .jpg or .webp.")
 @click.option("--aligned", is_flag=True, help="The photos are aligned crops, and not photos to find a face in.")
-@click.option("--detector", type=_path, help="A YuNet, not the package's.")
+@click.option("--detector", type=PATH, help="A YuNet, not the package's.")
 @threads_option
 @output.force_option
 @output.json_option

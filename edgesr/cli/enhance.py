@@ -15,6 +15,7 @@ from edgesr.cli import early, output, progress
 from edgesr.cli.asking import ask_whose, can_ask
 from edgesr.cli.computing import threads_option
 from edgesr.cli.number import Number
+from edgesr.cli.path import PATH
 from edgesr.cli.printable import one_line
 from edgesr.errors import UsageError, told
 
@@ -25,13 +26,11 @@ if TYPE_CHECKING:
 
 STATUSES = ("enhanced", "unchanged", "skipped", "failed")
 
-_path = click.Path(path_type=Path)
-
 
 @click.command("enhance")
-@click.argument("photos", nargs=-1, required=True, type=_path)
-@click.option("--gallery", "-g", "galleries", multiple=True, type=_path, help="What edgesr gallery build made.")
-@click.option("--output", "-o", "out", type=_path, help="A file, or a folder.")
+@click.argument("photos", nargs=-1, required=True, type=PATH)
+@click.option("--gallery", "-g", "galleries", multiple=True, type=PATH, help="What edgesr gallery build made.")
+@click.option("--output", "-o", "out", type=PATH, help="A file, or a folder.")
 @click.option("--model", "-m", "models", multiple=True, help="A checkpoint or a bundle. Default: the gallery's.")
 @click.option("--strength", default=1.0, show_default=True, type=Number(0, 1), help="0: the photo as it is.")
 @click.option("--grain", is_flag=True, help="Give restored faces the noise of the photo around them.")
@@ -39,7 +38,7 @@ _path = click.Path(path_type=Path)
 @click.option("--max-megapixels", default=50.0, show_default=True, type=Number(0.01), help="Of the output.")
 @click.option("--compare", is_flag=True, help="Also write NAME-compare.png: before and after, side by side.")
 @click.option("--heatmap", is_flag=True, help="Also write NAME-heatmap.png: each exemplar's weight on each face.")
-@click.option("--faces", "faces_folder", type=_path, help="Also write each restored face to this folder.")
+@click.option("--faces", "faces_folder", type=PATH, help="Also write each restored face to this folder.")
 @click.option("--allow-other", is_flag=True, help="Use the gallery on other people's faces too; marked as edited.")
 @click.option(
     "--assume-same-person",
@@ -50,8 +49,8 @@ _path = click.Path(path_type=Path)
 @click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG, WebP and HEIC. Default: 95, or as it came.")
 @click.option("--strip-location", is_flag=True, help="Leave the place out: GPS, and what else may name it.")
 @click.option("--strip-metadata", is_flag=True, help="Leave out all metadata but colours, resolution and our mark.")
-@click.option("--detector", type=_path, help="YuNet's file, if not the package's.")
-@click.option("--embedder", type=_path, help="The ONNX face embedder that the gallery was built with, if not dlib.")
+@click.option("--detector", type=PATH, help="YuNet's file, if not the package's.")
+@click.option("--embedder", type=PATH, help="The ONNX face embedder that the gallery was built with, if not dlib.")
 @click.option("--temporal-table", is_flag=True, help="Of a clip: PSNR by how old the exemplar is; writes nothing.")
 @threads_option
 @output.force_option
@@ -106,7 +105,9 @@ def enhance_photos(photos: tuple[Path, ...], out: Path, as_json: bool, options: 
     made = [out, *journal.outputs(), *([options["faces_folder"]] if options["faces_folder"] else [])]
     jobs = plan_jobs(find_photos(photos, made), out, NAMES[options["kind"]] if options["kind"] else None)
     single = len(jobs) == 1 and jobs[0].target == out
-    refuse_unwritable(out.parent if single else out)
+    for folder in (out.parent if single else out, options["faces_folder"]):
+        if folder is not None:
+            refuse_unwritable(folder)
     if single and not options["force"]:
         for path in (out, *named_before(jobs[0], options)):
             if os.path.lexists(path):

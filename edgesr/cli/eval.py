@@ -10,6 +10,7 @@ import click
 
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
+from edgesr.cli.path import PATH
 from edgesr.data import DEGRADATIONS
 from edgesr.errors import UsageError
 from edgesr.release import DEFAULT_CHECKPOINT
@@ -25,15 +26,13 @@ COUNTS = (0, 1, 3, 5)
 WORST_SHOWN = 5
 GROUPINGS = ("size", "yaw", "light")
 
-_path = click.Path(path_type=Path)
-
 
 @click.command("eval")
 @click.option("--checkpoint", "-c", help=f"A shipped name or a folder. Default: {DEFAULT_CHECKPOINT}.")
-@click.option("--bundle", "-b", type=_path, help="Measure a converted bundle instead.")
+@click.option("--bundle", "-b", type=PATH, help="Measure a converted bundle instead.")
 @click.option("--no-exemplar-net", help="A checkpoint trained without exemplars, as another row.")
-@click.option("--data", required=True, type=_path, help="Folder <pixels>/<split>/<person>/<photo>.")
-@click.option("--list", "list_file", type=_path, help="Default: eval_list.csv in that folder.")
+@click.option("--data", required=True, type=PATH, help="Folder <pixels>/<split>/<person>/<photo>.")
+@click.option("--list", "list_file", type=PATH, help="Default: eval_list.csv in that folder.")
 @click.option("--split", default="test", show_default=True)
 @click.option(
     "--degradation",
@@ -42,18 +41,18 @@ _path = click.Path(path_type=Path)
 )
 @click.option("--limit", type=click.IntRange(1), help="Only the first targets of the list.")
 @click.option("--identity/--no-identity", default=None, help="Default: on where edgesr[identity] is installed.")
-@click.option("--embedder", type=_path, help="An ONNX face embedder (as ArcFace) for identity instead of dlib's.")
-@click.option("--lpips", type=_path, help="LPIPS with AlexNet's weights from this safetensors file.")
-@click.option("--lpips-linear", type=_path, help="LPIPS's own weights. Default: in the same file.")
+@click.option("--embedder", type=PATH, help="An ONNX face embedder (as ArcFace) for identity instead of dlib's.")
+@click.option("--lpips", type=PATH, help="LPIPS with AlexNet's weights from this safetensors file.")
+@click.option("--lpips-linear", type=PATH, help="LPIPS's own weights. Default: in the same file.")
 @click.option(
     "--every-stranger", is_flag=True, help="Restore with every other person's exemplars too: who is made whom."
 )
 @click.option("--by", metavar="SIZE,YAW,LIGHT", help="Tables by the sharp photos' size, yaw, light.")
-@click.option("--csv", "csv_file", type=_path, help="Write every image's figures to this file.")
-@click.option("--against", type=_path, help="Differences, face by face, to another network's --csv FILE.")
-@click.option("--sheet", type=_path, help="Write a picture of the worst and of other targets by every method.")
-@click.option("--weights", type=_path, help="Write a picture of exemplars with the network's weights drawn over them.")
-@click.option("--correlation", type=_path, help="Write a picture of faces with what the correlation loss compares.")
+@click.option("--csv", "csv_file", type=PATH, help="Write every image's figures to this file.")
+@click.option("--against", type=PATH, help="Differences, face by face, to another network's --csv FILE.")
+@click.option("--sheet", type=PATH, help="Write a picture of the worst and of other targets by every method.")
+@click.option("--weights", type=PATH, help="Write a picture of exemplars with the network's weights drawn over them.")
+@click.option("--correlation", type=PATH, help="Write a picture of faces with what the correlation loss compares.")
 @click.option("--worst", default=WORST_SHOWN, show_default=True, type=click.IntRange(0), help="Worst images to list.")
 @click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
 @threads_option
@@ -144,6 +143,8 @@ def command(
         others=all_pairs,
         degradation=degradation,
     )
+    for count in [n for n in COUNTS if n <= model.runtime.interface.slots and n not in methods.counts]:
+        output.say(f"note: no face of the list has {count} exemplars, so there is no row n={count}")
     verifiable = meter is not None and _verifiable(methods, all_pairs)
     verification = Verification(meter, all_pairs, methods.control) if meter and verifiable else None
     if every_stranger and verification is None:

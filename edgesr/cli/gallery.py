@@ -10,12 +10,13 @@ import click
 from edgesr.cli import output
 from edgesr.cli.gallery_build import add, build
 from edgesr.cli.group import Group
+from edgesr.cli.path import PATH
 from edgesr.errors import GalleryError
 
 if TYPE_CHECKING:
     from edgesr.gallery.format import Entry, Gallery
 
-gallery_argument = click.argument("gallery", type=click.Path(path_type=Path))
+gallery_argument = click.argument("gallery", type=PATH)
 
 WIPED = (
     "Its bytes were overwritten before it was deleted. Copies elsewhere are not found (backups, snapshots, synced "

@@ -11,22 +11,23 @@ import click
 from edgesr.cli import early, output, progress
 from edgesr.cli.asking import TerminalQuestions, can_ask
 from edgesr.cli.computing import threads_option
+from edgesr.cli.path import PATH
 from edgesr.cli.printable import one_line
 
 if TYPE_CHECKING:
     from edgesr.gallery.collect import BuiltGallery
 
-photos_argument = click.argument("photos", nargs=-1, required=True, type=click.Path(path_type=Path))
+photos_argument = click.argument("photos", nargs=-1, required=True, type=PATH)
 person_option = click.option("--person", help="Whose photos, where they are several people's: sub-folder, or number.")
 names_option = click.option("--keep-names", is_flag=True, help="Store the photos' file names.")
-detector_option = click.option("--detector", type=click.Path(path_type=Path), help="A YuNet, not the package's.")
-embedder_option = click.option("--embedder", type=click.Path(path_type=Path), help="An ONNX embedder, not dlib's.")
+detector_option = click.option("--detector", type=PATH, help="A YuNet, not the package's.")
+embedder_option = click.option("--embedder", type=PATH, help="An ONNX embedder, not dlib's.")
 max_option = click.option("--max", "most", type=click.IntRange(1, 1000), help="Keep so many photos, the sharpest.")
 
 
 @click.command("build")
 @photos_argument
-@click.option("--output", "-o", "out", required=True, type=click.Path(path_type=Path), help="The gallery file.")
+@click.option("--output", "-o", "out", required=True, type=PATH, help="The gallery file.")
 @click.option(
     "--model",
     "-m",
@@ -108,7 +109,7 @@ def build(
 
 
 @click.command("add")
-@click.argument("gallery", type=click.Path(path_type=Path))
+@click.argument("gallery", type=PATH)
 @photos_argument
 @click.option("--model", "-m", "models", multiple=True, help="The network of a section, where it is no shipped one.")
 @person_option

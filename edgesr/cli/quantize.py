@@ -12,6 +12,7 @@ import click
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 from edgesr.cli.number import Number
+from edgesr.cli.path import PATH
 from edgesr.errors import CheckpointError, UnavailableError, UsageError
 from edgesr.process.extras import title
 from edgesr.release import DEFAULT_CHECKPOINT
@@ -23,19 +24,15 @@ if TYPE_CHECKING:
 
 DEFAULT_SPLIT = "val"
 
-_path = click.Path(path_type=Path)
-
 
 @click.command("quantize")
 @click.argument("checkpoint", default=DEFAULT_CHECKPOINT)
-@click.option("--data", type=_path, help="Folder of aligned faces, as edgesr train takes it.")
+@click.option("--data", type=PATH, help="Folder of aligned faces, as edgesr train takes it.")
 @click.option(
     "--method", default="qat", show_default=True, type=click.Choice(["qat", "ptq"]), help="Train, or calibrate."
 )
-@click.option(
-    "--recipe", "recipe_file", type=_path, help="Precision of each layer (TOML or JSON). Default: the policy."
-)
-@click.option("--write-recipe", type=_path, metavar="FILE", help="Write the default recipe with all layers, and stop.")
+@click.option("--recipe", "recipe_file", type=PATH, help="Precision of each layer (TOML or JSON). Default: the policy.")
+@click.option("--write-recipe", type=PATH, metavar="FILE", help="Write the default recipe with all layers, and stop.")
 @click.option("--search", is_flag=True, help="Write a recipe that loses at most --max-drop, and stop.")
 @click.option("--max-drop", default=0.02, show_default=True, type=Number(0), help="PSNR in dB, on val.")
 @click.option("--search-faces", default=12, show_default=True, type=click.IntRange(1), help="Of val, for --search.")
@@ -51,9 +48,9 @@ _path = click.Path(path_type=Path)
 @click.option("--max-minutes", type=Number(0, min_open=True), help="qat: stop and save after this time.")
 @threads_option
 @click.option("--seed", default=0, show_default=True)
-@click.option("--run", type=_path, help="qat: folder to resume from. Default: runs/<name>.")
+@click.option("--run", type=PATH, help="qat: folder to resume from. Default: runs/<name>.")
 @click.option("--name", help="Of the new checkpoint. Default: <checkpoint>-int8, or -int8-ptq.")
-@click.option("--output", "-o", "out", type=_path, help="Its folder. Default: <name>.")
+@click.option("--output", "-o", "out", type=PATH, help="Its folder. Default: <name>.")
 @output.force_option
 @output.json_option
 def command(
@@ -96,6 +93,7 @@ def command(
     """
     early.checkpoint(checkpoint)
     early.files(recipe_file)
+    early.absent(write_recipe, force=force)
     if not write_recipe:
         if data is None:
             raise UsageError("--data FOLDER is missing", "aligned faces, one folder a person, as train takes them")

@@ -12,11 +12,10 @@ import click
 
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
+from edgesr.cli.path import PATH
 from edgesr.errors import UsageError
 from edgesr.release import DEFAULT_CHECKPOINT
 from edgesr.report.write import PRECISIONS, TARGETS, WrittenReport, refuse_early
-
-_path = click.Path(path_type=Path)
 
 
 class SeveralValues(click.Command):
@@ -39,16 +38,16 @@ class SeveralValues(click.Command):
 @click.command("report", cls=SeveralValues)
 @click.option("--checkpoint", "-c", default=DEFAULT_CHECKPOINT, show_default=True, help="The float network.")
 @click.option("--quantized", multiple=True, help="Its int8 checkpoints (edgesr quantize). Default: the shipped one.")
-@click.option("--data", type=_path, help="Folder of aligned faces with eval_list.csv. Default: the sample faces.")
+@click.option("--data", type=PATH, help="Folder of aligned faces with eval_list.csv. Default: the sample faces.")
 @click.option("--split", "splits", multiple=True, help="Of the table and the verdict; again for more. Default: test.")
 @click.option("--show", help="Split whose faces may be shown. Default: london where there is one, else the samples.")
 @click.option("--targets", help=f"Default: {','.join(TARGETS)}, or just the --bundles.")
 @click.option("--precisions", default=",".join(PRECISIONS), show_default=True)
-@click.option("--bundles", multiple=True, type=_path, metavar="DIR...", help="Bundles, or folders of bundles.")
-@click.option("--calibrate", type=_path, metavar="FOLDER", help="Faces to calibrate int8-ptq on. Default: --data.")
-@click.option("--recipe", type=_path, metavar="FILE", help="For mixed: the precision of each layer.")
-@click.option("--device-results", multiple=True, type=_path, metavar="FILE...", help="What demo apps measured.")
-@click.option("--sensitivity", "sensitivity_file", type=_path, help="Layer sensitivities from edgesr quantize.")
+@click.option("--bundles", multiple=True, type=PATH, metavar="DIR...", help="Bundles, or folders of bundles.")
+@click.option("--calibrate", type=PATH, metavar="FOLDER", help="Faces to calibrate int8-ptq on. Default: --data.")
+@click.option("--recipe", type=PATH, metavar="FILE", help="For mixed: the precision of each layer.")
+@click.option("--device-results", multiple=True, type=PATH, metavar="FILE...", help="What demo apps measured.")
+@click.option("--sensitivity", "sensitivity_file", type=PATH, help="Layer sensitivities from edgesr quantize.")
 @click.option(
     "--sensitivity-faces",
     default=8,
@@ -60,7 +59,7 @@ class SeveralValues(click.Command):
 @click.option("--slow-faces", default=12, show_default=True, type=click.IntRange(1), help="Where evaluated op by op.")
 @click.option("--worst", default=4, show_default=True, type=click.IntRange(0), help="Worst faces to show.")
 @click.option("--identity/--no-identity", default=None, help="Default: on where edgesr[identity] is installed.")
-@click.option("--embedder", type=_path, help="An ONNX face embedder (as ArcFace) for identity instead of dlib's.")
+@click.option("--embedder", type=PATH, help="An ONNX face embedder (as ArcFace) for identity instead of dlib's.")
 @click.option("--latency/--no-latency", default=True, show_default=True)
 @click.option("--graph", is_flag=True, help="Draw each artifact's graph, and write node data for Model Explorer.")
 @click.option("--runs", default=30, show_default=True, type=click.IntRange(3, 10_000), help="Timed runs of a graph.")
@@ -68,12 +67,12 @@ class SeveralValues(click.Command):
 @click.option(
     "--compare",
     multiple=True,
-    type=_path,
+    type=PATH,
     metavar="JSON...",
     help="An older report's JSON to set this one beside; or two, old and new: then nothing is measured.",
 )
-@click.option("--work", type=_path, help="Keeps bundles and figures, to resume. Default: OUTPUT without .html, .work.")
-@click.option("--output", "-o", "out", default=Path("report.html"), show_default=True, type=_path)
+@click.option("--work", type=PATH, help="Keeps bundles and figures, to resume. Default: OUTPUT without .html, .work.")
+@click.option("--output", "-o", "out", default=Path("report.html"), show_default=True, type=PATH)
 @threads_option
 @output.force_option
 @output.json_option

@@ -10,6 +10,7 @@ import click
 
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
+from edgesr.cli.path import PATH
 from edgesr.cli.printable import one_line
 from edgesr.errors import InputOutputError, UsageError, told
 from edgesr.release import DEFAULT_CHECKPOINT
@@ -35,14 +36,14 @@ class Variadic(click.Command):
 
 
 @click.command("restore", cls=Variadic)
-@click.argument("lr", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--exemplars", multiple=True, type=click.Path(path_type=Path), help="Sharp photos of the same person.")
-@click.option("--gallery", type=click.Path(path_type=Path), help="Instead of photos: what edgesr gallery build made.")
-@click.option("--output", "-o", "out", required=True, type=click.Path(path_type=Path), help="A file, or a folder.")
+@click.argument("lr", nargs=-1, required=True, type=PATH)
+@click.option("--exemplars", multiple=True, type=PATH, help="Sharp photos of the same person.")
+@click.option("--gallery", type=PATH, help="Instead of photos: what edgesr gallery build made.")
+@click.option("--output", "-o", "out", required=True, type=PATH, help="A file, or a folder.")
 @click.option("--aligned", is_flag=True, help="The exemplars are aligned crops, and not photos to find a face in.")
 @click.option("--model", "-m", help=f"A checkpoint or a bundle. Default: the gallery's, else {DEFAULT_CHECKPOINT}.")
-@click.option("--detector", type=click.Path(path_type=Path), help="A YuNet, not the package's.")
-@click.option("--truth", type=click.Path(path_type=Path), help="The sharp original, to measure PSNR against.")
+@click.option("--detector", type=PATH, help="A YuNet, not the package's.")
+@click.option("--truth", type=PATH, help="The sharp original, to measure PSNR against.")
 @threads_option
 @output.force_option
 @output.json_option

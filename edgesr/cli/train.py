@@ -10,6 +10,7 @@ import click
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 from edgesr.cli.number import Number
+from edgesr.cli.path import PATH
 from edgesr.cli.train_losses import check_losses, loss_options, losses
 from edgesr.data import DEGRADATIONS
 from edgesr.errors import UnavailableError, UsageError
@@ -17,8 +18,8 @@ from edgesr.process.extras import title
 
 
 @click.command("train")
-@click.argument("data", type=click.Path(path_type=Path))
-@click.option("--output", "-o", "run", type=click.Path(path_type=Path), help="Run folder. Default: runs/<network>.")
+@click.argument("data", type=PATH)
+@click.option("--output", "-o", "run", type=PATH, help="Run folder. Default: runs/<network>.")
 @click.option("--network", default="hime-small-x4", show_default=True, help="A preset, or a config.json with widths.")
 @click.option("--name", help="Name of the checkpoint. Default: the network's.")
 @click.option("--init", help="Start from this checkpoint instead of at random.")

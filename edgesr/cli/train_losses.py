@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from edgesr.cli.number import Number
+from edgesr.cli.path import PATH
 from edgesr.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _WEIGHT = Number(0)
-_FILE = click.Path(path_type=Path)
 
 _OPTIONS = (
     click.option(
@@ -42,10 +41,10 @@ _OPTIONS = (
         "1.39: it sees no difference.",
     ),
     click.option("--perceptual", default=0.0, type=_WEIGHT, help="Weight of VGG-19 features. Paper: 0.01."),
-    click.option("--vgg19", type=_FILE, help="Its weights, safetensors."),
+    click.option("--vgg19", type=PATH, help="Its weights, safetensors."),
     click.option("--lpips", default=0.0, type=_WEIGHT, help="Weight of LPIPS on VGG-16, PWAve's perceptual loss."),
-    click.option("--vgg16", type=_FILE, help="VGG-16's weights, safetensors."),
-    click.option("--lpips-linear", type=_FILE, help="LPIPS's own weights, safetensors."),
+    click.option("--vgg16", type=PATH, help="VGG-16's weights, safetensors."),
+    click.option("--lpips-linear", type=PATH, help="LPIPS's own weights, safetensors."),
     click.option("--identity", default=0.0, type=_WEIGHT, help="Weight of the face embeddings' distance."),
     click.option(
         "--impostor",
@@ -65,7 +64,7 @@ _OPTIONS = (
         type=_WEIGHT,
         help="Weight of the distance of the embedder's maps, one of each size, as a perceptual loss.",
     ),
-    click.option("--embedder", type=_FILE, help="Face embedder, ONNX; another than the evaluation's."),
+    click.option("--embedder", type=PATH, help="Face embedder, ONNX; another than the evaluation's."),
 )
 
 

@@ -9,11 +9,12 @@ import click
 
 from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
+from edgesr.cli.path import PATH
 from edgesr.errors import UsageError
 
 
 @click.command("verify")
-@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("bundle", type=PATH)
 @click.option("--checkpoint", "-c", help="What it was made from, if that is no shipped checkpoint.")
 @click.option("--arch", type=click.Choice(["arm64"]), help="Run the kernels of phones' CPUs, emulated.")
 @click.option(

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from edgesr.enhance.regions import Network
     from edgesr.gallery.format import Gallery
 
-OTHER = "another person's face: restored without the gallery"
+OTHER = (
+    "looks like another person's face: restored without the gallery (if it is the gallery's person: --allow-other, "
+    "which marks the photo as edited)"
+)
 TOO_SMALL = (
     "too small to tell whose it is: restored without the gallery (if it is the gallery's person: --assume-same-person)"
 )

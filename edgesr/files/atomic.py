@@ -97,7 +97,8 @@ def cannot_write(output: Path, error: Exception) -> InputOutputError:
     where = getattr(error, "filename", None) or output
     code = getattr(error, "errno", None)
     full = code in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
-    hint = "choose a place that can be written to" if code in (errno.EROFS, errno.ENOENT) else "check its permissions"
+    elsewhere = code in (errno.EROFS, errno.ENOENT, errno.ENOTDIR)
+    hint = "choose a place that can be written to" if elsewhere else "check its permissions"
     why = getattr(error, "strerror", None) or error
     return InputOutputError(f"cannot write {where}: {why}", "free some space" if full else hint)
 
@@ -106,11 +107,13 @@ def refuse_unwritable(folder: Path) -> None:
     """Refuse before any work a folder that nothing can be written into; one that is not there will be made.
 
     Raises:
-        InputOutputError: it, or the nearest folder above that is there, lies on a read-only disk or is not ours.
+        InputOutputError: it, or the nearest above that is there, lies on a read-only disk, is not ours or no folder.
     """
     there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
     effective = os.access in os.supports_effective_ids
-    if there.is_dir() and not os.access(there, os.W_OK | os.X_OK, effective_ids=effective):
+    if not there.is_dir():
+        raise cannot_write(folder, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there)))
+    if not os.access(there, os.W_OK | os.X_OK, effective_ids=effective):
         code = errno.EROFS if os.statvfs(there).f_flag & os.ST_RDONLY else errno.EACCES
         raise cannot_write(folder, OSError(code, os.strerror(code)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import difflib
+import errno
 import io
 import itertools
 import json
@@ -47,15 +48,31 @@ def open_plain(path: Path) -> io.BufferedReader:
 
 def no_file(path: Path, hint: str = "") -> InputOutputError:
     """What to say of a file that is not there, with a name that resembles it, or how far the path does lead."""
+    if path.is_symlink():
+        where = "and leads back to itself" if _leads_back(path) else "which is not there"
+        return InputOutputError(f"no file {path}: a link to {path.readlink()}, {where}", hint or "name the file itself")
     folder = path.absolute().parent
     if not hint and not folder.is_dir():
         hint = f"is the path right? There is no folder {path.parent}"
     if not hint:
         alike: list[str] = []
         with contextlib.suppress(OSError):  # a folder that may not be listed
-            alike = difflib.get_close_matches(path.name, [one.name for one in folder.iterdir()], n=1)
+            # Endings that are alike say nothing, and what is hidden nobody meant.
+            there = [one for one in sorted(folder.iterdir()) if not one.name.startswith(".")]
+            stem = difflib.get_close_matches(path.stem, {one.stem for one in there}, n=1)
+            of_stem = [one for one in there if one.stem in stem]
+            alike = [one.name for one in sorted(of_stem, key=lambda one: one.suffix != path.suffix)]
         hint = f"there is {path.parent / alike[0]}" if alike else f"is the name right? {folder} holds none alike"
     return InputOutputError(f"no file {path}", hint)
+
+
+def _leads_back(link: Path) -> bool:
+    """Whether a link's way never ends."""
+    try:
+        link.resolve(strict=True)
+    except (OSError, RuntimeError) as error:  # RuntimeError: Python before 3.13
+        return isinstance(error, RuntimeError) or error.errno == errno.ELOOP
+    return False
 
 
 def read_text(path: Path, hint: str = "", most: int = MOST) -> str:

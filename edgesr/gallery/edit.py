@@ -89,5 +89,5 @@ def find(gallery: Gallery, which: str) -> int:
         found = [i for i, entry in enumerate(entries) if entry.name == which]
     if len(found) != 1:
         how = "names more than one entry" if found else "is of no entry"
-        raise UsageError(f"{which} {how}", "give its number or SHA-256: edgesr gallery list")
+        raise UsageError(f"{which!r} {how}", "give its number or SHA-256: edgesr gallery list")
     return found[0]

@@ -143,7 +143,8 @@ def _read(stream: BinaryIO, size: int) -> Gallery:
     start, written, header = _header_of(stream, size)
     whole = len(start) + len(written) + header.data_size
     if whole != size:
-        raise GalleryError(f"it has {size} bytes", f"its header says {whole}")
+        damage = "it is cut off" if size < whole else "something was appended to it"
+        raise GalleryError(f"it has {size} bytes, its header says {whole}", f"{damage}: build it again")
     content = stream.read(header.data_size)
     if len(content) != header.data_size:
         raise GalleryError("it became shorter while it was read", "read it again")

@@ -146,12 +146,12 @@ def erase(path: Path) -> int:
     Raises:
         InputOutputError: missing, or it cannot be deleted.
     """
-    path = path.resolve()
+    given, path = path, path.resolve()
     aside = _beside(path, "partial")
     with locked(path):
         try:
             if not path.exists() and not aside.exists():
-                raise no_file(path)
+                raise no_file(given)
             if path.exists():
                 if not path.is_file():
                     raise InputOutputError(f"{path} is no file", "name the gallery itself")

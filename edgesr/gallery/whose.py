@@ -86,7 +86,7 @@ def of_person(
     if doubtful and not _same_person(doubtful, groups[owner], questions, report):
         maybe, doubtful = [], []
     others = [
-        Rejection(one.path, f"shows another person, number {number} (--person {number} takes theirs)")
+        Rejection(one.path, f"shows another person, number {number} of {len(groups)} (--person {number} takes theirs)")
         for number, members in enumerate(groups, 1)
         if number - 1 != owner and number - 1 not in maybe
         for one in members
@@ -103,7 +103,7 @@ def _same_person(
 ) -> bool:
     if questions is not None:
         return questions.same_person(doubtful, main)
-    of = f" as {names_of(main)}" if main else " as the gallery's"
+    of = f" than {names_of(main)}" if main else " than the gallery"
     report(
         f"warning: {names_of(doubtful, None)} may show another person{of}; taken all the same: remove what does not "
         "belong"

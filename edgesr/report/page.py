@@ -163,7 +163,8 @@ def report_markdown(report: Report, page: str) -> str:
         *_verdict_lines(report),
         "",
         f"Through the converted artifacts on {split.faces}{part} faces of {report.people} people "
-        f"(`{split.name}`), against the float network in PyTorch on the same faces "
+        f"(`{split.name}`), each with the exemplars that its list has, at most {report.slots}, "
+        "against the float network in PyTorch on the same faces "
         f"({number(anchors['float'].psnr)} dB; bicubic {number(anchors['bicubic'].psnr)} dB). "
         f"Charts, layers and the worst faces: [{page}]({page}).",
         "",

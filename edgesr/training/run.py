@@ -15,7 +15,7 @@ from edgesr.models.description import NAMES, is_name
 from edgesr.training.config import Progress, TrainConfig
 from edgesr.training.losses import LossFiles
 from edgesr.training.processes import is_lead
-from edgesr.training.setup import initial_weights, network_config, read_training_data, settings_for
+from edgesr.training.setup import initial_weights, network_config, pretraining_steps, read_training_data, settings_for
 from edgesr.training.state import recorded_precision
 from edgesr.training.trainer import NO_FILES, Trainer
 
@@ -165,6 +165,7 @@ def prepare_run(
         say(f"note: {start.name} has {more} slots, this one {widths.slots}; convert --slots {more} gives as many")
     began = start.model.config if start else None
     settings = config or settings_for(widths, {"precision": recorded_precision(run)}, began)
+    pretraining_steps(name or label, widths, settings)  # a mistake is not found after minutes of reading
     say(f"reading photos from {folder}")
     photos = read_training_data(
         folder,

@@ -98,6 +98,23 @@ def settings_for(network: NetworkConfig, given: Mapping[str, Any], start: Networ
     return TrainConfig(**({"loss": loss} | own | {name: value for name, value in given.items() if value is not None}))
 
 
+def pretraining_steps(name: str, network: NetworkConfig, config: TrainConfig) -> int:
+    """Of the run's steps those in which the network learns what comes first.
+
+    Raises:
+        UsageError: it has nothing to learn first, or no steps would be left.
+    """
+    if config.pretraining_share and not architecture_of(network).pretraining:
+        raise UsageError(f"{name} has nothing to learn first", "leave the pretraining's share at 0")
+    steps = round(config.steps * config.pretraining_share)
+    if steps >= config.steps:
+        raise UsageError(
+            f"a pretraining share of {config.pretraining_share:g} is all {config.steps} steps",
+            "leave steps for learning to restore: a smaller share, or more steps",
+        )
+    return steps
+
+
 def initial_weights(start: Checkpoint, config: NetworkConfig) -> dict[str, Tensor]:
     """Weights of a checkpoint of the same widths; one of twice the scale is halved, a narrower or shallower one
     is widened so that it computes the same, and of one of another form what it has of this one is taken over.

@@ -40,6 +40,7 @@ from edgesr.training.losses import LossFiles, PerceptionLoss, Shown
 from edgesr.training.parameters import equalising_groups, parameter_groups
 from edgesr.training.processes import any_process, average_gradients, check_same_step, make_fabric
 from edgesr.training.sample_sheet import sample_sheet
+from edgesr.training.setup import pretraining_steps
 from edgesr.training.state import (
     PHOTOS,
     STATE,
@@ -82,14 +83,7 @@ class Trainer:
         self.data_identity = digest({**faces.fingerprint(), **(init or {})}, [name, *faces.names])
         torch.manual_seed(config.seed)
         self.network, self.architecture = network, architecture_of(network)
-        if config.pretraining_share and not self.architecture.pretraining:
-            raise UsageError(f"{name} has nothing to learn first", "leave the pretraining's share at 0")
-        self.pretraining_steps = round(config.steps * config.pretraining_share)
-        if self.pretraining_steps >= config.steps:
-            raise UsageError(
-                f"a pretraining share of {config.pretraining_share:g} is all {config.steps} steps",
-                "leave steps for learning to restore: a smaller share, or more steps",
-            )
+        self.pretraining_steps = pretraining_steps(name, network, config)
         self.taught_by: Any = None
         if teacher is not None and self.pretraining_steps and self.architecture.taught:
             self.taught_by = teacher.to(self.fabric.device)
