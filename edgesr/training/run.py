@@ -163,6 +163,8 @@ def prepare_run(
     if start and start.model.config.slots > widths.slots:
         more = start.model.config.slots
         say(f"note: {start.name} has {more} slots, this one {widths.slots}; convert --slots {more} gives as many")
+    if start and name is None and start.name != label:
+        say(f"note: the checkpoint is called {label}; --name {start.name} keeps the name of what it starts from")
     began = start.model.config if start else None
     settings = config or settings_for(widths, {"precision": recorded_precision(run)}, began)
     pretraining_steps(name or label, widths, settings)  # a mistake is not found after minutes of reading
