@@ -61,6 +61,13 @@ class Check:
     value: float
     threshold: float
 
+    @property
+    def sign(self) -> str:
+        """What the value is to be beside the threshold."""
+        if self.value == self.threshold:
+            return "=" if self.ok else "≠"
+        return "≥" if self.ok == (self.value > self.threshold) else "≤"
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it, which knows no infinity: the PSNR of equal outputs is null."""
         return dataclasses.asdict(self) | ({} if math.isfinite(self.value) else {"value": None})

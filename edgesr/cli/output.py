@@ -140,15 +140,17 @@ def console(stderr: bool = True) -> Console:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
-    """A table on stdout: the first column left, numbers right."""
+    """A table on stdout: the first column left, and words; numbers right."""
     from rich import box
     from rich.table import Table
 
     rich_table = Table(title=title and printable(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    cells = [["" if cell is None else printable(str(cell)) for cell in row] for row in rows]
     for i, column in enumerate(columns):
-        rich_table.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
-    for row in rows:
-        rich_table.add_row(*("" if cell is None else printable(str(cell)) for cell in row))
+        words = any(one[0].isalpha() and one not in ("inf", "nan") for row in cells for one in row[i : i + 1] if one)
+        rich_table.add_column(column, justify="left" if i == 0 or words else "right", overflow="fold")
+    for row in cells:
+        rich_table.add_row(*row)
     terminal = console(stderr=False)
     with terminal.capture() as drawn:
         terminal.print(rich_table)

@@ -66,7 +66,7 @@ def command(bundle: Path, checkpoint: str | None, arch: str | None, cpus: tuple[
         output.write_json(result.to_dict() | verdict)
     else:
         rows = [
-            ("ok" if check.ok else "FAILED", check.name, f"{check.value:.4g}", f"{check.threshold:g}")
+            ("ok" if check.ok else "FAILED", check.name, f"{check.value:.4g}", f"{check.sign} {check.threshold:g}")
             for check in result.checks
         ]
         output.table(("", "check", "value", "threshold"), rows, title=f"{bundle} ({result.evaluated_with})")
