@@ -44,7 +44,7 @@ def test_a_configuration_knows_its_architecture() -> None:
 
 def test_weights_in_training_are_where_they_are_said_to_be() -> None:
     told = {name: folder for one in ARCHITECTURES.values() for name, folder in one.in_training.items()}
-    assert {"hime-large-x4", "pwave-x8"} <= told.keys()
+    assert {"hime-edge-x4", "pwave-x8"} <= told.keys()
     for name, folder in told.items():
         config, trained = preset(name), read_description(ROOT / "docs" / "training" / folder).config
         assert config is not None
@@ -58,6 +58,7 @@ def test_weights_in_training_are_where_they_are_said_to_be() -> None:
     ("name", "said"),
     [
         ("hime-small-x4-64", "trained ones of this form: hime-small-lr64-x4-photo"),
+        ("hime-large-x4", "trained ones of this form: hime-large-x4-photo"),
         ("pwave-x8", in_training("pwave-x8")),
         ("pwave-x16", ""),
         ("nowhere", ""),

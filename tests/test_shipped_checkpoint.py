@@ -23,7 +23,7 @@ from edgesr.layers.lowerings import LOWERINGS
 from edgesr.models import load_checkpoint
 from edgesr.models.checkpoint import CARD, shipped_names
 from edgesr.models.checkpoint import find_checkpoint as find
-from edgesr.models.hime.offsets import report_offsets
+from edgesr.models.registry import architecture_of
 from edgesr.runtime.base import fill_slots
 from edgesr.runtime.torch import TorchRuntime
 
@@ -68,9 +68,10 @@ def test_trained_offsets_stay_clear_of_their_bound(name: str) -> None:
         return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
 
     features = model.encode(batch([face.exemplar for face in faces]))
-    report = report_offsets(model, batch([lr_face(name, face) for face in faces]), features)
-    assert report.quantiles["p50"] > 0.05, "offsets that are all zero would mean that nothing is aligned"
-    assert report.near_bound < 1e-3
+    lr = batch([lr_face(name, face) for face in faces])
+    report = architecture_of(model.config).report_offsets(model, lr, features)
+    assert report["quantiles"]["p50"] > 0.05, "offsets that are all zero would mean that nothing is aligned"
+    assert report["near_bound"] < 1e-3
 
 
 def lr_face(name: str, face: SampleFace) -> Pixels:
@@ -98,6 +99,7 @@ def least_gain(degradation: str) -> float:
 
 def test_the_networks_that_are_promised_are_shipped() -> None:
     photo = {"hime-small-x4-photo", "hime-small-x8-photo", "hime-small-lr64-x4-photo"}
+    photo.add("hime-large-x4-photo")
     assert set(NAMES) == {"hime-small-x4", "hime-small-x4-p", "hime-small-x8"} | photo
     assert set(INT8_NAMES) == {f"{name}-int8" for name in ("hime-small-x4", *photo)}
 

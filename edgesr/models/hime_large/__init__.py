@@ -21,7 +21,6 @@ ARCHITECTURE = Architecture(
     settings={"pretraining_share": 0.1, "rates": (("rfa.flow.", 0.25),)},
     pretraining="edgesr.models.hime_large.pretraining:flow_loss",
     taught="edgesr.models.hime_large.pretraining:way_loss",
-    in_training={"hime-large-x4": "hime-large-x4-photo"},
     in_float={
         "restore.aggregation.*": "CoFA's one-channel maps: small, and divided by each other",
         "restore.alignment.sum": "one half comes from the warp in float: rounded before the sum, it is rounded twice",
