@@ -16,17 +16,13 @@ from conftest import TINY, lively
 from test_device_results import DEVICE
 
 from edgesr.cli.main import run
-from edgesr.data.layout import EvalPair
-from edgesr.data.samples import sample_faces
 from edgesr.errors import EXIT_IO, EXIT_OK, EXIT_USAGE, InputOutputError, UsageError
-from edgesr.evaluation.methods import Methods
-from edgesr.images.imaging import write_image
 from edgesr.models import load_checkpoint, save_checkpoint
 from edgesr.report.layers import read_sensitivity
 from edgesr.report.measure import Restorer
 from edgesr.report.page import report_html, report_markdown, rewrite, with_figures
 from edgesr.report.report import Report, read_report
-from edgesr.report.subject import faces_of_pairs, faces_of_samples, spread
+from edgesr.report.subject import faces_of_samples, spread
 from edgesr.report.verdict import few
 from edgesr.report.write import choose_faces
 from edgesr.runtime.torch import TorchRuntime
@@ -287,16 +283,6 @@ def test_damaged_sensitivities_are_refused(content: str, said: str, tmp_path: Pa
     (tmp_path / "s.json").write_text(content)
     with pytest.raises(InputOutputError, match=said):
         read_sensitivity(tmp_path / "s.json")
-
-
-def test_a_report_restores_the_lr_faces_that_eval_restores(tmp_path: Path, tiny_checkpoint: Path) -> None:
-    runtime, sample = TorchRuntime(load_checkpoint(tiny_checkpoint).model), sample_faces(TINY.hr_size)[0]
-    for name, photo in (("target", sample.target), ("other", sample.exemplar)):
-        write_image(photo, tmp_path / f"{name}.png")
-    pair = EvalPair("test/somebody", tmp_path / "target.png", (tmp_path / "other.png",))
-    face = faces_of_pairs([pair], "test", runtime.interface, "phone-2")[0]
-    assert face.label == "somebody/target.png"
-    assert np.array_equal(face.lr, Methods(runtime, [pair], degradation="phone-2").target(pair)[1])
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,20 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import TINY
 
+from edgesr.data.layout import EvalPair
 from edgesr.data.samples import sample_faces
+from edgesr.evaluation.methods import Methods
+from edgesr.images.imaging import write_image
 from edgesr.models import load_checkpoint
 from edgesr.report.measure import FigureCache, Figures, bicubic, measure_faces
 from edgesr.report.rows import Convolutions, Latency, Losses, Parity, Row, broken, convolutions, loss_figures
-from edgesr.report.subject import Limits, faces_of_samples, spread
+from edgesr.report.subject import Limits, faces_of_pairs, faces_of_samples, spread
 from edgesr.report.verdict import WHY_UNTIMED, decibel, verdict
+from edgesr.runtime.torch import TorchRuntime
 
 # Figures
 
@@ -29,6 +34,16 @@ class Counting:
     def __call__(self, face: Any) -> Any:
         self.faces += 1
         return bicubic(face)
+
+
+def test_a_report_restores_the_lr_faces_that_eval_restores(tmp_path: Path, tiny_checkpoint: Path) -> None:
+    runtime, sample = TorchRuntime(load_checkpoint(tiny_checkpoint).model), sample_faces(TINY.hr_size)[0]
+    for name, photo in (("target", sample.target), ("other", sample.exemplar)):
+        write_image(photo, tmp_path / f"{name}.png")
+    pair = EvalPair("test/somebody", tmp_path / "target.png", (tmp_path / "other.png",))
+    face = faces_of_pairs([pair], "test", runtime.interface, "phone-2")[0]
+    assert face.label == "somebody/target.png"
+    assert np.array_equal(face.lr, Methods(runtime, [pair], degradation="phone-2").target(pair)[1])
 
 
 def test_an_interrupted_measurement_goes_on(tmp_path: Path) -> None:

@@ -98,8 +98,7 @@ def least_gain(degradation: str) -> float:
 
 
 def test_the_networks_that_are_promised_are_shipped() -> None:
-    photo = {"hime-small-x4-photo", "hime-small-x8-photo", "hime-small-lr64-x4-photo"}
-    photo.add("hime-large-x4-photo")
+    photo = {"hime-small-x4-photo", "hime-small-x8-photo", "hime-small-lr64-x4-photo", "hime-large-x4-photo"}
     assert set(NAMES) == {"hime-small-x4", "hime-small-x4-p", "hime-small-x8"} | photo
     assert set(INT8_NAMES) == {f"{name}-int8" for name in ("hime-small-x4", *photo)}
 

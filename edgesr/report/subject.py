@@ -40,7 +40,7 @@ class ReportFace:
     scale: int
     degradation: str = "bicubic"
     drawn_by: str = ""
-    """What a phone's preset draws the LR face by: as ``edgesr eval`` calls the photo, or else the label."""
+    """What a phone's preset draws the LR face by: as ``edgesr eval`` calls the photo."""
 
     @property
     def label(self) -> str:
@@ -50,12 +50,12 @@ class ReportFace:
     @functools.cached_property
     def lr(self) -> Pixels:
         """uint8 [S / scale, S / scale, 3]."""
-        return degrade(self.truth, self.scale, self.degradation, self.drawn_by or self.label)
+        return degrade(self.truth, self.scale, self.degradation, self.drawn_by)
 
     @functools.cached_property
     def key(self) -> str:
         """SHA-256 of all that is given to the network and compared with."""
-        how = "" if self.degradation == "bicubic" else f" {self.degradation} {self.drawn_by or self.label}"
+        how = "" if self.degradation == "bicubic" else f" {self.degradation} {self.drawn_by}"
         digest = hashlib.sha256(f"x{self.scale}{how}".encode())
         for photo in (self.truth, *self.exemplars):
             digest.update(str(photo.shape).encode())
@@ -199,7 +199,16 @@ def faces_of_pairs(
 def faces_of_samples(interface: Interface, degradation: str = "bicubic") -> list[ReportFace]:
     """The package's six people (Face Research Lab London Set, CC-BY 4.0), one exemplar each."""
     return [
-        ReportFace(face.person, "smiling", SAMPLES, face.target, (face.exemplar,), interface.scale, degradation)
+        ReportFace(
+            person=face.person,
+            name="smiling",
+            split=SAMPLES,
+            truth=face.target,
+            exemplars=(face.exemplar,),
+            scale=interface.scale,
+            degradation=degradation,
+            drawn_by=f"{face.person}/smiling",
+        )
         for face in sample_faces(interface.hr_size)
     ]
 

@@ -90,8 +90,8 @@ def train_network(
         track: wraps the photos as they are read, ``(items, what)``, to show how far it is.
         on_step: is told the loss and the rate every 20 steps, and what a validation measured.
 
-    Thread safety: one training at a time in a process: it seeds PyTorch's generator, which is the process's. A second
-    run in the same folder is refused.
+    Thread safety: one training at a time in a process: it seeds PyTorch's generator, which is the process's, and on a
+    CPU has glibc keep the memory that the process frees. A second run in the same folder is refused.
 
     Raises:
         UsageError: an unknown network or split, too few people, another network in ``init``, or settings that differ
