@@ -90,6 +90,8 @@ def test_doctor_names_a_detector_that_is_none(call: Call, tmp_path: Path, monkey
         (("train", "nowhere", "--network", "giant"), 2, "presets"),
         (("train", "nowhere", "--identity", "0.1"), 2, "--embedder FILE"),
         (("train", "nowhere", "--vgg19", "x.safetensors"), 2, "--perceptual WEIGHT"),
+        (("train", "nowhere", "--perceptual-backbone", "efficientnet-lite0"), 2, "--perceptual WEIGHT"),
+        (("train", "nowhere", "--perceptual", "1"), 2, "--perceptual-backbone efficientnet-lite0"),
         (("train", "nowhere", "--correlation", "0.1", "--correlation-window", "4"), 2, "odd"),
         (("restore", "nowhere.png", "-o", "x.png"), 5, "no file"),
         (("restore", "a/x.png", "b/x.png", "-o", "out"), 2, "same name: a/x.png and b/x.png"),

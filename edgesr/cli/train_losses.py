@@ -40,8 +40,20 @@ _OPTIONS = (
         help="Default: the network's own, 1e-4 where it has none. Raise it where a relativistic GAN's loss stays at "
         "1.39: it sees no difference.",
     ),
-    click.option("--perceptual", default=0.0, type=_WEIGHT, help="Weight of VGG-19 features. Paper: 0.01."),
-    click.option("--vgg19", type=PATH, help="Its weights, safetensors."),
+    click.option(
+        "--perceptual",
+        default=0.0,
+        type=_WEIGHT,
+        help="Weight of an image classifier's features. Paper: 0.01 of VGG-19's.",
+    ),
+    click.option(
+        "--perceptual-backbone",
+        type=click.Choice(["vgg19", "efficientnet-lite0"]),
+        default="vgg19",
+        show_default=True,
+        help="VGG-19's weights are a file (--vgg19), EfficientNet-Lite0's come with the extra perceptual.",
+    ),
+    click.option("--vgg19", type=PATH, help="VGG-19's weights, safetensors."),
     click.option("--lpips", default=0.0, type=_WEIGHT, help="Weight of LPIPS on VGG-16, PWAve's perceptual loss."),
     click.option("--vgg16", type=PATH, help="VGG-16's weights, safetensors."),
     click.option("--lpips-linear", type=PATH, help="LPIPS's own weights, safetensors."),
@@ -82,8 +94,13 @@ def check_losses(options: dict[str, Any]) -> None:
         UsageError: a weight without the file it needs, a file or share without a weight, or a window that has no
             middle.
     """
+    if options["perceptual_backbone"] != "vgg19":
+        if not options["perceptual"]:
+            raise UsageError("--perceptual-backbone is given without --perceptual", "--perceptual WEIGHT")
+        if options["vgg19"]:
+            raise UsageError(f"--vgg19 is given with {options['perceptual_backbone']}", "one of both is looked through")
     needed_by = (
-        (("perceptual",), "vgg19"),
+        *(((("perceptual",), "vgg19"),) if options["perceptual_backbone"] == "vgg19" else ()),
         (("lpips",), "vgg16"),
         (("lpips",), "lpips_linear"),
         (("identity", "impostor", "identity_maps"), "embedder"),
@@ -93,7 +110,9 @@ def check_losses(options: dict[str, Any]) -> None:
         if bool(options[weight]) != (options[file] is not None):
             given, needed = (weight, file) if options[weight] else (file, weight)
             given, needed, option = (name.replace("_", "-") for name in (given, needed, file))
-            raise UsageError(f"--{given} is given without --{needed}", f"--{weight} WEIGHT --{option} FILE")
+            instead = ", or --perceptual-backbone efficientnet-lite0" if file == "vgg19" else ""
+            hint = f"--{weight} WEIGHT --{option} FILE{instead}"
+            raise UsageError(f"--{given} is given without --{needed}", hint)
     if options["identity_reference"] and not options["identity"]:
         raise UsageError("--identity-reference is given without --identity", "--identity WEIGHT --embedder FILE")
     window = options["correlation_window"]
@@ -132,6 +151,7 @@ def losses(options: dict[str, Any], network: NetworkConfig) -> tuple[LossConfig,
         options["correlation_window"],
         discriminator=discriminator,
         identity_reference=options["identity_reference"],
+        backbone=options["perceptual_backbone"],
         **own,
     )
     files = {name: options[name] for name in ("vgg19", "vgg16", "embedder")}

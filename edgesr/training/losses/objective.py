@@ -32,7 +32,7 @@ class LossWeights:
     adv: float = 0.1
     """Relativistic average GAN."""
     per: float = 0.01
-    """VGG-19 features before the ReLU."""
+    """Features of an image classifier, by ``LossConfig.backbone``."""
     cor: float = 0.1
     """Correlation of neighbouring pixels."""
     lpips: float = 0.0
@@ -56,6 +56,7 @@ RECONSTRUCTION = LossWeights(adv=0.0, per=0.0, cor=0.0)
 
 
 GANS = ("relativistic", "wgan-gp")
+BACKBONES = ("vgg19", "efficientnet-lite0")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +77,9 @@ class LossConfig:
     """lambda_gp of WGAN-GP; the PWAve paper does not say, and this is that of Gulrajani et al."""
     identity_reference: float = 0.0
     """The share of an exemplar of the person in what the identity loss compares with; that of the truth is the rest."""
+    backbone: str = "vgg19"
+    """What the perceptual loss looks through: ``vgg19`` before the ReLU (HIME paper, Eq. 11), whose weights are a file,
+    or ``efficientnet-lite0``, whose weights come with the extra ``perceptual``."""
     smaller_perceptual: float = 1.0
     """lambda_3 of the PWAve paper's Eq. 6 over lambda_1: of a smaller face's perceptual terms."""
 
@@ -84,6 +88,8 @@ class LossConfig:
             raise UsageError(f"Charbonnier's eps is {self.charbonnier_epsilon}", "above 0 and at most 1")
         if self.gan not in GANS:
             raise UsageError(f"unknown GAN {self.gan!r}", f"known: {', '.join(GANS)}")
+        if self.backbone not in BACKBONES:
+            raise UsageError(f"unknown backbone {self.backbone!r}", f"known: {', '.join(BACKBONES)}")
         if self.weights.adv and (self.gan == "wgan-gp") == self.discriminator.batch_norm:
             raise UsageError(
                 f"a {self.gan} GAN with batch_norm={self.discriminator.batch_norm} in its discriminator",
@@ -168,12 +174,15 @@ class PerceptionLoss(nn.Module):
 
         Raises:
             InputOutputError: a file is missing, damaged, a pickle, or of another network.
-            UnavailableError: the embedder needs ``onnx``, or operators that are not known here.
+            UnavailableError: the embedder needs ``onnx``, or operators that are not known here; EfficientNet-Lite0's
+                packages are not installed.
             UsageError: a loss has a weight but no file.
         """
         weights = config.weights
         perceptual = lpips = identity = None
-        if weights.per and files.vgg19:
+        if weights.per and config.backbone == "efficientnet-lite0":
+            perceptual = PerceptualLoss.efficientnet_lite0()
+        elif weights.per and files.vgg19:
             perceptual = PerceptualLoss.load(files.vgg19)
         if weights.lpips and files.vgg16 and files.lpips:
             lpips = LPIPS.load("vgg16", files.vgg16, files.lpips)
