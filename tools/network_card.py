@@ -231,6 +231,7 @@ def command(network: str, record: dict[str, Any], preset: str | None = None) -> 
     chosen = {**config, **config["curriculum"], **loss, **weights}
     chosen |= {"adversarial": weights.get("adv"), "perceptual": weights.get("per"), "correlation": weights.get("cor")}
     chosen["clean_share"] = config["curriculum"].get("clean")
+    chosen["perceptual_backbone"] = loss.get("backbone")
     chosen |= {
         "name": network,
         "network": preset,
