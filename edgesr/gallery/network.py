@@ -18,6 +18,11 @@ def networks_of(gallery: Gallery) -> list[str]:
     from edgesr.models.shipped import shipped_for
 
     names = [name for section in gallery.sections if (name := shipped_for(*section.key)) is not None]
+    if not names and (earlier := _earlier_weights(gallery)):
+        raise GalleryError(
+            f"the gallery was built with earlier weights of {', '.join(earlier)}",
+            "build it again: edgesr gallery build PHOTOS -o FILE --force; or name those weights: --model FOLDER",
+        )
     if not names:
         sections = "; ".join(
             f"{space}, x{scale}, {size} px" for space, scale, size in (s.key for s in gallery.sections)
@@ -30,11 +35,17 @@ def networks_of(gallery: Gallery) -> list[str]:
 
 
 def rebuild_hint(gallery: Gallery, path: Path) -> str | None:
-    """One sentence on how to build the gallery at ``path`` for today's networks, if it is for an earlier default."""
+    """One sentence on how to build the gallery at ``path`` for today's networks, if it is for an earlier default or for
+    earlier weights of a shipped network."""
     from edgesr.models.shipped import EARLIER_DEFAULTS, EARLIER_PHOTO_NETWORKS, PHOTO_NETWORKS, shipped_for
 
     served = [shipped_for(*section.key) for section in gallery.sections]
     again = f"edgesr gallery build PHOTOS -o {path} --force"
+    if weights := _earlier_weights(gallery):
+        return (
+            f"{path} was built with earlier weights of {', '.join(weights)}, and serves no face of theirs any more; "
+            f"to build it anew: {again}"
+        )
     if {*served} == {*EARLIER_PHOTO_NETWORKS}:
         new = ", ".join(name for name in PHOTO_NETWORKS if name not in served)
         return f"{path} has nothing for {new}, which restores larger faces; to build it anew: {again}"
@@ -45,3 +56,13 @@ def rebuild_hint(gallery: Gallery, path: Path) -> str | None:
         f"{path} was built for {earlier}, which goes on serving it; for phone photos {DEFAULT_CHECKPOINT} is better: "
         f"{again}"
     )
+
+
+def _earlier_weights(gallery: Gallery) -> list[str]:
+    """Shipped networks that the gallery has features of, but of other weights than ship now."""
+    from edgesr.models.description import shipped_names
+    from edgesr.models.shipped import shipped_for
+
+    # A feature space is called after its network: NAME-HASH.
+    named = [section.key[0].rpartition("-")[0] for section in gallery.sections if shipped_for(*section.key) is None]
+    return [name for name in named if name in shipped_names()]
