@@ -111,7 +111,8 @@ def test_training_is_told_as_it_was_recorded(tiny_checkpoint: Path, tmp_path: Pa
     for said in (
         f"edgesr train ../shared/faces --name {described['name']} --init hime-small-x4 --steps 3000 ",
         " --degradation phone-2 --clean-share 0.3 --augment 0.5 --wrong-gallery 0.3 ",
-        " --adversarial 0.02 --perceptual 0.05 --perceptual-backbone efficientnet-lite0 --identity 0.08 --impostor 0.2 --embedder EMBEDDER\n",
+        " --adversarial 0.02 --perceptual 0.05 --perceptual-backbone efficientnet-lite0 ",
+        " --identity 0.08 --impostor 0.2 --embedder EMBEDDER\n",
         "1,200 of 3,000 steps of 16 faces",
         "which started from somewhere.",
         "\n<!-- /training -->\n\nAfter.\n",
