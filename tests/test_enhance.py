@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from edgesr.enhance.regions import factor_for, network_for, pair_networks
 from edgesr.errors import GalleryError, UsageError
 from edgesr.faces.face import Face
 from edgesr.gallery.build import empty_gallery
-from edgesr.gallery.network import networks_of, rebuild_hint
+from edgesr.gallery.network import rebuild_hint
 from edgesr.images.imaging import Pixels
 from edgesr.models.shipped import EARLIER_DEFAULTS, EARLIER_PHOTO_NETWORKS, PHOTO_NETWORKS
 from edgesr.runtime.torch import TorchRuntime
@@ -122,24 +121,6 @@ def test_a_gallery_of_an_earlier_default_says_how_to_build_it_anew(names: Sequen
     if hint is not None:
         assert hint.startswith(says)
         assert hint.endswith("edgesr gallery build PHOTOS -o me.gallery --force")
-
-
-def test_a_gallery_of_earlier_weights_says_that_it_serves_their_faces_no_more() -> None:
-    gallery = empty_gallery([edgesr.load(name) for name in PHOTO_NETWORKS[:2]])
-    new, kept = (
-        dataclasses.replace(one, feature_space=f"{name}-0123456789ab")
-        for one, name in zip(gallery.sections, PHOTO_NETWORKS[:2], strict=True)
-    )
-    one = dataclasses.replace(gallery, sections=(new, gallery.sections[1]))
-    assert rebuild_hint(one, Path("me.gallery")) == (
-        f"me.gallery was built with earlier weights of {PHOTO_NETWORKS[0]}, and serves no face of theirs any more; "
-        "to build it anew: edgesr gallery build PHOTOS -o me.gallery --force"
-    )
-    assert networks_of(one) == [PHOTO_NETWORKS[1]]
-    with pytest.raises(
-        GalleryError, match=f"earlier weights of {PHOTO_NETWORKS[0]}, {PHOTO_NETWORKS[1]} .*build it again"
-    ):
-        networks_of(dataclasses.replace(gallery, sections=(new, kept)))
 
 
 def test_the_least_factor_that_shows_the_face() -> None:

@@ -100,8 +100,10 @@ def take(network: str, weights: Path) -> None:
     folder, source = SHIPPED / network, find_checkpoint(weights)
     new = load_checkpoint(source)
     training = dict(new.training)
+    former = None
     if network in shipped_names():
         old = load_checkpoint(network)
+        former = old.feature_space
         if old.sha256 == new.sha256:
             say(f"{network} has these weights already")
             return
@@ -120,6 +122,8 @@ def take(network: str, weights: Path) -> None:
     )
     network_card.write_card(folder, [])
     say(f"{network} has the weights of {source}")
+    if former and former != read_description(folder).feature_space:
+        say(f"galleries of {former} are to be built anew: add it to EARLIER_SPACES in edgesr/models/shipped.py")
 
 
 def quantize(given: argparse.Namespace) -> int:

@@ -12,11 +12,12 @@ from edgesr.cli import early, output, progress
 from edgesr.cli.computing import threads_option
 from edgesr.cli.path import PATH
 from edgesr.cli.printable import one_line
-from edgesr.errors import InputOutputError, UsageError, told
+from edgesr.errors import GalleryError, InputOutputError, UsageError, told
 from edgesr.release import DEFAULT_CHECKPOINT
 
 if TYPE_CHECKING:
     from edgesr.api import Model
+    from edgesr.gallery.format import Gallery
 
 
 class Variadic(click.Command):
@@ -92,7 +93,7 @@ def command(
     if model is not None:
         early.network(model)
     features: Any = None if gallery is None else read_gallery(gallery)
-    names = [model or DEFAULT_CHECKPOINT] if model or features is None else networks_of(features)
+    names = [model or DEFAULT_CHECKPOINT] if model or features is None else networks_of(features, gallery)
     networks = [edgesr.load(name, least_slots=len(exemplars)) for name in names]
     network = networks[0]
     if model is None and gallery is not None and (hint := rebuild_hint(features, gallery)):
@@ -108,7 +109,7 @@ def command(
     for source, target in zip(progress.track(lr, "restoring"), targets, strict=True):
         row: dict[str, Any] = {"input": str(source), "output": str(target)}
         try:
-            network = of_size(source, networks)
+            network = of_size(source, networks, features if isinstance(features, Gallery) and model is None else None)
             row["network"] = network.name
             if isinstance(features, Gallery):
                 chosen = network.choose(source, features)
@@ -145,20 +146,30 @@ def show(outputs: list[dict[str, Any]]) -> None:
         output.write(one_line(row["output"]) + figures)
 
 
-def of_size(source: Path, networks: Sequence[Model]) -> Model:
+def of_size(source: Path, networks: Sequence[Model], gallery: Gallery | None) -> Model:
     """The network that takes a face of this size; a single one takes what it likes, and says so.
 
     Raises:
+        GalleryError: the one for this size has other weights than the gallery was built with.
         InputOutputError: several networks, and none is for this size.
     """
+    from edgesr.gallery.network import earlier_networks
     from edgesr.images.imaging import read_image
+    from edgesr.models.description import SHIPPED, read_description
 
-    if len(networks) == 1:
+    earlier = [] if gallery is None else earlier_networks(gallery)
+    if len(networks) == 1 and not earlier:
         return networks[0]
     height, width = read_image(source).shape[:2]
     for network in networks:
         if network.config.lr_size == height == width:
             return network
+    for name in earlier:
+        if read_description(SHIPPED / name).config.lr_size == height == width:
+            raise GalleryError(
+                f"{source} is a face for {name}, and the gallery was built with earlier weights of it",
+                "build it again: edgesr gallery build PHOTOS -o GALLERY --force",
+            )
     sizes = " or ".join(f"{size}x{size}" for size in sorted(network.config.lr_size for network in networks))
     raise InputOutputError(
         f"{source} is {width}x{height}",

@@ -177,6 +177,7 @@ def command(
         raise UsageError("--impostor is given without --wrong-gallery", "--wrong-gallery 0.3 shows somebody else's")
     early.architecture(network)
     early.faces(data)
+    early.files(*(loss[name] for name in ("vgg19", "vgg16", "lpips_linear", "embedder")))
     start = None
     if init is not None:  # an empty name, of a variable that is not set, is none
         from edgesr.models.description import find_checkpoint, read_description, trained_for

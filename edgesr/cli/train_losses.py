@@ -98,7 +98,7 @@ def check_losses(options: dict[str, Any]) -> None:
         if not options["perceptual"]:
             raise UsageError("--perceptual-backbone is given without --perceptual", "--perceptual WEIGHT")
         if options["vgg19"]:
-            raise UsageError(f"--vgg19 is given with {options['perceptual_backbone']}", "one of both is looked through")
+            raise UsageError(f"--vgg19 is given with {options['perceptual_backbone']}", "leave one of both out")
     needed_by = (
         *(((("perceptual",), "vgg19"),) if options["perceptual_backbone"] == "vgg19" else ()),
         (("lpips",), "vgg16"),

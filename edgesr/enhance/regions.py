@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edgesr.errors import GalleryError, UsageError
-from edgesr.models.shipped import to_give
+from edgesr.models.shipped import replaces, to_give
 
 if TYPE_CHECKING:
     from edgesr.api import Model
@@ -72,6 +72,9 @@ def pair_networks(models: Sequence[Model], galleries: Sequence[Gallery]) -> list
                 section: model for model in reversed(models) if (section := section_for(model, gallery)) is not None
             }
             if not fitting:
+                spaces = [section.feature_space for section in gallery.sections]
+                if outdated := [model for model in models if replaces(model.feature_space, spaces)]:
+                    outdated[0].check_gallery(gallery)  # which says so
                 names, first = ", ".join(model.name for model in models), to_give(models[0].name)
                 raise GalleryError(
                     f"a gallery for {serves(gallery)} fits none of {names}",

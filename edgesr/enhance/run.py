@@ -301,22 +301,28 @@ def open_enhancer(
 def open_networks(galleries: Sequence[Any], models: Sequence[Any], threads: int | None = None) -> list[Network]:
     """Galleries and networks from paths, names or themselves, paired.
 
-    Where no network is named, a shipped network serves each section of a gallery; without galleries they are those for
-    photos, one a size of face.
+    Where no network is named, a shipped network serves each section of a gallery, and one whose earlier weights a
+    section is of restores without exemplars; without galleries they are those for photos, one a size of face.
 
     Raises:
         EdgesrError: a gallery or network that cannot be read, or that no other fits.
     """
     from edgesr.api import Model, load
-    from edgesr.gallery.network import networks_of
+    from edgesr.gallery.network import earlier_networks, networks_of
     from edgesr.models.shipped import PHOTO_NETWORKS
 
     if other := [one for one in galleries if not isinstance(one, str | Path | Gallery)]:
         raise UsageError(f"a gallery of type {type(other[0]).__name__}", "give a path or a Gallery, or leave it out")
     read = [one if isinstance(one, Gallery) else read_gallery(one) for one in galleries]
-    served = dict.fromkeys(name for gallery in read for name in networks_of(gallery)) if not models else ()
+    paths = [None if isinstance(one, Gallery) else Path(one) for one in galleries]
+    unnamed = [] if models else list(zip(read, paths, strict=True))
+    served = dict.fromkeys(name for one, path in unnamed for name in networks_of(one, path))
     named = models or list(served) or PHOTO_NETWORKS
-    return pair_networks([one if isinstance(one, Model) else load(one, threads=threads) for one in named], read)
+    paired = pair_networks([one if isinstance(one, Model) else load(one, threads=threads) for one in named], read)
+    earlier = dict.fromkeys(name for one, _ in unnamed for name in earlier_networks(one))
+    plain = [load(name, threads=threads) for name in earlier]
+    sizes = {network.lr_size for network in paired}
+    return [*paired, *(Network(model) for model in plain if model.config.lr_size not in sizes)]
 
 
 def _several(one: Any) -> Sequence[Any]:

@@ -21,7 +21,7 @@ from edgesr.gallery.people import EMBEDDER_HINT, WITHOUT_EMBEDDER
 from edgesr.gallery.photos import Candidate, Rejection, gather, look
 from edgesr.gallery.section import DType
 from edgesr.gallery.whose import Questions, of_folder, of_person
-from edgesr.models.shipped import PHOTO_NETWORKS, shipped_for
+from edgesr.models.shipped import PHOTO_NETWORKS, earlier_weights, shipped_for
 
 if TYPE_CHECKING:
     from edgesr.api import Model
@@ -278,9 +278,11 @@ def _at_hand(gallery: Gallery, models: Sequence[str | Path], report: Report) -> 
         if (shipped := shipped_for(*section.key)) is not None:
             found[i] = _loaded(shipped)
         else:
+            earlier = earlier_weights([section.feature_space])
+            anew = "".join(f"{name} had other weights then: build the gallery anew" for name in earlier)
             report(
                 f"warning: no network here makes features of {section.feature_space}: that section goes without these "
-                "photos (--model names its network)"
+                f"photos ({anew or '--model names its network'})"
             )
     return [found[i] for i in sorted(found)]
 

@@ -9,8 +9,10 @@ from edgesr.gallery.format import Gallery
 from edgesr.release import DEFAULT_CHECKPOINT
 
 
-def networks_of(gallery: Gallery) -> list[str]:
+def networks_of(gallery: Gallery, path: Path | None = None) -> list[str]:
     """The names of the shipped networks that serve a gallery: of each section the quickest, if there is one.
+
+    ``path`` is where it lies, for the error.
 
     Raises:
         GalleryError: no shipped network takes any of its sections.
@@ -18,10 +20,10 @@ def networks_of(gallery: Gallery) -> list[str]:
     from edgesr.models.shipped import shipped_for
 
     names = [name for section in gallery.sections if (name := shipped_for(*section.key)) is not None]
-    if not names and (earlier := _earlier_weights(gallery)):
+    if not names and (earlier := earlier_networks(gallery)):
         raise GalleryError(
-            f"the gallery was built with earlier weights of {', '.join(earlier)}",
-            "build it again: edgesr gallery build PHOTOS -o FILE --force; or name those weights: --model FOLDER",
+            f"{path or 'the gallery'} was built with earlier weights of {', '.join(earlier)}",
+            f"build it again: edgesr gallery build PHOTOS -o {path or 'FILE'} --force",
         )
     if not names:
         sections = "; ".join(
@@ -34,6 +36,13 @@ def networks_of(gallery: Gallery) -> list[str]:
     return names
 
 
+def earlier_networks(gallery: Gallery) -> list[str]:
+    """The shipped networks of whose earlier weights a gallery has features; nothing takes those any more."""
+    from edgesr.models.shipped import earlier_weights
+
+    return earlier_weights(section.feature_space for section in gallery.sections)
+
+
 def rebuild_hint(gallery: Gallery, path: Path) -> str | None:
     """One sentence on how to build the gallery at ``path`` for today's networks, if it is for an earlier default or for
     earlier weights of a shipped network."""
@@ -41,10 +50,10 @@ def rebuild_hint(gallery: Gallery, path: Path) -> str | None:
 
     served = [shipped_for(*section.key) for section in gallery.sections]
     again = f"edgesr gallery build PHOTOS -o {path} --force"
-    if weights := _earlier_weights(gallery):
+    if weights := earlier_networks(gallery):
         return (
-            f"{path} was built with earlier weights of {', '.join(weights)}, and serves no face of theirs any more; "
-            f"to build it anew: {again}"
+            f"{path} was built with earlier weights of {', '.join(weights)}: faces of that size are restored without "
+            f"exemplars; to build it anew: {again}"
         )
     if {*served} == {*EARLIER_PHOTO_NETWORKS}:
         new = ", ".join(name for name in PHOTO_NETWORKS if name not in served)
@@ -56,13 +65,3 @@ def rebuild_hint(gallery: Gallery, path: Path) -> str | None:
         f"{path} was built for {earlier}, which goes on serving it; for phone photos {DEFAULT_CHECKPOINT} is better: "
         f"{again}"
     )
-
-
-def _earlier_weights(gallery: Gallery) -> list[str]:
-    """Shipped networks that the gallery has features of, but of other weights than ship now."""
-    from edgesr.models.description import shipped_names
-    from edgesr.models.shipped import shipped_for
-
-    # A feature space is called after its network: NAME-HASH.
-    named = [section.key[0].rpartition("-")[0] for section in gallery.sections if shipped_for(*section.key) is None]
-    return [name for name in named if name in shipped_names()]

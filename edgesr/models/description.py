@@ -137,6 +137,8 @@ def read_description(folder: Path) -> Description:
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise CheckpointError(f"{path} is incomplete: {error!r}", "take the checkpoint anew") from error
     name, training = described.get("name", folder.resolve().name), described.get("training", {})
+    if not isinstance(training, dict):
+        raise CheckpointError(f"{path} is damaged: its training is no object", "take the checkpoint anew")
     if not is_name(name):
         raise CheckpointError(f"{path} calls its network {name!r:.60}", f"a name is {NAMES}")
     return Description(name, config, feature_space, feature_scales, training, quantization)

