@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,9 @@ from edgesr.errors import CheckpointError, UsageError
 from edgesr.evaluation.methods import degrade
 from edgesr.layers.bicubic import bicubic_downsample, bicubic_upsample
 from edgesr.training.config import TrainConfig
+from edgesr.training.losses import LossConfig, LossWeights
 from edgesr.training.parameters import equalising_groups, parameter_groups
+from edgesr.training.state import differences
 from edgesr.training.trainer import Trainer
 
 NETWORK = TINY.replace(lr_size=4)
@@ -205,6 +208,20 @@ def test_settings_at_their_defaults_leave_older_runs_resumable() -> None:
     assert not {"detail_drop", "augment", "clean"} & set(identity["curriculum"])
     for changes in SETTINGS:
         assert dataclasses.replace(CONFIG, **changes).identity() != identity
+    through = LossConfig(LossWeights(adv=0, per=0.1, cor=0))
+    vgg = dataclasses.replace(CONFIG, loss=through).identity()
+    assert not {"charbonnier_epsilon", "gan", "backbone"} & set(vgg["loss"])
+    lite = dataclasses.replace(CONFIG, loss=dataclasses.replace(through, backbone="efficientnet-lite0")).identity()
+    assert lite["loss"].pop("backbone") == "efficientnet-lite0"
+    assert lite == vgg
+
+
+def test_another_loss_than_a_run_has_is_told_by_what_differs_alone() -> None:
+    loss = LossConfig(LossWeights(adv=0, per=0.1, cor=0), backbone="efficientnet-lite0")
+    runs = [json.dumps({"train": one.identity()}) for one in (CONFIG, dataclasses.replace(CONFIG, loss=loss))]
+    assert differences(*runs) == (
+        "loss.backbone (there the default, here efficientnet-lite0), loss.weights.per (there the default, here 0.1)"
+    )
 
 
 def test_the_offset_head_alone_learns_at_its_own_rate(new_trainer: NewTrainer) -> None:

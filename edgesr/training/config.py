@@ -91,7 +91,7 @@ class TrainConfig:
         if self.loss == LossConfig():
             del fields["loss"], fields["discriminator_learning_rate"]
         else:
-            for name in ("charbonnier_epsilon", "gan", "gradient_penalty", "smaller_perceptual"):
+            for name in ("charbonnier_epsilon", "gan", "gradient_penalty", "smaller_perceptual", "backbone"):
                 if fields["loss"][name] == _default(self.loss, name):
                     del fields["loss"][name]
             if self.loss.discriminator.batch_norm:

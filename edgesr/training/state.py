@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from torch import Tensor
 from edgesr.errors import CheckpointError
 from edgesr.files.atomic import file_aside
 from edgesr.models.checkpoint import IN_RUN, read_tensors
+from edgesr.training.config import TrainConfig
 
 STATE = "state.safetensors"
 """Name of the file in a run's folder."""
@@ -71,7 +73,9 @@ def differences(there: str, here: str) -> str:
         old, new = _flat(json.loads(there)), _flat(json.loads(here))
     except ValueError:
         return "its description cannot be read"
-    changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    usual = _flat(json.loads(json.dumps(dataclasses.asdict(TrainConfig()))))
+    named = old.keys() | new.keys()
+    changed = sorted(name for name in named if old.get(name, usual.get(name)) != new.get(name, usual.get(name)))
     return ", ".join(
         # A digest says nothing to anybody.
         name
