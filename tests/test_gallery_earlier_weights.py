@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import edgesr
+from edgesr.cli.gallery import sections_of
 from edgesr.enhance.run import open_networks
 from edgesr.errors import GalleryError
 from edgesr.gallery.build import empty_gallery
@@ -41,6 +42,11 @@ def test_what_is_served_still_is_and_the_rest_is_restored_without_exemplars() ->
         "me.gallery was built with earlier weights of hime-small-x4-photo: faces of that size are restored without "
         f"exemplars; to build it anew: {ANEW}"
     )
+
+
+def test_inspect_tells_of_which_network() -> None:
+    told = [(one["network"], one["earlier_weights_of"]) for one in sections_of(gallery(ONCE, "hime-small-x8-photo"))]
+    assert told == [(None, "hime-small-x4-photo"), ("hime-small-x8-photo", None)]
 
 
 def test_where_nothing_is_served_the_file_is_named() -> None:

@@ -174,12 +174,14 @@ def describe(path: Path, gallery: Gallery) -> dict[str, Any]:
 
 
 def sections_of(gallery: Gallery) -> list[dict[str, Any]]:
-    """What a gallery holds for each network; ``network``: the shipped one that it serves, if any."""
-    from edgesr.models.shipped import shipped_for
+    """What a gallery holds for each network; ``network``: the shipped one that it serves, if any; ``earlier_weights_of``:
+    the one that has other weights now."""
+    from edgesr.models.shipped import EARLIER_SPACES, shipped_for
 
     return [
         {
             "network": shipped_for(*section.key),
+            "earlier_weights_of": EARLIER_SPACES.get(section.feature_space),
             "feature_space": section.feature_space,
             "scale": section.scale,
             "lr_size": section.lr_size,
