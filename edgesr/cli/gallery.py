@@ -174,8 +174,10 @@ def describe(path: Path, gallery: Gallery) -> dict[str, Any]:
 
 
 def sections_of(gallery: Gallery) -> list[dict[str, Any]]:
-    """What a gallery holds for each network; ``network``: the shipped one that it serves, if any; ``earlier_weights_of``:
-    the one that has other weights now."""
+    """What a gallery holds for each network.
+
+    ``network``: the shipped one that it serves, if any; ``earlier_weights_of``: the one that has other weights now.
+    """
     from edgesr.models.shipped import EARLIER_SPACES, shipped_for
 
     return [
