@@ -198,26 +198,31 @@ extension AppTests {
             await stage.learn("portrait-0027_1.jpg")
             await stage.restore("ten.jpg")
             #expect(await stage.reads("Whose face?"))
+            let pipeline = stage.booth.pipeline, looked = try await pipeline.look()
+            let fourth = try #require(looked.faces.dropFirst(3).first)
+            // A network for smaller faces than these says that they are large, whoever's photos serve it.
+            let plain = try await pipeline.restore(fourth, of: looked.photo, with: stage.booth.precision, own: false)
+            let large = "This face is large in the photo already, so there was little to add."
+            let mine = plain.face.isLarge ? large : "With the features of 1 photo of yours."
+            let others = plain.face.isLarge ? large : "Restored without your photos, since it is somebody else’s face."
             let faces = stage.screen.tree.all.filter { $0.action != nil && $0.attributes["label"]?.hasPrefix("Face ") == true }
             #expect(faces.count == 10)
             #expect(stage.screen.press("Face 4"))
-            #expect(await stage.reads("With the features of 1 photo of yours."))
+            #expect(await stage.reads(mine))
             #expect(stage.screen.press("Somebody else’s"))
-            #expect(await stage.reads("Restored without your photos, since it is somebody else’s face."))
-            let pipeline = stage.booth.pipeline, looked = try await pipeline.look()
-            let fourth = try #require(looked.faces.dropFirst(3).first)
+            #expect(await stage.reads(others))
             for own in [true, false] {
                 let outcome = try await pipeline.restore(fourth, of: looked.photo, with: stage.booth.precision, own: own)
                 #expect(outcome.face.exemplars == (own ? [0] : []))
             }
             #expect(stage.screen.press("Of my photos"))
-            #expect(await stage.reads("With the features of 1 photo of yours."))
+            #expect(await stage.reads(mine))
             await stage.restore("ten.jpg")
             #expect(await stage.reads("Whose face?"))
             #expect(stage.screen.press("None of them"))
             #expect(await stage.reads("10 faces are in this photo. Choose the one to restore."))
             #expect(stage.screen.press("Face 1"))
-            #expect(await stage.reads("Restored without your photos, since it is somebody else’s face."))
+            #expect(await stage.reads(others))
         }
 
         @Test func theSwitchChangesTheNetworkAndIsRemembered() async throws {
