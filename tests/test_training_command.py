@@ -89,6 +89,8 @@ def test_people_with_few_photos_are_left_out_and_that_is_recorded(
         (("--name", "../away"), 2, "cannot be called '../away'"),
         (("--name", "a\nb"), 2, "cannot be called"),
         (("-o", "a-file"), 5, "a-file is no folder"),
+        (("--perceptual", 0.1, "--vgg19", "none"), 5, "no file none"),
+        (("--identity", 0.1, "--embedder", "none"), 5, "no file none"),
     ],
 )
 def test_what_would_fail_at_the_end_is_refused_at_the_start(

@@ -73,8 +73,9 @@ def pair_networks(models: Sequence[Model], galleries: Sequence[Gallery]) -> list
             }
             if not fitting:
                 spaces = [section.feature_space for section in gallery.sections]
-                if outdated := [model for model in models if replaces(model.feature_space, spaces)]:
-                    outdated[0].check_gallery(gallery)  # which says so
+                for model in models:
+                    if replaces(model.feature_space, spaces):
+                        model.check_gallery(gallery)  # which says so
                 names, first = ", ".join(model.name for model in models), to_give(models[0].name)
                 raise GalleryError(
                     f"a gallery for {serves(gallery)} fits none of {names}",

@@ -202,6 +202,7 @@ extension AppTests {
             let fourth = try #require(looked.faces.dropFirst(3).first)
             // A network for smaller faces than these says that they are large, whoever's photos serve it.
             let plain = try await pipeline.restore(fourth, of: looked.photo, with: stage.booth.precision, own: false)
+            #expect(!plain.face.isLarge || plain.face.lr.width < 32)
             let large = "This face is large in the photo already, so there was little to add."
             let mine = plain.face.isLarge ? large : "With the features of 1 photo of yours."
             let others = plain.face.isLarge ? large : "Restored without your photos, since it is somebody else’s face."
