@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from edgesr.data.batches import BatchSampler, Curriculum, lit
+from edgesr.data.batches import BatchSampler, Curriculum, lit, toned
 from edgesr.data.faces import FaceSet
 from edgesr.data.optics import flow_of, similarity
 from edgesr.data.samples import sample_faces
@@ -55,6 +55,16 @@ def test_half_of_the_light_is_full_and_the_rest_a_fifth_at_least() -> None:
     at = lit(white, draw)[:, :, (0, 0, -1, -1), (0, -1, 0, -1)]  # the corners, which lie on the draw's places
     assert 0.2 <= at.min() < 0.25
     assert 0.4 < float((at == 1).float().mean()) < 0.6
+
+
+def test_half_of_the_tones_stay_and_the_rest_are_brighter_or_much_darker() -> None:
+    grey, draw = torch.full((400, 3, 2, 2), 0.5), torch.rand(400, 1, 1, 1, generator=torch.Generator().manual_seed(0))
+    tones = toned(grey, draw)[:, 0, 0, 0]
+    assert 0.4 < float((tones == 0.5).float().mean()) < 0.6
+    assert 0.5**4 <= tones.min() < 0.07
+    assert 0.68 < tones.max() <= 0.5**0.5
+    ends = torch.tensor([0.0, 1.0]).expand(400, 3, 1, 2)
+    assert torch.equal(toned(ends, draw), ends)
 
 
 def test_known_warps_are_each_steps_own_and_the_same_again(sharp: FaceSet) -> None:

@@ -54,6 +54,8 @@ class _Drawn:
 
 LEAST_LIGHT = 0.2
 """Of what falls on a face that shows a known warp, over the light of its photo."""
+LEAST_POWER, GREATEST_POWER = 0.5, 4.0
+"""Of the tone curves of faces that show a known warp."""
 FLIPS = ("even", "none", "uneven")
 MOST = 1e6
 """Of a probability before all are divided by their sum."""
@@ -173,7 +175,7 @@ class BatchSampler:
 
     def known_warps(self, step: int, rank: int = 0, processes: int = 1, amount: float = 1.0) -> KnownWarps:
         """The part of process ``rank`` of ``processes`` of a step's faces, each with a copy whose warp is known and as
-        far as ``amount`` says (``known_warp``), both under a light of their own (``lit``).
+        far as ``amount`` says (``known_warp``), both in a light and with tones of their own (``lit``, ``toned``).
 
         Raises:
             UsageError: the processes cannot have equal parts.
@@ -182,8 +184,10 @@ class BatchSampler:
         random = self._random(step)
         target = torch.randint(len(self.faces), (b,), generator=random)
         hr = self.faces.take(target[part]).float().div(255)
-        # Few photos show a face in the dark before something bright, and what moved there is to be found as well.
+        # Few photos show a face in the dark, or a dark face, before something bright, and what moved there is to be
+        # found as well.
         hr = lit(hr, torch.rand(b, 1, 3, 3, generator=random)[part])
+        hr = toned(hr, torch.rand(b, 1, 1, 1, generator=random)[part])
         copies, theta = known_warp(hr, amount, random, b, part)
         flow = flow_of(theta, hr.shape[-1] // self.scale)
         # What cuts LR faces amiss leaves no warp known.
@@ -315,6 +319,14 @@ def lit(face: Tensor, draw: Tensor) -> Tensor:
     """
     light = 1 - (1 - LEAST_LIGHT) * (2 * draw - 1).clamp(min=0)
     return face * F.interpolate(light.to(face), size=list(face.shape[-2:]), mode="bilinear", align_corners=True)
+
+
+def toned(face: Tensor, draw: Tensor) -> Tensor:
+    """Faces [B, 3, H, W] in [0, 1] to a power of their own: of a draw [B, 1, 1, 1] in [0, 1], half of them as they are,
+    the others to one from 1/2 to 4, so that middle tones are brighter or much darker and white stays white.
+    """
+    power = LEAST_POWER * (GREATEST_POWER / LEAST_POWER) ** (2 * draw - 1)
+    return face ** torch.where(draw < 0.5, torch.ones_like(power), power).to(face)
 
 
 def halve_detail(lr: Tensor) -> Tensor:
