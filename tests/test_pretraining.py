@@ -57,14 +57,18 @@ def test_half_of_the_light_is_full_and_the_rest_a_fifth_at_least() -> None:
     assert 0.4 < float((at == 1).float().mean()) < 0.6
 
 
-def test_half_of_the_tones_stay_and_the_rest_are_brighter_or_much_darker() -> None:
-    grey, draw = torch.full((400, 3, 2, 2), 0.5), torch.rand(400, 1, 1, 1, generator=torch.Generator().manual_seed(0))
+def test_half_of_the_tones_stay_the_rest_are_brighter_or_much_darker_and_a_quarter_negative() -> None:
+    grey, draw = torch.full((400, 3, 2, 2), 0.5), torch.rand(400, 2, 1, 1, generator=torch.Generator().manual_seed(0))
     tones = toned(grey, draw)[:, 0, 0, 0]
+    negative = draw[:, 1, 0, 0] < 0.25
     assert 0.4 < float((tones == 0.5).float().mean()) < 0.6
-    assert 0.5**4 <= tones.min() < 0.07
-    assert 0.68 < tones.max() <= 0.5**0.5
+    assert 0.5**4 <= tones[~negative].min() < 0.07
+    assert 0.68 < tones[~negative].max() <= 0.5**0.5
     ends = torch.tensor([0.0, 1.0]).expand(400, 3, 1, 2)
-    assert torch.equal(toned(ends, draw), ends)
+    turned = toned(ends, draw)
+    assert torch.equal(turned[~negative], ends[~negative])
+    assert torch.equal(turned[negative], 1 - ends[negative])
+    assert 0.2 < float(negative.float().mean()) < 0.3
 
 
 def test_known_warps_are_each_steps_own_and_the_same_again(sharp: FaceSet) -> None:

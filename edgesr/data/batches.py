@@ -54,8 +54,8 @@ class _Drawn:
 
 LEAST_LIGHT = 0.2
 """Of what falls on a face that shows a known warp, over the light of its photo."""
-LEAST_POWER, GREATEST_POWER = 0.5, 4.0
-"""Of the tone curves of faces that show a known warp."""
+LEAST_POWER, GREATEST_POWER, NEGATIVES = 0.5, 4.0, 0.25
+"""Tone curves, and share of negatives, of the faces that show a known warp."""
 FLIPS = ("even", "none", "uneven")
 MOST = 1e6
 """Of a probability before all are divided by their sum."""
@@ -187,7 +187,7 @@ class BatchSampler:
         # Few photos show a face in the dark, or a dark face, before something bright, and what moved there is to be
         # found as well.
         hr = lit(hr, torch.rand(b, 1, 3, 3, generator=random)[part])
-        hr = toned(hr, torch.rand(b, 1, 1, 1, generator=random)[part])
+        hr = toned(hr, torch.rand(b, 2, 1, 1, generator=random)[part])
         copies, theta = known_warp(hr, amount, random, b, part)
         flow = flow_of(theta, hr.shape[-1] // self.scale)
         # What cuts LR faces amiss leaves no warp known.
@@ -322,11 +322,13 @@ def lit(face: Tensor, draw: Tensor) -> Tensor:
 
 
 def toned(face: Tensor, draw: Tensor) -> Tensor:
-    """Faces [B, 3, H, W] in [0, 1] to a power of their own: of a draw [B, 1, 1, 1] in [0, 1], half of them as they are,
-    the others to one from 1/2 to 4, so that middle tones are brighter or much darker and white stays white.
+    """Faces [B, 3, H, W] in [0, 1] in tones of their own, of draws [B, 2, 1, 1] in [0, 1]: half of them as they are,
+    the others to a power from 1/2 to 4, and a quarter of all as negatives.
     """
-    power = LEAST_POWER * (GREATEST_POWER / LEAST_POWER) ** (2 * draw - 1)
-    return face ** torch.where(draw < 0.5, torch.ones_like(power), power).to(face)
+    curve, negative = draw[:, :1], draw[:, 1:] < NEGATIVES
+    power = LEAST_POWER * (GREATEST_POWER / LEAST_POWER) ** (2 * curve - 1)
+    tones = face ** torch.where(curve < 0.5, torch.ones_like(power), power).to(face)
+    return torch.where(negative.to(face.device), 1 - tones, tones)
 
 
 def halve_detail(lr: Tensor) -> Tensor:
