@@ -4,9 +4,10 @@
 
 LR faces are only scaled down (``bicubic``), as the paper's are, and restored with three exemplars. Its faces are
 CelebAMask-HQ's, and its networks were trained on them for longer; what compares is what each gains over its own bicubic
-row. At (64, 4) the weights of (32, 4) restore: none were trained for it. Where no weights were trained for such faces
-(HIME-large's are for phones' photos), the row says so and has the cost alone. LPIPS (the paper's last measure) takes
-weights that are not here: ``edgesr eval --lpips FILE`` measures it. Rows of other methods are not rebuilt.
+row. At (64, 4) the weights of (32, 4) restore: none were trained for it. HIME-large's are of the form that is deployed,
+whose flow reads learned maps, and lie in docs/training; its cost in the paper's form is in docs/hime-large.md. Where no
+weights were trained for such faces, the row says so and has the paper's form's cost alone. LPIPS (the paper's last
+measure) takes weights that are not here: ``edgesr eval --lpips FILE`` measures it. Rows of other methods are left out.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from edgesr.models import PRESETS, load_checkpoint
 from edgesr.models.registry import architecture_of
 from edgesr.runtime.torch import TorchRuntime
 
+ROOT = Path(__file__).resolve().parent.parent
 EXEMPLARS = 3
 
 
@@ -40,7 +42,7 @@ class Row:
     """The paper's parameters in millions, and GMACs."""
     preset: str
     weights: str = ""
-    """A shipped checkpoint; empty where there are none for such faces."""
+    """A shipped checkpoint, or a folder of the repository; empty where there are none for such faces."""
 
 
 BICUBIC = {32: (25.64, 0.7752), 64: (28.40, 0.8169), 16: (21.83, 0.5929)}
@@ -48,15 +50,15 @@ BICUBIC = {32: (25.64, 0.7752), 64: (28.40, 0.8169), 16: (21.83, 0.5929)}
 TABLE = (
     Row(32, "HIME_rec (small)", 29.11, 0.8794, "0.87, 1.86", "hime-small-x4", "hime-small-x4"),
     Row(32, "HIME_p (small)", 27.16, 0.8269, "0.87, 1.86", "hime-small-x4", "hime-small-x4-p"),
-    Row(32, "HIME_rec (large)", 29.23, 0.8817, "9.23, 6.06", "hime-large-x4-paper"),
+    Row(32, "HIME_rec (large)", 29.23, 0.8817, "9.23, 6.06", "hime-large-x4", "docs/training/hime-large-x4"),
     Row(32, "HIME_p (large)", 27.05, 0.8224, "9.23, 6.06", "hime-large-x4-paper"),
     Row(64, "HIME_rec (small)", 31.24, 0.8785, "0.87, 7.48", "hime-small-x4-64", "hime-small-x4"),
     Row(64, "HIME_p (small)", 29.06, 0.8262, "0.87, 7.48", "hime-small-x4-64", "hime-small-x4-p"),
-    Row(64, "HIME_rec (large)", 31.28, 0.8789, "9.23, 24.24", "hime-large-x4-paper"),
+    Row(64, "HIME_rec (large)", 31.28, 0.8789, "9.23, 24.24", "hime-large-x4", "docs/training/hime-large-x4"),
     Row(64, "HIME_p (large)", 29.16, 0.8272, "9.23, 24.24", "hime-large-x4-paper"),
     Row(16, "HIME_rec (small)", 24.54, 0.7411, "0.90, 0.49", "hime-small-x8", "hime-small-x8"),
     Row(16, "HIME_p (small)", 22.45, 0.6338, "0.90, 0.49", "hime-small-x8"),
-    Row(16, "HIME_rec (large)", 24.68, 0.7467, "9.26, 4.49", "hime-large-x8-paper"),
+    Row(16, "HIME_rec (large)", 24.68, 0.7467, "9.26, 4.49", "hime-large-x8", "docs/training/hime-large-x8"),
     Row(16, "HIME_p (large)", 23.35, 0.6744, "9.26, 4.49", "hime-large-x8-paper"),
 )
 """All twelve rows of the paper's own networks."""
@@ -88,7 +90,8 @@ def main() -> int:
 
 def measured(row: Row, faces: Path, split: str, limit: int | None) -> Evaluation:
     """The setting's faces, bicubic and restored."""
-    model = load_checkpoint(row.weights).model
+    own = ROOT / row.weights
+    model = load_checkpoint(own if own.is_dir() else row.weights).model
     model.config = model.config.replace(lr_size=row.lr)
     pairs = read_eval_list(faces, split, model.config.hr_size)[:limit]
     methods = Methods(TorchRuntime(model), pairs, counts=(EXEMPLARS,))

@@ -70,3 +70,12 @@ def test_a_network_of_the_users_own_by_a_shipped_name_is_none_of_earlier_weights
     with pytest.raises(GalleryError, match=r"no shipped network takes .*name the network it was built with"):
         networks_of(own)
     assert rebuild_hint(gallery("hime-small-x4-photo-0123456789ab", "hime-small-x8-photo"), Path("me.gallery")) is None
+
+
+def test_a_network_that_no_gallery_is_built_for_unasked_is_named_in_the_command() -> None:
+    old = gallery("hime-large-x4-photo-9d509109fa5f", "hime-small-x8-photo")
+    hint = rebuild_hint(old, Path("me.gallery"))
+    assert hint is not None
+    assert hint.endswith(
+        "edgesr gallery build PHOTOS -m hime-large-x4-photo -m hime-small-x8-photo -o me.gallery --force"
+    )

@@ -29,29 +29,21 @@ def trained() -> HIMELarge:
     return model
 
 
-DARK = ("london_0037", "london_0042")
-"""Whose faces have a mean level of 60 and 61 of 255; no face that the flow was measured on in val has less than 87."""
-
-
-def error_of(model: HIMELarge, people: list[str], shift: float, degradation: str) -> float:
-    """On their faces: behind them is a wall of one colour, which shows no shift."""
-    hr = photos(model.config.hr_size)[[face.person in people for face in sample_faces(16)]]
+def error_of(model: HIMELarge, shift: float, degradation: str) -> Tensor:
+    """Of each sample, on the face: behind it is a wall of one colour, which shows no shift."""
+    hr = photos(model.config.hr_size)
     lr = lr_faces(hr, model.config.scale, degradation, torch.Generator().manual_seed(0))
-    return float(errors(model, hr, lr, shift, border=model.config.lr_size // 4).mean())
+    return errors(model, hr, lr, shift, border=model.config.lr_size // 4)
 
 
 @pytest.mark.parametrize("degradation", ["bicubic", "phone-2"])
 @pytest.mark.parametrize("shift", [0.5, 1.0, 2.0])
-def test_a_known_shift_is_found_to_half_a_pixel(trained: HIMELarge, shift: float, degradation: str) -> None:
-    people = [face.person for face in sample_faces(16) if face.person not in DARK]
+def test_a_known_shift_is_found_to_half_a_pixel_whoevers_face_it_is(
+    trained: HIMELarge, shift: float, degradation: str
+) -> None:
+    """Of the six samples two are dark faces before a bright wall, of which few were trained on."""
     # A flow of nothing errs by the shift: half a pixel, too, where that is the shift.
-    assert error_of(trained, people, shift, degradation) < min(0.5, 0.8 * shift)
-
-
-@pytest.mark.xfail(reason="0.6 and 0.9 pixels: 560 steps under lights of their own were too few", strict=True)
-@pytest.mark.parametrize("person", DARK)
-def test_a_known_shift_of_a_dark_face_is_found_to_half_a_pixel(trained: HIMELarge, person: str) -> None:
-    assert error_of(trained, [person], 2.0, "bicubic") < 0.5
+    assert float(error_of(trained, shift, degradation).max()) < min(0.5, 0.8 * shift)
 
 
 def test_a_flow_of_nothing_errs_by_the_shift() -> None:

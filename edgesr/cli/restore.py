@@ -153,7 +153,7 @@ def of_size(source: Path, networks: Sequence[Model], gallery: Gallery | None) ->
         GalleryError: the one for this size has other weights than the gallery was built with.
         InputOutputError: several networks, and none is for this size.
     """
-    from edgesr.gallery.network import earlier_networks
+    from edgesr.gallery.network import built_anew, earlier_networks
     from edgesr.images.imaging import read_image
     from edgesr.models.description import SHIPPED, read_description
 
@@ -168,7 +168,7 @@ def of_size(source: Path, networks: Sequence[Model], gallery: Gallery | None) ->
         if read_description(SHIPPED / name).config.lr_size == height == width:
             raise GalleryError(
                 f"{source} is a face for {name}, and the gallery was built with earlier weights of it",
-                "build it again: edgesr gallery build PHOTOS -o GALLERY --force",
+                f"build it again: {built_anew([name], 'GALLERY')}",
             )
     sizes = " or ".join(f"{size}x{size}" for size in sorted(network.config.lr_size for network in networks))
     raise InputOutputError(

@@ -23,7 +23,7 @@ def networks_of(gallery: Gallery, path: Path | None = None) -> list[str]:
     if not names and (earlier := earlier_networks(gallery)):
         raise GalleryError(
             f"{path or 'the gallery'} was built with earlier weights of {', '.join(earlier)}",
-            f"build it again: edgesr gallery build PHOTOS -o {path or 'FILE'} --force",
+            f"build it again: {built_anew(earlier, path or 'FILE')}",
         )
     if not names:
         sections = "; ".join(
@@ -49,12 +49,13 @@ def rebuild_hint(gallery: Gallery, path: Path) -> str | None:
     from edgesr.models.shipped import EARLIER_DEFAULTS, EARLIER_PHOTO_NETWORKS, PHOTO_NETWORKS, shipped_for
 
     served = [shipped_for(*section.key) for section in gallery.sections]
-    again = f"edgesr gallery build PHOTOS -o {path} --force"
     if weights := earlier_networks(gallery):
+        again = built_anew([*weights, *(name for name in served if name)], path)
         return (
             f"{path} was built with earlier weights of {', '.join(weights)}: faces of that size are restored without "
             f"exemplars; to build it anew: {again}"
         )
+    again = built_anew([], path)
     if {*served} == {*EARLIER_PHOTO_NETWORKS}:
         new = ", ".join(name for name in PHOTO_NETWORKS if name not in served)
         return f"{path} has nothing for {new}, which restores larger faces; to build it anew: {again}"
@@ -65,3 +66,13 @@ def rebuild_hint(gallery: Gallery, path: Path) -> str | None:
         f"{path} was built for {earlier}, which goes on serving it; for phone photos {DEFAULT_CHECKPOINT} is better: "
         f"{again}"
     )
+
+
+def built_anew(names: list[str], path: Path | str) -> str:
+    """The command that builds a gallery again, for what is built unasked, or for these networks if others are among
+    them."""
+    from edgesr.models.shipped import EARLIER_DEFAULTS, PHOTO_NETWORKS
+
+    asked = any(name not in (*PHOTO_NETWORKS, *EARLIER_DEFAULTS) for name in names)
+    models = "".join(f" -m {name}" for name in names) if asked else ""
+    return f"edgesr gallery build PHOTOS{models} -o {path} --force"

@@ -23,6 +23,7 @@ EARLIER_SPACES = {
     "hime-small-x4-0a8e4dd1ac7c": "hime-small-x4",
     "hime-small-x8-b71718170aea": "hime-small-x8",
     "hime-small-x4-photo-7f6ea486a240": "hime-small-x4-photo",
+    "hime-large-x4-photo-9d509109fa5f": "hime-large-x4-photo",
 }
 """Feature spaces of weights that shipped under a name that has others now: their galleries are to be built anew."""
 
