@@ -44,14 +44,14 @@ def test_a_configuration_knows_its_architecture() -> None:
 
 def test_weights_in_training_are_where_they_are_said_to_be() -> None:
     told = {name: folder for one in ARCHITECTURES.values() for name, folder in one.in_training.items()}
-    assert {"hime-edge-x4", "pwave-x8"} <= told.keys()
+    assert {"hime-edge-x4", "hime-large-x8", "pwave-x8"} <= told.keys()
     for name, folder in told.items():
         config, trained = preset(name), read_description(ROOT / "docs" / "training" / folder).config
         assert config is not None
         free = {field: getattr(config, field) for field in architecture_of(config).free}
         assert trained.replace(**free) == config
         assert f"docs/training/{folder} of edgesr's source repository" in in_training(name)
-    assert in_training("hime-large-x8") == in_training("nowhere") == ""
+    assert in_training("hime-large-x8-paper") == in_training("nowhere") == ""
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def _paper_as_text(report: TableReport, entry: Entry) -> list[str]:
 
 def remarks(reports: Sequence[TableReport], minutes: float) -> list[str]:
     """How the rows were made equal, and what is odd about the paper's own."""
-    odd = [report.table.note for report in reports if report.table.note]
+    odd = list(dict.fromkeys(report.table.note for report in reports if report.table.note))
     budgets = [result.budget for report in reports for result in report.results.values()]
     if not budgets:
         return odd

@@ -223,13 +223,12 @@ def show(reports: list[TableReport], minutes: float, seed: int, markdown: bool, 
         ]
         output.write_json({"ok": True, "minutes": minutes, "seed": seed, "tables": tables})
         return
-    notes = remarks(reports, minutes)
     for report in reports:
         columns, lines = text(report)
         if markdown:
-            output.write(eval_text.markdown(report.heading, columns, lines, notes) + "\n")
+            output.write(eval_text.markdown(report.heading, columns, lines, remarks([report], minutes)) + "\n")
         else:
             output.table(columns, lines, title=report.heading)
     if not markdown:
-        for note in notes:
+        for note in remarks(reports, minutes):
             output.write(note)

@@ -20,6 +20,7 @@ ARCHITECTURE = Architecture(
     training="edgesr.models.hime_large.training_graphs:LargeTrainingGraphs",
     settings={"pretraining_share": 0.1, "rates": (("rfa.flow.", 0.25),)},
     pretraining="edgesr.models.hime_large.pretraining:flow_loss",
+    in_training={"hime-large-x8": "hime-large-x8"},
     taught="edgesr.models.hime_large.pretraining:way_loss",
     in_float={
         "restore.aggregation.*": "CoFA's one-channel maps: small, and divided by each other",
