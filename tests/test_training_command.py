@@ -68,7 +68,7 @@ def test_people_with_few_photos_are_left_out_and_that_is_recorded(
     folder = make_people({"ann": 3, "bob": 5, "eve": 2, "zoe": 6}, size=16)
     code, _, log = train(folder, "--least-photos", 5)
     assert code == 0, log
-    assert "11 photos of 2 people" in log
+    assert "11 photos of 2 people, LR faces by bicubic; starting" in log
     trained = json.loads((tmp_path / "run" / "checkpoint" / "config.json").read_text())["training"]
     assert (trained["train_config"]["least_photos"], trained["people"]) == (5, 2)
     code, answer, _ = train(folder, "--least-photos", 7)

@@ -200,7 +200,8 @@ def prepare_run(
     at = f"resuming at step {trainer.step}" if trainer.step else "starting"
     if trainer.step >= settings.steps:
         at = f"finished already, at step {trainer.step} (to train on: --init {trainer.checkpoint} and another --output)"
-    say(f"{len(faces)} photos of {len(faces.names)} people; {at}")
+    # A network that starts from another is trained for what that one was, which nobody may have asked for.
+    say(f"{len(faces)} photos of {len(faces.names)} people, LR faces by {settings.degradation}; {at}")
     return Run(trainer, photos.validation)
 
 
