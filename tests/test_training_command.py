@@ -162,3 +162,29 @@ def test_an_evaluation_says_what_it_was_made_with(call: Call, tiny_checkpoint: P
     for one, other in zip(papers["rows"], phone["rows"], strict=True):
         assert one["psnr"] != other["psnr"]
     assert phone["rows"][0]["psnr"] < papers["rows"][0]["psnr"]
+
+
+def test_parameters_learn_at_rates_of_their_own(
+    train: Callable[..., Any], make_people: MakePeople, tmp_path: Path
+) -> None:
+    folder = make_people({"ann": 3, "bob": 4}, size=16, split="train")
+    code, _, log = train(folder, "--rate", "rfa.offset.=3", "--rate", "cofa.=0.5")
+    assert code == 0, log
+    trained = json.loads((tmp_path / "run" / "checkpoint" / "config.json").read_text())["training"]["train_config"]
+    assert trained["rates"] == [["rfa.offset.", 3.0], ["cofa.", 0.5]]
+
+
+@pytest.mark.parametrize(
+    ("rate", "said"),
+    [
+        ("cofa.", "--rate 'cofa.' is no name and factor"),
+        ("=2", "is no name and factor"),
+        ("cofa.=fast", "is no name and factor"),
+        ("cofa.=0", "the learning rate of cofa. is 0"),
+        ("cofa.=nan", "the learning rate of cofa. is nan"),
+        ("wnn1.=1", "the network has no parameters wnn1.*"),
+    ],
+)
+def test_a_rate_of_nothing_is_refused(train: Callable[..., Any], make_people: MakePeople, rate: str, said: str) -> None:
+    code, answer, _ = train(make_people({"ann": 3, "bob": 4}, size=16, split="train"), "--rate", rate)
+    assert (code, said in answer["error"]) == (2, True), answer["error"]

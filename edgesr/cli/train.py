@@ -111,6 +111,13 @@ from edgesr.process.extras import title
     help="Offset head's, over that of the rest.",
 )
 @click.option(
+    "--rate",
+    multiple=True,
+    metavar="NAME=FACTOR",
+    help="Learning rate of the parameters whose names begin so, over that of the rest (wnn1.=1); several in turn. "
+    "Default: the network's own paper's.",
+)
+@click.option(
     "--pretraining-share",
     type=Number(0, 1, max_open=True),
     help="First share of the run, of a network that learns known warps first.",
@@ -151,6 +158,7 @@ def command(
     augment: float,
     wrong_gallery: float,
     offset_learning_rate: float,
+    rate: tuple[str, ...],
     pretraining_share: float | None,
     pretraining_warp: float | None,
     seed: int,
@@ -220,6 +228,7 @@ def command(
         "discriminator_learning_rate": loss["discriminator_learning_rate"],
         "degradation": degradation or "bicubic",
         "offset_learning_rate": offset_learning_rate,
+        "rates": tuple(map(named_factor, rate)) or None,
         "pretraining_share": pretraining_share,
         "pretraining_warp": pretraining_warp,
         "least_photos": least_photos,
@@ -259,6 +268,17 @@ def command(
         output.write(str(trainer.checkpoint))
         if not done:
             output.say(f"stopped at step {trainer.step} of {steps}; the same command goes on from there")
+
+
+def named_factor(text: str) -> tuple[str, float]:
+    """``wnn1.=1`` as the beginning of names, and a factor."""
+    name, _, factor = text.rpartition("=")
+    try:
+        if name:
+            return name, float(factor)
+    except ValueError:
+        pass
+    raise UsageError(f"--rate {text!r} is no name and factor", "write it as wnn1.=0.5")
 
 
 def numbers(text: str) -> tuple[float, ...]:

@@ -79,8 +79,9 @@ class TrainConfig:
             raise UsageError(f"people with {self.least_photos} photos are asked for", "a target and an exemplar: 2")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise UsageError(f"Adam's betas are {self.betas}", "two numbers from 0 to below 1")
-        if wrong := [name for name, factor in self.rates if not 0 < factor <= 100]:
-            raise UsageError(f"the learning rate of {wrong[0]} is none", "a factor above 0, at most 100")
+        for name, factor in self.rates:
+            if not 0 < factor <= 100:
+                raise UsageError(f"the learning rate of {name} is {factor:g}", "a factor above 0, at most 100")
 
     def identity(self) -> dict[str, Any]:
         """What a run must agree on to be resumed.
