@@ -22,6 +22,7 @@ from edgesr.data.faces import read_eval_list
 from edgesr.errors import EdgesrError
 from edgesr.evaluation.methods import Evaluation, Methods, measure_methods
 from edgesr.models import PRESETS, load_checkpoint
+from edgesr.models.description import find_checkpoint
 from edgesr.models.registry import architecture_of
 from edgesr.runtime.torch import TorchRuntime
 
@@ -73,6 +74,9 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.limit is not None and arguments.limit < 1:
         parser.error(f"--limit {arguments.limit}: at least one face")
+    for row in TABLE:
+        if row.weights:
+            find_checkpoint(checkpoint(row))  # a table takes minutes: what is missing is said before the first row
     ours = "PSNR [95 %] | over bicubic | SSIM | M, GMACs"
     print(f"| (LR, s) | method | {ours} | paper: PSNR | over bicubic | SSIM | M, GMACs |")
     print("|" + "---|" * 10)
@@ -88,10 +92,14 @@ def main() -> int:
     return 0
 
 
+def checkpoint(row: Row) -> str | Path:
+    """What is loaded for a row that has weights."""
+    return ROOT / row.weights if "/" in row.weights else row.weights
+
+
 def measured(row: Row, faces: Path, split: str, limit: int | None) -> Evaluation:
     """The setting's faces, bicubic and restored."""
-    own = ROOT / row.weights
-    model = load_checkpoint(own if own.is_dir() else row.weights).model
+    model = load_checkpoint(checkpoint(row)).model
     model.config = model.config.replace(lr_size=row.lr)
     pairs = read_eval_list(faces, split, model.config.hr_size)[:limit]
     methods = Methods(TorchRuntime(model), pairs, counts=(EXEMPLARS,))

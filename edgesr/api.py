@@ -242,12 +242,13 @@ class Model:
                 other descriptors.
         """
         from edgesr.faces.descriptor import SIZE
+        from edgesr.gallery.network import built_anew
         from edgesr.models.shipped import replaces, to_give
 
         ours = (self.feature_space, self.interface.scale, self.interface.lr_size)
         found = next((i for i, section in enumerate(gallery.sections) if section.key == ours), None)
         if found is None and (name := replaces(self.feature_space, (one.feature_space for one in gallery.sections))):
-            again = f"build it again: edgesr gallery build PHOTOS -m {name} -o GALLERY --force"
+            again = f"build it again: {built_anew(gallery, None, name)}"
             raise GalleryError(f"the gallery was built with earlier weights of {name}", again)
         if found is None:
             theirs = "; ".join("{}, x{}, {} px".format(*section.key) for section in gallery.sections)

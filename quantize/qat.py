@@ -69,7 +69,9 @@ class QATTrainer(Trainer):
         """``source`` is the float network, ``quantization`` its calibration; ``distil`` weighs its output's loss."""
         self.source, self.quantization, self.distil = source, quantization, distil
         self.teacher = source.model
-        provenance = {**source.training, "float_name": source.name, "float_sha256": source.sha256}
+        # What came before the float network stands in its own record, which its digest names.
+        own = {name: value for name, value in source.training.items() if name != "before"}
+        provenance = {**own, "float_name": source.name, "float_sha256": source.sha256}
         options["provenance"] = {**provenance, **options.get("provenance", {}), "distil": distil}
         # Their digest tells a run of other weights or other scales from this one.
         init = {**source.model.state_dict(), "scales": torch.tensor([q.scale for q in quantization.points.values()])}

@@ -13,11 +13,12 @@ from edgesr.enhance.run import open_networks
 from edgesr.errors import GalleryError
 from edgesr.gallery.build import empty_gallery
 from edgesr.gallery.format import Gallery
-from edgesr.gallery.network import networks_of, rebuild_hint
+from edgesr.gallery.network import built_anew, networks_of, rebuild_hint
 from edgesr.models.shipped import EARLIER_SPACES, shipped_networks
 
 ANEW = "edgesr gallery build PHOTOS -o me.gallery --force"
 ONCE = "hime-small-x4-photo-7f6ea486a240"
+CURRENT = "hime-small-x4-photo"
 
 
 def gallery(space: str, *others: str) -> Gallery:
@@ -39,8 +40,8 @@ def test_what_is_served_still_is_and_the_rest_is_restored_without_exemplars() ->
         ("hime-small-x4-photo", False),
     ]
     assert rebuild_hint(old, Path("me.gallery")) == (
-        "me.gallery was built with earlier weights of hime-small-x4-photo: faces of that size are restored without "
-        f"exemplars; to build it anew: {ANEW}"
+        "me.gallery was built with earlier weights of hime-small-x4-photo, and what it holds for them serves no "
+        f"longer; to build it anew: {ANEW}"
     )
 
 
@@ -72,10 +73,40 @@ def test_a_network_of_the_users_own_by_a_shipped_name_is_none_of_earlier_weights
     assert rebuild_hint(gallery("hime-small-x4-photo-0123456789ab", "hime-small-x8-photo"), Path("me.gallery")) is None
 
 
-def test_a_network_that_no_gallery_is_built_for_unasked_is_named_in_the_command() -> None:
-    old = gallery("hime-large-x4-photo-9d509109fa5f", "hime-small-x8-photo")
-    hint = rebuild_hint(old, Path("me.gallery"))
-    assert hint is not None
-    assert hint.endswith(
-        "edgesr gallery build PHOTOS -m hime-large-x4-photo -m hime-small-x8-photo -o me.gallery --force"
+LARGE = "hime-large-x4-photo-9d509109fa5f"
+
+
+@pytest.mark.parametrize(
+    ("spaces", "others", "models"),
+    [
+        ((LARGE,), ("hime-small-x8-photo",), " -m hime-small-x8-photo -m hime-large-x4-photo"),
+        ((LARGE,), (), " -m hime-large-x4-photo"),
+        ((LARGE, "hime-small-x4-photo"), (), ""),  # one a size of face: those two are for the same
+        ((ONCE,), ("hime-small-x8-photo",), ""),
+        (("hime-small-x4-0a8e4dd1ac7c",), ("hime-small-x8",), ""),  # a default of before
+        (("hime-small-x8-b71718170aea",), (), " -m hime-small-x8"),
+        ((LARGE,), ("mine",), " -m hime-large-x4-photo -m NETWORK-OF-mine-0123456789ab"),
+    ],
+)
+def test_the_command_is_for_the_networks_that_the_gallery_was_for(
+    spaces: tuple[str, ...], others: tuple[str, ...], models: str
+) -> None:
+    known = {one.name: one.feature_space for one in shipped_networks()} | {"mine": "mine-0123456789ab"}
+    first = gallery(ONCE).sections[0]
+    sections = [dataclasses.replace(first, feature_space=known.get(space, space)) for space in spaces]
+    for name in others:
+        like = empty_gallery([edgesr.load("hime-small-x8-photo")]).sections[0]
+        sections.append(dataclasses.replace(like, feature_space=known[name]))
+    old = dataclasses.replace(gallery(ONCE), sections=tuple(sections))
+    assert built_anew(old, Path("my photos/me.gallery")) == (
+        f"edgesr gallery build PHOTOS{models} -o 'my photos/me.gallery' --force"
     )
+    named = [name for name in models.split(" -m ") if name and "NETWORK-OF" not in name]
+    assert all(network.gallery is None for network in open_networks([], named))  # together they are taken
+
+
+def test_a_network_that_is_named_is_built_for_before_what_serves_its_size() -> None:
+    both = dataclasses.replace(
+        gallery(LARGE), sections=(*gallery(LARGE).sections, *empty_gallery([edgesr.load(CURRENT)]).sections)
+    )
+    assert " -m hime-large-x4-photo -o GALLERY" in built_anew(both, None, "hime-large-x4-photo")

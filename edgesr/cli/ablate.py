@@ -201,7 +201,7 @@ def list_tables(as_json: bool) -> None:
         ]
         output.write_json({"ok": True, "tables": listed})
         return
-    lines = [[t.name, t.title, ", ".join(entry.label for entry in t.entries), t.source] for t in tables]
+    lines = [[t.name, t.title, ", ".join(entry.row for entry in t.entries), t.source] for t in tables]
     output.table(["table", "what it compares", "rows", "source"], lines)
 
 

@@ -109,7 +109,8 @@ def command(
     for source, target in zip(progress.track(lr, "restoring"), targets, strict=True):
         row: dict[str, Any] = {"input": str(source), "output": str(target)}
         try:
-            network = of_size(source, networks, features if isinstance(features, Gallery) and model is None else None)
+            unnamed = features if isinstance(features, Gallery) and model is None else None
+            network = of_size(source, networks, unnamed, gallery)
             row["network"] = network.name
             if isinstance(features, Gallery):
                 chosen = network.choose(source, features)
@@ -146,7 +147,7 @@ def show(outputs: list[dict[str, Any]]) -> None:
         output.write(one_line(row["output"]) + figures)
 
 
-def of_size(source: Path, networks: Sequence[Model], gallery: Gallery | None) -> Model:
+def of_size(source: Path, networks: Sequence[Model], gallery: Gallery | None, path: Path | None) -> Model:
     """The network that takes a face of this size; a single one takes what it likes, and says so.
 
     Raises:
@@ -157,19 +158,19 @@ def of_size(source: Path, networks: Sequence[Model], gallery: Gallery | None) ->
     from edgesr.images.imaging import read_image
     from edgesr.models.description import SHIPPED, read_description
 
-    earlier = [] if gallery is None else earlier_networks(gallery)
-    if len(networks) == 1 and not earlier:
+    if len(networks) == 1 and (gallery is None or not earlier_networks(gallery)):
         return networks[0]
     height, width = read_image(source).shape[:2]
     for network in networks:
         if network.config.lr_size == height == width:
             return network
-    for name in earlier:
-        if read_description(SHIPPED / name).config.lr_size == height == width:
-            raise GalleryError(
-                f"{source} is a face for {name}, and the gallery was built with earlier weights of it",
-                f"build it again: {built_anew([name], 'GALLERY')}",
-            )
+    if gallery is not None:
+        for name in earlier_networks(gallery):
+            if read_description(SHIPPED / name).config.lr_size == height == width:
+                raise GalleryError(
+                    f"{source} is a face for {name}, and the gallery was built with earlier weights of it",
+                    f"build it again: {built_anew(gallery, path, name)}",
+                )
     sizes = " or ".join(f"{size}x{size}" for size in sorted(network.config.lr_size for network in networks))
     raise InputOutputError(
         f"{source} is {width}x{height}",

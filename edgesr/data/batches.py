@@ -54,8 +54,10 @@ class _Drawn:
 
 LEAST_LIGHT = 0.2
 """Of what falls on a face that shows a known warp, over the light of its photo."""
-LEAST_POWER, GREATEST_POWER, NEGATIVES = 0.5, 4.0, 0.25
-"""Tone curves, and share of negatives, of the faces that show a known warp."""
+LEAST_POWER, GREATEST_POWER = 0.5, 4.0
+"""Of the tone curves of faces that show a known warp."""
+NEGATIVES = 0.25
+"""Share of those faces that are shown as negatives."""
 FLIPS = ("even", "none", "uneven")
 MOST = 1e6
 """Of a probability before all are divided by their sum."""

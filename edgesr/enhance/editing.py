@@ -24,7 +24,7 @@ def check_editing(model: str) -> None:
     """
     from edgesr.bundle import bundle_folder
     from edgesr.models.description import find_checkpoint, read_description
-    from edgesr.models.registry import ARCHITECTURES, architecture_of
+    from edgesr.models.registry import ARCHITECTURES, architecture_of, in_training
 
     if bundle_folder(model):
         raise UsageError(
@@ -34,8 +34,9 @@ def check_editing(model: str) -> None:
         )
     described = read_description(find_checkpoint(model))
     if not architecture_of(described.config).edit:
-        able = ", ".join(name for name, one in ARCHITECTURES.items() if one.edit)
-        raise UsageError(f"{described.name} does not edit faces", f"networks that do: {able}")
+        able = [name for one in ARCHITECTURES.values() if one.edit for name in one.presets]
+        trained = "".join(f"; {clause}" for name in able if (clause := in_training(name)))
+        raise UsageError(f"{described.name} does not edit faces", f"networks that do: {', '.join(able)}{trained}")
 
 
 def edit_face(model: str, lr: Pixels, own: Sequence[Pixels], exemplars: Sequence[Pixels], strength: float) -> Pixels:

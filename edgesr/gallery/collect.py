@@ -16,7 +16,7 @@ from edgesr.gallery import build as steps
 from edgesr.gallery import edit
 from edgesr.gallery.format import Entry, Gallery, read_gallery, write_gallery
 from edgesr.gallery.header import MOST_ENTRIES, most_entries
-from edgesr.gallery.network import networks_of
+from edgesr.gallery.network import built_anew, networks_of
 from edgesr.gallery.people import EMBEDDER_HINT, WITHOUT_EMBEDDER
 from edgesr.gallery.photos import Candidate, Rejection, gather, look
 from edgesr.gallery.section import DType
@@ -150,7 +150,7 @@ def add_to_gallery(
     """
     file = Path(path)
     stored = read_gallery(file)
-    networks = _at_hand(stored, models, report)
+    networks = _at_hand(stored, Path(path), models, report)
     tells = open_embedder(None if embedder is None else Path(embedder), stored.embedder is not None)
     if stored.embedder is not None and tells is not None and tells.name != stored.embedder:
         raise UsageError(f"{path} has embeddings of {stored.embedder}, not of {tells.name}", "pass --embedder FILE")
@@ -262,14 +262,14 @@ def collect(photos: Sequence[Path], networks: Sequence[Model], gallery: Gallery,
     return Collected(encoded, seen, rejected, people, maybe)
 
 
-def _at_hand(gallery: Gallery, models: Sequence[str | Path], report: Report) -> list[Model]:
+def _at_hand(gallery: Gallery, path: Path, models: Sequence[str | Path], report: Report) -> list[Model]:
     """The networks of a gallery's sections: those named, and shipped ones for the rest; a section without is reported.
 
     Raises:
         GalleryError: a network was named that has no section, or no section has a network.
     """
     found: dict[int, Model] = {}
-    for name in models or networks_of(gallery):
+    for name in models or networks_of(gallery, path):
         network = _loaded(name)
         found.setdefault(network.check_gallery(gallery), network)
     for i, section in enumerate(gallery.sections):
@@ -278,8 +278,8 @@ def _at_hand(gallery: Gallery, models: Sequence[str | Path], report: Report) -> 
         if (shipped := shipped_for(*section.key)) is not None:
             found[i] = _loaded(shipped)
         else:
-            earlier = earlier_weights([section.feature_space])
-            anew = "".join(f"{name} had other weights then: build the gallery anew" for name in earlier)
+            again = f"had other weights then; to build it anew: {built_anew(gallery, path)}"
+            anew = "".join(f"{name} {again}" for name in earlier_weights([section.feature_space]))
             report(
                 f"warning: no network here makes features of {section.feature_space}: that section goes without these "
                 f"photos ({anew or '--model names its network'})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from edgesr.errors import GalleryError
@@ -23,7 +24,7 @@ def networks_of(gallery: Gallery, path: Path | None = None) -> list[str]:
     if not names and (earlier := earlier_networks(gallery)):
         raise GalleryError(
             f"{path or 'the gallery'} was built with earlier weights of {', '.join(earlier)}",
-            f"build it again: {built_anew(earlier, path or 'FILE')}",
+            f"build it again: {built_anew(gallery, path)}",
         )
     if not names:
         sections = "; ".join(
@@ -49,13 +50,12 @@ def rebuild_hint(gallery: Gallery, path: Path) -> str | None:
     from edgesr.models.shipped import EARLIER_DEFAULTS, EARLIER_PHOTO_NETWORKS, PHOTO_NETWORKS, shipped_for
 
     served = [shipped_for(*section.key) for section in gallery.sections]
+    again = built_anew(gallery, path)
     if weights := earlier_networks(gallery):
-        again = built_anew([*weights, *(name for name in served if name)], path)
         return (
-            f"{path} was built with earlier weights of {', '.join(weights)}: faces of that size are restored without "
-            f"exemplars; to build it anew: {again}"
+            f"{path} was built with earlier weights of {', '.join(weights)}, and what it holds for them serves no "
+            f"longer; to build it anew: {again}"
         )
-    again = built_anew([], path)
     if {*served} == {*EARLIER_PHOTO_NETWORKS}:
         new = ", ".join(name for name in PHOTO_NETWORKS if name not in served)
         return f"{path} has nothing for {new}, which restores larger faces; to build it anew: {again}"
@@ -68,11 +68,25 @@ def rebuild_hint(gallery: Gallery, path: Path) -> str | None:
     )
 
 
-def built_anew(names: list[str], path: Path | str) -> str:
-    """The command that builds a gallery again, for what is built unasked, or for these networks if others are among
-    them."""
-    from edgesr.models.shipped import EARLIER_DEFAULTS, PHOTO_NETWORKS
+def built_anew(gallery: Gallery, path: Path | None, wanted: str = "") -> str:
+    """The command that builds a gallery again: for what is built unasked, where that is what it is for, else for its
+    own networks, one a size of face, as ``enhance`` takes them: ``wanted`` first, then what serves it today."""
+    from edgesr.models.description import SHIPPED, read_description
+    from edgesr.models.shipped import EARLIER_DEFAULTS, EARLIER_SPACES, PHOTO_NETWORKS, shipped_for
 
-    asked = any(name not in (*PHOTO_NETWORKS, *EARLIER_DEFAULTS) for name in names)
-    models = "".join(f" -m {name}" for name in names) if asked else ""
-    return f"edgesr gallery build PHOTOS{models} -o {path} --force"
+    served = [shipped_for(*section.key) for section in gallery.sections]
+    named = [wanted] if wanted else []
+    named += [name for name in served if name]
+    named += [EARLIER_SPACES[one.feature_space] for one in gallery.sections if one.feature_space in EARLIER_SPACES]
+    sizes: dict[int, str] = {}
+    for name in named:
+        sizes.setdefault(read_description(SHIPPED / name).config.lr_size, name)
+    own = [
+        f"NETWORK-OF-{one.feature_space}"
+        for one, name in zip(gallery.sections, served, strict=True)
+        if not name and one.feature_space not in EARLIER_SPACES
+    ]
+    unasked = {*sizes.values()} <= {*PHOTO_NETWORKS} or (not wanted and {*named} & {*EARLIER_DEFAULTS})
+    models = [] if unasked and not own else [*sizes.values(), *own]
+    target = "GALLERY" if path is None else shlex.quote(str(path))
+    return f"edgesr gallery build PHOTOS{''.join(f' -m {name}' for name in models)} -o {target} --force"

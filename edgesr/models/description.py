@@ -13,7 +13,7 @@ from edgesr.files.leftovers import recover
 from edgesr.files.places import expanded
 from edgesr.files.reading import open_plain
 from edgesr.models.architecture import NetworkConfig
-from edgesr.models.registry import FIRST, PRESETS, architecture_named, preset
+from edgesr.models.registry import FIRST, PRESETS, architecture_named, in_training, preset
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
@@ -87,7 +87,8 @@ def find_checkpoint(name_or_path: str | Path, *, presets: bool = False) -> Path:
         raise CheckpointError(f"{path} is no checkpoint: it has no {CONFIG}", choice)
     if preset(str(name_or_path)):
         what = f"no weights of {name_or_path} come with edgesr"
-        raise CheckpointError(what, f"train some: edgesr train FOLDER --network {name_or_path}; {choice}")
+        some = in_training(str(name_or_path)) or f"train some: edgesr train FOLDER --network {name_or_path}"
+        raise CheckpointError(what, f"{some}; {choice}")
     if presets:
         choice += f"; presets without weights: {', '.join(name for name in PRESETS if name not in shipped_names())}"
     raise CheckpointError(f"no checkpoint {str(name_or_path)!r}", choice)
