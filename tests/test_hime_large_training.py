@@ -28,7 +28,7 @@ from edgesr.training.setup import initial_weights, settings_for
 from edgesr.training.trainer import Trainer
 
 NETWORK = LARGE.replace(lr_size=16, flow_levels=3, flow_channels=8, flow_bound=3.0)
-STEPS, FIRST = 80, 0.75
+STEPS, FIRST = 200, 0.9
 TRAINING = TrainConfig(
     steps=STEPS,
     batch_size=8,
@@ -174,7 +174,7 @@ def test_a_network_without_anything_to_learn_first_says_so(faces: FaceSet, tmp_p
 
 
 def test_a_pretraining_that_leaves_no_step_to_restore_is_refused(faces: FaceSet, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is all 80 steps"):
+    with pytest.raises(UsageError, match=f"is all {STEPS} steps"):
         Trainer(tmp_path, "large", NETWORK, dataclasses.replace(TRAINING, pretraining_share=0.999), faces)
 
 
