@@ -21,7 +21,7 @@ from edgesr.ablations.definitions import Row, load_row
 from edgesr.ablations.report import TableReport, remarks, text
 from edgesr.ablations.runs import Ablation, RowResult
 from edgesr.ablations.tables import load_table, table_names
-from edgesr.cli.ablate import measurable, one_network
+from edgesr.cli.ablate import measurable, one_network, show
 from edgesr.data.faces import EvalPair
 from edgesr.errors import UsageError
 from edgesr.evaluation.methods import Evaluation
@@ -170,6 +170,15 @@ def test_a_difference_whose_interval_holds_0_is_said_to_be_within_it() -> None:
         assert report.rows()[0]["splits"]["test"]["psnr_over_baseline_within"] is None
         assert any(cell.endswith("within its interval") for cell in text(report)[1][1]) is within
         assert any("does not tell which row is better" in remark for remark in remarks([report], 1.0))
+
+
+def test_a_table_in_markdown_has_its_own_remarks_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    tables = [load_table(name) for name in ("chirality", "pwave-critic")]
+    show([TableReport(table, {}) for table in tables], 1.0, 0, markdown=True, as_json=False)
+    printed = capsys.readouterr().out
+    assert [printed.count(table.note) for table in tables] == [1, 1]
+    show([TableReport(tables[0], {})] * 2, 1.0, 0, markdown=False, as_json=False)
+    assert capsys.readouterr().out.count("22.63 would fit") == 1  # said once below tables that have it in common
 
 
 def test_a_table_without_a_papers_figures_has_no_columns_for_them() -> None:

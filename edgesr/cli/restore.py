@@ -105,11 +105,11 @@ def command(
     else:
         for each in networks:
             each.check_gallery(features)
+    unnamed = features if isinstance(features, Gallery) and model is None else None
     outputs: list[dict[str, Any]] = []
     for source, target in zip(progress.track(lr, "restoring"), targets, strict=True):
         row: dict[str, Any] = {"input": str(source), "output": str(target)}
         try:
-            unnamed = features if isinstance(features, Gallery) and model is None else None
             network = of_size(source, networks, unnamed, gallery)
             row["network"] = network.name
             if isinstance(features, Gallery):

@@ -77,7 +77,7 @@ def built_anew(gallery: Gallery, path: Path | None, wanted: str = "") -> str:
     served = [shipped_for(*section.key) for section in gallery.sections]
     named = [wanted] if wanted else []
     named += [name for name in served if name]
-    named += [EARLIER_SPACES[one.feature_space] for one in gallery.sections if one.feature_space in EARLIER_SPACES]
+    named += earlier_networks(gallery)
     sizes: dict[int, str] = {}
     for name in named:
         sizes.setdefault(read_description(SHIPPED / name).config.lr_size, name)
